@@ -1,0 +1,237 @@
+//! Removal: deleting what AWS holds of a backup that was let go, or of one that failed.
+//!
+//! ```text
+//!  Asked | Held ─▶ Condemned ─▶ SnapshotsLeft ─▶ Gone
+//!     look by name   deregister     delete the rest
+//!     and by tag
+//! ```
+//!
+//! The ids are on record before the first delete: once an image is deregistered, AWS no longer tells which snapshots
+//! it had. Nothing goes that is not ours by tag, that is protected, or that something still launches from; what can't
+//! be read counts as needed.
+
+use super::life::{Effect, State, enter, wait};
+use super::record::{Artifact, Backup};
+use crate::facts::{Image, SnapshotDeletion};
+use crate::id::SnapshotId;
+use crate::notice::{DeletedBackup, News};
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, seconds_between};
+
+/// How long after a failed backup an image of its name may still appear: a function's longest life, and the time
+/// until AWS shows a new image.
+pub const LATE_IMAGE_SECONDS_MAX: i64 = 15 * 60;
+/// Pause before a deletion that was refused is tried again.
+pub const REFUSED_RETRY_SECONDS: i64 = 60 * 60;
+
+/// An answer about the removal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemovalEvent {
+    /// What AWS holds of it, and who needs it.
+    Inspected(Inspection),
+    /// The image is deregistered, or was already gone; with what became of each snapshot that AWS spoke of.
+    Deregistered(Vec<(SnapshotId, SnapshotDeletion)>),
+    /// What became of each snapshot.
+    SnapshotsDeleted(Vec<(SnapshotId, Result<(), Refusal>)>),
+    /// AWS refused to tell or to deregister.
+    Refused(Refusal),
+}
+
+/// What AWS holds of a backup, looked up by its image's name and by its tag on snapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The image.
+    pub image: Option<Image>,
+    /// The image bears our stack's tag and this backup's.
+    pub ours: bool,
+    /// Snapshots that bear our stack's tag and this backup's.
+    pub snapshots: Vec<SnapshotId>,
+    /// Who launches from the image, in words; or what could not be read.
+    pub needed_by: Vec<String>,
+}
+
+/// What `event` makes of a record whose artifact must go.
+pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> String {
+    match (record.artifact, event) {
+        (Artifact::Asked | Artifact::Held, RemovalEvent::Inspected(inspection)) => inspected(record, inspection, now),
+        (Artifact::Condemned, RemovalEvent::Deregistered(results)) => deregistered(record, &results, now),
+        (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
+        (Artifact::Asked | Artifact::Held | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
+            refused(record, &refusal, now)
+        }
+        (
+            Artifact::None
+            | Artifact::Asked
+            | Artifact::Held
+            | Artifact::Condemned
+            | Artifact::SnapshotsLeft
+            | Artifact::Gone,
+            RemovalEvent::Inspected(_)
+            | RemovalEvent::Deregistered(_)
+            | RemovalEvent::SnapshotsDeleted(_)
+            | RemovalEvent::Refused(_),
+        ) => "stale".into(),
+    }
+}
+
+fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
+    let Some(image) = inspection.image else { return no_image(record, inspection.snapshots, now) };
+    if !inspection.ours {
+        return stays(record, format!("{} does not bear our tags, so it is not ours to delete", image.id), now);
+    }
+    if image.protected {
+        return stays(record, format!("{} has deregistration protection", image.id), now);
+    }
+    if !inspection.needed_by.is_empty() {
+        return stays(record, format!("{} is needed by {}", image.id, inspection.needed_by.join(", ")), now);
+    }
+    let reason = format!("nothing needs {}", image.id);
+    add(&mut record.snapshots, image.snapshots);
+    add(&mut record.snapshots, inspection.snapshots);
+    record.image = Some(image.id);
+    record.artifact = Artifact::Condemned;
+    condemned(record, reason, now)
+}
+
+/// There is no image: it was deregistered by hand, or never made, or is not visible yet.
+fn no_image(record: &mut Backup, snapshots: Vec<SnapshotId>, now: Time) -> String {
+    if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
+        record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
+        return "an image of its name may still appear".into();
+    }
+    // Only snapshots that bear our tag are ours to delete without their image.
+    record.snapshots.clone_from(&snapshots);
+    record.artifact = if snapshots.is_empty() { Artifact::Gone } else { Artifact::SnapshotsLeft };
+    condemned(record, "there is no image of its name".into(), now)
+}
+
+fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
+    record.look_at = now;
+    record.refused = None;
+    if record.artifact == Artifact::Gone {
+        return gone(record, reason, now);
+    }
+    match record.state {
+        State::Expiring => {
+            // The reason for which it was let go stays on record.
+            let why = record.reason.clone();
+            enter(record, State::Deleting, now, why)
+        }
+        State::Deleting
+        | State::Failed
+        | State::Requested
+        | State::Creating
+        | State::Pending
+        | State::Good
+        | State::Deleted => reason,
+    }
+}
+
+fn deregistered(record: &mut Backup, results: &[(SnapshotId, SnapshotDeletion)], now: Time) -> String {
+    record.look_at = now;
+    // A snapshot that AWS did not speak of is tried by itself: to delete what is gone is no harm.
+    let done = |id: &SnapshotId| {
+        results.iter().any(|(other, result)| {
+            other == id && matches!(result, SnapshotDeletion::Deleted | SnapshotDeletion::Shared)
+        })
+    };
+    let shared =
+        |id: &SnapshotId| results.iter().any(|(other, result)| other == id && *result == SnapshotDeletion::Shared);
+    record.snapshots.retain(|id| !shared(id));
+    record.artifact = if record.snapshots.iter().all(done) { Artifact::Gone } else { Artifact::SnapshotsLeft };
+    if record.artifact == Artifact::Gone {
+        return gone(record, "the image and its snapshots are deleted".into(), now);
+    }
+    "the image is deregistered; snapshots are left".into()
+}
+
+fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Refusal>)], now: Time) -> String {
+    record.look_at = now;
+    let mut refusals = Vec::new();
+    for (id, result) in results {
+        match result {
+            Ok(()) => {}
+            Err(refusal) if refusal.why == Why::Missing => {}
+            // Another image uses it: then it is not ours alone, and stays with that image.
+            Err(refusal) if refusal.why == Why::InUse => record.snapshots.retain(|other| other != id),
+            Err(refusal) => refusals.push(format!("{id}: {refusal}")),
+        }
+    }
+    if refusals.is_empty() {
+        record.artifact = Artifact::Gone;
+        return gone(record, "its snapshots are deleted".into(), now);
+    }
+    let reason = format!("snapshots are left: {}", refusals.join("; "));
+    told(record, &reason, now);
+    record.look_at = later(now, REFUSED_RETRY_SECONDS);
+    reason
+}
+
+fn gone(record: &mut Backup, reason: String, now: Time) -> String {
+    match record.state {
+        State::Expiring | State::Deleting => {
+            let deleted = DeletedBackup {
+                backup: record.id.clone(),
+                image: record.image.clone(),
+                snapshots: record.snapshots.clone(),
+                reason: record.reason.clone(),
+            };
+            record.tell("", now, News::BackupsDeleted { backups: vec![deleted] });
+            let why = record.reason.clone();
+            enter(record, State::Deleted, now, why)
+        }
+        State::Failed | State::Requested | State::Creating | State::Pending | State::Good | State::Deleted => {
+            // What failed keeps the reason of its failure.
+            reason
+        }
+    }
+}
+
+/// Something forbids the deletion. A backup that is good stays good; leftovers are looked at again later.
+fn stays(record: &mut Backup, reason: String, now: Time) -> String {
+    told(record, &reason, now);
+    if record.state == State::Expiring {
+        enter(record, State::Good, now, format!("it stays: {reason}"));
+    }
+    record.look_at = later(now, REFUSED_RETRY_SECONDS);
+    reason
+}
+
+fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
+    if refusal.why.passes() {
+        return wait(record, now, refusal);
+    }
+    let reason = refusal.to_string();
+    told(record, &reason, now);
+    record.trouble = Some(reason.clone());
+    record.look_at = later(now, REFUSED_RETRY_SECONDS);
+    reason
+}
+
+/// Tells a refusal once: the same one again is no news.
+fn told(record: &mut Backup, reason: &str, now: Time) {
+    if record.refused.as_deref() == Some(reason) {
+        return;
+    }
+    record.refused = Some(reason.to_owned());
+    let occasion = format!("/{}", now.as_second());
+    record.tell(&occasion, now, News::DeletionRefused { backup: record.id.clone(), reason: reason.to_owned() });
+}
+
+fn add(known: &mut Vec<SnapshotId>, more: Vec<SnapshotId>) {
+    for id in more {
+        if !known.contains(&id) {
+            known.push(id);
+        }
+    }
+}
+
+/// What the removal asks for next.
+pub(super) fn due(record: &Backup) -> Option<Effect> {
+    match record.artifact {
+        Artifact::Asked | Artifact::Held => Some(Effect::Inspect),
+        Artifact::Condemned => record.image.clone().map(Effect::Deregister),
+        Artifact::SnapshotsLeft => Some(Effect::DeleteSnapshots(record.snapshots.clone())),
+        Artifact::None | Artifact::Gone => None,
+    }
+}

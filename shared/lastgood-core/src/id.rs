@@ -1,0 +1,192 @@
+//! The names of things. AWS's ids are opaque text of their own types, so that an image cannot stand where a
+//! snapshot is meant; a source and a backup are named by what they are.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+
+macro_rules! text_id {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The id as AWS writes it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    )+};
+}
+
+text_id! {
+    /// The name of an Auto Scaling group, at most 255 characters.
+    GroupName,
+    /// An image (AMI), `ami-…`.
+    ImageId,
+    /// An EBS snapshot, `snap-…`.
+    SnapshotId,
+    /// An EC2 instance, `i-…`.
+    InstanceId,
+    /// A launch template, `lt-…`.
+    TemplateId,
+    /// An instance refresh.
+    RefreshId,
+}
+
+/// One protected thing: its kind, then its name. Written `group/web-prod`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum SourceId {
+    /// An Auto Scaling group.
+    Group(GroupName),
+}
+
+impl SourceId {
+    /// The word before the slash.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Group(_) => "group",
+        }
+    }
+
+    /// The name that AWS knows it by.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Group(name) => name.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for SourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind(), self.name())
+    }
+}
+
+/// A text that names no source or backup.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not {expected}")]
+pub struct NotAnId {
+    text: String,
+    expected: &'static str,
+}
+
+impl FromStr for SourceId {
+    type Err = NotAnId;
+
+    /// Reads `group/web-prod`. Everything after the first slash is the name, which may hold slashes itself.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        match text.split_once('/') {
+            Some(("group", name)) if !name.is_empty() => Ok(Self::Group(GroupName::from(name))),
+            _ => Err(NotAnId { text: text.to_owned(), expected: "a source (write group/NAME)" }),
+        }
+    }
+}
+
+impl From<SourceId> for String {
+    fn from(id: SourceId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for SourceId {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+/// One backup of one source: there is at most one for each slot. Written `group/web-prod@20260115T103000Z`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct BackupId {
+    /// What is backed up.
+    pub source: SourceId,
+    /// The point of the schedule, or the second of the request, that it was made for.
+    pub slot: Time,
+}
+
+impl BackupId {
+    /// The slot as it stands in names: `20260115T103000Z`, 16 characters, in the order of time.
+    pub fn slot_text(&self) -> String {
+        self.slot.strftime(SLOT_FORMAT).to_string()
+    }
+}
+
+/// A slot in names and keys.
+const SLOT_FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+impl fmt::Display for BackupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.source, self.slot_text())
+    }
+}
+
+impl FromStr for BackupId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let wrong = || NotAnId { text: text.to_owned(), expected: "a backup (write group/NAME@20260115T103000Z)" };
+        // Group names may hold an '@'; a slot never does.
+        let (source, slot) = text.rsplit_once('@').ok_or_else(wrong)?;
+        let slot = jiff::civil::DateTime::strptime(SLOT_FORMAT, slot).map_err(|_| wrong())?;
+        let slot = slot.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?.timestamp();
+        Ok(Self { source: source.parse()?, slot })
+    }
+}
+
+impl From<BackupId> for String {
+    fn from(id: BackupId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for BackupId {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_written_and_read_back_whatever_its_group_is_called() {
+        for name in ["web-prod", "team/a@b/web", "x", "@", "ünï"] {
+            let id = BackupId {
+                source: SourceId::Group(GroupName::from(name)),
+                slot: "2026-01-15T10:30:00Z".parse().expect("a time"),
+            };
+            assert_eq!(id.to_string(), format!("group/{name}@20260115T103000Z"));
+            assert_eq!(id.to_string().parse::<BackupId>().expect("reads back"), id);
+        }
+    }
+
+    #[test]
+    fn what_is_no_source_says_what_to_write() {
+        let error = "web-prod".parse::<SourceId>().expect_err("no kind");
+        assert_eq!(error.to_string(), "'web-prod' is not a source (write group/NAME)");
+    }
+}

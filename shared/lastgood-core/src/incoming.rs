@@ -1,0 +1,239 @@
+//! Events that we read, as EventBridge hands them over: AWS's news, schedules, and requests on our own bus.
+//!
+//! Events are hints: reading one tells what to look at, never what is so.
+
+use serde::de::{self, Deserializer};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{GroupName, ImageId, RefreshId, SourceId};
+use crate::notice::EVENT_SOURCE;
+use crate::{Time, whole_second};
+
+/// The part of EventBridge's envelope that decisions use.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Envelope {
+    /// The event's id: the same when it is delivered twice.
+    pub id: String,
+    /// What kind of event it is.
+    pub detail_type: String,
+    /// Who says it.
+    pub source: String,
+    /// When it happened.
+    pub time: Time,
+    /// The rest. The default notification of EventBridge Scheduler has a *string* here.
+    #[serde(default)]
+    pub detail: Value,
+}
+
+/// An event that we understand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Incoming {
+    /// A schedule fired.
+    Scheduled,
+    /// Somebody asks for a backup outside the schedule. The second of the request is its slot.
+    BackupRequested {
+        /// The slot that it will have.
+        slot: Time,
+        /// What is asked.
+        request: BackupRequested,
+    },
+    /// An image changed its state: anybody's image, not only ours.
+    ImageChanged {
+        /// Which.
+        image: ImageId,
+    },
+    /// One of our backups became good.
+    BackupGood {
+        /// Of which source.
+        source: SourceId,
+    },
+    /// An instance refresh began, paused, ended or turned back.
+    Refresh(RefreshNews),
+}
+
+/// The detail of `Backup Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRequested {
+    /// What to back up.
+    pub source: SourceId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl BackupRequested {
+    /// The detail-type of the request.
+    pub const DETAIL_TYPE: &'static str = "Backup Requested";
+}
+
+/// What an instance refresh event says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshNews {
+    /// The event's id.
+    pub event: String,
+    /// The refresh.
+    pub refresh: RefreshId,
+    /// The group.
+    pub group: GroupName,
+    /// When.
+    pub at: Time,
+    /// What happened.
+    pub what: RefreshChange,
+}
+
+/// The two sorts of refresh events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefreshChange {
+    /// It pauses at a checkpoint. There is no event for the one at 100 percent (AWS: Add checkpoints to an instance
+    /// refresh).
+    Checkpoint {
+        /// Percent of the group that is replaced.
+        percentage: u32,
+        /// How long AWS waits, in seconds.
+        delay_seconds: u64,
+    },
+    /// Its status changed: the end of the event's detail-type, `Started`, `Rollback Succeeded`, ….
+    Status(String),
+}
+
+/// An event that can't be read, or that no rule of ours should have sent.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// No envelope of EventBridge.
+    #[error("event {id}: not an event of EventBridge")]
+    Envelope {
+        /// Its id, or `(no id)`.
+        id: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The envelope is right, the detail is not.
+    #[error("event {id}: the detail of '{detail_type}' can't be read")]
+    Detail {
+        /// Its id.
+        id: String,
+        /// Its kind.
+        detail_type: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// An event that we know nothing of.
+    #[error("event {id}: nothing here reads '{detail_type}' from '{source_name}'")]
+    Unknown {
+        /// Its id.
+        id: String,
+        /// Its kind.
+        detail_type: String,
+        /// Who sent it.
+        source_name: String,
+    },
+}
+
+const REFRESH_PREFIX: &str = "EC2 Auto Scaling Instance Refresh ";
+
+#[derive(Deserialize)]
+struct ImageDetail {
+    #[serde(rename = "ImageId")]
+    image: ImageId,
+}
+
+#[derive(Deserialize)]
+struct GoodDetail {
+    source: SourceId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RefreshDetail {
+    instance_refresh_id: RefreshId,
+    auto_scaling_group_name: GroupName,
+    #[serde(default, deserialize_with = "number_or_text")]
+    checkpoint_percentage: Option<u64>,
+    #[serde(default, deserialize_with = "number_or_text")]
+    checkpoint_delay: Option<u64>,
+}
+
+/// The documented example writes the two numbers as strings; nobody promises that they stay strings.
+fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::Number(number) => {
+            number.as_u64().map(Some).ok_or_else(|| de::Error::custom(format!("{number} is no whole number")))
+        }
+        Value::String(text) => {
+            text.trim().parse().map(Some).map_err(|_| de::Error::custom(format!("'{text}' is no whole number")))
+        }
+        other => Err(de::Error::custom(format!("{other} is no number"))),
+    }
+}
+
+impl Incoming {
+    /// Reads one event as Lambda hands it over.
+    pub fn read(event: Value) -> Result<Self, Unreadable> {
+        let id = event.get("id").and_then(Value::as_str).unwrap_or("(no id)").to_owned();
+        let envelope: Envelope = serde_json::from_value(event).map_err(|source| Unreadable::Envelope { id, source })?;
+        match (envelope.source.as_str(), envelope.detail_type.as_str()) {
+            ("aws.events" | "aws.scheduler", "Scheduled Event") => Ok(Self::Scheduled),
+            ("aws.ec2", "EC2 AMI State Change") => {
+                let detail: ImageDetail = envelope.read_detail()?;
+                Ok(Self::ImageChanged { image: detail.image })
+            }
+            ("aws.autoscaling", kind) if kind.starts_with(REFRESH_PREFIX) => envelope.refresh(),
+            (EVENT_SOURCE, BackupRequested::DETAIL_TYPE) => {
+                let request = envelope.read_detail()?;
+                Ok(Self::BackupRequested { slot: whole_second(envelope.time), request })
+            }
+            (EVENT_SOURCE, "Backup Good") => {
+                let detail: GoodDetail = envelope.read_detail()?;
+                Ok(Self::BackupGood { source: detail.source })
+            }
+            _ => Err(Unreadable::Unknown {
+                id: envelope.id,
+                detail_type: envelope.detail_type,
+                source_name: envelope.source,
+            }),
+        }
+    }
+}
+
+impl Envelope {
+    fn read_detail<T: de::DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        serde_json::from_value(self.detail.clone()).map_err(|source| Unreadable::Detail {
+            id: self.id.clone(),
+            detail_type: self.detail_type.clone(),
+            source,
+        })
+    }
+
+    fn refresh(&self) -> Result<Incoming, Unreadable> {
+        let detail: RefreshDetail = self.read_detail()?;
+        let what = match self.detail_type.trim_start_matches(REFRESH_PREFIX) {
+            "Checkpoint Reached" => {
+                let lacking = |what: &str| Unreadable::Detail {
+                    id: self.id.clone(),
+                    detail_type: self.detail_type.clone(),
+                    source: de::Error::custom(format!("{what} is missing")),
+                };
+                let percentage = detail.checkpoint_percentage.ok_or_else(|| lacking("CheckpointPercentage"))?;
+                RefreshChange::Checkpoint {
+                    percentage: u32::try_from(percentage).unwrap_or(u32::MAX),
+                    delay_seconds: detail.checkpoint_delay.ok_or_else(|| lacking("CheckpointDelay"))?,
+                }
+            }
+            status => RefreshChange::Status(status.to_owned()),
+        };
+        Ok(Incoming::Refresh(RefreshNews {
+            event: self.id.clone(),
+            refresh: detail.instance_refresh_id,
+            group: detail.auto_scaling_group_name,
+            at: whole_second(self.time),
+            what,
+        }))
+    }
+}

@@ -1,0 +1,127 @@
+//! Names that Lastgood gives to things at AWS: derived from (source, slot), so that a repeated call is known again.
+//!
+//! An image name is the only token that CreateImage has: the second call with one name is refused, and the image
+//! that bears it is looked up and adopted. So no two (source, slot) may ever share a name.
+
+use sha2::{Digest, Sha256};
+
+use crate::id::{BackupId, TemplateId};
+
+/// Tag on everything that Lastgood makes: the stack that made it.
+pub const TAG_MANAGED_BY: &str = "lastgood:managed-by";
+/// Tag: the source, as `group/NAME`.
+pub const TAG_SOURCE: &str = "lastgood:source";
+/// Tag: the backup, as `group/NAME@SLOT`.
+pub const TAG_BACKUP: &str = "lastgood:backup";
+/// Tag: the plan.
+pub const TAG_PLAN: &str = "lastgood:plan";
+
+/// The longest image name that both the API and the console take (AWS: CreateImage; Create an AMI).
+pub const IMAGE_NAME_CHARS_MAX: usize = 127;
+/// The longest tag value (AWS: Tag your Amazon EC2 resources).
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// The longest client token that every EC2 call takes (AWS: Ensuring idempotency).
+pub const CLIENT_TOKEN_CHARS_MAX: usize = 64;
+
+const PREFIX: &str = "lastgood-";
+const SLOT_CHARS: usize = "-20260115T103000Z".len();
+const DIGEST_CHARS: usize = 16;
+
+/// `lastgood-<name>-<slot>`, of the characters that every page of AWS agrees on: letters, digits, `( ) . / _ -`.
+///
+/// A name that is too long or holds another character is cut and cleaned, and gets the digest of the whole name in
+/// parentheses. A name that has parentheses itself is treated so too: thus a cleaned name equals no plain one.
+#[must_use]
+pub fn image_name(backup: &BackupId) -> String {
+    let name = backup.source.name();
+    let room = IMAGE_NAME_CHARS_MAX - PREFIX.len() - SLOT_CHARS;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-');
+    let middle = if name.len() <= room && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        let clean: String =
+            name.chars().map(|c| if plain(c) { c } else { '-' }).take(room - DIGEST_CHARS - "()".len()).collect();
+        format!("{clean}({})", digest(&[name]))
+    };
+    format!("{PREFIX}{middle}-{}", backup.slot_text())
+}
+
+/// The text of a tag: the whole text if it fits, else its beginning and the digest of the whole.
+#[must_use]
+pub fn tag_value(text: &str) -> String {
+    if text.chars().count() <= TAG_VALUE_CHARS_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(TAG_VALUE_CHARS_MAX - DIGEST_CHARS - "()".len()).collect();
+    format!("{head}({})", digest(&[text]))
+}
+
+/// The client token of the template version that copies `base` for this backup: the same for each repetition, and
+/// another one if another version is copied (the same token with other parameters is refused).
+#[must_use]
+pub fn version_token(backup: &BackupId, template: &TemplateId, base: u64) -> String {
+    let whole = digest(&[&backup.to_string(), template.as_str(), &base.to_string()]);
+    format!("lastgood-{whole}")
+}
+
+/// The first 64 bits of SHA-256 over the parts, in hexadecimal. The parts' borders count.
+#[must_use]
+pub fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().take(DIGEST_CHARS / 2).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::{GroupName, SourceId};
+
+    fn backup(group: &str, slot: i64) -> BackupId {
+        BackupId {
+            source: SourceId::Group(GroupName::from(group)),
+            slot: crate::Time::from_second(slot).expect("in range"),
+        }
+    }
+
+    #[test]
+    fn a_plain_name_is_kept_and_another_is_cleaned_and_marked() {
+        let name = |group: &str| image_name(&backup(group, 1_768_473_000));
+        assert_eq!(name("web-prod"), "lastgood-web-prod-20260115T103000Z");
+        assert_eq!(name("web prod"), format!("lastgood-web-prod({})-20260115T103000Z", digest(&["web prod"])));
+        // A group that is called what another one is cleaned to.
+        let imitation = format!("web-prod({})", digest(&["web prod"]));
+        assert_ne!(name(&imitation), name("web prod"));
+        assert_eq!(name(&"g".repeat(255)).len(), IMAGE_NAME_CHARS_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn image_names_are_legal(group in "[ -~]{1,255}", slot in 0_i64..4_000_000_000) {
+            let name = image_name(&backup(&group, slot));
+            prop_assert!((3..=IMAGE_NAME_CHARS_MAX).contains(&name.len()), "{name}");
+            prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "()./_-".contains(c)), "{name}");
+        }
+
+        #[test]
+        fn two_backups_never_share_a_name(
+            one in "[a-c ()-]{1,6}|[ -~]{95,255}", other in "[a-c ()-]{1,6}|[ -~]{95,255}",
+            at in 0_i64..3, then in 0_i64..3,
+        ) {
+            let (left, right) = (backup(&one, at), backup(&other, then));
+            prop_assert_eq!(left == right, image_name(&left) == image_name(&right));
+        }
+
+        #[test]
+        fn tags_and_tokens_fit(group in "[ -~]{1,255}", base in 0_u64..10_000) {
+            let id = backup(&group, 0);
+            prop_assert!(tag_value(&id.to_string()).chars().count() <= TAG_VALUE_CHARS_MAX);
+            prop_assert!(version_token(&id, &"lt-1".into(), base).len() <= CLIENT_TOKEN_CHARS_MAX);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! A rollout: one instance refresh that was seen. So far it is recorded and announced, not judged. See [`life`].
+
+pub mod life;
+
+pub use life::{Rollout, decide, sent, wake};

@@ -1,0 +1,7 @@
+//! A source: one protected thing, its schedule, and what stands of its backups. See [`life`].
+
+pub mod life;
+
+pub use life::{
+    Claim, Good, Outcome, Published, Source, Turn, apply, ask_turn, claim, hear, overdue, release, sent, wake,
+};
