@@ -22,6 +22,7 @@ from cfnlint.api import lint  # noqa: E402
 from samtranslator.model.exceptions import InvalidDocumentException  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+from yaml import YAMLError  # noqa: E402
 
 TEMPLATE = Path(__file__).resolve().parent / "template.yaml"
 
@@ -44,7 +45,10 @@ def translated(source):
 
 
 def findings(text):
-    return sorted(f"line {match.linenumber}: {match.rule.id} {match.message}" for match in lint(text, regions=[REGION]))
+    for match in lint(text, regions=[REGION]):
+        path = getattr(match, "path", None)  # A file that is no YAML has only lines.
+        place = "/".join(map(str, path)) if path else f"line {match.linenumber}"
+        yield f"{place}: {match.rule.id} {match.message}"
 
 
 def dead_letters_lost(template):
@@ -61,7 +65,8 @@ def dead_letters_lost(template):
 
 
 def report(name, found):
-    print(f"{name}: clean" if not found else f"{name}: {len(found)} found")
+    found = sorted(found)
+    print(f"{name}: {f'{len(found)} found' if found else 'clean'}")
     for finding in found:
         print(f"  {finding}")
     return bool(found)
@@ -72,10 +77,12 @@ def main():
     failed = report("template.yaml", findings(source))
     try:
         template = translated(source)
+    except YAMLError:
+        return True  # Told above, with its line.
     except InvalidDocumentException as error:
-        return report("template.yaml, translated", [error.message, *(cause.message for cause in error.causes)])
+        return report("template.yaml, translated", (cause.message for cause in error.causes))
     failed |= report("template.yaml, translated", findings(json.dumps(template, indent=1)))
-    failed |= report("template.yaml, dead letters", list(dead_letters_lost(template)))
+    failed |= report("template.yaml, dead letters", dead_letters_lost(template))
     return failed
 
 

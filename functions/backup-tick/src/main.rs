@@ -1,2 +1,26 @@
-//! x
-fn main() {}
+//! backup-tick: every minute, and when somebody asks for a backup: what is due? Claims it and begins it.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lastgood_aws::{Lastgood, finish, read_event, unexpected};
+use lastgood_core::incoming::Incoming;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let lastgood = &Lastgood::of_function().await?;
+    lambda_runtime::run(service_fn(|event| finish(handle(lastgood, event)))).await
+}
+
+async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Error> {
+    let engine = lastgood.engine(event.context.deadline);
+    let report = match read_event(event.payload)? {
+        Incoming::Scheduled => engine.tick().await?,
+        Incoming::BackupRequested { slot, request } => engine.request(slot, request).await?,
+        other @ (Incoming::ImageChanged { .. } | Incoming::BackupGood { .. } | Incoming::Refresh(_)) => {
+            return Err(unexpected("backup-tick", &other).into());
+        }
+    };
+    report.log();
+    Ok(())
+}

@@ -1,2 +1,24 @@
-//! x
-fn main() {}
+//! checkpoint-reached: takes down what AWS tells of instance refreshes, and announces it. It judges nothing yet.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lastgood_aws::{Lastgood, finish, read_event, unexpected};
+use lastgood_core::incoming::Incoming;
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let lastgood = &Lastgood::of_function().await?;
+    lambda_runtime::run(service_fn(|event| finish(handle(lastgood, event)))).await
+}
+
+async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Error> {
+    let engine = lastgood.engine(event.context.deadline);
+    match read_event(event.payload)? {
+        Incoming::Refresh(news) => Ok(engine.refresh(&news).await?),
+        other @ (Incoming::Scheduled
+        | Incoming::BackupRequested { .. }
+        | Incoming::ImageChanged { .. }
+        | Incoming::BackupGood { .. }) => Err(unexpected("checkpoint-reached", &other).into()),
+    }
+}

@@ -1,1 +1,86 @@
-//! x
+//! The only crate that knows the AWS SDKs: one file for each service, one table of refusals.
+//!
+//! [`Lastgood`] puts the ports together for one deployment. Nothing here chooses anything: calls go out as the engine
+//! asks for them, answers come back as facts or refusals.
+
+mod autoscaling;
+mod bus;
+mod clock;
+mod cloud;
+mod ec2;
+mod event;
+pub mod refusals;
+mod sdk;
+pub mod settings;
+mod stack;
+mod table;
+
+pub use bus::EventBus;
+pub use clock::SystemClock;
+pub use cloud::Aws;
+pub use event::{Unexpected, finish, read_event, unexpected};
+pub use sdk::{load_for_function, load_for_operator};
+pub use settings::{Missing, Settings};
+pub use stack::{StackError, settings_of_stack};
+pub use table::{Table, TableError};
+
+use aws_config::SdkConfig;
+use lastgood_engine::{Clock, Engine};
+
+/// How long before the end of an invocation nothing new is begun, in seconds: a call that hangs and what follows from
+/// its answer must still fit in.
+pub const STOP_BEFORE_DEADLINE_SECONDS: i64 = 12;
+
+/// The ports of one deployment: built once, used by every invocation.
+#[derive(Debug)]
+pub struct Lastgood {
+    /// The table.
+    pub table: Table,
+    /// EC2 and Auto Scaling.
+    pub cloud: Aws,
+    /// Our bus.
+    pub bus: EventBus,
+    /// The system's clock.
+    pub clock: SystemClock,
+    stack: String,
+}
+
+/// An engine on the ports of a deployment.
+pub type DeployedEngine<'a> = Engine<'a, Table, Aws, EventBus, SystemClock>;
+
+impl Lastgood {
+    /// The ports for `settings`.
+    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        Self {
+            table: Table::new(config, settings),
+            cloud: Aws::new(config),
+            bus: EventBus::new(config, &settings.bus),
+            clock: SystemClock,
+            stack: settings.stack.clone(),
+        }
+    }
+
+    /// A function's ports, from its environment. An error names every setting that is missing.
+    pub async fn of_function() -> Result<Self, Missing> {
+        let settings = Settings::from_environment()?;
+        Ok(Self::new(&load_for_function().await, &settings))
+    }
+
+    /// An engine that begins nothing new shortly before `deadline_ms`, in milliseconds since 1970.
+    pub fn engine(&self, deadline_ms: u64) -> DeployedEngine<'_> {
+        let deadline =
+            i64::try_from(deadline_ms / 1000).ok().and_then(|second| lastgood_core::Time::from_second(second).ok());
+        let stop_at = match deadline {
+            Some(deadline) => lastgood_core::later(deadline, -STOP_BEFORE_DEADLINE_SECONDS),
+            None => self.clock.now(),
+        };
+        Engine {
+            store: &self.table,
+            cloud: &self.cloud,
+            bus: &self.bus,
+            clock: &self.clock,
+            stack: &self.stack,
+            stop_at,
+        }
+    }
+}

@@ -174,10 +174,8 @@ fn number_or_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u
 }
 
 impl Incoming {
-    /// Reads one event as Lambda hands it over.
-    pub fn read(event: Value) -> Result<Self, Unreadable> {
-        let id = event.get("id").and_then(Value::as_str).unwrap_or("(no id)").to_owned();
-        let envelope: Envelope = serde_json::from_value(event).map_err(|source| Unreadable::Envelope { id, source })?;
+    /// What an event means to us.
+    pub fn of(envelope: Envelope) -> Result<Self, Unreadable> {
         match (envelope.source.as_str(), envelope.detail_type.as_str()) {
             ("aws.events" | "aws.scheduler", "Scheduled Event") => Ok(Self::Scheduled),
             ("aws.ec2", "EC2 AMI State Change") => {

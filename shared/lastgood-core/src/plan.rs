@@ -162,8 +162,12 @@ fn syntax(file: &str, error: &serde_saphyr::Error) -> Mistake {
         Some(rest) => rest,
         None => what,
     };
-    Mistake { file: file.to_owned(), line, column, what: what.to_owned() }
+    let remedy = if what.contains("expected one of") { String::new() } else { format!("; {EXAMPLE}") };
+    Mistake { file: file.to_owned(), line, column, what: format!("{what}{remedy}") }
 }
+
+/// What to write where the parser only knows what it did not find.
+const EXAMPLE: &str = "a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'";
 
 struct Reader<'a> {
     file: &'a str,

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::publication::{self, Publication, PublicationEvent};
 use super::record::{Artifact, Backup};
 use super::removal::{self, RemovalEvent};
-use crate::facts::{Image, ImageState, SnapshotState};
+use crate::facts::{Image, ImageState, SnapshotState, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::{News, Notice};
 use crate::refusal::{Refusal, Why};
@@ -145,8 +145,12 @@ pub enum Effect {
     PointGroup {
         /// The group.
         group: GroupName,
-        /// What is to be done, as on record.
-        publication: Publication,
+        /// How the group named its template when it was read.
+        named: TemplateRef,
+        /// The version that it launched from then.
+        base: u64,
+        /// Ours.
+        version: u64,
     },
     /// Look what AWS holds of it, by name and by tag, and who needs it.
     Inspect,

@@ -250,8 +250,8 @@ pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
         Publication::Making { group, base } => {
             Some(Effect::MakeVersion { template: group.template.clone(), base: *base, image: record.image.clone()? })
         }
-        publication @ Publication::Pointing { .. } => {
-            Some(Effect::PointGroup { group: group.clone(), publication: publication.clone() })
+        Publication::Pointing { group: named, base, version } => {
+            Some(Effect::PointGroup { group: group.clone(), named: named.clone(), base: *base, version: *version })
         }
         Publication::NotAsked | Publication::Published { .. } | Publication::Superseded | Publication::Held(_) => None,
     }

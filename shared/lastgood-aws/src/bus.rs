@@ -1,0 +1,95 @@
+//! EventBridge: our bus.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use aws_smithy_types::DateTime;
+use lastgood_core::Time;
+use lastgood_core::incoming::BackupRequested;
+use lastgood_core::notice::{EVENT_SOURCE, Notice};
+use lastgood_engine::port::Posted;
+use lastgood_engine::{Bus, CallFailed};
+use serde::Serialize;
+
+use crate::refusals::failed;
+
+const PUT: &str = "events:PutEvents";
+/// The most entries of one call (AWS: PutEvents).
+const ENTRIES_A_CALL_MAX: usize = 10;
+/// The most bytes of one call's entries; the API's model says 256 KB, the guide more (AWS: PutEvents).
+const BYTES_A_CALL_MAX: usize = 250_000;
+
+/// Our bus.
+#[derive(Clone, Debug)]
+pub struct EventBus {
+    client: Client,
+    bus: String,
+}
+
+impl EventBus {
+    /// The bus of that name. A name that does not exist takes every event and drops it (AWS: PutEvents), so it comes
+    /// from the deployment, never from a person.
+    pub fn new(config: &SdkConfig, bus: &str) -> Self {
+        Self { client: Client::new(config), bus: bus.to_owned() }
+    }
+
+    /// Asks for a backup.
+    pub async fn request(&self, request: &BackupRequested, now: Time) -> Result<Posted, CallFailed> {
+        let entry = self.entry(BackupRequested::DETAIL_TYPE, request, now)?;
+        let posted = self.put(vec![entry]).await?;
+        posted.into_iter().next().ok_or(CallFailed { action: PUT, source: "an empty answer".into() })
+    }
+
+    fn entry(&self, detail_type: &str, detail: &impl Serialize, at: Time) -> Result<PutEventsRequestEntry, CallFailed> {
+        let detail = serde_json::to_string(detail).map_err(|error| CallFailed { action: PUT, source: error.into() })?;
+        Ok(PutEventsRequestEntry::builder()
+            .event_bus_name(&self.bus)
+            .source(EVENT_SOURCE)
+            .detail_type(detail_type)
+            .detail(detail)
+            .time(DateTime::from_secs(at.as_second()))
+            .build())
+    }
+
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Posted>, CallFailed> {
+        let count = entries.len();
+        let output = self.client.put_events().set_entries(Some(entries)).send().await;
+        let output = output.map_err(|error| failed(PUT, error))?;
+        // HTTP 200 may carry entries that failed; the results stand in the order of the entries.
+        let mut posted: Vec<Posted> = output.entries().iter().map(posted).collect();
+        posted.resize(count, Posted::NotSent("the answer does not speak of it".to_owned()));
+        Ok(posted)
+    }
+}
+
+fn posted(entry: &PutEventsResultEntry) -> Posted {
+    match (entry.event_id(), entry.error_code()) {
+        (Some(_), None) => Posted::Sent,
+        (_, code) => {
+            let message = entry.error_message().unwrap_or("no message");
+            Posted::NotSent(format!("{}: {message}", code.unwrap_or("no event id")))
+        }
+    }
+}
+
+impl Bus for EventBus {
+    async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
+        let mut all = Vec::new();
+        let mut batch: Vec<PutEventsRequestEntry> = Vec::new();
+        let mut bytes = 0;
+        for notice in notices {
+            let entry = self.entry(notice.news.detail_type(), notice, notice.at)?;
+            let size = entry.detail().map_or(0, str::len) + 200;
+            if batch.len() == ENTRIES_A_CALL_MAX || (bytes + size > BYTES_A_CALL_MAX && !batch.is_empty()) {
+                all.extend(self.put(std::mem::take(&mut batch)).await?);
+                bytes = 0;
+            }
+            bytes += size;
+            batch.push(entry);
+        }
+        if !batch.is_empty() {
+            all.extend(self.put(batch).await?);
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,84 @@
+//! EC2 and Auto Scaling as the engine's `Cloud`. What each call does is in the file of its service.
+
+use aws_config::SdkConfig;
+use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, TemplateVersion, VersionRef};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_engine::port::{ImageRequest, VersionRequest};
+use lastgood_engine::{Answer, CallFailed, Cloud};
+
+use crate::autoscaling;
+use crate::ec2::{images, instances, snapshots, templates};
+
+/// The clients of EC2 and Auto Scaling.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    ec2: aws_sdk_ec2::Client,
+    autoscaling: aws_sdk_autoscaling::Client,
+}
+
+impl Aws {
+    /// Clients for one account and region.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { ec2: aws_sdk_ec2::Client::new(config), autoscaling: aws_sdk_autoscaling::Client::new(config) }
+    }
+}
+
+type Called<T> = Result<Answer<T>, CallFailed>;
+
+impl Cloud for Aws {
+    async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
+        autoscaling::groups(&self.autoscaling, names).await
+    }
+
+    async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
+        instances::instances(&self.ec2, ids).await
+    }
+
+    async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
+        images::images(&self.ec2, ids).await
+    }
+
+    async fn image_named(&self, name: &str) -> Called<Option<Image>> {
+        images::image_named(&self.ec2, name).await
+    }
+
+    async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
+        snapshots::snapshots(&self.ec2, ids).await
+    }
+
+    async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
+        snapshots::snapshots_tagged(&self.ec2, key, value).await
+    }
+
+    async fn create_image(&self, request: &ImageRequest) -> Called<ImageId> {
+        images::create_image(&self.ec2, request).await
+    }
+
+    async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
+        images::deregister_image(&self.ec2, image).await
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
+        snapshots::delete_snapshot(&self.ec2, id).await
+    }
+
+    async fn template_version(&self, template: &TemplateId, version: VersionRef) -> Called<TemplateVersion> {
+        templates::template_version(&self.ec2, template, version).await
+    }
+
+    async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Called<Vec<TemplateVersion>> {
+        templates::template_versions_with(&self.ec2, template, image).await
+    }
+
+    async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
+        templates::create_template_version(&self.ec2, request).await
+    }
+
+    async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
+        templates::set_default_version(&self.ec2, template, version).await
+    }
+
+    async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
+        autoscaling::set_group_version(&self.autoscaling, group, template, version).await
+    }
+}

@@ -1,0 +1,124 @@
+//! CreateImage, DescribeImages, DeregisterImage.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{self, Filter, ResourceType, SnapshotReturnCodes, Tag, TagSpecification};
+use lastgood_core::facts::{Image, ImageState, SnapshotDeletion};
+use lastgood_core::id::{ImageId, SnapshotId};
+use lastgood_engine::port::ImageRequest;
+use lastgood_engine::{Answer, CallFailed};
+
+use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
+use crate::refusals::answer;
+
+const DESCRIBE: &str = "ec2:DescribeImages";
+const CREATE: &str = "ec2:CreateImage";
+const DEREGISTER: &str = "ec2:DeregisterImage";
+
+pub(crate) async fn images(client: &Client, ids: &[ImageId]) -> Result<Answer<Vec<Image>>, CallFailed> {
+    let mut images = Vec::new();
+    for ids in ids.chunks(FILTER_VALUES_MAX) {
+        match described(client, filter("image-id", ids.iter().map(ToString::to_string))).await? {
+            Ok(more) => images.extend(more),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(images))
+}
+
+pub(crate) async fn image_named(client: &Client, name: &str) -> Result<Answer<Option<Image>>, CallFailed> {
+    let images = described(client, filter("name", [literal(name)])).await?;
+    Ok(images.map(|images| images.into_iter().find(|image| image.name == name)))
+}
+
+/// Images of our own account only: without an owner AWS answers with every public one. Disabled ones are hidden unless
+/// asked for (AWS: Disable an Amazon EC2 AMI).
+async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Image>>, CallFailed> {
+    let request = client.describe_images().owners("self").include_disabled(true).filters(filter);
+    let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    let mut images = Vec::new();
+    while let Some(page) = pages.next().await {
+        match answer(DESCRIBE, page)? {
+            Ok(page) => images.extend(page.images().iter().filter_map(image)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(images))
+}
+
+fn image(image: &types::Image) -> Option<Image> {
+    let snapshots = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
+    // Any value that is not plainly "disabled" counts as protected (AWS: Image, DeregistrationProtection).
+    let protected = image.deregistration_protection().is_some_and(|value| value != "disabled" && !value.is_empty());
+    Some(Image {
+        id: ImageId::from(image.image_id()?),
+        name: image.name().unwrap_or_default().to_owned(),
+        state: state(image),
+        tags: tags(image.tags()),
+        snapshots: snapshots.map(SnapshotId::from).collect(),
+        protected,
+    })
+}
+
+fn state(image: &types::Image) -> ImageState {
+    match image.state() {
+        Some(types::ImageState::Available) => ImageState::Available,
+        Some(types::ImageState::Disabled) => ImageState::Disabled,
+        Some(types::ImageState::Pending | types::ImageState::Transient) | None => ImageState::Pending,
+        Some(other) => {
+            let reason = image.state_reason();
+            let code = reason.and_then(|reason| reason.code()).unwrap_or("no code");
+            let message = reason.and_then(|reason| reason.message()).unwrap_or("no reason given");
+            ImageState::Broken(format!("{}: {code}: {message}", other.as_str()))
+        }
+    }
+}
+
+pub(crate) async fn create_image(client: &Client, request: &ImageRequest) -> Result<Answer<ImageId>, CallFailed> {
+    let tagged = |resource: ResourceType| {
+        let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        TagSpecification::builder().resource_type(resource).set_tags(Some(tags.collect())).build()
+    };
+    let result = client
+        .create_image()
+        .instance_id(request.instance.as_str())
+        .name(&request.name)
+        .description(&request.description)
+        // Left out, it means that the instance is shut down (AWS: CreateImage).
+        .no_reboot(true)
+        .tag_specifications(tagged(ResourceType::Image))
+        .tag_specifications(tagged(ResourceType::Snapshot))
+        .send()
+        .await;
+    match answer(CREATE, result)? {
+        Ok(output) => match output.image_id() {
+            Some(id) => Ok(Ok(ImageId::from(id))),
+            // By its name it is found again.
+            None => Err(CallFailed { action: CREATE, source: "an answer without an image id".into() }),
+        },
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+pub(crate) async fn deregister_image(
+    client: &Client,
+    image: &ImageId,
+) -> Result<Answer<Vec<(SnapshotId, SnapshotDeletion)>>, CallFailed> {
+    let request = client.deregister_image().image_id(image.as_str()).delete_associated_snapshots(true);
+    let output = answer(DEREGISTER, request.send().await)?;
+    Ok(output.map(|output| {
+        let results = output.delete_snapshot_results().iter();
+        results
+            .filter_map(|result| Some((SnapshotId::from(result.snapshot_id()?), deletion(result.return_code()))))
+            .collect()
+    }))
+}
+
+fn deletion(code: Option<&SnapshotReturnCodes>) -> SnapshotDeletion {
+    match code {
+        Some(SnapshotReturnCodes::Success) => SnapshotDeletion::Deleted,
+        // It belongs to another image too (AWS: DeregisterImage).
+        Some(SnapshotReturnCodes::WarnSkipped) => SnapshotDeletion::Shared,
+        Some(other) => SnapshotDeletion::NotDeleted(other.as_str().to_owned()),
+        None => SnapshotDeletion::NotDeleted("no return code".to_owned()),
+    }
+}

@@ -1,0 +1,62 @@
+//! DescribeSnapshots, DeleteSnapshot.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{self, Filter};
+use lastgood_core::facts::{Snapshot, SnapshotState};
+use lastgood_core::id::SnapshotId;
+use lastgood_engine::{Answer, CallFailed};
+
+use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
+use crate::refusals::answer;
+
+const DESCRIBE: &str = "ec2:DescribeSnapshots";
+const DELETE: &str = "ec2:DeleteSnapshot";
+
+pub(crate) async fn snapshots(client: &Client, ids: &[SnapshotId]) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
+    let mut snapshots = Vec::new();
+    for ids in ids.chunks(FILTER_VALUES_MAX) {
+        match described(client, filter("snapshot-id", ids.iter().map(ToString::to_string))).await? {
+            Ok(more) => snapshots.extend(more),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(snapshots))
+}
+
+pub(crate) async fn snapshots_tagged(
+    client: &Client,
+    key: &str,
+    value: &str,
+) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
+    described(client, filter(format!("tag:{key}"), [literal(value)])).await
+}
+
+async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
+    let request = client.describe_snapshots().owner_ids("self").filters(filter);
+    let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    let mut snapshots = Vec::new();
+    while let Some(page) = pages.next().await {
+        match answer(DESCRIBE, page)? {
+            Ok(page) => snapshots.extend(page.snapshots().iter().filter_map(snapshot)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(snapshots))
+}
+
+fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {
+    let state = match snapshot.state() {
+        Some(types::SnapshotState::Completed) => SnapshotState::Completed,
+        Some(types::SnapshotState::Pending | types::SnapshotState::Recovering) | None => SnapshotState::Pending,
+        Some(other) => {
+            let message = snapshot.state_message().unwrap_or("no reason given");
+            SnapshotState::Broken(format!("{}: {message}", other.as_str()))
+        }
+    };
+    Some(Snapshot { id: SnapshotId::from(snapshot.snapshot_id()?), state, tags: tags(snapshot.tags()) })
+}
+
+pub(crate) async fn delete_snapshot(client: &Client, id: &SnapshotId) -> Result<Answer<()>, CallFailed> {
+    let result = client.delete_snapshot().snapshot_id(id.as_str()).send().await;
+    Ok(answer(DELETE, result)?.map(|_| ()))
+}

@@ -1,0 +1,104 @@
+//! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate.
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
+use lastgood_core::facts::{TemplateVersion, VersionRef};
+use lastgood_core::id::{ImageId, TemplateId};
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_engine::port::VersionRequest;
+use lastgood_engine::{Answer, CallFailed};
+
+use super::filter;
+use crate::refusals::answer;
+
+const DESCRIBE: &str = "ec2:DescribeLaunchTemplateVersions";
+const CREATE: &str = "ec2:CreateLaunchTemplateVersion";
+const MODIFY: &str = "ec2:ModifyLaunchTemplate";
+/// The largest page of versions (AWS: DescribeLaunchTemplateVersions).
+const PAGE_VERSIONS_MAX: i32 = 200;
+
+pub(crate) async fn template_version(
+    client: &Client,
+    template: &TemplateId,
+    version: VersionRef,
+) -> Result<Answer<TemplateVersion>, CallFailed> {
+    let name = match version {
+        VersionRef::Number(number) => number.to_string(),
+        VersionRef::Default => "$Default".to_owned(),
+        VersionRef::Latest => "$Latest".to_owned(),
+    };
+    let request = client.describe_launch_template_versions().launch_template_id(template.as_str()).versions(&name);
+    let output = match answer(DESCRIBE, request.send().await)? {
+        Ok(output) => output,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(output.launch_template_versions().first().and_then(described).ok_or_else(|| Refusal {
+        why: Why::Missing,
+        action: DESCRIBE.to_owned(),
+        message: format!("{template} has no version {name}"),
+    }))
+}
+
+pub(crate) async fn template_versions_with(
+    client: &Client,
+    template: &TemplateId,
+    image: &ImageId,
+) -> Result<Answer<Vec<TemplateVersion>>, CallFailed> {
+    let request = client
+        .describe_launch_template_versions()
+        .launch_template_id(template.as_str())
+        .filters(filter("image-id", [image.to_string()]));
+    let mut pages = request.into_paginator().page_size(PAGE_VERSIONS_MAX).send();
+    let mut versions = Vec::new();
+    while let Some(page) = pages.next().await {
+        match answer(DESCRIBE, page)? {
+            Ok(page) => versions.extend(page.launch_template_versions().iter().filter_map(described)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(versions))
+}
+
+fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
+    let image = version.launch_template_data().and_then(|data| data.image_id());
+    Some(TemplateVersion {
+        number: u64::try_from(version.version_number()?).ok()?,
+        is_default: version.default_version().unwrap_or(false),
+        image: image.map(str::to_owned),
+    })
+}
+
+pub(crate) async fn create_template_version(
+    client: &Client,
+    request: &VersionRequest,
+) -> Result<Answer<u64>, CallFailed> {
+    let result = client
+        .create_launch_template_version()
+        .launch_template_id(request.template.as_str())
+        // A number, so that a repetition copies the same version.
+        .source_version(request.base.to_string())
+        .client_token(&request.token)
+        .version_description(&request.description)
+        .launch_template_data(RequestLaunchTemplateData::builder().image_id(request.image.as_str()).build())
+        .send()
+        .await;
+    let output = match answer(CREATE, result)? {
+        Ok(output) => output,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let number = output.launch_template_version().and_then(|version| version.version_number());
+    match number.and_then(|number| u64::try_from(number).ok()) {
+        Some(number) => Ok(Ok(number)),
+        None => Err(CallFailed { action: CREATE, source: "an answer without a version number".into() }),
+    }
+}
+
+pub(crate) async fn set_default_version(
+    client: &Client,
+    template: &TemplateId,
+    version: u64,
+) -> Result<Answer<()>, CallFailed> {
+    let request =
+        client.modify_launch_template().launch_template_id(template.as_str()).default_version(version.to_string());
+    Ok(answer(MODIFY, request.send().await)?.map(|_| ()))
+}

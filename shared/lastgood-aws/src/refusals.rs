@@ -1,0 +1,175 @@
+//! The one table of AWS's refusals: which code means what, for EC2 and Auto Scaling.
+//!
+//! EC2 models no errors, so the code is all there is (AWS: Error codes for the Amazon EC2 API). A code that stands
+//! nowhere here is a final refusal, told in AWS's own words: to try it again blindly would hide it.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_engine::{Answer, CallFailed};
+
+/// What follows from an answer that is no success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// AWS judged the call: this is the kind of its no.
+    Refused(Why),
+    /// The call was not judged, and may be made again.
+    Again,
+}
+
+/// Every code that the calls of ours are known to meet.
+const TABLE: &[(&str, Class)] = &[
+    // Throttling, and servers that did not get to it (AWS: Request throttling for the Amazon EC2 API).
+    ("RequestLimitExceeded", Class::Again),
+    ("Throttling", Class::Again),
+    ("ThrottlingException", Class::Again),
+    ("EC2ThrottledException", Class::Again),
+    ("InternalError", Class::Again),
+    ("InternalFailure", Class::Again),
+    ("ServiceUnavailable", Class::Again),
+    ("Unavailable", Class::Again),
+    ("ResourceContention", Class::Again),
+    ("ServiceLinkedRoleFailure", Class::Again),
+    ("RequestExpired", Class::Again),
+    ("ExpiredToken", Class::Again),
+    // Permissions.
+    ("UnauthorizedOperation", Class::Refused(Why::Denied)),
+    ("AuthFailure", Class::Refused(Why::Denied)),
+    ("AccessDenied", Class::Refused(Why::Denied)),
+    ("AccessDeniedException", Class::Refused(Why::Denied)),
+    ("OptInRequired", Class::Refused(Why::Denied)),
+    // What is not there, or not any more (AWS: DeregisterImage a second time gives Unavailable).
+    ("InvalidAMIID.NotFound", Class::Refused(Why::Missing)),
+    ("InvalidAMIID.Unavailable", Class::Refused(Why::Missing)),
+    ("InvalidSnapshot.NotFound", Class::Refused(Why::Missing)),
+    ("InvalidInstanceID.NotFound", Class::Refused(Why::Missing)),
+    ("InvalidLaunchTemplateId.NotFound", Class::Refused(Why::Missing)),
+    ("InvalidLaunchTemplateId.VersionNotFound", Class::Refused(Why::Missing)),
+    ("InvalidLaunchTemplateName.NotFoundException", Class::Refused(Why::Missing)),
+    // Names and tokens.
+    ("InvalidAMIName.Duplicate", Class::Refused(Why::Taken)),
+    ("IdempotentParameterMismatch", Class::Refused(Why::Taken)),
+    // Use and state.
+    ("InvalidSnapshot.InUse", Class::Refused(Why::InUse)),
+    ("IncorrectState", Class::Refused(Why::WrongState)),
+    ("IncorrectInstanceState", Class::Refused(Why::WrongState)),
+    // AWS wants a pause (AWS: Error codes; SnapshotCreationPerVolumeRateExceeded: 15 seconds or more).
+    ("SnapshotCreationPerVolumeRateExceeded", Class::Refused(Why::TooSoon)),
+    ("ConcurrentSnapshotLimitExceeded", Class::Refused(Why::TooSoon)),
+    ("ConcurrentCreateImageNoRebootLimitExceeded", Class::Refused(Why::TooSoon)),
+    ("PendingSnapshotLimitExceeded", Class::Refused(Why::TooSoon)),
+    ("ConcurrentTagAccess", Class::Refused(Why::TooSoon)),
+    ("ScalingActivityInProgress", Class::Refused(Why::TooSoon)),
+    // Quotas of the account.
+    ("SnapshotLimitExceeded", Class::Refused(Why::Quota)),
+    ("ResourceLimitExceeded", Class::Refused(Why::Quota)),
+    ("TagLimitExceeded", Class::Refused(Why::Quota)),
+    ("MaxTemplateVersionLimitExceeded", Class::Refused(Why::Quota)),
+    // Calls that are wrong, or that AWS does not do.
+    ("InvalidAMIName.Malformed", Class::Refused(Why::Invalid)),
+    ("InvalidAMIID.Malformed", Class::Refused(Why::Invalid)),
+    ("InvalidLaunchTemplateId.Malformed", Class::Refused(Why::Invalid)),
+    ("InvalidParameterValue", Class::Refused(Why::Invalid)),
+    ("InvalidParameterCombination", Class::Refused(Why::Invalid)),
+    ("MissingParameter", Class::Refused(Why::Invalid)),
+    ("UnsupportedOperation", Class::Refused(Why::Invalid)),
+    ("OperationNotPermitted", Class::Refused(Why::Invalid)),
+    ("ValidationError", Class::Refused(Why::Invalid)),
+];
+
+/// Auto Scaling has no code of its own for this, only words (AWS: How an instance refresh works).
+const LOCKED_WORDS: &str = "active instance refresh";
+
+/// What follows from `code` with `message`, answered with `status`.
+#[must_use]
+pub fn classify(code: &str, message: &str, status: u16) -> Class {
+    if code == "ValidationError" && message.contains(LOCKED_WORDS) {
+        return Class::Refused(Why::Locked);
+    }
+    match TABLE.iter().find(|(known, _)| *known == code) {
+        Some((_, class)) => *class,
+        None if status >= 500 => Class::Again,
+        None => Class::Refused(Why::Invalid),
+    }
+}
+
+/// Every code of the table, for tests.
+pub fn known_codes() -> impl Iterator<Item = (&'static str, Class)> {
+    TABLE.iter().copied()
+}
+
+/// Sorts what the SDK returned into an answer or a call that failed.
+pub(crate) fn answer<T, E>(
+    action: &'static str,
+    result: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Answer<T>, CallFailed>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let error = match result {
+        Ok(output) => return Ok(Ok(output)),
+        Err(error) => error,
+    };
+    if let SdkError::ServiceError(service) = &error
+        && let Some(code) = service.err().code()
+    {
+        let message = service.err().message().unwrap_or("no message");
+        if let Class::Refused(why) = classify(code, message, service.raw().status().as_u16()) {
+            let message = format!("{code}: {}", one_line(message));
+            return Ok(Err(Refusal { why, action: action.to_owned(), message }));
+        }
+    }
+    Err(CallFailed { action, source: Box::new(Unwrapped::of(error)) })
+}
+
+/// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
+fn one_line(message: &str) -> String {
+    let plain = message.split("Encoded authorization failure message").next().unwrap_or(message);
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// An error of the SDK, told in words that say what it was: its own `Display` is only "service error".
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unwrapped(String);
+
+impl Unwrapped {
+    fn of<E>(error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        if let SdkError::ServiceError(service) = &error
+            && let Some(code) = service.err().code()
+        {
+            return Self(format!("{code}: {}", one_line(service.err().message().unwrap_or("no message"))));
+        }
+        Self(lastgood_engine::chain(&error))
+    }
+}
+
+/// Sorts the SDK's error of a call that knows no refusal.
+pub(crate) fn failed<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> CallFailed
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    CallFailed { action, source: Box::new(Unwrapped::of(error)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_stands_twice() {
+        for (index, (code, _)) in TABLE.iter().enumerate() {
+            assert!(TABLE[index + 1..].iter().all(|(other, _)| other != code), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_is_final_unless_the_server_broke() {
+        assert_eq!(classify("SomethingNew", "", 400), Class::Refused(Why::Invalid));
+        assert_eq!(classify("SomethingNew", "", 503), Class::Again);
+    }
+}

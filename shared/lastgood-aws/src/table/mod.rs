@@ -1,0 +1,305 @@
+//! DynamoDB: the one table, as the engine's `Store`.
+//!
+//! What each question costs is in the names of the keys, see `item.rs`. Every write carries the version it read.
+
+mod item;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use lastgood_core::Time;
+use lastgood_core::backup::Backup;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::plan::Plan;
+use lastgood_core::rollout::Rollout;
+use lastgood_core::source::Source;
+use lastgood_engine::{CallFailed, Key, Saved, Store, Versioned};
+use serde::de::DeserializeOwned;
+
+use crate::refusals::failed;
+use crate::settings::{Settings, writer_of_this_process};
+use item::{Item, Keys};
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// The table.
+#[derive(Debug)]
+pub struct Table {
+    client: Client,
+    table: String,
+    keys: Keys,
+    writer: String,
+    writes: AtomicU64,
+}
+
+/// Why a table can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The call did not get through, or there is no such table.
+    #[error("table '{0}' can't be looked up")]
+    Call(String, #[source] CallFailed),
+    /// The answer lacks the table's ARN.
+    #[error("table '{0}' tells no ARN")]
+    NoArn(String),
+}
+
+/// A sharded question: a partition of the index for each shard.
+pub(crate) const SHARDS: u64 = 4;
+
+const GET: &str = "dynamodb:GetItem";
+const QUERY: &str = "dynamodb:Query";
+const PUT: &str = "dynamodb:PutItem";
+const TRANSACT: &str = "dynamodb:TransactWriteItems";
+/// How often what a lost race left unclear is asked again, see [`Table::put`].
+const NEW: &str = "attribute_not_exists(pk)";
+const SAME: &str = "v = :v";
+
+impl Table {
+    /// The table of a deployment.
+    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        Self {
+            client: Client::new(config),
+            table: settings.table.clone(),
+            keys: Keys::new(&settings.account, &settings.region),
+            writer: settings.writer.clone(),
+            writes: AtomicU64::new(0),
+        }
+    }
+
+    /// The settings that a table's name alone tells: its ARN has the account and the region.
+    pub async fn settings(config: &SdkConfig, table: &str, bus: &str) -> Result<Settings, TableError> {
+        let client = Client::new(config);
+        let described = client.describe_table().table_name(table).send().await;
+        let described =
+            described.map_err(|error| TableError::Call(table.to_owned(), failed("dynamodb:DescribeTable", error)))?;
+        let no_arn = || TableError::NoArn(table.to_owned());
+        let arn = described.table().and_then(|table| table.table_arn()).ok_or_else(no_arn)?;
+        let mut parts = arn.split(':').skip(3);
+        let (region, account) = (parts.next().ok_or_else(no_arn)?, parts.next().ok_or_else(no_arn)?);
+        Ok(Settings {
+            table: table.to_owned(),
+            bus: bus.to_owned(),
+            stack: String::new(),
+            account: account.to_owned(),
+            region: region.to_owned(),
+            writer: writer_of_this_process(),
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: Attributes) -> Result<Option<Versioned<T>>, CallFailed> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        let output = request.send().await.map_err(|error| failed(GET, error))?;
+        output.item().map(|item| item::read(item, GET)).transpose()
+    }
+
+    /// Every item of a query, all pages.
+    async fn all<T: DeserializeOwned>(&self, query: QueryFluentBuilder) -> Result<Vec<Versioned<T>>, CallFailed> {
+        let mut pages = query.consistent_read(true).into_paginator().items().send();
+        let mut records = Vec::new();
+        while let Some(item) = pages.next().await {
+            records.push(item::read(&item.map_err(|error| failed(QUERY, error))?, QUERY)?);
+        }
+        Ok(records)
+    }
+
+    fn partition(&self, pk: String) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table);
+        query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", AttributeValue::S(pk))
+    }
+
+    /// A name for one write, so that its author knows it again if its answer is lost.
+    fn mark(&self) -> String {
+        format!("{} {}", self.writer, self.writes.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Writes an item on its version. A write that the SDK repeated after a lost answer finds its own mark: then it
+    /// was won.
+    async fn put(&self, item: Item) -> Result<Saved, CallFailed> {
+        let version = item.version;
+        let mark = self.mark();
+        let mut request = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        request = match version {
+            0 => request.condition_expression(NEW),
+            _ => request.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
+        };
+        let error = match request.set_item(Some(item.attributes(&mark))).send().await {
+            Ok(_) => return Ok(Saved::As(version + 1)),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
+                let ours =
+                    refused.item().and_then(|old| old.get("mark")).and_then(|old| old.as_s().ok()) == Some(&mark);
+                Ok(if ours { Saved::As(version + 1) } else { Saved::Outdated })
+            }
+            // Somebody's transaction is on this item: they save it, not we.
+            Some(PutItemError::TransactionConflictException(_)) => Ok(Saved::Outdated),
+            _ => Err(failed(PUT, error)),
+        }
+    }
+
+    fn transact_put(&self, item: Item, mark: &str) -> Result<TransactWriteItem, CallFailed> {
+        let version = item.version;
+        let mut put = Put::builder().table_name(&self.table).set_item(Some(item.attributes(mark)));
+        put = match version {
+            0 => put.condition_expression(NEW),
+            _ => put.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
+        };
+        let put = put.build().map_err(|error| CallFailed { action: TRANSACT, source: error.into() })?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// All of it or nothing. The SDK sends one token with every repetition, so a lost answer is no second write.
+    async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<bool, CallFailed> {
+        let result = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = result else { return Ok(true) };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+            let lost = |code: Option<&str>| matches!(code, Some("ConditionalCheckFailed" | "TransactionConflict"));
+            if cancelled.cancellation_reasons().iter().any(|reason| lost(reason.code())) {
+                return Ok(false);
+            }
+        }
+        Err(failed(TRANSACT, error))
+    }
+
+    async fn due_in_shard(
+        &self,
+        queue: Queue,
+        shard: u64,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<(i64, Key)>, CallFailed> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("due")
+            .key_condition_expression("queue = :queue AND wake <= :now")
+            .expression_attribute_values(":queue", AttributeValue::S(self.keys.queue(queue, shard)))
+            .expression_attribute_values(":now", AttributeValue::N(now.as_second().to_string()));
+        let mut items = query.into_paginator().items().send();
+        let mut due = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| failed(QUERY, error))?;
+            due.push((item::wake(&item), self.keys.parse(&item)?));
+            if due.len() == limit {
+                break;
+            }
+        }
+        Ok(due)
+    }
+}
+
+impl Store for Table {
+    async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
+        let shards = (0..SHARDS).map(|shard| self.due_in_shard(queue, shard, now, limit));
+        let mut due: Vec<_> = futures_util::future::try_join_all(shards).await?.into_iter().flatten().collect();
+        due.sort();
+        due.truncate(limit);
+        Ok(due.into_iter().map(|(_, key)| key).collect())
+    }
+
+    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
+        self.get(self.keys.source(id)).await
+    }
+
+    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
+        self.all(self.partition(self.keys.sources())).await
+    }
+
+    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.source_item(source)).await
+    }
+
+    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
+        self.get(self.keys.backup(id)).await
+    }
+
+    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
+        self.all(self.partition(self.keys.backups(source)).scan_index_forward(false)).await
+    }
+
+    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("artifact")
+            .key_condition_expression("artifact = :artifact")
+            .expression_attribute_values(":artifact", AttributeValue::S(self.keys.artifact(image)));
+        let output = query.send().await.map_err(|error| failed(QUERY, error))?;
+        match output.items().first().map(|item| self.keys.parse(item)).transpose()? {
+            Some(Key::Backup(id)) => Ok(Some(id)),
+            Some(Key::Source(_) | Key::Rollout(_)) | None => Ok(None),
+        }
+    }
+
+    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.backup_item(backup)).await
+    }
+
+    async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
+        let mark = self.mark();
+        let items = vec![
+            self.transact_put(self.keys.source_item(source), &mark)?,
+            self.transact_put(self.keys.backup_item(&Versioned::new(backup.clone())), &mark)?,
+        ];
+        Ok(if self.transact(items).await? { Saved::As(source.version + 1) } else { Saved::Outdated })
+    }
+
+    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
+        self.put(self.keys.backup_item(&Versioned::new(backup.clone()))).await
+    }
+
+    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
+        self.get(self.keys.rollout(id)).await
+    }
+
+    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.rollout_item(rollout)).await
+    }
+
+    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
+        let plans = self.all(self.partition(self.keys.plans())).await?;
+        Ok(plans.into_iter().map(|plan| plan.record).collect())
+    }
+
+    async fn write_plans(
+        &self,
+        plans: &BTreeMap<String, Option<Plan>>,
+        sources: &[Versioned<Source>],
+    ) -> Result<Saved, CallFailed> {
+        let mark = self.mark();
+        let wrong = |error| CallFailed { action: TRANSACT, source: Box::new(error) };
+        let mut items = Vec::new();
+        for (name, plan) in plans {
+            items.push(match plan {
+                Some(plan) => {
+                    let put = Put::builder()
+                        .table_name(&self.table)
+                        .set_item(Some(self.keys.plan_item(plan).attributes(&mark)));
+                    TransactWriteItem::builder().put(put.build().map_err(wrong)?).build()
+                }
+                None => {
+                    let delete = Delete::builder().table_name(&self.table).set_key(Some(self.keys.plan(name)));
+                    TransactWriteItem::builder().delete(delete.build().map_err(wrong)?).build()
+                }
+            });
+        }
+        for source in sources {
+            items.push(self.transact_put(self.keys.source_item(source), &mark)?);
+        }
+        Ok(if self.transact(items).await? { Saved::As(1) } else { Saved::Outdated })
+    }
+}

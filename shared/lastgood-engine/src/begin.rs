@@ -1,0 +1,129 @@
+//! backup-tick: claims the slots that are due, begins their backups, and tells what is overdue.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use lastgood_core::Time;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::{Backup, Event, Origin};
+use lastgood_core::id::SourceId;
+use lastgood_core::incoming::BackupRequested;
+use lastgood_core::source::{self, Claim, Source};
+
+use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Saved, Store, Versioned};
+use crate::report::Report;
+use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
+
+/// Why a request can't be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// No plan names the source.
+    #[error("{0} is in no plan, so it can't be backed up; name it in a plan and apply that")]
+    NotPlanned(SourceId),
+    /// The table could not be asked.
+    #[error("the request for {0} could not be taken down")]
+    Table(SourceId, #[source] CallFailed),
+}
+
+/// A new backup, as it stands in the store.
+type Begun = Option<Versioned<Backup>>;
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Claims every slot that is due and begins its backup. An error only if the table can't be asked what is due.
+    pub async fn tick(&self) -> Result<Report, CallFailed> {
+        let keys = self.store.due(Queue::Tick, self.clock.now(), RECORDS_A_RUN_MAX).await?;
+        let sources = keys.into_iter().filter_map(|key| match key {
+            Key::Source(id) => Some(id),
+            Key::Backup(_) | Key::Rollout(_) => None,
+        });
+        let ticks = stream::iter(sources).map(|id| async move {
+            let ticked = self.tick_source(&id).await;
+            (id, ticked)
+        });
+        let ticked: Vec<_> = ticks.buffered(CALLS_AT_ONCE_MAX).collect().await;
+        let mut report = Report::default();
+        let mut begun = Vec::new();
+        for (id, ticked) in ticked {
+            match ticked {
+                Ok(backup) => begun.extend(backup),
+                Err(error) => report.trouble(id, &error),
+            }
+        }
+        report.claimed = begun.iter().map(|backup| backup.record.id.clone()).collect();
+        let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
+        report.add(self.drive(begun).await);
+        Ok(report)
+    }
+
+    async fn tick_source(&self, id: &SourceId) -> Result<Begun, CallFailed> {
+        let Some(mut source) = self.store.source(id).await? else { return Ok(None) };
+        let now = self.clock.now();
+        let mut begun = None;
+        if let Some(claim) = source::claim(&source.record, now) {
+            let Some((saved, backup)) = self.claim(source.version, claim).await? else { return Ok(None) };
+            source = saved;
+            begun = backup;
+        }
+        if let Some(record) = source::overdue(&source.record, now) {
+            let told = Versioned { record, version: source.version };
+            match self.store.save_source(&told).await? {
+                Saved::As(version) => source = Versioned { version, ..told },
+                Saved::Outdated => return Ok(begun),
+            }
+        }
+        // The new backup is begun whatever becomes of the notices: they stay in the outbox.
+        if let Err(error) = self.send_from_source(&source).await {
+            tracing::warn!(source = %id, error = crate::report::chain(&error), "its notices are not sent yet");
+        }
+        Ok(begun)
+    }
+
+    /// Saves a claim. `None` if another tick has it.
+    async fn claim(&self, version: u64, claim: Claim) -> Result<Option<(Versioned<Source>, Begun)>, CallFailed> {
+        let source = Versioned { record: claim.source, version };
+        if let Saved::As(version) = self.store.claim(&source, &claim.backup).await? {
+            let backup = Versioned { record: claim.backup, version: 1 };
+            return Ok(Some((Versioned { version, ..source }, Some(backup))));
+        }
+        // A request may have made the backup of that very second: then only the slot is left to move on.
+        if self.store.backup(&claim.backup.id).await?.is_none() {
+            return Ok(None);
+        }
+        match self.store.save_source(&source).await? {
+            Saved::As(version) => Ok(Some((Versioned { version, ..source }, None))),
+            Saved::Outdated => Ok(None),
+        }
+    }
+
+    async fn send_from_source(&self, source: &Versioned<Source>) -> Result<(), CallFailed> {
+        if source.record.outbox.is_empty() {
+            return Ok(());
+        }
+        let sent = self.post(&source.record.outbox).await?;
+        self.change_source(&source.record.id, |source| (source::sent(source, &sent), ())).await?;
+        Ok(())
+    }
+
+    /// Begins the backup that somebody asked for. The request's second is its slot, so the same event twice makes one
+    /// backup.
+    pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, RequestError> {
+        let id = request.source.clone();
+        let table = |error| RequestError::Table(id.clone(), error);
+        let source = self.store.source(&id).await.map_err(table)?;
+        let planned = source.and_then(|source| source.record.plan.clone().map(|plan| (source.record, plan)));
+        let Some((source, plan)) = planned else { return Err(RequestError::NotPlanned(id)) };
+        let origin = Origin::Request { by: request.by, reason: request.reason };
+        let policy = source.policy.on_manual_change;
+        let backup = Backup::requested(source.backup_id(slot), &plan, origin, policy, self.clock.now());
+        let mut report = Report::default();
+        let begun = match self.store.create_backup(&backup).await.map_err(table)? {
+            Saved::As(version) => {
+                report.claimed.push(backup.id.clone());
+                Some(Versioned { record: backup, version })
+            }
+            Saved::Outdated => self.store.backup(&backup.id).await.map_err(table)?,
+        };
+        let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
+        report.add(self.drive(begun).await);
+        Ok(report)
+    }
+}

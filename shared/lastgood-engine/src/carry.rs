@@ -1,0 +1,296 @@
+//! Carrying out effects. Nothing here chooses: each effect is its calls, each answer an event.
+
+use std::future::Future;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use lastgood_core::backup::life::Effect;
+use lastgood_core::backup::removal::{Inspection, RemovalEvent};
+use lastgood_core::backup::{Backup, Event};
+use lastgood_core::facts::{Image, LaunchSource, Tags, VersionRef};
+use lastgood_core::id::{ImageId, InstanceId, SnapshotId, SourceId};
+use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name, tag_value};
+use lastgood_core::notice::Notice;
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_core::source::{self, Outcome};
+
+use crate::drive::Carried;
+use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, Store, Versioned};
+use crate::{CALLS_AT_ONCE_MAX, Engine};
+
+/// How often a save of a source is tried again when others save it too.
+const SAVES_MAX: usize = 10;
+
+type Wave = Vec<(Versioned<Backup>, Effect)>;
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// What came of each effect: looks are asked together, everything else side by side.
+    pub(crate) async fn carry_all(&self, wave: Wave) -> Vec<(Versioned<Backup>, Carried)> {
+        let (mut choose, mut look, mut send, mut rest) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (record, effect) in wave {
+            match effect {
+                Effect::ChooseInstance(group) => choose.push((record, group)),
+                Effect::LookAtImage(image) => look.push((record, image)),
+                Effect::Send(notices) => send.push((record, notices)),
+                other => rest.push((record, other)),
+            }
+        }
+        let singly = stream::iter(rest).map(|(record, effect)| async move {
+            // Boxed, as in drive.
+            let carried = Box::pin(self.carry(&record.record, effect)).await;
+            (record, carried)
+        });
+        let mut carried: Vec<_> = singly.buffered(CALLS_AT_ONCE_MAX).collect().await;
+        carried.extend(self.choose_instances(choose).await);
+        carried.extend(self.look_at_images(look).await);
+        carried.extend(self.send_all(send).await);
+        carried
+    }
+
+    /// Carries out one effect that stands by itself.
+    async fn carry(&self, record: &Backup, effect: Effect) -> Carried {
+        match effect {
+            Effect::TellSource => self.tell_source(record).await,
+            Effect::CreateImage(instance) => self.create_image(record, instance).await,
+            Effect::AskTurn => self.ask_turn(record).await,
+            Effect::ReadTemplate(group) => self.read_template(record, &group).await,
+            Effect::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
+            Effect::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
+            Effect::Inspect => self.inspect(record).await,
+            Effect::Deregister(image) => self.deregister(&image).await,
+            Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
+            Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::Send(_) => {
+                unreachable!("these are asked together, see carry_all")
+            }
+        }
+    }
+
+    async fn send_all(&self, wave: Vec<(Versioned<Backup>, Vec<Notice>)>) -> Vec<(Versioned<Backup>, Carried)> {
+        let all: Vec<Notice> = wave.iter().flat_map(|(_, notices)| notices.clone()).collect();
+        let results = self.post(&all).await;
+        let carried = |notices: &[Notice]| {
+            let ours = |id: &String| notices.iter().any(|notice| notice.id == *id);
+            match &results {
+                Ok(sent) => {
+                    let sent: Vec<String> = sent.iter().filter(|id| ours(id)).cloned().collect();
+                    if sent.is_empty() { Err(not_sent("the bus refused it".into())) } else { Ok(Event::Sent(sent)) }
+                }
+                Err(error) => Err(not_sent(crate::report::chain(error))),
+            }
+        };
+        wave.into_iter()
+            .map(|(record, notices)| {
+                let carried = carried(&notices);
+                (record, carried)
+            })
+            .collect()
+    }
+
+    /// Posts notices and returns the ids of those that are on the bus.
+    pub(crate) async fn post(&self, notices: &[Notice]) -> Result<Vec<String>, CallFailed> {
+        if notices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let posted = self.bus.post(notices).await?;
+        let mut sent = Vec::new();
+        for (notice, posted) in notices.iter().zip(posted) {
+            match posted {
+                Posted::Sent => sent.push(notice.id.clone()),
+                Posted::NotSent(why) => tracing::warn!(notice = notice.id, why, "not on the bus"),
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn tell_source(&self, record: &Backup) -> Carried {
+        let outcome = Outcome::of(record);
+        self.change_source(&record.id.source, |source| (source::hear(source, &outcome), ())).await?;
+        Ok(Event::SourceTold)
+    }
+
+    /// Saves what `change` makes of a source; again from the start if somebody else saved it meanwhile.
+    pub(crate) async fn change_source<T>(
+        &self,
+        id: &SourceId,
+        change: impl Fn(&source::Source) -> (source::Source, T) + Sync,
+    ) -> Result<Option<T>, CallFailed> {
+        for _ in 0..SAVES_MAX {
+            let Some(source) = self.store.source(id).await? else { return Ok(None) };
+            let (record, result) = change(&source.record);
+            if record == source.record {
+                return Ok(Some(result));
+            }
+            let changed = Versioned { record, version: source.version };
+            if let Saved::As(_) = self.store.save_source(&changed).await? {
+                return Ok(Some(result));
+            }
+        }
+        Err(CallFailed { action: "saving the source", source: "others kept saving it".into() })
+    }
+
+    fn tags(&self, record: &Backup) -> Tags {
+        [
+            (TAG_MANAGED_BY, self.stack.to_owned()),
+            (TAG_SOURCE, record.id.source.to_string()),
+            (TAG_BACKUP, record.id.to_string()),
+            (TAG_PLAN, record.plan.clone()),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), tag_value(&value)))
+        .collect()
+    }
+
+    /// The tags prove whose a thing is: our stack's, and this backup's.
+    fn is_ours(&self, record: &Backup, tags: &Tags) -> bool {
+        let wanted = self.tags(record);
+        [TAG_MANAGED_BY, TAG_BACKUP].iter().all(|key| tags.get(*key).is_some() && tags.get(*key) == wanted.get(*key))
+    }
+
+    async fn create_image(&self, record: &Backup, instance: InstanceId) -> Carried {
+        let name = image_name(&record.id);
+        let description = format!("Lastgood backup {} of {instance}", record.id);
+        let request = ImageRequest {
+            instance,
+            name: name.clone(),
+            description: description.chars().filter(char::is_ascii).take(255).collect(),
+            tags: self.tags(record),
+        };
+        match self.cloud.create_image(&request).await? {
+            Ok(image) => Ok(Event::ImageMade(image)),
+            Err(refusal) if refusal.why == Why::Taken => self.adopt(record, &name, refusal).await,
+            Err(refusal) => Ok(Event::CreateRefused(refusal)),
+        }
+    }
+
+    /// The name is taken: by an earlier call of ours whose answer was lost, or by a stranger.
+    async fn adopt(&self, record: &Backup, name: &str, refusal: Refusal) -> Carried {
+        match self.cloud.image_named(name).await? {
+            Ok(Some(image)) if self.is_ours(record, &image.tags) => Ok(Event::ImageMade(image.id)),
+            Ok(Some(image)) => {
+                let message = format!("{} has the name {name} and does not bear our tags", image.id);
+                Ok(Event::CreateRefused(Refusal { message, ..refusal }))
+            }
+            Ok(None) => {
+                let source = format!("{name} is taken by an image that is not visible yet").into();
+                Err(CallFailed { action: "ec2:DescribeImages", source })
+            }
+            Err(refusal) => Ok(Event::CreateRefused(refusal)),
+        }
+    }
+
+    /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
+    async fn inspect(&self, record: &Backup) -> Carried {
+        let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
+        let image = match self.cloud.image_named(&image_name(&record.id)).await? {
+            Ok(image) => image,
+            Err(refusal) => return refused(refusal),
+        };
+        let tag = tag_value(&record.id.to_string());
+        let snapshots = match self.cloud.snapshots_tagged(TAG_BACKUP, &tag).await? {
+            Ok(snapshots) => snapshots,
+            Err(refusal) => return refused(refusal),
+        };
+        let ours = image.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
+        let snapshots =
+            snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
+        let needed_by = match &image {
+            Some(image) => self.needed_by(record, image).await?,
+            None => Vec::new(),
+        };
+        let inspection = Inspection { image, ours, snapshots: snapshots.collect(), needed_by };
+        Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
+    }
+
+    /// Whether the group, or its template's default, launches from the image: asked right before it is deleted.
+    async fn needed_by(&self, record: &Backup, image: &Image) -> Result<Vec<String>, CallFailed> {
+        let SourceId::Group(name) = &record.id.source;
+        let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
+            Ok(groups) => groups,
+            Err(refusal) => return Ok(vec![format!("who can say, for {refusal}")]),
+        };
+        let named = match groups.first().map(|group| &group.launches_from) {
+            // The group is gone: it launches nothing.
+            None => return Ok(Vec::new()),
+            Some(LaunchSource::Template(named)) => named,
+            Some(LaunchSource::MixedInstances | LaunchSource::LaunchConfiguration) => {
+                return Ok(vec![format!("who can say, for {} has no plain launch template", record.id.source)]);
+            }
+        };
+        let mut needed_by = Vec::new();
+        for (version, who) in
+            [(named.version, record.id.source.to_string()), (VersionRef::Default, "its default".into())]
+        {
+            match self.cloud.template_version(&named.template, version).await? {
+                Ok(found) if found.image.as_deref() == Some(image.id.as_str()) => {
+                    needed_by.push(format!("{who} (version {} of {})", found.number, named.template));
+                }
+                Ok(_) => {}
+                Err(refusal) => needed_by.push(format!("who can say, for {refusal}")),
+            }
+            if named.version == VersionRef::Default {
+                break;
+            }
+        }
+        Ok(needed_by)
+    }
+
+    async fn deregister(&self, image: &ImageId) -> Carried {
+        let event = match self.cloud.deregister_image(image).await? {
+            Ok(results) => RemovalEvent::Deregistered(results),
+            // Gone already, by an earlier call of ours or by hand.
+            Err(refusal) if refusal.why == Why::Missing => RemovalEvent::Deregistered(Vec::new()),
+            Err(refusal) => RemovalEvent::Refused(refusal),
+        };
+        Ok(Event::Removal(event))
+    }
+
+    async fn delete_snapshots(&self, ids: Vec<SnapshotId>) -> Carried {
+        let mut results = Vec::new();
+        for id in ids {
+            let result = self.cloud.delete_snapshot(&id).await?;
+            results.push((id, result));
+        }
+        Ok(Event::Removal(RemovalEvent::SnapshotsDeleted(results)))
+    }
+}
+
+fn not_sent(why: String) -> CallFailed {
+    CallFailed { action: "events:PutEvents", source: why.into() }
+}
+
+/// Asks for `items` together, each once.
+pub(crate) async fn together<I: Clone + Ord, T, F>(
+    items: impl IntoIterator<Item = I>,
+    ask: impl FnOnce(Vec<I>) -> F,
+) -> Result<Vec<T>, AskFailed>
+where
+    F: Future<Output = Result<Result<Vec<T>, Refusal>, CallFailed>>,
+{
+    let mut items: Vec<I> = items.into_iter().collect();
+    items.sort();
+    items.dedup();
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    match ask(items).await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(refusal)) => Err(AskFailed::Refused(refusal)),
+        Err(error) => Err(AskFailed::Unanswered { action: error.action, why: crate::report::chain(&error) }),
+    }
+}
+
+/// Why a question asked for many records has no answer: each of them hears of it.
+#[derive(Clone, Debug)]
+pub(crate) enum AskFailed {
+    Refused(Refusal),
+    Unanswered { action: &'static str, why: String },
+}
+
+impl AskFailed {
+    pub(crate) fn unanswered(&self) -> CallFailed {
+        match self {
+            Self::Refused(refusal) => CallFailed { action: "a look", source: refusal.to_string().into() },
+            Self::Unanswered { action, why } => CallFailed { action, source: why.clone().into() },
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
+
+use lastgood_core::backup::Event;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::id::ImageId;
+
+use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Store};
+use crate::report::Report;
+use crate::{Engine, RECORDS_A_RUN_MAX};
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Carries on every backup whose time has come. An error only if the table can't be asked which.
+    pub async fn poll(&self) -> Result<Report, CallFailed> {
+        self.carry_queue(Queue::Poll).await
+    }
+
+    /// Carries on every record of a queue whose time has come.
+    pub(crate) async fn carry_queue(&self, queue: Queue) -> Result<Report, CallFailed> {
+        let keys = self.store.due(queue, self.clock.now(), RECORDS_A_RUN_MAX).await?;
+        let mut report = Report::default();
+        let mut backups = Vec::new();
+        for key in keys {
+            match key {
+                Key::Backup(id) => backups.push(id),
+                Key::Rollout(id) => {
+                    if let Err(error) = self.send_from_rollout(&id).await {
+                        report.trouble(id, &error);
+                    }
+                }
+                Key::Source(_) => {}
+            }
+        }
+        let records = self.load(backups, &mut report).await;
+        report.add(self.drive(records.into_iter().map(|record| (record, Event::Woken)).collect()).await);
+        Ok(report)
+    }
+
+    /// AWS says that an image changed. It is a hint: if the image is ours, it is looked at now.
+    pub async fn artifact_news(&self, image: &ImageId) -> Result<Report, CallFailed> {
+        let mut report = Report::default();
+        let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
+        let records = self.load(vec![id], &mut report).await;
+        report.add(self.drive(records.into_iter().map(|record| (record, Event::ArtifactNews)).collect()).await);
+        Ok(report)
+    }
+}

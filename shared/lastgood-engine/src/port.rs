@@ -1,0 +1,219 @@
+//! The ports: what the engine asks of the world outside. Real ones are in lastgood-aws, a simulated one in tests/world.
+//!
+//! Two kinds of no. An [`Answer`] may be a refusal: the call got through and was judged, and the decision must know.
+//! [`CallFailed`] means that it did not get through, or nobody knows: it may be made again, for every call of these
+//! ports is safe to repeat.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use lastgood_core::Time;
+use lastgood_core::backup::Backup;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef};
+use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+use lastgood_core::notice::Notice;
+use lastgood_core::plan::Plan;
+use lastgood_core::refusal::Refusal;
+use lastgood_core::rollout::Rollout;
+use lastgood_core::source::Source;
+
+/// A call that did not get through, or whose answer was lost.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} got no answer")]
+pub struct CallFailed {
+    /// The call, as the field knows it: `ec2:CreateImage`.
+    pub action: &'static str,
+    /// What went wrong.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What was answered: the thing, or why not.
+pub type Answer<T> = Result<T, Refusal>;
+
+/// A record, and the version under which it was read. A record that is not there yet has version 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<T> {
+    /// The record.
+    pub record: T,
+    /// Grows by one with every save.
+    pub version: u64,
+}
+
+impl<T> Versioned<T> {
+    /// A record that is not in the store yet.
+    pub fn new(record: T) -> Self {
+        Self { record, version: 0 }
+    }
+}
+
+/// What came of a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It is saved, under this version.
+    As(u64),
+    /// Somebody else saved the record since it was read: nothing was written.
+    Outdated,
+}
+
+/// Names a record in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A source.
+    Source(SourceId),
+    /// A backup.
+    Backup(BackupId),
+    /// A rollout.
+    Rollout(RefreshId),
+}
+
+/// The records. Reads of one record are consistent; the queues and the list of artifacts may lag.
+pub trait Store: Sync {
+    /// Up to `limit` records of `queue` whose wake is not after `now`. Costs what is due, not what there is.
+    fn due(&self, queue: Queue, now: Time, limit: usize) -> impl Future<Output = Result<Vec<Key>, CallFailed>> + Send;
+    /// A source.
+    fn source(&self, id: &SourceId) -> impl Future<Output = Result<Option<Versioned<Source>>, CallFailed>> + Send;
+    /// Every source.
+    fn sources(&self) -> impl Future<Output = Result<Vec<Versioned<Source>>, CallFailed>> + Send;
+    /// Saves a source on its version.
+    fn save_source(&self, source: &Versioned<Source>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// A backup.
+    fn backup(&self, id: &BackupId) -> impl Future<Output = Result<Option<Versioned<Backup>>, CallFailed>> + Send;
+    /// Every backup of a source, newest first.
+    fn backups(&self, source: &SourceId) -> impl Future<Output = Result<Vec<Versioned<Backup>>, CallFailed>> + Send;
+    /// The backup that has this image.
+    fn backup_of(&self, image: &ImageId) -> impl Future<Output = Result<Option<BackupId>, CallFailed>> + Send;
+    /// Saves a backup on its version.
+    fn save_backup(&self, backup: &Versioned<Backup>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// Saves a source on its version and creates a backup that is not there yet: both or neither. `Outdated` if the
+    /// source changed or the backup exists.
+    fn claim(
+        &self,
+        source: &Versioned<Source>,
+        backup: &Backup,
+    ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// Creates a backup that is not there yet; `Outdated` if it is.
+    fn create_backup(&self, backup: &Backup) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// A rollout.
+    fn rollout(&self, id: &RefreshId) -> impl Future<Output = Result<Option<Versioned<Rollout>>, CallFailed>> + Send;
+    /// Saves a rollout on its version.
+    fn save_rollout(&self, rollout: &Versioned<Rollout>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// Every plan.
+    fn plans(&self) -> impl Future<Output = Result<Vec<Plan>, CallFailed>> + Send;
+    /// Writes plans (or removes those that are `None`), and the sources as they become: all of it or none, as far as
+    /// one transaction reaches. `Outdated` if a source changed since it was read.
+    fn write_plans(
+        &self,
+        plans: &BTreeMap<String, Option<Plan>>,
+        sources: &[Versioned<Source>],
+    ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+}
+
+/// What CreateImage is asked for. It is always without a reboot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRequest {
+    /// The instance, running or stopped.
+    pub instance: InstanceId,
+    /// The image's name: unique for (source, slot), and so the only token that the call has.
+    pub name: String,
+    /// Up to 255 characters.
+    pub description: String,
+    /// Tags for the image and for each snapshot, in the call itself.
+    pub tags: Tags,
+}
+
+/// What CreateLaunchTemplateVersion is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRequest {
+    /// The launch template.
+    pub template: TemplateId,
+    /// The version that is copied.
+    pub base: u64,
+    /// The image that it gets instead of its own.
+    pub image: ImageId,
+    /// The same for each repetition.
+    pub token: String,
+    /// Up to 255 characters.
+    pub description: String,
+}
+
+/// AWS: EC2 and Auto Scaling. One function for each operation; those that take lists split them as AWS wants them and
+/// read every page. What is unknown is absent from an answer.
+pub trait Cloud: Sync {
+    /// DescribeAutoScalingGroups, by name.
+    fn groups(&self, names: &[GroupName]) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
+    /// DescribeInstances, by id.
+    fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Answer<Vec<Instance>>, CallFailed>> + Send;
+    /// DescribeImages of our account, by id, disabled ones too.
+    fn images(&self, ids: &[ImageId]) -> impl Future<Output = Result<Answer<Vec<Image>>, CallFailed>> + Send;
+    /// DescribeImages of our account, by exact name, disabled ones too.
+    fn image_named(&self, name: &str) -> impl Future<Output = Result<Answer<Option<Image>>, CallFailed>> + Send;
+    /// DescribeSnapshots of our account, by id.
+    fn snapshots(&self, ids: &[SnapshotId]) -> impl Future<Output = Result<Answer<Vec<Snapshot>>, CallFailed>> + Send;
+    /// DescribeSnapshots of our account, by the value of one tag.
+    fn snapshots_tagged(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<Answer<Vec<Snapshot>>, CallFailed>> + Send;
+    /// CreateImage.
+    fn create_image(&self, request: &ImageRequest) -> impl Future<Output = Result<Answer<ImageId>, CallFailed>> + Send;
+    /// DeregisterImage with DeleteAssociatedSnapshots: what became of each snapshot that AWS speaks of.
+    fn deregister_image(
+        &self,
+        image: &ImageId,
+    ) -> impl Future<Output = Result<Answer<Vec<(SnapshotId, SnapshotDeletion)>>, CallFailed>> + Send;
+    /// DeleteSnapshot.
+    fn delete_snapshot(&self, id: &SnapshotId) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
+    /// DescribeLaunchTemplateVersions of one version.
+    fn template_version(
+        &self,
+        template: &TemplateId,
+        version: VersionRef,
+    ) -> impl Future<Output = Result<Answer<TemplateVersion>, CallFailed>> + Send;
+    /// DescribeLaunchTemplateVersions: every version of one template that names this image.
+    fn template_versions_with(
+        &self,
+        template: &TemplateId,
+        image: &ImageId,
+    ) -> impl Future<Output = Result<Answer<Vec<TemplateVersion>>, CallFailed>> + Send;
+    /// CreateLaunchTemplateVersion: the number of the new version.
+    fn create_template_version(
+        &self,
+        request: &VersionRequest,
+    ) -> impl Future<Output = Result<Answer<u64>, CallFailed>> + Send;
+    /// ModifyLaunchTemplate: makes a version the default.
+    fn set_default_version(
+        &self,
+        template: &TemplateId,
+        version: u64,
+    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
+    /// UpdateAutoScalingGroup: gives the group this version, by number, and changes nothing else.
+    fn set_group_version(
+        &self,
+        group: &GroupName,
+        template: &TemplateId,
+        version: u64,
+    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
+}
+
+/// What became of one notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// It is on the bus.
+    Sent,
+    /// It is not, and why.
+    NotSent(String),
+}
+
+/// Our bus.
+pub trait Bus: Sync {
+    /// PutEvents, ten at a time: what became of each notice, in their order.
+    fn post(&self, notices: &[Notice]) -> impl Future<Output = Result<Vec<Posted>, CallFailed>> + Send;
+}
+
+/// The time.
+pub trait Clock: Sync {
+    /// Now, in whole seconds.
+    fn now(&self) -> Time;
+}

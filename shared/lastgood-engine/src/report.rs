@@ -1,0 +1,62 @@
+//! What an invocation did and met, for its log line and for the decision whether it is to be tried again.
+
+use lastgood_core::id::BackupId;
+
+/// What one invocation did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Slots that were claimed.
+    pub claimed: Vec<BackupId>,
+    /// How many records were carried on.
+    pub records: usize,
+    /// What did not get through. The next run meets it again; the other records went on.
+    pub troubles: Vec<Trouble>,
+    /// The time was up before everything was done.
+    pub out_of_time: bool,
+}
+
+/// Something that did not get through.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which record.
+    pub about: String,
+    /// What, with its causes.
+    pub what: String,
+}
+
+impl Report {
+    /// Notes a failure about `about`, with its whole chain of causes.
+    pub fn trouble(&mut self, about: impl ToString, error: &dyn std::error::Error) {
+        self.troubles.push(Trouble { about: about.to_string(), what: chain(error) });
+    }
+
+    /// One line of what was done, and one for each thing that did not get through. An idle run is silent.
+    pub fn log(&self) {
+        for trouble in &self.troubles {
+            tracing::warn!(about = trouble.about, what = trouble.what, "did not get through; the next run tries again");
+        }
+        if self.records > 0 || !self.claimed.is_empty() || self.out_of_time {
+            let claimed: Vec<_> = self.claimed.iter().map(ToString::to_string).collect();
+            tracing::info!(?claimed, records = self.records, out_of_time = self.out_of_time, "done");
+        }
+    }
+
+    /// Adds what another part of the same invocation did.
+    pub fn add(&mut self, other: Self) {
+        self.claimed.extend(other.claimed);
+        self.records += other.records;
+        self.troubles.extend(other.troubles);
+        self.out_of_time |= other.out_of_time;
+    }
+}
+
+/// An error and its causes, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

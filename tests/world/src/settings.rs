@@ -1,0 +1,53 @@
+//! How long things take, in seconds of the virtual clock. AWS promises none of these: tests set what they are about.
+
+/// The pace of a world. The defaults are of the right order, and in the order that misleads most: an image is there
+/// before it can be seen, and available before its snapshots are complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a new image is missing from DescribeImages (AWS: Eventual consistency).
+    pub image_visible_seconds: i64,
+    /// How long a new snapshot is missing from DescribeSnapshots (AWS: Eventual consistency).
+    pub snapshot_visible_seconds: i64,
+    /// How long a deregistered image is still told, as `deregistered` (AWS: DescribeImages).
+    pub deregistered_visible_seconds: i64,
+    /// How long an image without data is pending.
+    pub image_seconds: i64,
+    /// How much longer it is pending for each GiB of its volumes.
+    pub image_seconds_per_gib: i64,
+    /// How long after its image a snapshot completes; below zero: before it.
+    pub snapshot_lag_seconds: i64,
+    /// How long a name stays taken after its image was deregistered (AWS: InvalidAMIName.Duplicate).
+    pub name_taken_seconds: i64,
+    /// From the launch of an instance until it is running.
+    pub instance_pending_seconds: i64,
+    /// How long an instance is shutting down.
+    pub shutting_down_seconds: i64,
+    /// Until a group notices that a member is lost or unhealthy.
+    pub replace_seconds: i64,
+    /// Until a group acts on a new size.
+    pub scale_seconds: i64,
+    /// Until a group tries again what it could not launch.
+    pub launch_retry_seconds: i64,
+    /// No page is longer than this, whatever was asked for; a page may always be shorter (AWS: Pagination).
+    pub page_items_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            image_visible_seconds: 5,
+            snapshot_visible_seconds: 5,
+            deregistered_visible_seconds: 0,
+            image_seconds: 60,
+            image_seconds_per_gib: 1,
+            snapshot_lag_seconds: 30,
+            name_taken_seconds: 60,
+            instance_pending_seconds: 30,
+            shutting_down_seconds: 30,
+            replace_seconds: 60,
+            scale_seconds: 10,
+            launch_retry_seconds: 60,
+            page_items_max: usize::MAX,
+        }
+    }
+}
