@@ -8,10 +8,10 @@ use lastgood_core::Time;
 use lastgood_core::incoming::BackupRequested;
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Bus, CallFailed};
+use lastgood_engine::{Answer, Bus, CallFailed};
 use serde::Serialize;
 
-use crate::refusals::failed;
+use crate::refusals::{answer, failed};
 
 const PUT: &str = "events:PutEvents";
 /// The most entries of one call (AWS: PutEvents).
@@ -27,10 +27,16 @@ pub struct EventBus {
 }
 
 impl EventBus {
-    /// The bus of that name. A name that does not exist takes every event and drops it (AWS: PutEvents), so it comes
-    /// from the deployment, never from a person.
+    /// The bus of that name. A bus that does not exist takes every event and drops it (AWS: PutEvents): a name that a
+    /// person wrote is to be checked first.
     pub fn new(config: &SdkConfig, bus: &str) -> Self {
         Self { client: Client::new(config), bus: bus.to_owned() }
+    }
+
+    /// Whether there is such a bus: PutEvents does not tell.
+    pub async fn check(&self) -> Result<Answer<()>, CallFailed> {
+        let result = self.client.describe_event_bus().name(&self.bus).send().await;
+        Ok(answer("events:DescribeEventBus", result)?.map(|_| ()))
     }
 
     /// Asks for a backup.

@@ -47,6 +47,7 @@ const TABLE: &[(&str, Class)] = &[
     ("InvalidLaunchTemplateId.NotFound", Class::Refused(Why::Missing)),
     ("InvalidLaunchTemplateId.VersionNotFound", Class::Refused(Why::Missing)),
     ("InvalidLaunchTemplateName.NotFoundException", Class::Refused(Why::Missing)),
+    ("ResourceNotFoundException", Class::Refused(Why::Missing)),
     // Names and tokens.
     ("InvalidAMIName.Duplicate", Class::Refused(Why::Taken)),
     ("IdempotentParameterMismatch", Class::Refused(Why::Taken)),

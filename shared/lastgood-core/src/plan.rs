@@ -393,26 +393,26 @@ plans:
         mistakes(
             "plans: 7\n",
             &expect![[r#"
-            plans.yaml:1:8: expected sequence start
-        "#]],
+                plans.yaml:1:8: expected sequence start; a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'
+            "#]],
         );
         mistakes(
             "",
             &expect![[r#"
-            plans.yaml:1:1: unexpected end of input
-        "#]],
+                plans.yaml:1:1: unexpected end of input; a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'
+            "#]],
         );
         mistakes(
             "plans:\n  - name: web\n   select: {\n",
             &expect![[r#"
-            plans.yaml:2:5: missing field `select`
-        "#]],
+                plans.yaml:2:5: missing field `select`; a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'
+            "#]],
         );
         mistakes(
             "plans:\n  - name: web\n    schedule: daily\n",
             &expect![[r#"
-            plans.yaml:3:5: missing field `select`
-        "#]],
+                plans.yaml:3:5: missing field `select`; a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'
+            "#]],
         );
         mistakes(
             "plans:\n  - {name: web, select: {groups: [a]}, schedule: daily, publish: {on_manual_change: adopt}}\n",

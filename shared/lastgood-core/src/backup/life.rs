@@ -239,12 +239,15 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Pending, Event::ImageSeen(sight)) => seen(record, sight, now),
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
+        (Good, Event::Woken) => publication::woken(record, now),
         (Good, Event::LetGo(why)) if record.publication.is_at_rest() => enter(record, Expiring, now, why),
         (Good, Event::LetGo(_)) => "it is being published".into(),
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
 
-        (Good | Expiring | Deleting | Deleted | Failed, Event::Woken) => "nothing has a deadline".into(),
+        (Expiring | Deleting | Failed, Event::Woken) => removal::woken(record, now),
+
+        (Deleted, Event::Woken) => "nothing has a deadline".into(),
         // What comes too late, or speaks of a state that is past, changes nothing.
         (Requested | Creating | Good | Expiring | Deleting | Deleted | Failed, Event::ArtifactNews)
         | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))

@@ -11,3 +11,6 @@ pub mod removal;
 pub use life::{Effect, Event, State, Step, decide, due, queue, wake};
 pub use publication::Publication;
 pub use record::{Artifact, Backup, Origin};
+
+#[cfg(test)]
+mod life_table;

@@ -126,10 +126,6 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
     if record.publication.is_at_rest() {
         return "stale".into();
     }
-    if seconds_between(record.good_at.unwrap_or(record.since), now) > PUBLISHING_SECONDS_MAX {
-        let last = record.trouble.clone().unwrap_or_else(|| "no answer".into());
-        return hold(record, now, format!("it could not be published within 15 days; last: {last}"));
-    }
     match (record.publication.clone(), event) {
         (Due, TurnGiven { last }) => go(record, now, Reading { last }, "it is its turn".into()),
         (Due, TurnTaken) => {
@@ -157,6 +153,18 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             TurnGiven { .. } | TurnTaken | Newer | TemplateRead(_) | VersionMade(_) | Pointed | Refused(_) | Changed(_),
         ) => "stale".into(),
     }
+}
+
+/// A publication that takes too long is held, whatever stands in its way.
+pub(super) fn woken(record: &mut Backup, now: Time) -> String {
+    if record.publication.is_at_rest() {
+        return "nothing has a deadline".into();
+    }
+    if seconds_between(record.good_at.unwrap_or(record.since), now) < PUBLISHING_SECONDS_MAX {
+        return "in time".into();
+    }
+    let last = record.trouble.clone().unwrap_or_else(|| "another backup had its turn".into());
+    hold(record, now, format!("it could not be published within 15 days; last: {last}"))
 }
 
 fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse, now: Time) -> String {

@@ -21,6 +21,8 @@ use crate::{Time, later, seconds_between};
 /// How long after a failed backup an image of its name may still appear: a function's longest life, and the time
 /// until AWS shows a new image.
 pub const LATE_IMAGE_SECONDS_MAX: i64 = 15 * 60;
+/// How long a removal may take before an operator hears of it.
+pub const REMOVAL_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// Pause before a deletion that was refused is tried again.
 pub const REFUSED_RETRY_SECONDS: i64 = 60 * 60;
 
@@ -72,6 +74,21 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
             | RemovalEvent::Refused(_),
         ) => "stale".into(),
     }
+}
+
+/// A removal that takes too long goes on, and is told.
+pub(super) fn woken(record: &mut Backup, now: Time) -> String {
+    match record.artifact {
+        Artifact::None | Artifact::Gone => return "nothing has a deadline".into(),
+        Artifact::Asked | Artifact::Held | Artifact::Condemned | Artifact::SnapshotsLeft => {}
+    }
+    if seconds_between(record.since, now) < REMOVAL_SECONDS_MAX || record.refused.is_some() {
+        return "in time".into();
+    }
+    let last = record.trouble.clone().unwrap_or_else(|| "no answer".into());
+    let reason = format!("it is not deleted after 24 h; last: {last}");
+    told(record, &reason, now);
+    reason
 }
 
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {

@@ -1,0 +1,67 @@
+//! Finding the deployment that is meant, and asking its table for sources.
+
+use lastgood_aws::{Lastgood, Settings, Table, load_for_operator, settings_of_stack};
+use lastgood_core::id::SourceId;
+use lastgood_core::source::Source;
+use lastgood_engine::{Store, Versioned, chain};
+
+use crate::{Deployment, Failure};
+
+/// A deployment, ready to be asked.
+pub(crate) struct Connection {
+    pub(crate) lastgood: Lastgood,
+}
+
+impl Connection {
+    /// The deployment's table, and AWS.
+    pub(crate) async fn open(deployment: &Deployment) -> Result<Self, Failure> {
+        let config = load_for_operator().await;
+        let settings = match (&deployment.stack, &deployment.table) {
+            (_, Some(table)) => {
+                let bus = deployment.bus.as_deref().unwrap_or_default();
+                Table::settings(&config, table, bus).await.map_err(|error| chain(&error))?
+            }
+            (Some(stack), None) => {
+                let told = settings_of_stack(&config, stack).await.map_err(|error| chain(&error))?;
+                Settings { bus: deployment.bus.clone().unwrap_or(told.bus.clone()), ..told }
+            }
+            (None, None) => {
+                return Err("which deployment? say --stack NAME, or --table NAME and --bus NAME (or set LASTGOOD_STACK, or LASTGOOD_TABLE and LASTGOOD_BUS)".into());
+            }
+        };
+        Ok(Self { lastgood: Lastgood::new(&config, &settings) })
+    }
+
+    /// The same, and its bus, which must be there: a bus that is not takes every request and drops it.
+    pub(crate) async fn open_with_bus(deployment: &Deployment) -> Result<Self, Failure> {
+        if deployment.table.is_some() && deployment.bus.is_none() {
+            return Err("which bus? say --bus NAME or set LASTGOOD_BUS".into());
+        }
+        let connection = Self::open(deployment).await?;
+        match connection.lastgood.bus.check().await {
+            Ok(Ok(())) => Ok(connection),
+            Ok(Err(refusal)) => Err(format!("the bus can't be used: {refusal}")),
+            Err(error) => Err(chain(&error)),
+        }
+    }
+
+    pub(crate) async fn sources(&self) -> Result<Vec<Source>, Failure> {
+        let sources = self.lastgood.table.sources().await.map_err(|error| chain(&error))?;
+        Ok(sources.into_iter().map(|Versioned { record, .. }| record).collect())
+    }
+
+    /// The source that is meant by `group/NAME` or by the name alone.
+    pub(crate) async fn source(&self, text: &str) -> Result<Source, Failure> {
+        let sources = self.sources().await?;
+        let whole: Option<SourceId> = text.parse().ok();
+        let meant = sources.iter().find(|source| Some(&source.id) == whole.as_ref());
+        let meant = meant.or_else(|| sources.iter().find(|source| source.id.name() == text));
+        meant.cloned().ok_or_else(|| match sources.as_slice() {
+            [] => format!("there is no source '{text}': no plan is applied yet"),
+            some => {
+                let known: Vec<_> = some.iter().map(|source| source.id.to_string()).collect();
+                format!("there is no source '{text}'; there are {}", known.join(", "))
+            }
+        })
+    }
+}

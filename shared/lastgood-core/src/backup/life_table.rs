@@ -1,0 +1,373 @@
+//! Every (state, event) pair, and what the life makes of it, as tables that a reviewer sees change.
+
+use expect_test::expect_file;
+
+use super::life::{
+    CREATING_SECONDS_MAX, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, Sight, State, VISIBLE_SECONDS_MAX, decide,
+    due, queue, wake,
+};
+use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
+use super::record::{Artifact, Backup, Origin};
+use super::removal::{Inspection, LATE_IMAGE_SECONDS_MAX, RemovalEvent};
+use crate::facts::{Image, ImageState, SnapshotDeletion, SnapshotState, Tags, TemplateRef, VersionRef};
+use crate::id::SnapshotId;
+use crate::plan::OnManualChange;
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, seconds_between};
+
+fn start() -> Time {
+    "2026-01-15T10:30:00Z".parse().expect("a time")
+}
+
+fn now() -> Time {
+    later(start(), 30)
+}
+
+/// A backup that came to `state` by itself, told everything and has nothing in its outbox.
+fn backup(state: State) -> Backup {
+    let id = "group/web@20260115T103000Z".parse().expect("a backup");
+    let mut record = Backup::requested(id, "web", Origin::Schedule, OnManualChange::Hold, start());
+    record.state = state;
+    if state != State::Requested {
+        record.instance = Some("i-1".into());
+        record.artifact = Artifact::Asked;
+    }
+    if !matches!(state, State::Requested | State::Creating) {
+        record.image = Some("ami-1".into());
+        record.artifact = Artifact::Held;
+    }
+    if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
+        record.snapshots = vec!["snap-1".into(), "snap-2".into()];
+        record.good_at = Some(start());
+        record.publication = Publication::Published { template: "lt-1".into(), version: 2 };
+    }
+    if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
+        record.reason = "older than the last 3 good ones".into();
+    }
+    match state {
+        State::Deleting => record.artifact = Artifact::Condemned,
+        State::Deleted => record.artifact = Artifact::Gone,
+        _ => {}
+    }
+    record
+}
+
+fn refusal(why: Why) -> Refusal {
+    Refusal { why, action: "ec2:Call".into(), message: "AWS's words".into() }
+}
+
+fn image(state: ImageState) -> Image {
+    Image {
+        id: "ami-1".into(),
+        name: "lastgood-web".into(),
+        state,
+        tags: Tags::new(),
+        snapshots: vec!["snap-1".into(), "snap-2".into()],
+        protected: false,
+    }
+}
+
+fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
+    let ids = ["snap-1", "snap-2"].map(SnapshotId::from);
+    Sight::Seen(image(ImageState::Available), ids.into_iter().zip(states).collect())
+}
+
+fn inspection(image: Option<Image>) -> Inspection {
+    Inspection { image, ours: true, snapshots: vec!["snap-1".into(), "snap-2".into()], needed_by: Vec::new() }
+}
+
+fn line(before: &Backup, name: &str, event: Event, now: Time) -> String {
+    let step = decide(before, event, now);
+    let after = &step.record;
+    if after == before {
+        return format!("  {name:<28} unchanged: {}\n", step.reason);
+    }
+    let mut parts = Vec::new();
+    if after.state != before.state {
+        parts.push(format!("-> {:?}", after.state));
+    }
+    if after.artifact != before.artifact {
+        parts.push(format!("artifact {:?}", after.artifact));
+    }
+    if after.publication != before.publication {
+        parts.push(format!("publication {}", short(&after.publication)));
+    }
+    if !after.source_told && before.source_told {
+        parts.push("tells its source".into());
+    }
+    for notice in &after.outbox {
+        parts.push(format!("notice {}", notice.news.detail_type()));
+    }
+    if after.look_at > now {
+        parts.push(format!("next look in {} s", seconds_between(now, after.look_at)));
+    }
+    format!("  {name:<28} {}: {}\n", parts.join(", "), step.reason)
+}
+
+/// What each event makes of a record; those that find it past their time stand together at the end.
+fn lines(before: &Backup, events: Vec<(&'static str, Event, Time)>) -> String {
+    let (mut table, mut stale) = (String::new(), Vec::new());
+    for (name, event, now) in events {
+        let step = decide(before, event.clone(), now);
+        if step.record == *before && step.reason == "stale" {
+            stale.push(name);
+        } else {
+            table += &line(before, name, event, now);
+        }
+    }
+    format!("{table}  stale: {}\n\n", stale.join("; "))
+}
+
+fn short(publication: &Publication) -> String {
+    let text = format!("{publication:?}");
+    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
+}
+
+fn events() -> Vec<(&'static str, Event, Time)> {
+    let soon = now();
+    let complete = || sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
+    vec![
+        ("woken in time", Event::Woken, soon),
+        ("woken after its deadline", Event::Woken, later(start(), PENDING_SECONDS_MAX)),
+        ("artifact news", Event::ArtifactNews, soon),
+        ("instance chosen", Event::InstanceChosen("i-1".into()), soon),
+        ("no instance", Event::NoInstance("no member is healthy".into()), soon),
+        ("image made", Event::ImageMade("ami-1".into()), soon),
+        ("create refused: denied", Event::CreateRefused(refusal(Why::Denied)), soon),
+        ("create refused: too soon", Event::CreateRefused(refusal(Why::TooSoon)), soon),
+        ("create refused: name taken", Event::CreateRefused(refusal(Why::Taken)), soon),
+        ("image missing, young", Event::ImageSeen(Sight::Missing), soon),
+        ("image missing, old", Event::ImageSeen(Sight::Missing), later(start(), VISIBLE_SECONDS_MAX)),
+        ("image pending", Event::ImageSeen(Sight::Seen(image(ImageState::Pending), Vec::new())), soon),
+        ("image disabled", Event::ImageSeen(Sight::Seen(image(ImageState::Disabled), Vec::new())), soon),
+        ("image broken", Event::ImageSeen(Sight::Seen(image(ImageState::Broken("failed".into())), Vec::new())), soon),
+        (
+            "another image seen",
+            Event::ImageSeen(Sight::Seen(Image { id: "ami-2".into(), ..image(ImageState::Available) }, Vec::new())),
+            soon,
+        ),
+        (
+            "no snapshots told",
+            Event::ImageSeen(Sight::Seen(Image { snapshots: Vec::new(), ..image(ImageState::Available) }, Vec::new())),
+            soon,
+        ),
+        (
+            "one snapshot pending",
+            Event::ImageSeen(sight([Some(SnapshotState::Completed), Some(SnapshotState::Pending)])),
+            soon,
+        ),
+        ("one snapshot unknown", Event::ImageSeen(sight([Some(SnapshotState::Completed), None])), soon),
+        (
+            "one snapshot broken",
+            Event::ImageSeen(sight([Some(SnapshotState::Completed), Some(SnapshotState::Broken("error".into()))])),
+            soon,
+        ),
+        ("all complete", Event::ImageSeen(complete()), soon),
+        ("publication: pointed", Event::Publication(PublicationEvent::Pointed), soon),
+        ("let go", Event::LetGo("older than the last 3 good ones".into()), soon),
+        (
+            "inspected: may go",
+            Event::Removal(RemovalEvent::Inspected(inspection(Some(image(ImageState::Available))))),
+            soon,
+        ),
+        (
+            "inspected: needed",
+            Event::Removal(RemovalEvent::Inspected(Inspection {
+                needed_by: vec!["group/web".into()],
+                ..inspection(Some(image(ImageState::Available)))
+            })),
+            soon,
+        ),
+        (
+            "inspected: not ours",
+            Event::Removal(RemovalEvent::Inspected(Inspection {
+                ours: false,
+                ..inspection(Some(image(ImageState::Available)))
+            })),
+            soon,
+        ),
+        (
+            "inspected: protected",
+            Event::Removal(RemovalEvent::Inspected(inspection(Some(Image {
+                protected: true,
+                ..image(ImageState::Available)
+            })))),
+            soon,
+        ),
+        ("inspected: snapshots only", Event::Removal(RemovalEvent::Inspected(inspection(None))), soon),
+        (
+            "inspected: nothing, young",
+            Event::Removal(RemovalEvent::Inspected(Inspection { snapshots: Vec::new(), ..inspection(None) })),
+            soon,
+        ),
+        (
+            "inspected: nothing, old",
+            Event::Removal(RemovalEvent::Inspected(Inspection { snapshots: Vec::new(), ..inspection(None) })),
+            later(start(), LATE_IMAGE_SECONDS_MAX),
+        ),
+        (
+            "deregistered, all deleted",
+            Event::Removal(RemovalEvent::Deregistered(vec![
+                ("snap-1".into(), SnapshotDeletion::Deleted),
+                ("snap-2".into(), SnapshotDeletion::Deleted),
+            ])),
+            soon,
+        ),
+        (
+            "deregistered, one shared",
+            Event::Removal(RemovalEvent::Deregistered(vec![
+                ("snap-1".into(), SnapshotDeletion::Deleted),
+                ("snap-2".into(), SnapshotDeletion::Shared),
+            ])),
+            soon,
+        ),
+        (
+            "deregistered, one left",
+            Event::Removal(RemovalEvent::Deregistered(vec![
+                ("snap-1".into(), SnapshotDeletion::Deleted),
+                ("snap-2".into(), SnapshotDeletion::NotDeleted("internal-error".into())),
+            ])),
+            soon,
+        ),
+        ("deregistered, silent", Event::Removal(RemovalEvent::Deregistered(Vec::new())), soon),
+        ("removal refused: denied", Event::Removal(RemovalEvent::Refused(refusal(Why::Denied))), soon),
+        (
+            "snapshots deleted",
+            Event::Removal(RemovalEvent::SnapshotsDeleted(vec![
+                ("snap-1".into(), Ok(())),
+                ("snap-2".into(), Err(refusal(Why::Missing))),
+            ])),
+            soon,
+        ),
+        ("unanswered", Event::Unanswered("ec2:Call got no answer".into()), soon),
+        ("source told", Event::SourceTold, soon),
+        ("sent", Event::Sent(vec!["another notice".into()]), soon),
+    ]
+}
+
+#[test]
+fn every_state_and_every_event() {
+    let mut table = String::new();
+    for state in State::ALL {
+        table += &format!("{state:?}\n");
+        table += &lines(&backup(state), events());
+    }
+    expect_file!["life_table.txt"].assert_eq(&table);
+}
+
+#[test]
+fn every_publication_and_every_event() {
+    let named = |version| TemplateRef { template: "lt-1".into(), version };
+    let used =
+        |version, image: &str, ours| TemplateUse { group: named(version), version: 1, image: Some(image.into()), ours };
+    let states = [
+        Publication::NotAsked,
+        Publication::Due,
+        Publication::Reading { last: Some("ami-0".into()) },
+        Publication::Making { group: named(VersionRef::Number(1)), base: 1 },
+        Publication::Making { group: named(VersionRef::Latest), base: 1 },
+        Publication::Pointing { group: named(VersionRef::Default), base: 1, version: 2 },
+        Publication::Published { template: "lt-1".into(), version: 2 },
+        Publication::Superseded,
+        Publication::Held("a reason".into()),
+    ];
+    let read = |used| PublicationEvent::TemplateRead(used);
+    let events = [
+        ("turn given", PublicationEvent::TurnGiven { last: Some("ami-0".into()) }),
+        ("turn taken", PublicationEvent::TurnTaken),
+        ("newer", PublicationEvent::Newer),
+        ("read: as published last", read(used(VersionRef::Number(1), "ami-0", None))),
+        ("read: ours in use", read(used(VersionRef::Number(1), "ami-1", Some(1)))),
+        ("read: version made", read(used(VersionRef::Number(1), "ami-0", Some(2)))),
+        ("read: changed by hand", read(used(VersionRef::Number(1), "ami-7", None))),
+        ("read: a parameter", read(used(VersionRef::Number(1), "resolve:ssm:/ami", None))),
+        ("version made", PublicationEvent::VersionMade(2)),
+        ("pointed", PublicationEvent::Pointed),
+        ("refused: locked", PublicationEvent::Refused(refusal(Why::Locked))),
+        ("refused: too soon", PublicationEvent::Refused(refusal(Why::TooSoon))),
+        ("refused: denied", PublicationEvent::Refused(refusal(Why::Denied))),
+        ("changed", PublicationEvent::Changed("the group launched from version 1 and now from version 9".into())),
+    ];
+    let mut table = String::new();
+    for state in states {
+        table += &format!("{state:?}\n");
+        let before = Backup { publication: state, ..backup(State::Good) };
+        let mut all: Vec<_> =
+            events.iter().map(|(name, event)| (*name, Event::Publication(event.clone()), now())).collect();
+        all.push(("woken after 15 days", Event::Woken, later(start(), PUBLISHING_SECONDS_MAX)));
+        table += &lines(&before, all);
+    }
+    expect_file!["publication_table.txt"].assert_eq(&table);
+}
+
+#[test]
+fn what_each_state_asks_for_and_when() {
+    let mut table = String::new();
+    for state in State::ALL {
+        let record = backup(state);
+        let effect = due(&record, now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
+        let wake = wake(&record).map_or("at rest".to_owned(), |wake| {
+            format!("wakes {} s after it came there", seconds_between(start(), wake))
+        });
+        table += &format!("{state:<10?} {effect}; {wake}; {:?}\n", queue(&record));
+    }
+    expect_file!["due_table.txt"].assert_eq(&table);
+}
+
+#[test]
+fn no_wait_is_without_end() {
+    for (state, seconds_max) in [
+        (State::Requested, REQUESTED_SECONDS_MAX),
+        (State::Creating, CREATING_SECONDS_MAX),
+        (State::Pending, PENDING_SECONDS_MAX),
+    ] {
+        let before = Backup { trouble: Some("the last trouble".into()), ..backup(state) };
+        assert_eq!(decide(&before, Event::Woken, later(start(), seconds_max - 1)).record, before);
+        let after = decide(&before, Event::Woken, later(start(), seconds_max)).record;
+        assert_eq!(after.state, State::Failed, "{state:?}");
+        assert!(after.reason.ends_with("last: the last trouble"), "{}", after.reason);
+    }
+}
+
+#[test]
+fn a_backup_is_good_only_when_all_of_it_is_complete() {
+    let states =
+        [None, Some(SnapshotState::Pending), Some(SnapshotState::Completed), Some(SnapshotState::Broken("x".into()))];
+    for one in &states {
+        for other in &states {
+            let event = Event::ImageSeen(sight([one.clone(), other.clone()]));
+            let good = decide(&backup(State::Pending), event, now()).record.state == State::Good;
+            let complete = [one, other].iter().all(|state| **state == Some(SnapshotState::Completed));
+            assert_eq!(good, complete, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_to_delete_is_told_once() {
+    let needed = || {
+        let needed =
+            Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
+        Event::Removal(RemovalEvent::Inspected(needed))
+    };
+    let stays = decide(&backup(State::Expiring), needed(), now()).record;
+    assert_eq!((stays.state, stays.outbox.len()), (State::Good, 1));
+    let told = decide(&stays, Event::Sent(vec![stays.outbox[0].id.clone()]), now()).record;
+    let again = decide(&told, Event::LetGo("older".into()), later(now(), 3600)).record;
+    let again = decide(&again, needed(), later(now(), 3600)).record;
+    assert_eq!((again.state, again.outbox.len()), (State::Good, 0));
+}
+
+#[test]
+fn the_stored_form_is_read_back_and_a_newer_one_refused() {
+    let record = backup(State::Good);
+    let text = crate::stored::encode(&record);
+    assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
+    let newer = text.replacen("\"form\":1", "\"form\":2", 1);
+    let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
+    assert_eq!(error.to_string(), "written in form 2 by a newer version; this one reads form 1");
+    // Form 1 is read for ever: a change of this file that is no mere addition needs form 2.
+    expect_file!["stored_form_1.json"].assert_eq(&text);
+    let first = include_str!("stored_form_1.json");
+    assert_eq!(crate::stored::decode::<Backup>(first).expect("reads back"), record);
+}

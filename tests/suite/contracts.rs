@@ -1,0 +1,157 @@
+//! The events that we read and send, held to the samples in `events/`.
+//!
+//! `UPDATE_EXPECT=1 cargo test` writes our own samples anew: a change there is a change of a public contract.
+
+use std::fs;
+use std::path::Path;
+
+use expect_test::{ExpectFile, expect_file};
+use lastgood_core::Time;
+use lastgood_core::id::{BackupId, SourceId};
+use lastgood_core::incoming::{Envelope, Incoming};
+use lastgood_core::notice::{DeletedBackup, News, Notice};
+use serde_json::{Value, json};
+
+const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("a sample");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn incoming(path: &Path) -> Result<Incoming, String> {
+    let envelope: Envelope = serde_json::from_value(read(path)).map_err(|error| error.to_string())?;
+    Incoming::of(envelope).map_err(|error| error.to_string())
+}
+
+fn samples(folder: &str) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(Path::new(EVENTS).join(folder)).expect("the folder of samples");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn every_sample_of_aws_is_read() {
+    let mut table = String::new();
+    for path in samples("aws") {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let read = incoming(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        table += &format!("{name}\n  {read:?}\n");
+    }
+    expect_file!["incoming.txt"].assert_eq(&table);
+}
+
+#[test]
+fn numbers_are_read_whether_they_come_as_text_or_not() {
+    let sample = |name: &str| incoming(&Path::new(EVENTS).join("aws").join(name)).expect("read");
+    assert_eq!(
+        sample("instance-refresh-checkpoint-reached.json"),
+        sample("instance-refresh-checkpoint-reached-numbers.json")
+    );
+}
+
+#[test]
+fn every_sample_of_ours_is_a_request_or_a_notice() {
+    let known: Vec<String> = notices().iter().map(|notice| file_name(notice)).collect();
+    for path in samples("lastgood") {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if !known.contains(&name) {
+            incoming(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn every_notice_matches_its_sample() {
+    let files: [(&str, ExpectFile); 9] = [
+        ("backup-good.json", expect_file!["../../events/lastgood/backup-good.json"]),
+        ("backup-failed.json", expect_file!["../../events/lastgood/backup-failed.json"]),
+        ("backup-overdue.json", expect_file!["../../events/lastgood/backup-overdue.json"]),
+        ("image-published.json", expect_file!["../../events/lastgood/image-published.json"]),
+        ("publication-held.json", expect_file!["../../events/lastgood/publication-held.json"]),
+        ("backups-deleted.json", expect_file!["../../events/lastgood/backups-deleted.json"]),
+        ("deletion-refused.json", expect_file!["../../events/lastgood/deletion-refused.json"]),
+        ("checkpoint-reached.json", expect_file!["../../events/lastgood/checkpoint-reached.json"]),
+        ("rollout-changed.json", expect_file!["../../events/lastgood/rollout-changed.json"]),
+    ];
+    let notices = notices();
+    assert_eq!(files.len(), notices.len());
+    for ((name, file), notice) in files.iter().zip(notices) {
+        assert_eq!(*name, file_name(&notice));
+        assert!(!notice.message.contains(['"', '\n']), "{}", notice.message);
+        let text = serde_json::to_string_pretty(&event(&notice)).expect("JSON");
+        file.assert_eq(&format!("{text}\n"));
+        let back: Notice = serde_json::from_value(serde_json::to_value(&notice).expect("JSON")).expect("reads back");
+        assert_eq!(back, notice);
+    }
+}
+
+#[test]
+fn what_is_no_event_of_ours_says_so() {
+    let error = |event: Value| {
+        let envelope: Envelope = serde_json::from_value(event).expect("an envelope");
+        Incoming::of(envelope).expect_err("wrong").to_string()
+    };
+    let with = |source: &str, kind: &str, detail: Value| {
+        json!({"id": "e-1", "source": source, "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail})
+    };
+    assert_eq!(
+        error(with("aws.ec2", "EC2 AMI State Change", json!({"State": "available"}))),
+        "event e-1: the detail of 'EC2 AMI State Change' can't be read"
+    );
+    assert_eq!(
+        error(with("lastgood", "Backup Requested", json!({"source": "web", "by": "x"}))),
+        "event e-1: the detail of 'Backup Requested' can't be read"
+    );
+    assert_eq!(
+        error(with("aws.s3", "Object Created", json!({}))),
+        "event e-1: nothing here reads 'Object Created' from 'aws.s3'"
+    );
+}
+
+fn file_name(notice: &Notice) -> String {
+    format!("{}.json", notice.news.detail_type().to_lowercase().replace(' ', "-"))
+}
+
+fn event(notice: &Notice) -> Value {
+    json!({
+        "version": "0",
+        "id": "0a1b2c3d-0000-1111-2222-333344445555",
+        "detail-type": notice.news.detail_type(),
+        "source": "lastgood",
+        "account": "123456789012",
+        "time": notice.at,
+        "region": "us-east-1",
+        "resources": [],
+        "detail": notice,
+    })
+}
+
+/// One of each.
+fn notices() -> Vec<Notice> {
+    let source: SourceId = "group/web-prod".parse().expect("a source");
+    let at: Time = "2026-01-15T10:41:12Z".parse().expect("a time");
+    let slot: Time = "2026-01-15T10:30:00Z".parse().expect("a time");
+    let backup = BackupId { source: source.clone(), slot };
+    let image = || "ami-0abcdef1234567890".into();
+    let news = [
+        News::BackupGood { backup: backup.clone(), image: image(), snapshots: vec!["snap-0a".into(), "snap-0b".into()] },
+        News::BackupFailed { backup: backup.clone(), reason: "AWS could not make the image: failed".into() },
+        News::BackupOverdue { due_by: slot, last_good: Some("2026-01-15T08:00:00Z".parse().expect("a time")) },
+        News::ImagePublished { backup: backup.clone(), image: image(), template: "lt-0123456789abcdef0".into(), version: 7 },
+        News::PublicationHeld { backup: backup.clone(), image: image(), reason: "the group launches from ami-7, not from ami-6 that was published last".into() },
+        News::BackupsDeleted {
+            backups: vec![DeletedBackup {
+                backup: backup.clone(),
+                image: Some(image()),
+                snapshots: vec!["snap-0a".into()],
+                reason: "older than the last 3 good ones".into(),
+            }],
+        },
+        News::DeletionRefused { backup, reason: "ami-0abcdef1234567890 is needed by group/web-prod".into() },
+        News::CheckpointReached { refresh: "ab00cf8f".into(), percentage: 50, delay_seconds: 300 },
+        News::RolloutChanged { refresh: "ab00cf8f".into(), status: "Succeeded".into() },
+    ];
+    news.into_iter().map(|news| Notice::new(&source, "20260115T103000Z", at, news)).collect()
+}

@@ -1,0 +1,23 @@
+//! The face that both ports stand on: one method for each operation of AWS, in the file of what it is about.
+
+use crate::state::World;
+
+/// EC2's operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Ec2<'a>(pub(crate) &'a World);
+
+/// Auto Scaling's operations.
+#[derive(Clone, Copy, Debug)]
+pub struct AutoScaling<'a>(pub(crate) &'a World);
+
+impl World {
+    /// EC2's operations.
+    pub fn ec2(&self) -> Ec2<'_> {
+        Ec2(self)
+    }
+
+    /// Auto Scaling's operations.
+    pub fn autoscaling(&self) -> AutoScaling<'_> {
+        AutoScaling(self)
+    }
+}

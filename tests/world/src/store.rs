@@ -1,0 +1,213 @@
+//! The port `Store`, in memory. Records are kept in their stored form, so that every test reads and writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lastgood_core::Time;
+use lastgood_core::backup::{self, Backup, life::Queue};
+use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::plan::Plan;
+use lastgood_core::rollout::{self, Rollout};
+use lastgood_core::source::{self, Source};
+use lastgood_core::stored;
+use lastgood_engine::port::{CallFailed, Key, Saved, Store, Versioned};
+
+/// The table.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    table: Mutex<Table>,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    version: u64,
+    text: String,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    sources: BTreeMap<SourceId, Row>,
+    backups: BTreeMap<BackupId, Row>,
+    rollouts: BTreeMap<RefreshId, Row>,
+    plans: BTreeMap<String, String>,
+    by_image: BTreeMap<ImageId, BackupId>,
+    /// Where each record stands in the queues, and the queues in the order of time.
+    places: BTreeMap<Key, (Queue, Time)>,
+    queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
+}
+
+impl MemoryStore {
+    /// An empty table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All of it as text, a line for each record: equal texts are equal tables.
+    pub fn dump(&self) -> String {
+        let table = self.lock();
+        let mut text = String::new();
+        let mut line = |key: &str, row: &Row| {
+            let _ = writeln!(text, "{key} v{} {}", row.version, row.text);
+        };
+        table.sources.iter().for_each(|(id, row)| line(&id.to_string(), row));
+        table.backups.iter().for_each(|(id, row)| line(&id.to_string(), row));
+        table.rollouts.iter().for_each(|(id, row)| line(&format!("rollout/{id}"), row));
+        for (name, plan) in &table.plans {
+            let _ = writeln!(text, "plan/{name} {plan}");
+        }
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unreadable(error: stored::StoredError) -> CallFailed {
+    CallFailed { action: "reading a record", source: Box::new(error) }
+}
+
+fn read<T: serde::de::DeserializeOwned>(row: &Row) -> Result<Versioned<T>, CallFailed> {
+    let record = stored::decode(&row.text).map_err(unreadable)?;
+    Ok(Versioned { record, version: row.version })
+}
+
+fn version_of<K: Ord>(rows: &BTreeMap<K, Row>, key: &K) -> u64 {
+    rows.get(key).map_or(0, |row| row.version)
+}
+
+impl Table {
+    fn put_source(&mut self, source: &Source, version: u64) {
+        let row = Row { version, text: stored::encode(source) };
+        self.sources.insert(source.id.clone(), row);
+        self.place(Key::Source(source.id.clone()), Queue::Tick, source::wake(source));
+    }
+
+    fn put_backup(&mut self, backup: &Backup, version: u64) {
+        let row = Row { version, text: stored::encode(backup) };
+        self.backups.insert(backup.id.clone(), row);
+        if let Some(image) = &backup.image {
+            self.by_image.insert(image.clone(), backup.id.clone());
+        }
+        self.place(Key::Backup(backup.id.clone()), backup::queue(backup), backup::wake(backup));
+    }
+
+    fn put_rollout(&mut self, rollout: &Rollout, version: u64) {
+        let row = Row { version, text: stored::encode(rollout) };
+        self.rollouts.insert(rollout.refresh.clone(), row);
+        self.place(Key::Rollout(rollout.refresh.clone()), Queue::Poll, rollout::wake(rollout));
+    }
+
+    fn place(&mut self, key: Key, queue: Queue, wake: Option<Time>) {
+        if let Some((queue, wake)) = self.places.remove(&key) {
+            self.queues.entry(queue).or_default().remove(&(wake, key.clone()));
+        }
+        if let Some(wake) = wake {
+            self.places.insert(key.clone(), (queue, wake));
+            self.queues.entry(queue).or_default().insert((wake, key));
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
+        let table = self.lock();
+        let waiting = table.queues.get(&queue).into_iter().flatten();
+        Ok(waiting.take_while(|(wake, _)| *wake <= now).take(limit).map(|(_, key)| key.clone()).collect())
+    }
+
+    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
+        self.lock().sources.get(id).map(read).transpose()
+    }
+
+    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
+        self.lock().sources.values().map(read).collect()
+    }
+
+    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        if version_of(&table.sources, &source.record.id) != source.version {
+            return Ok(Saved::Outdated);
+        }
+        table.put_source(&source.record, source.version + 1);
+        Ok(Saved::As(source.version + 1))
+    }
+
+    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
+        self.lock().backups.get(id).map(read).transpose()
+    }
+
+    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
+        let slot = |slot| BackupId { source: source.clone(), slot };
+        let table = self.lock();
+        table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev().map(|(_, row)| read(row)).collect()
+    }
+
+    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
+        Ok(self.lock().by_image.get(image).cloned())
+    }
+
+    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        if version_of(&table.backups, &backup.record.id) != backup.version {
+            return Ok(Saved::Outdated);
+        }
+        table.put_backup(&backup.record, backup.version + 1);
+        Ok(Saved::As(backup.version + 1))
+    }
+
+    async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        let outdated = version_of(&table.sources, &source.record.id) != source.version;
+        if outdated || table.backups.contains_key(&backup.id) {
+            return Ok(Saved::Outdated);
+        }
+        table.put_source(&source.record, source.version + 1);
+        table.put_backup(backup, 1);
+        Ok(Saved::As(source.version + 1))
+    }
+
+    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
+        self.save_backup(&Versioned::new(backup.clone())).await
+    }
+
+    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
+        self.lock().rollouts.get(id).map(read).transpose()
+    }
+
+    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        if version_of(&table.rollouts, &rollout.record.refresh) != rollout.version {
+            return Ok(Saved::Outdated);
+        }
+        table.put_rollout(&rollout.record, rollout.version + 1);
+        Ok(Saved::As(rollout.version + 1))
+    }
+
+    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
+        self.lock().plans.values().map(|text| stored::decode(text).map_err(unreadable)).collect()
+    }
+
+    async fn write_plans(
+        &self,
+        plans: &BTreeMap<String, Option<Plan>>,
+        sources: &[Versioned<Source>],
+    ) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        if sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version) {
+            return Ok(Saved::Outdated);
+        }
+        for (name, plan) in plans {
+            match plan {
+                Some(plan) => table.plans.insert(name.clone(), stored::encode(plan)),
+                None => table.plans.remove(name),
+            };
+        }
+        for source in sources {
+            table.put_source(&source.record, source.version + 1);
+        }
+        // Many records are saved, so that no one version says it: the first.
+        Ok(Saved::As(1))
+    }
+}
