@@ -1,1 +1,7 @@
-//! x
+//! What the tests and the demo are made of: a whole deployment in one process, and one of real binaries.
+
+pub mod cut;
+pub mod python;
+pub mod stack;
+pub mod stage;
+pub mod tour;

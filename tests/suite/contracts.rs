@@ -93,9 +93,7 @@ fn what_is_no_event_of_ours_says_so() {
         let envelope: Envelope = serde_json::from_value(event).expect("an envelope");
         Incoming::of(envelope).expect_err("wrong").to_string()
     };
-    let with = |source: &str, kind: &str, detail: Value| {
-        json!({"id": "e-1", "source": source, "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail})
-    };
+    let with = |source: &str, kind: &str, detail: Value| json!({"id": "e-1", "source": source, "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail});
     assert_eq!(
         error(with("aws.ec2", "EC2 AMI State Change", json!({"State": "available"}))),
         "event e-1: the detail of 'EC2 AMI State Change' can't be read"
@@ -136,11 +134,24 @@ fn notices() -> Vec<Notice> {
     let backup = BackupId { source: source.clone(), slot };
     let image = || "ami-0abcdef1234567890".into();
     let news = [
-        News::BackupGood { backup: backup.clone(), image: image(), snapshots: vec!["snap-0a".into(), "snap-0b".into()] },
+        News::BackupGood {
+            backup: backup.clone(),
+            image: image(),
+            snapshots: vec!["snap-0a".into(), "snap-0b".into()],
+        },
         News::BackupFailed { backup: backup.clone(), reason: "AWS could not make the image: failed".into() },
         News::BackupOverdue { due_by: slot, last_good: Some("2026-01-15T08:00:00Z".parse().expect("a time")) },
-        News::ImagePublished { backup: backup.clone(), image: image(), template: "lt-0123456789abcdef0".into(), version: 7 },
-        News::PublicationHeld { backup: backup.clone(), image: image(), reason: "the group launches from ami-7, not from ami-6 that was published last".into() },
+        News::ImagePublished {
+            backup: backup.clone(),
+            image: image(),
+            template: "lt-0123456789abcdef0".into(),
+            version: 7,
+        },
+        News::PublicationHeld {
+            backup: backup.clone(),
+            image: image(),
+            reason: "the group launches from ami-7, not from ami-6 that was published last".into(),
+        },
         News::BackupsDeleted {
             backups: vec![DeletedBackup {
                 backup: backup.clone(),

@@ -39,7 +39,10 @@ fn every_package_names_only_those_below_it() {
                 assert!(allowed[package].contains(name), "{package} must not name {name}");
             }
             let sdk = name.starts_with("aws-sdk-") || name.starts_with("aws-smithy-") || name == "aws-config";
-            assert!(!sdk || package == "lastgood-aws", "{package} must not name {name}: only lastgood-aws knows the SDKs");
+            assert!(
+                !sdk || package == "lastgood-aws",
+                "{package} must not name {name}: only lastgood-aws knows the SDKs"
+            );
             let pure = package != "lastgood-core" || !matches!(name, "tokio" | "futures-util" | "tracing" | "rand");
             assert!(pure, "lastgood-core is pure: it must not name {name}");
         }

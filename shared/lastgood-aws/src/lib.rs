@@ -15,6 +15,9 @@ pub mod settings;
 mod stack;
 mod table;
 
+#[cfg(test)]
+mod wire;
+
 pub use bus::EventBus;
 pub use clock::SystemClock;
 pub use cloud::Aws;

@@ -26,11 +26,13 @@ type Wave = Vec<(Versioned<Backup>, Effect)>;
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What came of each effect: looks are asked together, everything else side by side.
     pub(crate) async fn carry_all(&self, wave: Wave) -> Vec<(Versioned<Backup>, Carried)> {
-        let (mut choose, mut look, mut send, mut rest) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut choose, mut look, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut send, mut rest) = (Vec::new(), Vec::new());
         for (record, effect) in wave {
             match effect {
                 Effect::ChooseInstance(group) => choose.push((record, group)),
                 Effect::LookAtImage(image) => look.push((record, image)),
+                Effect::ReadTemplate(group) => read.push((record, group)),
                 Effect::Send(notices) => send.push((record, notices)),
                 other => rest.push((record, other)),
             }
@@ -43,6 +45,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut carried: Vec<_> = singly.buffered(CALLS_AT_ONCE_MAX).collect().await;
         carried.extend(self.choose_instances(choose).await);
         carried.extend(self.look_at_images(look).await);
+        carried.extend(self.read_templates(read).await);
         carried.extend(self.send_all(send).await);
         carried
     }
@@ -53,13 +56,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Effect::TellSource => self.tell_source(record).await,
             Effect::CreateImage(instance) => self.create_image(record, instance).await,
             Effect::AskTurn => self.ask_turn(record).await,
-            Effect::ReadTemplate(group) => self.read_template(record, &group).await,
             Effect::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
             Effect::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
             Effect::Inspect => self.inspect(record).await,
             Effect::Deregister(image) => self.deregister(&image).await,
             Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
-            Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::Send(_) => {
+            Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_) => {
                 unreachable!("these are asked together, see carry_all")
             }
         }

@@ -1,16 +1,19 @@
 //! Carrying out publications: whose turn it is, what the group launches from, and pointing it at our version.
 
+use futures_util::StreamExt;
+use futures_util::stream;
 use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{LaunchSource, TemplateRef, VersionRef};
+use lastgood_core::facts::{Group, LaunchSource, TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, ImageId, TemplateId};
 use lastgood_core::name::version_token;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Turn};
 
-use crate::Engine;
+use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store, VersionRequest};
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store, VersionRequest, Versioned};
+use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 fn told(event: PublicationEvent) -> Carried {
     Ok(Event::Publication(event))
@@ -28,11 +31,31 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    pub(crate) async fn read_template(&self, record: &Backup, group: &GroupName) -> Carried {
-        let named = match self.named_template(group).await? {
-            Ok(named) => named,
-            Err(refusal) => return told(PublicationEvent::Refused(refusal)),
-        };
+    /// What the group of each record launches from: one describe for all groups, then each template for itself.
+    pub(crate) async fn read_templates(
+        &self,
+        wave: Vec<(Versioned<Backup>, GroupName)>,
+    ) -> Vec<(Versioned<Backup>, Carried)> {
+        let names = wave.iter().map(|(_, group)| group.clone());
+        let groups = together(names, |names| async move { self.cloud.groups(&names).await }).await;
+        let reads = stream::iter(wave).map(|(record, name)| {
+            let groups = &groups;
+            async move {
+                let carried = match groups {
+                    Ok(groups) => match named_template(&name, groups) {
+                        Ok(named) => Box::pin(self.read_template(&record.record, named)).await,
+                        Err(refusal) => told(PublicationEvent::Refused(refusal)),
+                    },
+                    Err(AskFailed::Refused(refusal)) => told(PublicationEvent::Refused(refusal.clone())),
+                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                };
+                (record, carried)
+            }
+        });
+        reads.buffered(CALLS_AT_ONCE_MAX).collect().await
+    }
+
+    async fn read_template(&self, record: &Backup, named: TemplateRef) -> Carried {
         let version = match self.cloud.template_version(&named.template, named.version).await? {
             Ok(version) => version,
             Err(refusal) => return told(PublicationEvent::Refused(refusal)),
@@ -47,29 +70,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         let used = TemplateUse { group: named, version: version.number, image: version.image, ours };
         told(PublicationEvent::TemplateRead(used))
-    }
-
-    /// How the group names its launch template.
-    async fn named_template(&self, name: &GroupName) -> Result<Answer<TemplateRef>, CallFailed> {
-        let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
-            Ok(groups) => groups,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let refused = |why, message: String| {
-            let action = "autoscaling:DescribeAutoScalingGroups".to_owned();
-            Ok(Err(Refusal { why, action, message }))
-        };
-        match groups.into_iter().next().map(|group| group.launches_from) {
-            Some(LaunchSource::Template(named)) => Ok(Ok(named)),
-            Some(LaunchSource::MixedInstances) => refused(
-                Why::Invalid,
-                format!("{name} launches from a mixed instances policy, which is not published to"),
-            ),
-            Some(LaunchSource::LaunchConfiguration) => {
-                refused(Why::Invalid, format!("{name} launches from a launch configuration; give it a launch template"))
-            }
-            None => refused(Why::Missing, format!("there is no group {name} any more")),
-        }
     }
 
     pub(crate) async fn make_version(
@@ -91,7 +91,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Points the group at `version` if it is still as it was read. AWS has no lock for this, so it is read again right
     /// before the change.
     pub(crate) async fn point_group(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Carried {
-        let now = match self.named_template(group).await? {
+        let groups = match self.cloud.groups(std::slice::from_ref(group)).await? {
+            Ok(groups) => groups,
+            Err(refusal) => return told(PublicationEvent::Refused(refusal)),
+        };
+        let now = match named_template(group, &groups) {
             Ok(now) => now,
             Err(refusal) => return told(PublicationEvent::Refused(refusal)),
         };
@@ -129,5 +133,23 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(()) => told(PublicationEvent::Pointed),
             Err(refusal) => told(PublicationEvent::Refused(refusal)),
         }
+    }
+}
+
+/// How a group names its launch template.
+fn named_template(name: &GroupName, groups: &[Group]) -> Answer<TemplateRef> {
+    let refused = |why, message: String| {
+        let action = "autoscaling:DescribeAutoScalingGroups".to_owned();
+        Err(Refusal { why, action, message })
+    };
+    match groups.iter().find(|group| group.name == *name).map(|group| &group.launches_from) {
+        Some(LaunchSource::Template(named)) => Ok(named.clone()),
+        Some(LaunchSource::MixedInstances) => {
+            refused(Why::Invalid, format!("{name} launches from a mixed instances policy, which is not published to"))
+        }
+        Some(LaunchSource::LaunchConfiguration) => {
+            refused(Why::Invalid, format!("{name} launches from a launch configuration; give it a launch template"))
+        }
+        None => refused(Why::Missing, format!("there is no group {name} any more")),
     }
 }

@@ -111,9 +111,9 @@ impl Faults {
     /// Whether a permission is missing.
     pub(crate) fn is_denied(&self, action: &str, resource: &str) -> bool {
         let id = resource.rsplit('/').next().unwrap_or(resource);
-        self.denied.iter().any(|(denied, pattern)| {
-            wildcard(denied, action) && (wildcard(pattern, resource) || wildcard(pattern, id))
-        })
+        self.denied
+            .iter()
+            .any(|(denied, pattern)| wildcard(denied, action) && (wildcard(pattern, resource) || wildcard(pattern, id)))
     }
 }
 

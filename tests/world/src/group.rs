@@ -250,7 +250,8 @@ impl State {
     pub(crate) fn create_group(&mut self, request: &CreateGroup) -> Result<(), AwsError> {
         let CreateGroup { name, min, max, tags, .. } = request;
         if self.groups.contains_key(&GroupName::from(name.as_str())) {
-            let message = format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
+            let message =
+                format!("AutoScalingGroup by this name already exists - A group with the name {name} already exists");
             return Err(AwsError::new("AlreadyExists", message));
         }
         if name.is_empty() || name.chars().count() > 255 || name.contains(':') {

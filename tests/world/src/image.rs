@@ -6,7 +6,7 @@ use lastgood_core::{Time, later};
 
 use crate::events;
 use crate::fault::AwsError;
-use crate::instance::{InstanceState, Volume};
+use crate::instance::{Instance, InstanceState, Volume};
 use crate::service::Ec2;
 use crate::state::{Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
 
@@ -97,7 +97,8 @@ pub struct Image {
     /// Deregistration protection.
     pub protection: Protection,
     pub(crate) visible_at: Time,
-    pub(crate) deregistered_at: Option<Time>,
+    /// When it was deregistered.
+    pub deregistered_at: Option<Time>,
     pub(crate) ends_badly: Option<String>,
 }
 
@@ -148,32 +149,9 @@ impl World {
 
 impl State {
     fn create_image(&mut self, request: CreateImage) -> Result<ImageId, AwsError> {
-        let mut image_tags = Tags::new();
-        let mut snapshot_tags = Tags::new();
-        for (kind, tags) in &request.tags {
-            check_tags(tags)?;
-            match kind.as_str() {
-                "image" => image_tags.extend(tags.clone()),
-                "snapshot" => snapshot_tags.extend(tags.clone()),
-                // AWS: CreateImage, TagSpecifications.
-                other => {
-                    let message = format!("'{other}' is not a valid taggable resource type for this operation.");
-                    return Err(AwsError::new("InvalidParameterValue", message));
-                }
-            }
-        }
+        let (image_tags, snapshot_tags) = split_tags(&request.tags)?;
         check_text(&request.name, &request.description)?;
-        let instance = self.instance(&request.instance)?.clone();
-        if !matches!(instance.state, InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped) {
-            let id = &instance.id;
-            return Err(AwsError::new(
-                "InvalidParameterValue",
-                format!(
-                    "Invalid value '{id}' for instanceId. Instance is not in state 'running' or 'stopping' or \
-                     'stopped' for instance {id}"
-                ),
-            ));
-        }
+        let instance = self.imageable(&request.instance)?.clone();
         self.check_name_free(&request.name)?;
         let mapped = |volume: &&Volume| !request.omitted_devices.contains(&volume.device_name);
         let volumes: Vec<Volume> = instance.volumes.iter().filter(mapped).cloned().collect();
@@ -187,30 +165,17 @@ impl State {
         let id = ImageId(format!("ami-0{}", self.digits()));
         let gib: i64 = volumes.iter().map(|volume| volume.gib).sum();
         let seconds = self.settings.image_seconds + self.settings.image_seconds_per_gib * gib;
-        let mappings = volumes.iter().map(|volume| {
-            let description = format!("Created by CreateImage({}) for {id}", instance.id);
-            let lag = self.settings.snapshot_lag_seconds;
-            let snapshot = self.begin_snapshot(&instance.id, volume, description, &snapshot_tags, seconds + lag);
-            if let Some(snapshot) = self.snapshots.get_mut(&snapshot) {
-                snapshot.images.insert(id.clone());
-            }
-            Mapping {
-                device_name: volume.device_name.clone(),
-                snapshot: Some(snapshot),
-                gib: volume.gib,
-                delete_on_termination: volume.delete_on_termination,
-            }
-        });
+        let mappings = self.begin_mappings(&id, &instance.id, &volumes, &snapshot_tags, seconds);
         let image = Image {
             id: id.clone(),
-            name: request.name.clone(),
+            name: request.name,
             description: request.description,
             state: ImageState::Pending,
             reason: None,
-            source: Some(instance.id.clone()),
+            source: Some(instance.id),
             created_at: self.now,
             tags: image_tags,
-            mappings: mappings.collect(),
+            mappings,
             protection: Protection::Off,
             visible_at: later(self.now, self.settings.image_visible_seconds),
             deregistered_at: None,
@@ -219,6 +184,47 @@ impl State {
         self.add_image(image);
         self.after(seconds, Due::ImageDone(id.clone()));
         Ok(id)
+    }
+
+    /// AWS: CreateImage: of what is running or stopped; its words admit `stopping`.
+    fn imageable(&self, id: &str) -> Result<&Instance, AwsError> {
+        let instance = self.instance(id)?;
+        match instance.state {
+            InstanceState::Running | InstanceState::Stopping | InstanceState::Stopped => Ok(instance),
+            InstanceState::Pending | InstanceState::ShuttingDown | InstanceState::Terminated => Err(AwsError::new(
+                "InvalidParameterValue",
+                format!(
+                    "Invalid value '{id}' for instanceId. Instance is not in state 'running' or 'stopping' or \
+                     'stopped' for instance {id}"
+                ),
+            )),
+        }
+    }
+
+    /// One snapshot for each volume.
+    fn begin_mappings(
+        &mut self,
+        image: &ImageId,
+        instance: &InstanceId,
+        volumes: &[Volume],
+        tags: &Tags,
+        seconds: i64,
+    ) -> Vec<Mapping> {
+        let seconds = seconds + self.settings.snapshot_lag_seconds;
+        let mapping = |volume: &Volume| {
+            let description = format!("Created by CreateImage({instance}) for {image}");
+            let snapshot = self.begin_snapshot(instance, volume, description, tags, seconds);
+            if let Some(snapshot) = self.snapshots.get_mut(&snapshot) {
+                snapshot.images.insert(image.clone());
+            }
+            Mapping {
+                device_name: volume.device_name.clone(),
+                snapshot: Some(snapshot),
+                gib: volume.gib,
+                delete_on_termination: volume.delete_on_termination,
+            }
+        };
+        volumes.iter().map(mapping).collect()
     }
 
     pub(crate) fn add_image(&mut self, image: Image) {
@@ -238,20 +244,20 @@ impl State {
 
     pub(crate) fn image_done(&mut self, id: &ImageId) {
         let Some(image) = self.images.get_mut(id).filter(|image| image.state == ImageState::Pending) else { return };
-        match image.ends_badly.take() {
-            Some(message) => self.fail_image(id, StateReason { code: "Server.InternalError".to_owned(), message }),
-            None => {
-                image.state = ImageState::Available;
-                events::image_changed(self, id, "available", "");
-            }
+        if let Some(message) = image.ends_badly.take() {
+            self.fail_image(id, StateReason { code: "Server.InternalError".to_owned(), message });
+        } else {
+            image.state = ImageState::Available;
+            events::image_changed(self, id, "available", "");
         }
     }
 
     /// AWS: `StateReason`, Client.InstanceTerminated: what is lost while its images are pending fails them.
     pub(crate) fn break_images_of(&mut self, instance: &InstanceId) {
-        let pending = self.images.values().filter(|image| {
-            image.state == ImageState::Pending && image.source.as_ref() == Some(instance)
-        });
+        let pending = self
+            .images
+            .values()
+            .filter(|image| image.state == ImageState::Pending && image.source.as_ref() == Some(instance));
         for id in pending.map(|image| image.id.clone()).collect::<Vec<_>>() {
             let message = "The instance was terminated or rebooted during AMI creation".to_owned();
             self.fail_image(&id, StateReason { code: "Client.InstanceTerminated".to_owned(), message });
@@ -275,6 +281,23 @@ impl State {
         }
         events::image_changed(self, id, "failed", &message);
     }
+}
+
+/// Tags of the image and tags of its snapshots (AWS: CreateImage, TagSpecifications).
+fn split_tags(specified: &[(String, Tags)]) -> Result<(Tags, Tags), AwsError> {
+    let (mut image, mut snapshots) = (Tags::new(), Tags::new());
+    for (kind, tags) in specified {
+        check_tags(tags)?;
+        match kind.as_str() {
+            "image" => image.extend(tags.clone()),
+            "snapshot" => snapshots.extend(tags.clone()),
+            other => {
+                let message = format!("'{other}' is not a valid taggable resource type for this operation.");
+                return Err(AwsError::new("InvalidParameterValue", message));
+            }
+        }
+    }
+    Ok((image, snapshots))
 }
 
 /// AWS: EC2 error codes, InvalidAMIName.Malformed. The reference of CreateImage allows more characters; the narrower

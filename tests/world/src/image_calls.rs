@@ -242,30 +242,35 @@ impl State {
             let image = self.images.get(&ImageId::from(id.as_str()));
             image.filter(|image| image.visible_at <= self.now).ok_or_else(|| not_found(id))?;
         }
-        let found = self.images.values().filter(|image| self.is_listed(image, asks)).map(|image| {
-            let mut told = image.clone();
-            // Seen at AWS: while an image is pending its mappings may lack the snapshots.
-            if image.state == ImageState::Pending {
-                told.mappings.iter_mut().for_each(|mapping| mapping.snapshot = None);
-            }
-            told
+        let found = self.images.values().filter(|image| {
+            self.is_listed(image, asks)
+                && filter::passes(&asks.filters, &image.tags, |name| match name {
+                    "image-id" => vec![image.id.to_string()],
+                    "name" => vec![image.name.clone()],
+                    "state" => vec![image.state.name().to_owned()],
+                    _ if image.state == ImageState::Pending => Vec::new(),
+                    _ => image.snapshots().iter().map(SnapshotId::to_string).collect(),
+                })
         });
-        let keyed = found.filter(|image| {
-            filter::passes(&asks.filters, &image.tags, |name| match name {
-                "image-id" => vec![image.id.to_string()],
-                "name" => vec![image.name.clone()],
-                "state" => vec![image.state.name().to_owned()],
-                _ => image.snapshots().iter().map(SnapshotId::to_string).collect(),
-            })
-        });
-        let keyed = keyed.map(|image| (image.id.to_string(), image));
+        let keyed = found.map(|image| (image.id.to_string(), self.told(image)));
         filter::page(keyed, &asks.paging, self.settings.page_items_max)
     }
 
+    fn told(&self, image: &Image) -> Image {
+        let mut told = image.clone();
+        // Seen at AWS: while an image is pending its mappings may lack the snapshots.
+        if image.state == ImageState::Pending {
+            told.mappings.iter_mut().for_each(|mapping| mapping.snapshot = None);
+        }
+        if matches!(image.protection, Protection::CoolingUntil(until) if until <= self.now) {
+            told.protection = Protection::Off;
+        }
+        told
+    }
+
     fn is_listed(&self, image: &Image, asks: &DescribeImages) -> bool {
-        let gone = image.deregistered_at.is_some_and(|at| {
-            later(at, self.settings.deregistered_visible_seconds) <= self.now
-        });
+        let gone =
+            image.deregistered_at.is_some_and(|at| later(at, self.settings.deregistered_visible_seconds) <= self.now);
         image.visible_at <= self.now
             && !gone
             && (asks.include_disabled || image.state != ImageState::Disabled)

@@ -6,9 +6,9 @@ use lastgood_core::facts::Tags;
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::{Time, seconds_between};
 
-use crate::service::Ec2;
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
+use crate::service::Ec2;
 use crate::state::{Asked, Due, State, World, ec2_arn};
 
 /// How long a terminated instance is still told of (AWS: Terminate Amazon EC2 instances).

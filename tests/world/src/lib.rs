@@ -7,6 +7,8 @@
 //!
 //! Nothing here reads a clock, the environment or randomness: the same calls make the same world.
 
+#![expect(clippy::doc_markdown, reason = "AWS's names of calls, fields and codes are plain words here")]
+
 mod bus;
 pub mod door;
 mod events;
@@ -48,3 +50,4 @@ pub use store::MemoryStore;
 pub use template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };
+pub use template_calls::VersionDeletion;

@@ -79,11 +79,7 @@ fn all<T>(ask: impl Fn(Option<String>) -> Result<Page<T>, AwsError>) -> Result<V
 }
 
 /// Asks for `ids` in parts of `size`.
-fn parts<I, T>(
-    ids: &[I],
-    size: usize,
-    ask: impl Fn(&[I]) -> Result<Vec<T>, AwsError>,
-) -> Result<Vec<T>, AwsError> {
+fn parts<I, T>(ids: &[I], size: usize, ask: impl Fn(&[I]) -> Result<Vec<T>, AwsError>) -> Result<Vec<T>, AwsError> {
     let mut items = Vec::new();
     for part in ids.chunks(size) {
         items.extend(ask(part)?);
@@ -159,9 +155,8 @@ impl Cloud for World {
     }
 
     async fn images(&self, ids: &[ImageId]) -> Asked<Vec<facts::Image>> {
-        let found = parts(ids, IDS_A_CALL, |ids| {
-            self.all_images(&Filter::any("image-id", ids.iter().map(ImageId::as_str)))
-        });
+        let found =
+            parts(ids, IDS_A_CALL, |ids| self.all_images(&Filter::any("image-id", ids.iter().map(ImageId::as_str))));
         answer("ec2:DescribeImages", found)
     }
 
@@ -227,7 +222,11 @@ impl Cloud for World {
         answer("ec2:DescribeLaunchTemplateVersions", found)
     }
 
-    async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Asked<Vec<facts::TemplateVersion>> {
+    async fn template_versions_with(
+        &self,
+        template: &TemplateId,
+        image: &ImageId,
+    ) -> Asked<Vec<facts::TemplateVersion>> {
         let asks = DescribeVersions { filters: vec![Filter::new("image-id", image.as_str())], ..versions_of(template) };
         answer("ec2:DescribeLaunchTemplateVersions", self.all_versions(&asks))
     }
@@ -306,9 +305,7 @@ fn image_fact(image: &Image) -> facts::Image {
         (ImageState::Pending, _) => facts::ImageState::Pending,
         (ImageState::Available, _) => facts::ImageState::Available,
         (ImageState::Disabled, _) => facts::ImageState::Disabled,
-        (ImageState::Failed, Some(reason)) => {
-            facts::ImageState::Broken(format!("{}: {}", reason.code, reason.message))
-        }
+        (ImageState::Failed, Some(reason)) => facts::ImageState::Broken(format!("{}: {}", reason.code, reason.message)),
         (other, _) => facts::ImageState::Broken(other.name().to_owned()),
     };
     facts::Image {

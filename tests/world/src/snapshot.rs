@@ -200,15 +200,12 @@ impl State {
             self.snapshots.remove(id);
             return;
         }
-        match snapshot.ends_badly.take() {
-            Some(message) => {
-                snapshot.state = SnapshotState::Error;
-                snapshot.message = message;
-            }
-            None => {
-                snapshot.state = SnapshotState::Completed;
-                snapshot.completed_at = Some(now);
-            }
+        if let Some(message) = snapshot.ends_badly.take() {
+            snapshot.state = SnapshotState::Error;
+            snapshot.message = message;
+        } else {
+            snapshot.state = SnapshotState::Completed;
+            snapshot.completed_at = Some(now);
         }
     }
 

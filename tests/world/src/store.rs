@@ -68,8 +68,8 @@ fn unreadable(error: stored::StoredError) -> CallFailed {
     CallFailed { action: "reading a record", source: Box::new(error) }
 }
 
-fn read<T: serde::de::DeserializeOwned>(row: &Row) -> Result<Versioned<T>, CallFailed> {
-    let record = stored::decode(&row.text).map_err(unreadable)?;
+fn read<T>(row: &Row, decode: fn(&str) -> Result<T, stored::StoredError>) -> Result<Versioned<T>, CallFailed> {
+    let record = decode(&row.text).map_err(unreadable)?;
     Ok(Versioned { record, version: row.version })
 }
 
@@ -118,11 +118,11 @@ impl Store for MemoryStore {
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.lock().sources.get(id).map(read).transpose()
+        self.lock().sources.get(id).map(|row| read(row, stored::decode)).transpose()
     }
 
     async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.lock().sources.values().map(read).collect()
+        self.lock().sources.values().map(|row| read(row, stored::decode)).collect()
     }
 
     async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
@@ -135,13 +135,13 @@ impl Store for MemoryStore {
     }
 
     async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.lock().backups.get(id).map(read).transpose()
+        self.lock().backups.get(id).map(|row| read(row, stored::decode)).transpose()
     }
 
     async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
         let slot = |slot| BackupId { source: source.clone(), slot };
         let table = self.lock();
-        table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev().map(|(_, row)| read(row)).collect()
+        table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev().map(|(_, row)| read(row, stored::decode)).collect()
     }
 
     async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
@@ -173,7 +173,7 @@ impl Store for MemoryStore {
     }
 
     async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.lock().rollouts.get(id).map(read).transpose()
+        self.lock().rollouts.get(id).map(|row| read(row, stored::decode)).transpose()
     }
 
     async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
@@ -209,5 +209,78 @@ impl Store for MemoryStore {
         }
         // Many records are saved, so that no one version says it: the first.
         Ok(Saved::As(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn ready<T>(future: impl Future<Output = Result<T, CallFailed>>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => done.expect("in memory"),
+            Poll::Pending => panic!("the store was pending"),
+        }
+    }
+
+    fn at(text: &str) -> Time {
+        format!("2026-01-15T{text}Z").parse().expect("a time")
+    }
+
+    /// A table with a plan of two sources, whose slots come at 11:00.
+    fn table() -> (MemoryStore, Vec<Versioned<Source>>) {
+        let text = "plans: [{name: web, select: {groups: [b, a]}, schedule: hourly}]";
+        let plan = lastgood_core::plan::read("plans.yaml", text).expect("a plan")[0].plan.clone();
+        let sources: Vec<_> =
+            plan.sources.iter().map(|id| Versioned::new(source::apply(None, id, &plan, at("10:30:00")))).collect();
+        let store = MemoryStore::new();
+        let plans = BTreeMap::from([(plan.name.clone(), Some(plan))]);
+        assert_eq!(ready(store.write_plans(&plans, &sources)), Saved::As(1));
+        // They were new then: a second time nothing is written.
+        assert_eq!(ready(store.write_plans(&plans, &sources)), Saved::Outdated);
+        let sources = ready(store.sources());
+        (store, sources)
+    }
+
+    #[test]
+    fn a_queue_tells_what_is_due_in_the_order_of_time_and_no_more_than_asked() {
+        let (store, sources) = table();
+        let keys: Vec<Key> = sources.iter().map(|source| Key::Source(source.record.id.clone())).collect();
+        assert_eq!(ready(store.due(Queue::Tick, at("10:59:59"), 10)), []);
+        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 10)), keys);
+        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 1)), keys[..1]);
+        assert_eq!(ready(store.due(Queue::Poll, at("11:00:00"), 10)), []);
+        let mut late = sources[0].clone();
+        late.record.next_slot = Some(at("11:30:00"));
+        assert_eq!(ready(store.save_source(&late)), Saved::As(2));
+        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 10)), keys[1..]);
+        assert_eq!(ready(store.due(Queue::Tick, at("11:30:00"), 10)), [keys[1].clone(), keys[0].clone()]);
+    }
+
+    #[test]
+    fn a_slot_is_claimed_once_or_nothing_is_written() {
+        let (store, sources) = table();
+        let claim = source::claim(&sources[0].record, at("11:00:00")).expect("due");
+        let moved = Versioned { record: claim.source.clone(), version: sources[0].version };
+        assert_eq!(ready(store.claim(&moved, &claim.backup)), Saved::As(2));
+        let before = store.dump();
+        assert_eq!(ready(store.claim(&moved, &claim.backup)), Saved::Outdated);
+        // The source is as it was read, but the backup is there.
+        let again = Versioned { version: 2, ..moved };
+        assert_eq!(ready(store.claim(&again, &claim.backup)), Saved::Outdated);
+        assert_eq!(ready(store.create_backup(&claim.backup)), Saved::Outdated);
+        assert_eq!(store.dump(), before);
+        let backups = ready(store.backups(&claim.backup.id.source));
+        assert_eq!(backups, [Versioned { record: claim.backup.clone(), version: 1 }]);
+        assert_eq!(ready(store.due(Queue::Poll, at("11:00:00"), 10)), [Key::Backup(claim.backup.id.clone())]);
+
+        let mut imaged = backups[0].clone();
+        imaged.record.image = Some("ami-1".into());
+        assert_eq!(ready(store.save_backup(&imaged)), Saved::As(2));
+        assert_eq!(ready(store.save_backup(&imaged)), Saved::Outdated);
+        assert_eq!(ready(store.backup_of(&"ami-1".into())), Some(claim.backup.id));
     }
 }

@@ -151,6 +151,13 @@ impl World {
     }
 }
 
+impl World {
+    /// The names of the templates, for answers that tell both id and name.
+    pub(crate) fn template_names(&self) -> BTreeMap<TemplateId, String> {
+        self.lock().templates.iter().map(|(id, template)| (id.clone(), template.name.clone())).collect()
+    }
+}
+
 /// A version as it is told: whether it is the default changes.
 fn told(template: &Template, number: u64) -> TemplateVersion {
     TemplateVersion { is_default: template.default == number, ..template.versions[&number].clone() }
@@ -183,7 +190,12 @@ impl State {
         Ok((template, version))
     }
 
-    pub(crate) fn new_template(&mut self, name: &str, data: &TemplateData, tags: &Tags) -> Result<TemplateId, AwsError> {
+    pub(crate) fn new_template(
+        &mut self,
+        name: &str,
+        data: &TemplateData,
+        tags: &Tags,
+    ) -> Result<TemplateId, AwsError> {
         if self.templates.values().any(|template| template.name == name) {
             let message = format!("Launch template name already in use: {name}");
             return Err(AwsError::new("InvalidLaunchTemplateName.AlreadyExistsException", message));
@@ -270,7 +282,8 @@ impl State {
         };
         if !template.versions.contains_key(&number) {
             let id = &template.id;
-            let message = format!("Could not find the specified version {number} for the launch template with ID {id}.");
+            let message =
+                format!("Could not find the specified version {number} for the launch template with ID {id}.");
             return Err(AwsError::new("InvalidLaunchTemplateId.VersionNotFound", message));
         }
         Ok(told(template, number))
@@ -288,9 +301,7 @@ impl State {
         };
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         numbers.dedup();
-        numbers.retain(|number| {
-            asks.min.is_none_or(|min| *number >= min) && asks.max.is_none_or(|max| *number <= max)
-        });
+        numbers.retain(|number| asks.min.is_none_or(|min| *number >= min) && asks.max.is_none_or(|max| *number <= max));
         let found = numbers.into_iter().map(|number| told(template, number)).filter(|version| {
             filter::passes(&asks.filters, &Tags::new(), |name| match name {
                 "image-id" => version.data.image.iter().cloned().collect(),
@@ -327,9 +338,10 @@ pub(crate) fn read_version(text: &str) -> Result<VersionRef, AwsError> {
     match text {
         "$Latest" => Ok(VersionRef::Latest),
         "$Default" => Ok(VersionRef::Default),
-        number => number.parse().map(VersionRef::Number).map_err(|_| {
-            AwsError::new("InvalidParameterValue", format!("'{text}' is not a launch template version"))
-        }),
+        number => number
+            .parse()
+            .map(VersionRef::Number)
+            .map_err(|_| AwsError::new("InvalidParameterValue", format!("'{text}' is not a launch template version"))),
     }
 }
 

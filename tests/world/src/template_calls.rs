@@ -10,6 +10,9 @@ use crate::template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };
 
+/// What became of one version: its number, and the code if it was not deleted.
+pub type VersionDeletion = (u64, Result<(), &'static str>);
+
 impl Ec2<'_> {
     /// CreateLaunchTemplate: with its first version.
     pub fn create_template(
@@ -36,9 +39,8 @@ impl Ec2<'_> {
         self.0.call(asked, |state| {
             let asked = format!("{request:?}");
             let token = request.token.clone();
-            let made = state.once("CreateLaunchTemplateVersion", token.as_deref(), &asked, |state| {
-                state.new_version(request)
-            })?;
+            let made = state
+                .once("CreateLaunchTemplateVersion", token.as_deref(), &asked, |state| state.new_version(request))?;
             state.version(&TemplateName::Id(made.0.0), &made.1.to_string())
         })
     }
@@ -73,7 +75,7 @@ impl Ec2<'_> {
         &self,
         template: &TemplateName,
         versions: &[u64],
-    ) -> Result<Vec<(u64, Result<(), &'static str>)>, AwsError> {
+    ) -> Result<Vec<VersionDeletion>, AwsError> {
         let asked = template_call("ec2:DeleteLaunchTemplateVersions", template, format!("{template:?} {versions:?}"));
         self.0.call(asked, |state| {
             let template = state.template_mut(template)?;

@@ -1,0 +1,170 @@
+//! Ports that die: at one call of an invocation everything stops, before the call is heard or after it, with its answer
+//! lost. What a killed function leaves behind is exactly what the calls before left.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lastgood_core::Time;
+use lastgood_core::backup::Backup;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, TemplateVersion, VersionRef};
+use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+use lastgood_core::notice::Notice;
+use lastgood_core::plan::Plan;
+use lastgood_core::rollout::Rollout;
+use lastgood_core::source::Source;
+use lastgood_engine::port::{ImageRequest, Posted, VersionRequest};
+use lastgood_engine::{Answer, Bus, CallFailed, Cloud, Key, Saved, Store, Versioned};
+
+/// Where an invocation dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Before the call of this number is heard, counted from 0.
+    Before(usize),
+    /// After it was done, with its answer lost.
+    After(usize),
+}
+
+/// Counts the calls of all ports together, and stops at one of them.
+#[derive(Debug)]
+pub struct Knife {
+    at: Option<At>,
+    calls: AtomicUsize,
+}
+
+impl Knife {
+    /// A knife that falls `at` a call, or never.
+    #[must_use]
+    pub fn new(at: Option<At>) -> Self {
+        Self { at, calls: AtomicUsize::new(0) }
+    }
+
+    /// How many calls came.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    async fn gate<T>(&self, call: impl Future<Output = T>) -> T {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        if self.at == Some(At::Before(number)) {
+            pending::<()>().await;
+        }
+        let answer = call.await;
+        if self.at == Some(At::After(number)) {
+            pending::<()>().await;
+        }
+        answer
+    }
+}
+
+/// A port under a knife.
+#[derive(Debug)]
+pub struct Cut<'a, P> {
+    /// The port.
+    pub port: &'a P,
+    /// The knife that all ports of an invocation share.
+    pub knife: &'a Knife,
+}
+
+type Called<T> = Result<Answer<T>, CallFailed>;
+
+impl<P: Cloud> Cloud for Cut<'_, P> {
+    async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
+        self.knife.gate(self.port.groups(names)).await
+    }
+    async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
+        self.knife.gate(self.port.instances(ids)).await
+    }
+    async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
+        self.knife.gate(self.port.images(ids)).await
+    }
+    async fn image_named(&self, name: &str) -> Called<Option<Image>> {
+        self.knife.gate(self.port.image_named(name)).await
+    }
+    async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
+        self.knife.gate(self.port.snapshots(ids)).await
+    }
+    async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
+        self.knife.gate(self.port.snapshots_tagged(key, value)).await
+    }
+    async fn create_image(&self, request: &ImageRequest) -> Called<ImageId> {
+        self.knife.gate(self.port.create_image(request)).await
+    }
+    async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
+        self.knife.gate(self.port.deregister_image(image)).await
+    }
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
+        self.knife.gate(self.port.delete_snapshot(id)).await
+    }
+    async fn template_version(&self, template: &TemplateId, version: VersionRef) -> Called<TemplateVersion> {
+        self.knife.gate(self.port.template_version(template, version)).await
+    }
+    async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Called<Vec<TemplateVersion>> {
+        self.knife.gate(self.port.template_versions_with(template, image)).await
+    }
+    async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
+        self.knife.gate(self.port.create_template_version(request)).await
+    }
+    async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
+        self.knife.gate(self.port.set_default_version(template, version)).await
+    }
+    async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
+        self.knife.gate(self.port.set_group_version(group, template, version)).await
+    }
+}
+
+impl<P: Store> Store for Cut<'_, P> {
+    async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
+        self.knife.gate(self.port.due(queue, now, limit)).await
+    }
+    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
+        self.knife.gate(self.port.source(id)).await
+    }
+    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
+        self.knife.gate(self.port.sources()).await
+    }
+    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.save_source(source)).await
+    }
+    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
+        self.knife.gate(self.port.backup(id)).await
+    }
+    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
+        self.knife.gate(self.port.backups(source)).await
+    }
+    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
+        self.knife.gate(self.port.backup_of(image)).await
+    }
+    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.save_backup(backup)).await
+    }
+    async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.claim(source, backup)).await
+    }
+    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.create_backup(backup)).await
+    }
+    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
+        self.knife.gate(self.port.rollout(id)).await
+    }
+    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.save_rollout(rollout)).await
+    }
+    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
+        self.knife.gate(self.port.plans()).await
+    }
+    async fn write_plans(
+        &self,
+        plans: &BTreeMap<String, Option<Plan>>,
+        sources: &[Versioned<Source>],
+    ) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.write_plans(plans, sources)).await
+    }
+}
+
+impl<P: Bus> Bus for Cut<'_, P> {
+    async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
+        self.knife.gate(self.port.post(notices)).await
+    }
+}

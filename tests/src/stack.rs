@@ -1,0 +1,196 @@
+//! A whole deployment in one process: the engine's use cases over a simulated world, called as the deployed rules
+//! would call them.
+
+use futures_util::FutureExt;
+use lastgood_core::Time;
+use lastgood_core::id::SourceId;
+use lastgood_core::incoming::{BackupRequested, Envelope, Incoming};
+use lastgood_core::notice::{News, Notice};
+use lastgood_core::plan;
+use lastgood_engine::apply::{self, Absent, ApplyError};
+use lastgood_engine::{Bus, Cloud, Engine, Report, Store};
+use lastgood_world::{MemoryStore, RecordingBus, World};
+
+/// The stack's name, the value of our tags.
+pub const STACK: &str = "lastgood-test";
+
+/// One deployment: the world, the table and the bus.
+#[derive(Debug)]
+pub struct Stack {
+    /// AWS, and the clock.
+    pub world: World,
+    /// The table.
+    pub store: MemoryStore,
+    /// The bus.
+    pub bus: RecordingBus,
+    /// How many notices were looked at, for those that wake retention-cleanup.
+    heard: std::sync::Mutex<usize>,
+}
+
+/// One invocation of one function.
+#[derive(Clone, Debug)]
+pub enum Invocation {
+    /// backup-tick, by its schedule.
+    Tick,
+    /// backup-tick, on a request.
+    Request(Time, BackupRequested),
+    /// snapshot-poll, by its schedule.
+    Poll,
+    /// snapshot-poll, on AWS's news.
+    News(lastgood_core::id::ImageId),
+    /// retention-cleanup, by its schedule.
+    Cleanup,
+    /// retention-cleanup, on a good backup.
+    CleanupSource(SourceId),
+}
+
+impl Stack {
+    /// A deployment in an empty world.
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        Self { world, store: MemoryStore::new(), bus: RecordingBus::new(), heard: std::sync::Mutex::new(0) }
+    }
+
+    /// Applies a plan file.
+    pub fn apply(&self, text: &str) -> Result<(), ApplyError> {
+        let placed = plan::read("plans.yaml", text).map_err(ApplyError::Mistakes)?;
+        now(async {
+            let time = self.world.time();
+            let change = apply::compare(&self.store, &self.world, "plans.yaml", &placed, Absent::Stay, time).await?;
+            apply::write(&self.store, &change).await
+        })
+    }
+
+    /// One invocation, to its end.
+    pub fn invoke(&self, invocation: Invocation) -> Report {
+        self.invoke_on(&self.store, &self.world, &self.bus, invocation).expect("nothing in a world is ever pending")
+    }
+
+    /// One invocation over other ports than this deployment's own. `None` if it never ended: it was killed.
+    pub fn invoke_on<S: Store, C: Cloud, B: Bus>(
+        &self,
+        store: &S,
+        cloud: &C,
+        bus: &B,
+        invocation: Invocation,
+    ) -> Option<Report> {
+        let engine = Engine { store, cloud, bus, clock: &self.world, stack: STACK, stop_at: Time::MAX };
+        // Everything in a world is ready at once: what does not end when it is polled once has been cut.
+        let report = async {
+            match invocation {
+                Invocation::Tick => engine.tick().await.map_err(|error| error.to_string()),
+                Invocation::Request(slot, request) => {
+                    engine.request(slot, request).await.map_err(|error| error.to_string())
+                }
+                Invocation::Poll => engine.poll().await.map_err(|error| error.to_string()),
+                Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| error.to_string()),
+                Invocation::Cleanup => engine.cleanup().await.map_err(|error| error.to_string()),
+                Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| error.to_string()),
+            }
+        };
+        report.now_or_never().map(|report| report.unwrap_or_default())
+    }
+
+    /// What the deployed rules would deliver now: AWS's events about images, and our own about good backups.
+    pub fn deliveries(&self) -> Vec<Invocation> {
+        let mut deliveries = Vec::new();
+        for event in self.world.take_events() {
+            let envelope: Envelope = serde_json::from_value(event).expect("the world writes EventBridge's envelope");
+            if let Ok(Incoming::ImageChanged { image }) = Incoming::of(envelope) {
+                deliveries.push(Invocation::News(image));
+            }
+        }
+        let sent = self.bus.sent();
+        let mut heard = self.heard.lock().expect("no test panics with this lock");
+        for notice in &sent[*heard..] {
+            if let News::BackupGood { .. } = notice.news {
+                deliveries.push(Invocation::CleanupSource(notice.source.clone()));
+            }
+        }
+        *heard = sent.len();
+        deliveries
+    }
+
+    /// Lets `minutes` pass as the deployed schedules do: a tick and a poll each, events as they come, and a cleanup on
+    /// the hour.
+    pub fn run(&self, minutes: i64) {
+        for _ in 0..minutes {
+            self.world.advance(60);
+            self.minute();
+        }
+    }
+
+    /// What happens in one minute, without moving the clock.
+    pub fn minute(&self) {
+        self.deliver();
+        self.invoke(Invocation::Tick);
+        self.invoke(Invocation::Poll);
+        self.deliver();
+        if self.world.time().as_second() % 3600 == 0 {
+            self.invoke(Invocation::Cleanup);
+        }
+    }
+
+    fn deliver(&self) {
+        loop {
+            let deliveries = self.deliveries();
+            if deliveries.is_empty() {
+                return;
+            }
+            for delivery in deliveries {
+                self.invoke(delivery);
+            }
+        }
+    }
+
+    /// Asks for a backup, as the CLI does.
+    pub fn request(&self, source: &str) -> Report {
+        let request = BackupRequested { source: source.parse().expect("a source"), by: "a test".into(), reason: None };
+        self.invoke(Invocation::Request(self.world.time(), request))
+    }
+
+    /// The backups of a source, newest first.
+    pub fn backups(&self, source: &str) -> Vec<lastgood_core::backup::Backup> {
+        let id: SourceId = source.parse().expect("a source");
+        let backups = now(self.store.backups(&id)).expect("in memory");
+        backups.into_iter().map(|backup| backup.record).collect()
+    }
+
+    /// A source as it stands.
+    pub fn source(&self, source: &str) -> lastgood_core::source::Source {
+        let id: SourceId = source.parse().expect("a source");
+        now(self.store.source(&id)).expect("in memory").expect("it is on record").record
+    }
+
+    /// The notices on the bus: kind and message, each id once.
+    pub fn told(&self) -> Vec<Notice> {
+        let mut told: Vec<Notice> = Vec::new();
+        for notice in self.bus.sent() {
+            if !told.iter().any(|other| other.id == notice.id) {
+                told.push(notice);
+            }
+        }
+        told
+    }
+
+    /// The images that bear our stack's tag and are still there.
+    pub fn our_images(&self) -> Vec<lastgood_world::Image> {
+        let ours = |image: &lastgood_world::Image| {
+            image.deregistered_at.is_none() && image.tags.get("lastgood:managed-by").is_some_and(|tag| tag == STACK)
+        };
+        self.world.images().into_iter().filter(ours).collect()
+    }
+
+    /// The snapshots that bear our stack's tag and are still there.
+    pub fn our_snapshots(&self) -> Vec<lastgood_world::Snapshot> {
+        let ours = |snapshot: &lastgood_world::Snapshot| {
+            snapshot.tags.get("lastgood:managed-by").is_some_and(|tag| tag == STACK)
+        };
+        self.world.snapshots().into_iter().filter(ours).collect()
+    }
+}
+
+/// A future over ports in memory is ready at once.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing in memory is ever pending")
+}

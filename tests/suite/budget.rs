@@ -1,0 +1,81 @@
+//! What a backup may cost, call by call (README: Budgets).
+
+use expect_test::expect;
+use lastgood_tests::cut::{Cut, Knife};
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{World, by_number};
+
+fn groups(count: usize) -> Stack {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let names: Vec<String> = (0..count).map(|number| format!("g{number:03}")).collect();
+    for name in &names {
+        let template = world.template(name, &base);
+        world.group(name, &by_number(&template, 1), 1);
+    }
+    let stack = Stack::new(world);
+    stack
+        .apply(&format!(
+            "plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly, retain: {{last: 1}}}}]",
+            names.join(", ")
+        ))
+        .expect("applied");
+    stack
+}
+
+fn calls(stack: &Stack) -> String {
+    stack.world.calls().iter().map(|(call, count)| format!("{call} {count}\n")).collect()
+}
+
+#[test]
+fn each_aws_call_of_a_whole_backup_is_counted() {
+    let stack = groups(1);
+    // The first backup, good and published; then the second, and the first is let go.
+    stack.run(2 * 60);
+    expect![[r#"
+        autoscaling:DescribeAutoScalingGroups 8
+        autoscaling:UpdateAutoScalingGroup 2
+        ec2:CreateImage 2
+        ec2:CreateLaunchTemplateVersion 2
+        ec2:DeregisterImage 1
+        ec2:DescribeImages 7
+        ec2:DescribeInstances 2
+        ec2:DescribeLaunchTemplateVersions 6
+        ec2:DescribeSnapshots 3
+    "#]]
+    .assert_eq(&calls(&stack));
+}
+
+#[test]
+fn describes_are_asked_for_many_groups_at_once() {
+    let stack = groups(250);
+    let before = stack.world.calls();
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    let after = stack.world.calls();
+    let grown = |call: &str| after.get(call).unwrap_or(&0) - before.get(call).unwrap_or(&0);
+    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3, "100 groups a call");
+    assert_eq!(grown("ec2:DescribeInstances"), 2, "200 instances a call");
+    assert_eq!(grown("ec2:CreateImage"), 250);
+    stack.world.advance(10 * 60);
+    stack.invoke(Invocation::Poll);
+    let polled = stack.world.calls();
+    let grown = |call: &str| polled.get(call).unwrap_or(&0) - after.get(call).unwrap_or(&0);
+    assert_eq!(grown("ec2:DescribeImages"), 2, "200 images a call");
+    assert_eq!(grown("ec2:DescribeSnapshots"), 3, "200 snapshots a call, two an image");
+    // To read what the groups launch from: 3. Right before each is changed it is read again by itself.
+    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3 + 250);
+}
+
+#[test]
+fn an_idle_tick_asks_the_table_once_and_nothing_else() {
+    let stack = groups(50);
+    let knife = Knife::new(None);
+    let (store, cloud, bus) = (
+        Cut { port: &stack.store, knife: &knife },
+        Cut { port: &stack.world, knife: &knife },
+        Cut { port: &stack.bus, knife: &knife },
+    );
+    stack.invoke_on(&store, &cloud, &bus, Invocation::Tick).expect("it ends");
+    assert_eq!(knife.calls(), 1);
+}
