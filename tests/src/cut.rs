@@ -15,7 +15,7 @@ use lastgood_core::plan::Plan;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_engine::port::{ImageRequest, Posted, VersionRequest};
-use lastgood_engine::{Answer, Bus, CallFailed, Cloud, Key, Saved, Store, Versioned};
+use lastgood_engine::{Answer, Bus, CallFailed, Cloud, Key, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl<P: Store> Store for Cut<'_, P> {
         &self,
         plans: &BTreeMap<String, Option<Plan>>,
         sources: &[Versioned<Source>],
-    ) -> Result<Saved, CallFailed> {
+    ) -> Result<Written, CallFailed> {
         self.knife.gate(self.port.write_plans(plans, sources)).await
     }
 }

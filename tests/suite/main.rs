@@ -3,6 +3,7 @@
 mod budget;
 mod contracts;
 mod door;
+mod e2e;
 mod kill;
 mod layering;
 mod stories;

@@ -9,7 +9,7 @@ use lastgood_core::plan::{Mistake, PlacedPlan, Plan};
 use lastgood_core::refusal::Refusal;
 use lastgood_core::source::{self, Source};
 
-use crate::port::{CallFailed, Cloud, Saved, Store, Versioned};
+use crate::port::{CallFailed, Cloud, Store, Versioned, Written};
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -212,7 +212,7 @@ pub async fn write(store: &impl Store, change: &Change) -> Result<(), ApplyError
         };
         let room = TRANSACTION_ITEMS_MAX - plans.len();
         let (now, then) = rest.split_at(room.min(rest.len()));
-        if store.write_plans(&plans, now).await? == Saved::Outdated {
+        if store.write_plans(&plans, now).await? == Written::Outdated {
             return Err(ApplyError::Outdated { written, all: change.sources.len() });
         }
         written += now.len();

@@ -21,7 +21,7 @@ mod publish;
 mod refresh;
 mod report;
 
-pub use port::{Answer, Bus, CallFailed, Clock, Cloud, Key, Posted, Saved, Store, Versioned};
+pub use port::{Answer, Bus, CallFailed, Clock, Cloud, Key, Posted, Saved, Store, Versioned, Written};
 pub use report::{Report, Trouble, chain};
 
 use lastgood_core::Time;

@@ -56,6 +56,15 @@ pub enum Saved {
     Outdated,
 }
 
+/// What came of a transaction over many records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// All of it is written.
+    Whole,
+    /// Somebody else saved one of the records since it was read: nothing was written.
+    Outdated,
+}
+
 /// Names a record in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -100,13 +109,13 @@ pub trait Store: Sync {
     fn save_rollout(&self, rollout: &Versioned<Rollout>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// Every plan.
     fn plans(&self) -> impl Future<Output = Result<Vec<Plan>, CallFailed>> + Send;
-    /// Writes plans (or removes those that are `None`), and the sources as they become: all of it or none, as far as
-    /// one transaction reaches. `Outdated` if a source changed since it was read.
+    /// Writes plans (or removes those that are `None`), and the sources as they become, in one transaction. There are
+    /// at most [`crate::apply::TRANSACTION_ITEMS_MAX`] of both together.
     fn write_plans(
         &self,
         plans: &BTreeMap<String, Option<Plan>>,
         sources: &[Versioned<Source>],
-    ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    ) -> impl Future<Output = Result<Written, CallFailed>> + Send;
 }
 
 /// What CreateImage is asked for. It is always without a reboot.

@@ -11,7 +11,7 @@ use lastgood_core::plan::Plan;
 use lastgood_core::rollout::{self, Rollout};
 use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
-use lastgood_engine::port::{CallFailed, Key, Saved, Store, Versioned};
+use lastgood_engine::port::{CallFailed, Key, Saved, Store, Versioned, Written};
 
 /// The table.
 #[derive(Debug, Default)]
@@ -193,10 +193,10 @@ impl Store for MemoryStore {
         &self,
         plans: &BTreeMap<String, Option<Plan>>,
         sources: &[Versioned<Source>],
-    ) -> Result<Saved, CallFailed> {
+    ) -> Result<Written, CallFailed> {
         let mut table = self.lock();
         if sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version) {
-            return Ok(Saved::Outdated);
+            return Ok(Written::Outdated);
         }
         for (name, plan) in plans {
             match plan {
@@ -207,8 +207,7 @@ impl Store for MemoryStore {
         for source in sources {
             table.put_source(&source.record, source.version + 1);
         }
-        // Many records are saved, so that no one version says it: the first.
-        Ok(Saved::As(1))
+        Ok(Written::Whole)
     }
 }
 
@@ -238,9 +237,9 @@ mod tests {
             plan.sources.iter().map(|id| Versioned::new(source::apply(None, id, &plan, at("10:30:00")))).collect();
         let store = MemoryStore::new();
         let plans = BTreeMap::from([(plan.name.clone(), Some(plan))]);
-        assert_eq!(ready(store.write_plans(&plans, &sources)), Saved::As(1));
+        assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Whole);
         // They were new then: a second time nothing is written.
-        assert_eq!(ready(store.write_plans(&plans, &sources)), Saved::Outdated);
+        assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Outdated);
         let sources = ready(store.sources());
         (store, sources)
     }

@@ -20,7 +20,7 @@ use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
 use lastgood_core::plan::Plan;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
-use lastgood_engine::{CallFailed, Key, Saved, Store, Versioned};
+use lastgood_engine::{CallFailed, Key, Saved, Store, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -57,7 +57,6 @@ const GET: &str = "dynamodb:GetItem";
 const QUERY: &str = "dynamodb:Query";
 const PUT: &str = "dynamodb:PutItem";
 const TRANSACT: &str = "dynamodb:TransactWriteItems";
-/// How often what a lost race left unclear is asked again, see [`Table::put`].
 const NEW: &str = "attribute_not_exists(pk)";
 const SAME: &str = "v = :v";
 
@@ -279,7 +278,7 @@ impl Store for Table {
         &self,
         plans: &BTreeMap<String, Option<Plan>>,
         sources: &[Versioned<Source>],
-    ) -> Result<Saved, CallFailed> {
+    ) -> Result<Written, CallFailed> {
         let mark = self.mark();
         let wrong = |error| CallFailed { action: TRANSACT, source: Box::new(error) };
         let mut items = Vec::new();
@@ -300,6 +299,6 @@ impl Store for Table {
         for source in sources {
             items.push(self.transact_put(self.keys.source_item(source), &mark)?);
         }
-        Ok(if self.transact(items).await? { Saved::As(1) } else { Saved::Outdated })
+        Ok(if self.transact(items).await? { Written::Whole } else { Written::Outdated })
     }
 }

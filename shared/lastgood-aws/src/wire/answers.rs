@@ -1,0 +1,178 @@
+//! What EC2 and Auto Scaling are sent, and how their answers are read, page by page.
+
+use lastgood_core::facts::{ImageState, LaunchSource, SnapshotDeletion, SnapshotState, TemplateRef, VersionRef};
+use lastgood_core::id::{GroupName, ImageId};
+use lastgood_engine::Cloud;
+use lastgood_engine::port::VersionRequest;
+
+use super::{Wire, image_request};
+
+#[tokio::test]
+async fn create_image_never_reboots_and_tags_in_the_call_itself() {
+    let body = r#"<CreateImageResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imageId>ami-4fa54026</imageId></CreateImageResponse>"#;
+    let wire = Wire::answering(&[(200, body)]).await;
+    let made = wire.aws().create_image(&image_request()).await.expect("judged").expect("made");
+    assert_eq!(made, "ami-4fa54026".into());
+    let sent = wire.sent().remove(0);
+    for part in [
+        "Action=CreateImage",
+        "InstanceId=i-1234567890abcdef0",
+        "Name=lastgood-web-20260115T103000Z",
+        "NoReboot=true",
+        "TagSpecification.1.ResourceType=image",
+        "TagSpecification.1.Tag.1.Key=lastgood%3Amanaged-by",
+        "TagSpecification.2.ResourceType=snapshot",
+        "TagSpecification.2.Tag.1.Value=lastgood",
+    ] {
+        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+    }
+}
+
+#[tokio::test]
+async fn images_are_read_to_the_last_page_with_state_reason_tags_and_protection() {
+    let first = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item>
+        <imageId>ami-1</imageId><imageState>available</imageState><name>one</name>
+        <deregistrationProtection>enabled-with-cooldown</deregistrationProtection>
+        <blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><snapshotId>snap-1</snapshotId></ebs></item><item><deviceName>/dev/sdb</deviceName><virtualName>ephemeral0</virtualName></item></blockDeviceMapping>
+        <tagSet><item><key>lastgood:backup</key><value>group/web@20260115T103000Z</value></item></tagSet>
+        </item></imagesSet><nextToken>more</nextToken></DescribeImagesResponse>"#;
+    let second = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet>
+        <item><imageId>ami-2</imageId><imageState>failed</imageState><name>two</name><stateReason><code>Client.InstanceTerminated</code><message>The instance was terminated</message></stateReason></item>
+        <item><imageId>ami-3</imageId><imageState>pending</imageState></item><item><imageId>ami-4</imageId><imageState>disabled</imageState></item>
+        </imagesSet></DescribeImagesResponse>"#;
+    let wire = Wire::answering(&[(200, first), (200, second)]).await;
+    let images = wire.aws().images(&["ami-1".into(), "ami-2".into()]).await.expect("judged").expect("told");
+    let states: Vec<_> = images.iter().map(|image| image.state.clone()).collect();
+    let broken = "failed: Client.InstanceTerminated: The instance was terminated";
+    assert_eq!(
+        states,
+        [ImageState::Available, ImageState::Broken(broken.into()), ImageState::Pending, ImageState::Disabled]
+    );
+    assert_eq!(images[0].snapshots, ["snap-1".into()]);
+    assert_eq!(images[0].tags["lastgood:backup"], "group/web@20260115T103000Z");
+    assert!(images[0].protected && !images[1].protected);
+    let sent = wire.sent();
+    assert!(sent[0].contains("Owner.1=self") && sent[0].contains("IncludeDisabled=true"), "{}", sent[0]);
+    assert!(sent[0].contains("Filter.1.Name=image-id&Filter.1.Value.1=ami-1&Filter.1.Value.2=ami-2"), "{}", sent[0]);
+    assert!(sent[1].contains("NextToken=more"), "{}", sent[1]);
+}
+
+#[tokio::test]
+async fn two_hundred_and_one_images_are_two_calls() {
+    let none = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet/></DescribeImagesResponse>"#;
+    let wire = Wire::answering(&[(200, none), (200, none)]).await;
+    let ids: Vec<ImageId> = (0..201).map(|number| ImageId(format!("ami-{number}"))).collect();
+    assert_eq!(wire.aws().images(&ids).await.expect("judged").expect("told"), []);
+    let sent = wire.sent();
+    assert!(sent[0].contains("Filter.1.Value.200=ami-199") && !sent[0].contains("Value.201"), "{}", sent[0]);
+    assert!(sent[1].contains("Filter.1.Value.1=ami-200"), "{}", sent[1]);
+}
+
+#[tokio::test]
+async fn a_name_with_wildcards_is_asked_for_literally() {
+    let none = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><name>abc</name></item></imagesSet></DescribeImagesResponse>"#;
+    let wire = Wire::answering(&[(200, none)]).await;
+    assert_eq!(wire.aws().image_named("a*c").await.expect("judged").expect("told"), None);
+    assert!(wire.sent()[0].contains("Filter.1.Value.1=a%5C%2Ac"), "{}", wire.sent()[0]);
+}
+
+#[tokio::test]
+async fn what_became_of_each_snapshot_is_read() {
+    let body = r#"<DeregisterImageResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><return>true</return><deleteSnapshotResultSet>
+        <item><snapshotId>snap-1</snapshotId><returnCode>success</returnCode></item><item><snapshotId>snap-2</snapshotId><returnCode>skipped</returnCode></item><item><snapshotId>snap-3</snapshotId><returnCode>missing-permissions</returnCode></item>
+        </deleteSnapshotResultSet></DeregisterImageResponse>"#;
+    let wire = Wire::answering(&[(200, body)]).await;
+    let results = wire.aws().deregister_image(&"ami-1".into()).await.expect("judged").expect("done");
+    let expected = [
+        ("snap-1".into(), SnapshotDeletion::Deleted),
+        ("snap-2".into(), SnapshotDeletion::Shared),
+        ("snap-3".into(), SnapshotDeletion::NotDeleted("missing-permissions".into())),
+    ];
+    assert_eq!(results, expected);
+    assert!(wire.sent()[0].contains("DeleteAssociatedSnapshots=true"), "{}", wire.sent()[0]);
+}
+
+#[tokio::test]
+async fn snapshots_instances_and_versions_are_read() {
+    let snapshots = r#"<DescribeSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><snapshotSet>
+        <item><snapshotId>snap-1</snapshotId><status>completed</status></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress>80%</progress></item><item><snapshotId>snap-3</snapshotId><status>error</status><statusMessage>no key</statusMessage></item></snapshotSet></DescribeSnapshotsResponse>"#;
+    let wire = Wire::answering(&[(200, snapshots)]).await;
+    let found = wire.aws().snapshots(&["snap-1".into()]).await.expect("judged").expect("told");
+    let states: Vec<_> = found.into_iter().map(|snapshot| snapshot.state).collect();
+    assert_eq!(
+        states,
+        [SnapshotState::Completed, SnapshotState::Pending, SnapshotState::Broken("error: no key".into())]
+    );
+
+    let instances = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><reservationSet>
+        <item><instancesSet><item><instanceId>i-1</instanceId><instanceState><code>16</code><name>running</name></instanceState><launchTime>2026-01-15T10:00:00.000Z</launchTime></item></instancesSet></item>
+        <item><instancesSet><item><instanceId>i-2</instanceId><instanceState><code>32</code><name>shutting-down</name></instanceState><launchTime>2026-01-15T10:05:00.000Z</launchTime></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
+    let wire = Wire::answering(&[(200, instances)]).await;
+    let found = wire.aws().instances(&["i-1".into(), "i-2".into()]).await.expect("judged").expect("told");
+    assert_eq!(found.iter().map(|instance| instance.running).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(found[1].launched_at.to_string(), "2026-01-15T10:05:00Z");
+
+    let versions = r#"<DescribeLaunchTemplateVersionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersionSet>
+        <item><launchTemplateId>lt-1</launchTemplateId><versionNumber>7</versionNumber><defaultVersion>true</defaultVersion><launchTemplateData><imageId>ami-1</imageId></launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"#;
+    let wire = Wire::answering(&[(200, versions)]).await;
+    let found = wire.aws().template_version(&"lt-1".into(), VersionRef::Default).await.expect("judged").expect("told");
+    assert_eq!((found.number, found.is_default, found.image.as_deref()), (7, true, Some("ami-1")));
+    assert!(wire.sent()[0].contains("LaunchTemplateVersion.1=%24Default"), "{}", wire.sent()[0]);
+}
+
+#[tokio::test]
+async fn a_new_version_copies_a_numbered_one_with_its_own_token() {
+    let body = r#"<CreateLaunchTemplateVersionResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersion><launchTemplateId>lt-1</launchTemplateId><versionNumber>8</versionNumber></launchTemplateVersion></CreateLaunchTemplateVersionResponse>"#;
+    let wire = Wire::answering(&[(200, body)]).await;
+    let request = VersionRequest {
+        template: "lt-1".into(),
+        base: 7,
+        image: "ami-1".into(),
+        token: "t".into(),
+        description: "d".into(),
+    };
+    assert_eq!(wire.aws().create_template_version(&request).await.expect("judged").expect("made"), 8);
+    let sent = wire.sent().remove(0);
+    for part in ["SourceVersion=7", "ClientToken=t", "LaunchTemplateData.ImageId=ami-1", "LaunchTemplateId=lt-1"] {
+        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+    }
+}
+
+#[tokio::test]
+async fn groups_are_classified_and_their_members_read() {
+    let group = |name: &str, launches: &str| {
+        format!(
+            "<member><AutoScalingGroupName>{name}</AutoScalingGroupName>{launches}<Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState><HealthStatus>Healthy</HealthStatus></member><member><InstanceId>i-2</InstanceId><LifecycleState>Pending:Wait</LifecycleState><HealthStatus>Unhealthy</HealthStatus></member></Instances></member>"
+        )
+    };
+    let template = |version: &str| {
+        format!(
+            "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName>{version}</LaunchTemplate>"
+        )
+    };
+    let members = [
+        group("number", &template("<Version>3</Version>")),
+        group("latest", &template("<Version>$Latest</Version>")),
+        group("silent", &template("")),
+        group("mixed", "<MixedInstancesPolicy><LaunchTemplate/></MixedInstancesPolicy>"),
+        group("legacy", "<LaunchConfigurationName>old</LaunchConfigurationName>"),
+    ]
+    .concat();
+    let body = format!(
+        "<DescribeAutoScalingGroupsResponse xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><DescribeAutoScalingGroupsResult><AutoScalingGroups>{members}</AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"
+    );
+    let wire = Wire::answering(&[(200, &body)]).await;
+    let groups = wire.aws().groups(&[GroupName::from("number")]).await.expect("judged").expect("told");
+    let from: Vec<_> = groups.iter().map(|group| group.launches_from.clone()).collect();
+    let named = |version| LaunchSource::Template(TemplateRef { template: "lt-1".into(), version });
+    let expected = [
+        named(VersionRef::Number(3)),
+        named(VersionRef::Latest),
+        named(VersionRef::Default),
+        LaunchSource::MixedInstances,
+        LaunchSource::LaunchConfiguration,
+    ];
+    assert_eq!(from, expected);
+    let able: Vec<_> = groups[0].members.iter().map(|member| member.in_service && member.healthy).collect();
+    assert_eq!(able, [true, false]);
+}

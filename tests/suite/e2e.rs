@@ -1,0 +1,191 @@
+//! End to end: the real binaries behind the real template. Slow, and in every `cargo test`: each test has a stage of
+//! its own. `LASTGOOD_NO_E2E=1` leaves them out, and says so.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lastgood_tests::python::is_left_out;
+use lastgood_tests::stage::Stage;
+use lastgood_tests::tour;
+use lastgood_world::by_number;
+use serde_json::{Value, json};
+
+/// How long anything on a stage may take.
+const SECONDS_MAX: u64 = 60;
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within {SECONDS_MAX} s");
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn backups(stage: &Stage, source: &str) -> Vec<Value> {
+    let output = stage.lastgood(&["backups", source, "--json"]).expect("the command starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    told.as_array().expect("an array").clone()
+}
+
+fn apply(stage: &Stage, name: &str, plan: &str) -> std::process::Output {
+    let path = std::env::temp_dir().join(format!("{}-{name}.yaml", stage.stack));
+    std::fs::write(&path, plan).expect("a temporary file");
+    let output = stage.lastgood(&["apply", &path.to_string_lossy(), "--yes"]).expect("the command starts");
+    std::fs::remove_file(&path).expect("it was written");
+    output
+}
+
+/// A schedule of the stack, by what is in its rule's name, stopped: the test is the only one that ticks.
+fn stop_schedules(stage: &Stage) {
+    let rules = stage.call("events", "list_rules", json!({})).expect("rules");
+    let rules = rules["Rules"].as_array().expect("a list");
+    let scheduled: Vec<_> = rules.iter().filter(|rule| !rule["ScheduleExpression"].is_null()).collect();
+    assert_eq!(scheduled.len(), 3, "tick, poll and cleanup");
+    for rule in scheduled {
+        stage.call("events", "disable_rule", json!({"Name": rule["Name"]})).expect("disabled");
+    }
+    // What was under way is over by then.
+    thread::sleep(Duration::from_secs(3));
+}
+
+fn group(stage: &Stage, name: &str) {
+    let base = stage.world.base_image();
+    let template = stage.world.template(name, &base);
+    stage.world.group(name, &by_number(&template, 1), 2);
+}
+
+#[test]
+fn five_backups_through_the_deployed_stack() {
+    if is_left_out("five_backups_through_the_deployed_stack") {
+        return;
+    }
+    let stage = Stage::start("lastgood-tour").expect("a stage");
+    let checks = tour::five_backups(&stage, |line| println!("{line}")).expect("the stage answers");
+    assert_eq!(checks.failed, Vec::<String>::new());
+    assert_eq!(checks.passed, 20);
+}
+
+#[test]
+fn the_same_tick_five_times_two_of_them_at_once_makes_one_image() {
+    if is_left_out("the_same_tick_five_times_two_of_them_at_once_makes_one_image") {
+        return;
+    }
+    let stage = Stage::start("lastgood-ticks").expect("a stage");
+    group(&stage, "web");
+    stop_schedules(&stage);
+    let applied = apply(&stage, "plans", "plans: [{name: web, select: {groups: [web]}, schedule: '* * * * *'}]");
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    let status: Value =
+        serde_json::from_slice(&stage.lastgood(&["status", "--json"]).expect("status").stdout).expect("JSON");
+    let slot: lastgood_core::Time = status[0]["next_slot"].as_str().expect("a slot").parse().expect("a time");
+    wait_until("the slot comes", || lastgood_core::Time::now() > slot);
+
+    let sample = include_str!("../../events/aws/schedule-rule.json");
+    let function = stage.output("BackupTickFunction");
+    let tick = |kind: &str| {
+        let args = json!({"FunctionName": function, "InvocationType": kind, "Payload": sample});
+        stage.call("lambda", "invoke", args).expect("invoked")
+    };
+    // Two that nobody waits for run side by side, then three one after another.
+    tick("Event");
+    tick("Event");
+    for _ in 0..3 {
+        let answer = tick("RequestResponse");
+        assert_eq!(answer["FunctionError"], Value::Null, "{answer}");
+    }
+    wait_until("the image is asked for", || backups(&stage, "web").iter().any(|backup| backup["state"] == "pending"));
+    thread::sleep(Duration::from_secs(3));
+    let made = backups(&stage, "web");
+    assert_eq!(made.iter().filter(|backup| backup["slot"] == json!(slot)).count(), 1);
+    assert_eq!(stage.world.calls()["ec2:CreateImage"], made.len(), "one call for each slot: {made:?}");
+    let ours = stage.world.images().into_iter().filter(|image| image.name.starts_with("lastgood-web-"));
+    assert_eq!(ours.count(), made.len());
+}
+
+#[test]
+fn what_goes_wrong_is_told_where_it_belongs() {
+    if is_left_out("what_goes_wrong_is_told_where_it_belongs") {
+        return;
+    }
+    let stage = Stage::start("lastgood-wrong").expect("a stage");
+    group(&stage, "web");
+    group(&stage, "api");
+
+    an_unreadable_event_is_logged_with_its_id_and_ends_among_the_dead_letters(&stage);
+    a_wrong_plan_is_refused_with_its_place_and_nothing_is_written(&stage);
+    a_denied_call_fails_one_backup_with_its_words_and_the_other_goes_on(&stage);
+    a_refresh_is_announced(&stage);
+}
+
+fn an_unreadable_event_is_logged_with_its_id_and_ends_among_the_dead_letters(stage: &Stage) {
+    let detail = json!({"source": "no such kind/web", "by": "a test"}).to_string();
+    let entry = json!({
+        "Source": "lastgood",
+        "DetailType": "Backup Requested",
+        "Detail": detail,
+        "EventBusName": stage.output("BusName"),
+    });
+    let put = stage.call("events", "put_events", json!({"Entries": [entry]})).expect("put");
+    let id = put["Entries"][0]["EventId"].as_str().expect("an id").to_owned();
+    wait_until("the dead letter", || stage.messages_in("FunctionDeadLettersUrl").expect("a queue") == 1);
+    let group = format!("/aws/lambda/{}/backup-tick", stage.stack);
+    let logs = stage.call("logs", "filter_log_events", json!({"logGroupName": group})).expect("logs");
+    let lines = logs["events"].as_array().expect("lines");
+    let lines: Vec<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    let told =
+        lines.iter().any(|line| line.contains(&id) && line.contains("the detail of 'Backup Requested' can't be read"));
+    assert!(told, "no line names {id}: {lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("panicked")), "{lines:#?}");
+}
+
+fn a_wrong_plan_is_refused_with_its_place_and_nothing_is_written(stage: &Stage) {
+    let wrong = "plans:\n  - name: web\n    select: {groups: [web, wbe]}\n    schedule: hourly\n";
+    let refused = apply(stage, "wrong", wrong);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    assert!(said.contains("-wrong.yaml:3:28: there is no Auto Scaling group 'wbe'"), "{said}");
+    assert!(said.contains("Nothing was written."), "{said}");
+    let status = stage.lastgood(&["status", "--json"]).expect("status").stdout;
+    assert_eq!(String::from_utf8_lossy(&status).trim(), "[]");
+}
+
+fn a_denied_call_fails_one_backup_with_its_words_and_the_other_goes_on(stage: &Stage) {
+    let plan = "plans: [{name: all, select: {groups: [web, api]}, schedule: daily}]";
+    assert!(apply(stage, "all", plan).status.success());
+    for member in stage.world.group_view("web").expect("there").members {
+        stage.world.deny("ec2:CreateImage", member.instance.as_str());
+    }
+    for source in ["web", "group/api"] {
+        assert!(stage.lastgood(&["backup", source]).expect("asked").status.success());
+    }
+    wait_until("the other backup is good", || backups(stage, "api").iter().any(|backup| backup["state"] == "good"));
+    let failed = backups(stage, "web");
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["state"], "failed");
+    let reason = failed[0]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("ec2:CreateImage is not permitted: UnauthorizedOperation"), "{reason}");
+    assert!(reason.contains(":instance/i-"), "{reason}");
+    let mut notices = Vec::new();
+    wait_until("the notice of the failure", || {
+        notices.extend(stage.notices().expect("a queue"));
+        notices.iter().any(|notice| notice.contains("Backup Failed") && notice.contains("is not permitted"))
+    });
+}
+
+fn a_refresh_is_announced(stage: &Stage) {
+    let sample: Value =
+        serde_json::from_str(include_str!("../../events/aws/instance-refresh-checkpoint-reached.json")).expect("JSON");
+    let entry = json!({
+        "Source": sample["source"],
+        "DetailType": sample["detail-type"],
+        "Detail": sample["detail"].to_string(),
+        "Resources": sample["resources"],
+    });
+    stage.call("events", "put_events", json!({"Entries": [entry]})).expect("put");
+    let mut notices = Vec::new();
+    wait_until("the checkpoint is announced", || {
+        notices.extend(stage.notices().expect("a queue"));
+        notices.iter().any(|notice| notice.contains("Checkpoint Reached") && notice.contains("pauses at 50 percent"))
+    });
+}
