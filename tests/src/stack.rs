@@ -88,7 +88,7 @@ impl Stack {
                 Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| error.to_string()),
             }
         };
-        report.now_or_never().map(|report| report.unwrap_or_default())
+        report.now_or_never().map(std::result::Result::unwrap_or_default)
     }
 
     /// What the deployed rules would deliver now: AWS's events about images, and our own about good backups.

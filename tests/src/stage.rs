@@ -267,7 +267,7 @@ impl Stage {
     /// A queue behind the topic, as a person's mailbox would be.
     fn subscribe(&mut self) -> Result<(), StageError> {
         let queue = self.call("sqs", "create_queue", json!({"QueueName": format!("{}-operator", self.stack)}))?;
-        self.queue = queue["QueueUrl"].as_str().unwrap_or_default().to_owned();
+        queue["QueueUrl"].as_str().unwrap_or_default().clone_into(&mut self.queue);
         let args = json!({"QueueUrl": self.queue, "AttributeNames": ["QueueArn"]});
         let arn = self.call("sqs", "get_queue_attributes", args)?["Attributes"]["QueueArn"].clone();
         let subscribe = json!({

@@ -53,7 +53,7 @@ fn numbers_are_read_whether_they_come_as_text_or_not() {
 
 #[test]
 fn every_sample_of_ours_is_a_request_or_a_notice() {
-    let known: Vec<String> = notices().iter().map(|notice| file_name(notice)).collect();
+    let known: Vec<String> = notices().iter().map(file_name).collect();
     for path in samples("lastgood") {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if !known.contains(&name) {

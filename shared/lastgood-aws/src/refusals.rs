@@ -126,7 +126,7 @@ where
             return Ok(Err(Refusal { why, action: action.to_owned(), message }));
         }
     }
-    Err(CallFailed { action, source: Box::new(Unwrapped::of(error)) })
+    Err(CallFailed { action, source: Box::new(Unwrapped::of(&error)) })
 }
 
 /// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
@@ -141,25 +141,26 @@ fn one_line(message: &str) -> String {
 struct Unwrapped(String);
 
 impl Unwrapped {
-    fn of<E>(error: SdkError<E, HttpResponse>) -> Self
+    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        if let SdkError::ServiceError(service) = &error
+        if let SdkError::ServiceError(service) = error
             && let Some(code) = service.err().code()
         {
             return Self(format!("{code}: {}", one_line(service.err().message().unwrap_or("no message"))));
         }
-        Self(lastgood_engine::chain(&error))
+        Self(lastgood_engine::chain(error))
     }
 }
 
 /// Sorts the SDK's error of a call that knows no refusal.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err, which gives the error away")]
 pub(crate) fn failed<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> CallFailed
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    CallFailed { action, source: Box::new(Unwrapped::of(error)) }
+    CallFailed { action, source: Box::new(Unwrapped::of(&error)) }
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl fmt::Display for Reason {
 /// same: the last good backup of a source is never let go.
 #[must_use]
 pub fn judge(policy: &Retention, mut candidates: Vec<Candidate>) -> Vec<(BackupId, Fate)> {
-    candidates.sort_by(|a, b| b.id.slot.cmp(&a.id.slot));
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.id.slot));
     let last = policy.last.max(1);
     let judged = candidates.into_iter().enumerate().map(|(index, candidate)| {
         let mut reasons = Vec::new();

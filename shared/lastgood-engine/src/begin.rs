@@ -45,7 +45,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         for (id, ticked) in ticked {
             match ticked {
                 Ok(backup) => begun.extend(backup),
-                Err(error) => report.trouble(id, &error),
+                Err(error) => report.trouble(&id, &error),
             }
         }
         report.claimed = begun.iter().map(|backup| backup.record.id.clone()).collect();

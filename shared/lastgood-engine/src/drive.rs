@@ -79,7 +79,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Some(Fed::Same(record));
         }
         if !told {
-            self.log(&step.record, &step.reason);
+            log(&step.record, &step.reason);
         }
         let next = Versioned { record: step.record, version: record.version };
         match self.store.save_backup(&next).await {
@@ -95,11 +95,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    fn log(&self, record: &Backup, reason: &str) {
-        let image = record.image.as_ref().map(ToString::to_string);
-        tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, image, reason);
-    }
-
     /// Loads backups; those that are gone or can't be read are left out and reported.
     pub(crate) async fn load(&self, ids: Vec<BackupId>, report: &mut Report) -> Vec<Versioned<Backup>> {
         let loads = stream::iter(ids).map(|id| async move {
@@ -111,7 +106,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         for (id, loaded) in loaded {
             match loaded {
                 Ok(record) => records.extend(record),
-                Err(error) => report.trouble(id, &error),
+                Err(error) => report.trouble(&id, &error),
             }
         }
         records
@@ -121,4 +116,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 enum Fed {
     Moved(Versioned<Backup>),
     Same(Versioned<Backup>),
+}
+
+fn log(record: &Backup, reason: &str) {
+    let image = record.image.as_ref().map(ToString::to_string);
+    tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, image, reason);
 }

@@ -24,7 +24,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Key::Backup(id) => backups.push(id),
                 Key::Rollout(id) => {
                     if let Err(error) = self.send_from_rollout(&id).await {
-                        report.trouble(id, &error);
+                        report.trouble(&id, &error);
                     }
                 }
                 Key::Source(_) => {}

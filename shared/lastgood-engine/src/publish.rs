@@ -15,8 +15,8 @@ use crate::drive::Carried;
 use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store, VersionRequest, Versioned};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
-fn told(event: PublicationEvent) -> Carried {
-    Ok(Event::Publication(event))
+fn told(event: PublicationEvent) -> Event {
+    Event::Publication(event)
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -24,9 +24,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let slot = record.id.slot;
         let turn = self.change_source(&record.id.source, |source| source::ask_turn(source, slot)).await?;
         match turn {
-            Some(Turn::Given { last }) => told(PublicationEvent::TurnGiven { last }),
-            Some(Turn::Taken) => told(PublicationEvent::TurnTaken),
-            Some(Turn::Newer) => told(PublicationEvent::Newer),
+            Some(Turn::Given { last }) => Ok(told(PublicationEvent::TurnGiven { last })),
+            Some(Turn::Taken) => Ok(told(PublicationEvent::TurnTaken)),
+            Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
             None => Err(CallFailed { action: "asking the source", source: "it is not on record".into() }),
         }
     }
@@ -44,9 +44,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let carried = match groups {
                     Ok(groups) => match named_template(&name, groups) {
                         Ok(named) => Box::pin(self.read_template(&record.record, named)).await,
-                        Err(refusal) => told(PublicationEvent::Refused(refusal)),
+                        Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
                     },
-                    Err(AskFailed::Refused(refusal)) => told(PublicationEvent::Refused(refusal.clone())),
+                    Err(AskFailed::Refused(refusal)) => Ok(told(PublicationEvent::Refused(refusal.clone()))),
                     Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
                 };
                 (record, carried)
@@ -58,18 +58,18 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn read_template(&self, record: &Backup, named: TemplateRef) -> Carried {
         let version = match self.cloud.template_version(&named.template, named.version).await? {
             Ok(version) => version,
-            Err(refusal) => return told(PublicationEvent::Refused(refusal)),
+            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
         // An earlier call of ours may have made the version before its answer was lost.
         let ours = match &record.image {
             Some(image) => match self.cloud.template_versions_with(&named.template, image).await? {
                 Ok(versions) => versions.iter().map(|version| version.number).max(),
-                Err(refusal) => return told(PublicationEvent::Refused(refusal)),
+                Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
             },
             None => None,
         };
         let used = TemplateUse { group: named, version: version.number, image: version.image, ours };
-        told(PublicationEvent::TemplateRead(used))
+        Ok(told(PublicationEvent::TemplateRead(used)))
     }
 
     pub(crate) async fn make_version(
@@ -83,8 +83,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let description: String = format!("lastgood {}", record.id).chars().filter(char::is_ascii).take(255).collect();
         let request = VersionRequest { template, base, image, token, description };
         match self.cloud.create_template_version(&request).await? {
-            Ok(version) => told(PublicationEvent::VersionMade(version)),
-            Err(refusal) => told(PublicationEvent::Refused(refusal)),
+            Ok(version) => Ok(told(PublicationEvent::VersionMade(version))),
+            Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
         }
     }
 
@@ -93,17 +93,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn point_group(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Carried {
         let groups = match self.cloud.groups(std::slice::from_ref(group)).await? {
             Ok(groups) => groups,
-            Err(refusal) => return told(PublicationEvent::Refused(refusal)),
+            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
         let now = match named_template(group, &groups) {
             Ok(now) => now,
-            Err(refusal) => return told(PublicationEvent::Refused(refusal)),
+            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
         let changed = |now: &str| {
-            told(PublicationEvent::Changed(format!(
+            Ok(told(PublicationEvent::Changed(format!(
                 "the group launched from version {base} of {} and now from {now}",
                 named.template
-            )))
+            ))))
         };
         if now.template != named.template {
             return changed(now.template.as_str());
@@ -130,8 +130,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             (_, VersionRef::Default) => return changed("$Default"),
         };
         match answer {
-            Ok(()) => told(PublicationEvent::Pointed),
-            Err(refusal) => told(PublicationEvent::Refused(refusal)),
+            Ok(()) => Ok(told(PublicationEvent::Pointed)),
+            Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Trouble {
 
 impl Report {
     /// Notes a failure about `about`, with its whole chain of causes.
-    pub fn trouble(&mut self, about: impl ToString, error: &dyn std::error::Error) {
+    pub fn trouble(&mut self, about: &impl ToString, error: &dyn std::error::Error) {
         self.troubles.push(Trouble { about: about.to_string(), what: chain(error) });
     }
 

@@ -7,8 +7,6 @@
 //!
 //! Nothing here reads a clock, the environment or randomness: the same calls make the same world.
 
-#![expect(clippy::doc_markdown, reason = "AWS's names of calls, fields and codes are plain words here")]
-
 mod bus;
 pub mod door;
 mod events;

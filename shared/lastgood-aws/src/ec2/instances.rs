@@ -20,7 +20,7 @@ pub(crate) async fn instances(client: &Client, ids: &[InstanceId]) -> Result<Ans
         while let Some(page) = pages.next().await {
             match answer(DESCRIBE, page)? {
                 Ok(page) => {
-                    let all = page.reservations().iter().flat_map(|reservation| reservation.instances());
+                    let all = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
                     instances.extend(all.filter_map(instance));
                 }
                 Err(refusal) => return Ok(Err(refusal)),

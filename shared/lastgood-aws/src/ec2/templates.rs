@@ -86,7 +86,7 @@ pub(crate) async fn create_template_version(
         Ok(output) => output,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let number = output.launch_template_version().and_then(|version| version.version_number());
+    let number = output.launch_template_version().and_then(aws_sdk_ec2::types::LaunchTemplateVersion::version_number);
     match number.and_then(|number| u64::try_from(number).ok()) {
         Some(number) => Ok(Ok(number)),
         None => Err(CallFailed { action: CREATE, source: "an answer without a version number".into() }),

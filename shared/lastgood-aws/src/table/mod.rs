@@ -33,7 +33,7 @@ type Attributes = HashMap<String, AttributeValue>;
 #[derive(Debug)]
 pub struct Table {
     client: Client,
-    table: String,
+    name: String,
     keys: Keys,
     writer: String,
     writes: AtomicU64,
@@ -65,7 +65,7 @@ impl Table {
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         Self {
             client: Client::new(config),
-            table: settings.table.clone(),
+            name: settings.table.clone(),
             keys: Keys::new(&settings.account, &settings.region),
             writer: settings.writer.clone(),
             writes: AtomicU64::new(0),
@@ -93,7 +93,7 @@ impl Table {
     }
 
     async fn get<T: DeserializeOwned>(&self, key: Attributes) -> Result<Option<Versioned<T>>, CallFailed> {
-        let request = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         let output = request.send().await.map_err(|error| failed(GET, error))?;
         output.item().map(|item| item::read(item, GET)).transpose()
     }
@@ -109,7 +109,7 @@ impl Table {
     }
 
     fn partition(&self, pk: String) -> QueryFluentBuilder {
-        let query = self.client.query().table_name(&self.table);
+        let query = self.client.query().table_name(&self.name);
         query.key_condition_expression("pk = :pk").expression_attribute_values(":pk", AttributeValue::S(pk))
     }
 
@@ -126,16 +126,14 @@ impl Table {
         let mut request = self
             .client
             .put_item()
-            .table_name(&self.table)
+            .table_name(&self.name)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         request = match version {
             0 => request.condition_expression(NEW),
             _ => request.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
         };
-        let error = match request.set_item(Some(item.attributes(&mark))).send().await {
-            Ok(_) => return Ok(Saved::As(version + 1)),
-            Err(error) => error,
-        };
+        let result = request.set_item(Some(item.attributes(&mark))).send().await;
+        let Err(error) = result else { return Ok(Saved::As(version + 1)) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refused)) => {
                 let ours =
@@ -150,7 +148,7 @@ impl Table {
 
     fn transact_put(&self, item: Item, mark: &str) -> Result<TransactWriteItem, CallFailed> {
         let version = item.version;
-        let mut put = Put::builder().table_name(&self.table).set_item(Some(item.attributes(mark)));
+        let mut put = Put::builder().table_name(&self.name).set_item(Some(item.attributes(mark)));
         put = match version {
             0 => put.condition_expression(NEW),
             _ => put.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
@@ -182,7 +180,7 @@ impl Table {
         let query = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.name)
             .index_name("due")
             .key_condition_expression("queue = :queue AND wake <= :now")
             .expression_attribute_values(":queue", AttributeValue::S(self.keys.queue(queue, shard)))
@@ -233,7 +231,7 @@ impl Store for Table {
         let query = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.name)
             .index_name("artifact")
             .key_condition_expression("artifact = :artifact")
             .expression_attribute_values(":artifact", AttributeValue::S(self.keys.artifact(image)));
@@ -283,17 +281,13 @@ impl Store for Table {
         let wrong = |error| CallFailed { action: TRANSACT, source: Box::new(error) };
         let mut items = Vec::new();
         for (name, plan) in plans {
-            items.push(match plan {
-                Some(plan) => {
-                    let put = Put::builder()
-                        .table_name(&self.table)
-                        .set_item(Some(self.keys.plan_item(plan).attributes(&mark)));
-                    TransactWriteItem::builder().put(put.build().map_err(wrong)?).build()
-                }
-                None => {
-                    let delete = Delete::builder().table_name(&self.table).set_key(Some(self.keys.plan(name)));
-                    TransactWriteItem::builder().delete(delete.build().map_err(wrong)?).build()
-                }
+            items.push(if let Some(plan) = plan {
+                let put =
+                    Put::builder().table_name(&self.name).set_item(Some(self.keys.plan_item(plan).attributes(&mark)));
+                TransactWriteItem::builder().put(put.build().map_err(wrong)?).build()
+            } else {
+                let delete = Delete::builder().table_name(&self.name).set_key(Some(self.keys.plan(name)));
+                TransactWriteItem::builder().delete(delete.build().map_err(wrong)?).build()
             });
         }
         for source in sources {

@@ -25,7 +25,7 @@ async fn put_events_is_read_entry_by_entry() {
     let posted = bus.post(&[notice("a"), notice("b")]).await.expect("posted");
     assert_eq!(posted, [Posted::Sent, Posted::NotSent("ThrottlingException: slow down".into())]);
     let eleven: Vec<Notice> = (0..11).map(|number| notice(&number.to_string())).collect();
-    let ten = format!("{{\"FailedEntryCount\":0,\"Entries\":[{}]}}", vec![r#"{"EventId":"e"}"#; 10].join(","));
+    let ten = format!("{{\"FailedEntryCount\":0,\"Entries\":[{}]}}", [r#"{"EventId":"e"}"#; 10].join(","));
     let wire = Wire::answering(&[(200, &ten), (200, r#"{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}"#)]).await;
     let posted = EventBus::new(&wire.config, "lastgood").post(&eleven).await.expect("posted");
     assert_eq!(posted, vec![Posted::Sent; 11]);

@@ -249,14 +249,22 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 
         (Deleted, Event::Woken) => "nothing has a deadline".into(),
         // What comes too late, or speaks of a state that is past, changes nothing.
-        (Requested | Creating | Good | Expiring | Deleting | Deleted | Failed, Event::ArtifactNews)
-        | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
-        | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::NoInstance(_))
-        | (Requested | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::ImageMade(_))
-        | (Requested | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::CreateRefused(_))
-        | (Requested | Creating | Good | Expiring | Deleting | Deleted | Failed, Event::ImageSeen(_))
-        | (Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed, Event::Publication(_))
-        | (Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed, Event::LetGo(_))
+        (
+            Requested | Creating | Good | Expiring | Deleting | Deleted | Failed,
+            Event::ArtifactNews | Event::ImageSeen(_),
+        )
+        | (
+            Creating | Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Event::InstanceChosen(_) | Event::NoInstance(_),
+        )
+        | (
+            Requested | Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Event::ImageMade(_) | Event::CreateRefused(_),
+        )
+        | (
+            Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
+            Event::Publication(_) | Event::LetGo(_),
+        )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_)) => "stale".into(),
     }
 }

@@ -123,6 +123,7 @@ fn short(publication: &Publication) -> String {
     text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
 }
 
+#[expect(clippy::too_many_lines, reason = "one line for each event")]
 fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = now();
     let complete = || sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);

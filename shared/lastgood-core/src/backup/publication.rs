@@ -187,12 +187,11 @@ fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse,
         );
         return hold(record, now, reason);
     }
-    match used.ours {
-        Some(version) => made(record, used.group, used.version, version, now),
-        None => {
-            let reason = format!("version {} of {} is copied", used.version, used.group.template);
-            go(record, now, Publication::Making { group: used.group, base: used.version }, reason)
-        }
+    if let Some(version) = used.ours {
+        made(record, used.group, used.version, version, now)
+    } else {
+        let reason = format!("version {} of {} is copied", used.version, used.group.template);
+        go(record, now, Publication::Making { group: used.group, base: used.version }, reason)
     }
 }
 

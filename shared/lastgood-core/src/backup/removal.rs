@@ -92,7 +92,7 @@ pub(super) fn woken(record: &mut Backup, now: Time) -> String {
 }
 
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
-    let Some(image) = inspection.image else { return no_image(record, inspection.snapshots, now) };
+    let Some(image) = inspection.image else { return no_image(record, &inspection.snapshots, now) };
     if !inspection.ours {
         return stays(record, format!("{} does not bear our tags, so it is not ours to delete", image.id), now);
     }
@@ -111,13 +111,13 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
 }
 
 /// There is no image: it was deregistered by hand, or never made, or is not visible yet.
-fn no_image(record: &mut Backup, snapshots: Vec<SnapshotId>, now: Time) -> String {
+fn no_image(record: &mut Backup, snapshots: &[SnapshotId], now: Time) -> String {
     if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
         return "an image of its name may still appear".into();
     }
     // Only snapshots that bear our tag are ours to delete without their image.
-    record.snapshots.clone_from(&snapshots);
+    record.snapshots = snapshots.to_vec();
     record.artifact = if snapshots.is_empty() { Artifact::Gone } else { Artifact::SnapshotsLeft };
     condemned(record, "there is no image of its name".into(), now)
 }
