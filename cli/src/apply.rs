@@ -21,6 +21,9 @@ pub(crate) struct Choices {
     pub(crate) json: bool,
 }
 
+/// How often a change is written anew on what stands then, while ticks keep moving sources.
+const TRIES_MAX: usize = 10;
+
 /// The plans of a file, or every mistake in it, a line each.
 pub(crate) fn read(file: &Path) -> Result<Vec<PlacedPlan>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -38,9 +41,12 @@ pub(crate) async fn apply(
 ) -> Result<(), Failure> {
     let (table, cloud) = (&connection.lastgood.table, &connection.lastgood.cloud);
     let absent = if choices.prune { Absent::Go } else { Absent::Stay };
-    let now = connection.lastgood.clock.now();
     let name = file.display().to_string();
-    let change = compare(table, cloud, &name, plans, absent, now).await.map_err(|error| told(&error))?;
+    let compared = || {
+        let now = connection.lastgood.clock.now();
+        compare(table, cloud, &name, plans, absent, now)
+    };
+    let mut change = compared().await.map_err(|error| told(&error))?;
     if choices.json {
         print_json(&change_json(&change))?;
     } else {
@@ -52,7 +58,15 @@ pub(crate) async fn apply(
     if !choices.yes && !agreed()? {
         return Err("Nothing was written.".into());
     }
-    write(table, &change).await.map_err(|error| told(&error))?;
+    let mut tries = 1;
+    while let Err(error) = write(table, &change).await {
+        // A tick moved a source meanwhile: the same is to be written, on what stands now.
+        if !matches!(error, ApplyError::Outdated { .. }) || tries == TRIES_MAX {
+            return Err(told(&error));
+        }
+        tries += 1;
+        change = compared().await.map_err(|error| told(&error))?;
+    }
     if !choices.json {
         println!("Written.");
     }

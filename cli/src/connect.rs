@@ -1,6 +1,6 @@
 //! Finding the deployment that is meant, and asking its table for sources.
 
-use lastgood_aws::{Lastgood, Settings, Table, load_for_operator, settings_of_stack};
+use lastgood_aws::{Lastgood, Table, load_for_operator, settings_of_stack};
 use lastgood_core::id::SourceId;
 use lastgood_core::source::Source;
 use lastgood_engine::{Store, Versioned, chain};
@@ -21,10 +21,7 @@ impl Connection {
                 let bus = deployment.bus.as_deref().unwrap_or_default();
                 Table::settings(&config, table, bus).await.map_err(|error| chain(&error))?
             }
-            (Some(stack), None) => {
-                let told = settings_of_stack(&config, stack).await.map_err(|error| chain(&error))?;
-                Settings { bus: deployment.bus.clone().unwrap_or(told.bus.clone()), ..told }
-            }
+            (Some(stack), None) => settings_of_stack(&config, stack).await.map_err(|error| chain(&error))?,
             (None, None) => {
                 return Err("which deployment? say --stack NAME, or --table NAME and --bus NAME (or set LASTGOOD_STACK, or LASTGOOD_TABLE and LASTGOOD_BUS)".into());
             }

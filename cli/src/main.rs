@@ -27,7 +27,7 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Deployment {
     /// The CloudFormation stack; its outputs tell the table and the bus.
-    #[arg(long, global = true, env = "LASTGOOD_STACK", value_name = "NAME")]
+    #[arg(long, global = true, env = "LASTGOOD_STACK", value_name = "NAME", conflicts_with_all = ["table", "bus"])]
     stack: Option<String>,
     /// The DynamoDB table.
     #[arg(long, global = true, env = "LASTGOOD_TABLE", value_name = "NAME")]

@@ -147,7 +147,7 @@ pub(crate) async fn request(
     }
     let now = connection.lastgood.clock.now();
     let request = BackupRequested { source: source.id.clone(), by, reason };
-    match connection.lastgood.bus.request(&request, now).await {
+    match connection.lastgood.bus.request(&request).await {
         Ok(Posted::Sent) if as_json => print_json(&json!({"source": source.id, "requested_at": now})),
         Ok(Posted::Sent) => {
             println!("Asked for a backup of {}. Follow it with: lastgood backups {}", source.id, source.id);

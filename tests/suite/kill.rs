@@ -59,7 +59,8 @@ fn end(stack: &Stack) -> String {
         assert!(backup.outbox.is_empty() && backup.source_told, "{backup:?}");
     }
     let source = stack.source("group/web");
-    let _ = writeln!(text, "{:?} {:?} {:?} {:?}", source.next_slot, source.last_good, source.published, source.turn);
+    let good = source.last_good.map(|good| (good.slot, good.image));
+    let _ = writeln!(text, "{:?} {good:?} {:?} {:?}", source.next_slot, source.published, source.turn);
     for image in stack.our_images() {
         let _ = writeln!(text, "{} {} {:?} {:?}", image.id, image.name, image.state, image.tags);
     }

@@ -133,12 +133,12 @@ fn an_image_that_fails_is_told_and_cleaned_and_the_next_slot_tries_again() {
     told(
         &stack,
         &expect![[r#"
-        11:02 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: AWS could not make the image: Server.InternalError: Server.InternalError: the disk was busy
-        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-1, 2 snapshots)
-        12:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-3, 2 snapshots)
-        13:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
-    "#]],
+            11:02 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: AWS could not make the image: Server.InternalError: Server.InternalError: the disk was busy
+            12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-1, 2 snapshots)
+            12:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+            13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-3, 2 snapshots)
+            13:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        "#]],
     );
     assert_eq!(stack.our_images().len(), 2);
     assert_eq!(stack.our_snapshots().len(), 4);
@@ -313,7 +313,8 @@ fn a_bus_that_refuses_and_forgets_still_hears_every_notice() {
     stack.bus.fail_next(2);
     stack.bus.lose_next(1);
     stack.run(60);
-    let kinds: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    let mut kinds: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    kinds.sort_unstable();
     assert_eq!(kinds, ["Backup Good", "Image Published"]);
 }
 

@@ -40,21 +40,36 @@ impl EventBus {
     }
 
     /// Asks for a backup.
-    pub async fn request(&self, request: &BackupRequested, now: Time) -> Result<Posted, CallFailed> {
-        let entry = self.entry(BackupRequested::DETAIL_TYPE, request, now)?;
+    pub async fn request(&self, request: &BackupRequested) -> Result<Posted, CallFailed> {
+        // EventBridge's clock dates it, not this machine's: its time becomes the slot.
+        let entry = self.entry(BackupRequested::DETAIL_TYPE, request, None)?;
         let posted = self.put(vec![entry]).await?;
         posted.into_iter().next().ok_or(CallFailed { action: PUT, source: "an empty answer".into() })
     }
 
-    fn entry(&self, detail_type: &str, detail: &impl Serialize, at: Time) -> Result<PutEventsRequestEntry, CallFailed> {
+    fn entry(
+        &self,
+        detail_type: &str,
+        detail: &impl Serialize,
+        at: Option<Time>,
+    ) -> Result<PutEventsRequestEntry, CallFailed> {
         let detail = serde_json::to_string(detail).map_err(|error| CallFailed { action: PUT, source: error.into() })?;
         Ok(PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(EVENT_SOURCE)
             .detail_type(detail_type)
             .detail(detail)
-            .time(DateTime::from_secs(at.as_second()))
+            .set_time(at.map(|at| DateTime::from_secs(at.as_second())))
             .build())
+    }
+
+    /// One batch that does not get through keeps no other back.
+    async fn put_or_tell(&self, entries: Vec<PutEventsRequestEntry>) -> Vec<Posted> {
+        let count = entries.len();
+        match self.put(entries).await {
+            Ok(posted) => posted,
+            Err(error) => vec![Posted::NotSent(lastgood_engine::chain(&error)); count],
+        }
     }
 
     async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Posted>, CallFailed> {
@@ -84,17 +99,17 @@ impl Bus for EventBus {
         let mut batch: Vec<PutEventsRequestEntry> = Vec::new();
         let mut bytes = 0;
         for notice in notices {
-            let entry = self.entry(notice.news.detail_type(), notice, notice.at)?;
+            let entry = self.entry(notice.news.detail_type(), notice, Some(notice.at))?;
             let size = entry.detail().map_or(0, str::len) + 200;
             if batch.len() == ENTRIES_A_CALL_MAX || (bytes + size > BYTES_A_CALL_MAX && !batch.is_empty()) {
-                all.extend(self.put(std::mem::take(&mut batch)).await?);
+                all.extend(self.put_or_tell(std::mem::take(&mut batch)).await);
                 bytes = 0;
             }
             bytes += size;
             batch.push(entry);
         }
         if !batch.is_empty() {
-            all.extend(self.put(batch).await?);
+            all.extend(self.put_or_tell(batch).await);
         }
         Ok(all)
     }

@@ -80,8 +80,8 @@ pub struct Instance {
 pub struct TemplateVersion {
     /// Its number.
     pub number: u64,
-    /// Whether it is the template's default.
-    pub is_default: bool,
+    /// Its description.
+    pub description: String,
     /// The image that it names: an id, or `resolve:ssm:…`, or none.
     pub image: Option<String>,
 }
@@ -101,6 +101,14 @@ pub struct Image {
     pub snapshots: Vec<SnapshotId>,
     /// Deregistration protection is on: nobody may deregister it.
     pub protected: bool,
+}
+
+impl Image {
+    /// AWS still tells it for a while, and it is gone (AWS: DescribeImages).
+    #[must_use]
+    pub fn is_deregistered(&self) -> bool {
+        matches!(&self.state, ImageState::Broken(why) if why.starts_with("deregistered"))
+    }
 }
 
 /// The state of an image.

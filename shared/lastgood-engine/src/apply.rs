@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::Time;
-use lastgood_core::facts::{Group, LaunchSource};
+use lastgood_core::facts::{Group, LaunchSource, TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::{Mistake, PlacedPlan, Plan};
 use lastgood_core::refusal::Refusal;
@@ -76,7 +76,7 @@ pub async fn compare(
 ) -> Result<Change, ApplyError> {
     let stored = store.plans().await?;
     let known = store.sources().await?;
-    let mut mistakes = check_groups(cloud, file, placed).await?;
+    let mut mistakes = check_groups(cloud, file, placed, &known).await?;
     mistakes.extend(in_other_plans(file, placed, &stored, absent));
     if !mistakes.is_empty() {
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
@@ -100,13 +100,14 @@ pub async fn compare(
             }
         }
     }
-    change.sources = changed_sources(placed, &known, &change, now);
+    change.sources = changed_sources(placed, &known, &stored, &change, now);
     Ok(change)
 }
 
 fn changed_sources(
     placed: &[PlacedPlan],
     known: &[Versioned<Source>],
+    stored: &[Plan],
     change: &Change,
     now: Time,
 ) -> Vec<Versioned<Source>> {
@@ -122,21 +123,29 @@ fn changed_sources(
             }
         }
     }
-    // A source that its plan no longer names, or whose plan goes, is let go of; its backups stay.
+    // A source that its plan no longer names, or whose plan goes or is not there, is let go of; its backups stay.
+    let stays = |plan: &String| change.untouched.contains(plan) && stored.iter().any(|stored| stored.name == *plan);
     for source in known.iter().filter(|source| !planned.contains(&source.record.id)) {
-        if source.record.plan.as_ref().is_some_and(|plan| change.plans.contains_key(plan)) {
+        if source.record.plan.as_ref().is_some_and(|plan| !stays(plan)) {
             sources.push(Versioned { record: source::release(&source.record), version: source.version });
         }
     }
     sources
 }
 
-/// A group must be there and launch from a launch template.
-async fn check_groups(cloud: &impl Cloud, file: &str, placed: &[PlacedPlan]) -> Result<Vec<Mistake>, ApplyError> {
+/// A group must be there and launch from a launch template, and by no version that another group would change for it.
+async fn check_groups(
+    cloud: &impl Cloud,
+    file: &str,
+    placed: &[PlacedPlan],
+    known: &[Versioned<Source>],
+) -> Result<Vec<Mistake>, ApplyError> {
     let places: BTreeMap<&SourceId, (u64, u64)> =
         placed.iter().flat_map(|placed| placed.places.iter().map(|(id, place)| (id, *place))).collect();
-    let names: Vec<GroupName> = places
-        .keys()
+    let planned = known.iter().map(|source| &source.record).filter(|source| source.plan.is_some());
+    let ids: BTreeSet<&SourceId> = places.keys().copied().chain(planned.map(|source| &source.id)).collect();
+    let names: Vec<GroupName> = ids
+        .iter()
         .map(|id| match id {
             SourceId::Group(name) => name.clone(),
         })
@@ -146,7 +155,10 @@ async fn check_groups(cloud: &impl Cloud, file: &str, placed: &[PlacedPlan]) -> 
     for (id, (line, column)) in places {
         let group = groups.iter().find(|group| group.name.as_str() == id.name());
         let what = match group.map(|group| &group.launches_from) {
-            Some(LaunchSource::Template(_)) => continue,
+            Some(LaunchSource::Template(named)) => match undone_by(id, named, &groups) {
+                None => continue,
+                Some(what) => what,
+            },
             None => format!(
                 "there is no Auto Scaling group '{}' in this account and region; write the name of one that is there",
                 id.name()
@@ -165,6 +177,20 @@ async fn check_groups(cloud: &impl Cloud, file: &str, placed: &[PlacedPlan]) -> 
         mistakes.push(Mistake { file: file.to_owned(), line, column, what });
     }
     Ok(mistakes)
+}
+
+/// A version for one group is the version of every group that follows `$Latest` or `$Default` of the same template: each
+/// would get the other's image.
+fn undone_by(id: &SourceId, named: &TemplateRef, groups: &[Group]) -> Option<String> {
+    let follows = |version: VersionRef| !matches!(version, VersionRef::Number(_));
+    let other = groups.iter().filter(|group| group.name.as_str() != id.name()).find(|group| {
+        matches!(&group.launches_from, LaunchSource::Template(other)
+            if other.template == named.template && (follows(named.version) || follows(other.version)))
+    })?;
+    Some(format!(
+        "{id} shares launch template {} with group/{}, and one of them follows $Latest or $Default: each would get the other's image; give each group a template of its own, or let both name their version by number",
+        named.template, other.name
+    ))
 }
 
 /// A source belongs to one plan: also to one of the plans that the file does not name.
@@ -196,28 +222,27 @@ impl Change {
     }
 }
 
-/// Writes a change: in one transaction, or in several where it is too large for one. The plans go first; every part
-/// leaves the table whole, and running it again writes the rest.
+/// Writes a change: in one transaction, or in several where it is too large for one. The plans go last: as long as they
+/// stand as before, running it again finds and writes the rest.
 pub async fn write(store: &impl Store, change: &Change) -> Result<(), ApplyError> {
-    let mut plans: BTreeMap<String, Option<Plan>> =
+    let all = change.sources.len();
+    let plans: Vec<(String, Option<Plan>)> =
         change.plans.iter().map(|(name, change)| (name.clone(), change.after.clone())).collect();
-    let mut rest = change.sources.as_slice();
     let mut written = 0;
-    while !(plans.is_empty() && rest.is_empty()) {
-        let later = if plans.len() > TRANSACTION_ITEMS_MAX {
-            let cut = plans.keys().nth(TRANSACTION_ITEMS_MAX).cloned().unwrap_or_default();
-            plans.split_off(&cut)
+    // Together if they fit; else the sources in parts, then the plans in parts.
+    let parts: Vec<(Vec<Versioned<Source>>, BTreeMap<String, Option<Plan>>)> =
+        if all + plans.len() <= TRANSACTION_ITEMS_MAX {
+            vec![(change.sources.clone(), plans.into_iter().collect())]
         } else {
-            BTreeMap::new()
+            let sources = change.sources.chunks(TRANSACTION_ITEMS_MAX).map(|part| (part.to_vec(), BTreeMap::new()));
+            let plans = plans.chunks(TRANSACTION_ITEMS_MAX);
+            sources.chain(plans.map(|part| (Vec::new(), part.iter().cloned().collect()))).collect()
         };
-        let room = TRANSACTION_ITEMS_MAX - plans.len();
-        let (now, then) = rest.split_at(room.min(rest.len()));
-        if store.write_plans(&plans, now).await? == Written::Outdated {
-            return Err(ApplyError::Outdated { written, all: change.sources.len() });
+    for (sources, plans) in parts.iter().filter(|(sources, plans)| !(sources.is_empty() && plans.is_empty())) {
+        if store.write_plans(plans, sources).await? == Written::Outdated {
+            return Err(ApplyError::Outdated { written, all });
         }
-        written += now.len();
-        rest = then;
-        plans = later;
+        written += sources.len();
     }
     Ok(())
 }

@@ -2,16 +2,19 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::Time;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::BackupRequested;
 use lastgood_core::source::{self, Claim, Source};
+use lastgood_core::{Time, seconds_between};
 
 use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Saved, Store, Versioned};
 use crate::report::Report;
 use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
+
+/// How far EventBridge's clock and ours may be apart.
+const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
 
 /// Why a request can't be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,16 @@ pub enum RequestError {
     /// No plan names the source.
     #[error("{0} is in no plan, so it can't be backed up; name it in a plan and apply that")]
     NotPlanned(SourceId),
+    /// The request's time, which is the backup's slot, lies ahead of ours: everything after it would count as older.
+    #[error("the request for {source_id} is dated {slot}, and it is {now}; whose clock is wrong?")]
+    FromTheFuture {
+        /// For which source.
+        source_id: SourceId,
+        /// When it says it was sent.
+        slot: Time,
+        /// Our time.
+        now: Time,
+    },
     /// The table could not be asked.
     #[error("the request for {0} could not be taken down")]
     Table(SourceId, #[source] CallFailed),
@@ -50,7 +63,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         report.claimed = begun.iter().map(|backup| backup.record.id.clone()).collect();
         let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
-        report.add(self.drive(begun).await);
+        report.add(self.drive(Queue::Tick, begun).await);
         Ok(report)
     }
 
@@ -71,7 +84,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         // The new backup is begun whatever becomes of the notices: they stay in the outbox.
-        if let Err(error) = self.send_from_source(&source).await {
+        if !source.record.outbox.is_empty()
+            && let Err(error) = self.send_from_source(id).await
+        {
             tracing::warn!(source = %id, error = crate::report::chain(&error), "its notices are not sent yet");
         }
         Ok(begun)
@@ -94,12 +109,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    async fn send_from_source(&self, source: &Versioned<Source>) -> Result<(), CallFailed> {
+    /// Sends what a source has to tell.
+    pub(crate) async fn send_from_source(&self, id: &SourceId) -> Result<(), CallFailed> {
+        let Some(source) = self.store.source(id).await? else { return Ok(()) };
         if source.record.outbox.is_empty() {
             return Ok(());
         }
         let sent = self.post(&source.record.outbox).await?;
-        self.change_source(&source.record.id, |source| (source::sent(source, &sent), ())).await?;
+        self.change_source(id, |source| (source::sent(source, &sent), ())).await?;
         Ok(())
     }
 
@@ -107,13 +124,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// backup.
     pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, RequestError> {
         let id = request.source.clone();
+        let now = self.clock.now();
+        if seconds_between(now, slot) > CLOCK_SECONDS_APART_MAX {
+            return Err(RequestError::FromTheFuture { source_id: id, slot, now });
+        }
         let table = |error| RequestError::Table(id.clone(), error);
         let source = self.store.source(&id).await.map_err(table)?;
         let planned = source.and_then(|source| source.record.plan.clone().map(|plan| (source.record, plan)));
         let Some((source, plan)) = planned else { return Err(RequestError::NotPlanned(id)) };
         let origin = Origin::Request { by: request.by, reason: request.reason };
         let policy = source.policy.on_manual_change;
-        let backup = Backup::requested(source.backup_id(slot), &plan, origin, policy, self.clock.now());
+        let backup = Backup::requested(source.backup_id(slot), &plan, origin, policy, now);
         let mut report = Report::default();
         let begun = match self.store.create_backup(&backup).await.map_err(table)? {
             Saved::As(version) => {
@@ -123,7 +144,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Saved::Outdated => self.store.backup(&backup.id).await.map_err(table)?,
         };
         let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
-        report.add(self.drive(begun).await);
+        report.add(self.drive(Queue::Tick, begun).await);
         Ok(report)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::future::Future;
 
-use futures_util::StreamExt;
-use futures_util::stream;
 use lastgood_core::backup::life::Effect;
 use lastgood_core::backup::removal::{Inspection, RemovalEvent};
 use lastgood_core::backup::{Backup, Event};
@@ -14,9 +12,9 @@ use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
 
+use crate::Engine;
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, Store, Versioned};
-use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 /// How often a save of a source is tried again when others save it too.
 const SAVES_MAX: usize = 10;
@@ -24,26 +22,19 @@ const SAVES_MAX: usize = 10;
 type Wave = Vec<(Versioned<Backup>, Effect)>;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// What came of each effect: looks are asked together, everything else side by side.
-    pub(crate) async fn carry_all(&self, wave: Wave) -> Vec<(Versioned<Backup>, Carried)> {
-        let (mut choose, mut look, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut send, mut rest) = (Vec::new(), Vec::new());
+    /// What came of the effects that are asked for many records at once.
+    pub(crate) async fn carry_together(&self, wave: Wave) -> Vec<(Versioned<Backup>, Carried)> {
+        let (mut choose, mut look, mut read, mut send) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (record, effect) in wave {
             match effect {
                 Effect::ChooseInstance(group) => choose.push((record, group)),
                 Effect::LookAtImage(image) => look.push((record, image)),
                 Effect::ReadTemplate(group) => read.push((record, group)),
                 Effect::Send(notices) => send.push((record, notices)),
-                other => rest.push((record, other)),
+                _ => unreachable!("what stands by itself goes to carry, see drive"),
             }
         }
-        let singly = stream::iter(rest).map(|(record, effect)| async move {
-            // Boxed, as in drive.
-            let carried = Box::pin(self.carry(&record.record, effect)).await;
-            (record, carried)
-        });
-        let mut carried: Vec<_> = singly.buffered(CALLS_AT_ONCE_MAX).collect().await;
-        carried.extend(self.choose_instances(choose).await);
+        let mut carried = self.choose_instances(choose).await;
         carried.extend(self.look_at_images(look).await);
         carried.extend(self.read_templates(read).await);
         carried.extend(self.send_all(send).await);
@@ -51,7 +42,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Carries out one effect that stands by itself.
-    async fn carry(&self, record: &Backup, effect: Effect) -> Carried {
+    pub(crate) async fn carry(&self, record: &Backup, effect: Effect) -> Carried {
         match effect {
             Effect::TellSource => self.tell_source(record).await,
             Effect::CreateImage(instance) => self.create_image(record, instance).await,
@@ -62,7 +53,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Effect::Deregister(image) => self.deregister(&image).await,
             Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
             Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_) => {
-                unreachable!("these are asked together, see carry_all")
+                unreachable!("these are asked together, see drive")
             }
         }
     }
@@ -183,8 +174,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     async fn inspect(&self, record: &Backup) -> Carried {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        let image = match self.cloud.image_named(&image_name(&record.id)).await? {
-            Ok(image) => image,
+        // By its id if that is on record: by its name another one might be found.
+        let found = match &record.image {
+            Some(id) => self.cloud.images(std::slice::from_ref(id)).await?.map(|images| images.into_iter().next()),
+            None => self.cloud.image_named(&image_name(&record.id)).await?,
+        };
+        let image = match found {
+            // One that is only still told is gone.
+            Ok(image) => image.filter(|image| !image.is_deregistered()),
             Err(refusal) => return refused(refusal),
         };
         let tag = tag_value(&record.id.to_string());

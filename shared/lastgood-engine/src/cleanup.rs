@@ -2,7 +2,8 @@
 
 use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
-use lastgood_core::id::SourceId;
+use lastgood_core::facts::ImageState;
+use lastgood_core::id::{BackupId, ImageId, SourceId};
 use lastgood_core::retention::{self, Candidate, Fate};
 use lastgood_core::source::Source;
 
@@ -11,9 +12,9 @@ use crate::port::{Bus, CallFailed, Clock, Cloud, Store, Versioned};
 use crate::report::Report;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Judges the backups of every source, then carries on what is being deleted.
+    /// Carries on what is being deleted, then judges the backups of every source.
     pub async fn cleanup(&self) -> Result<Report, CallFailed> {
-        let mut report = Report::default();
+        let mut report = self.carry_queue(Queue::Cleanup).await?;
         for source in self.store.sources().await? {
             if self.out_of_time() {
                 report.out_of_time = true;
@@ -24,7 +25,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(error) => report.trouble(&source.record.id, &error),
             }
         }
-        report.add(self.carry_queue(Queue::Cleanup).await?);
         Ok(report)
     }
 
@@ -42,16 +42,48 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Report::default());
         }
         let backups = self.store.backups(&source.id).await?;
-        let candidates = candidates(source, &backups);
-        let fates = retention::judge(&source.policy.retain, candidates);
+        let policy = &source.policy.retain;
+        let mut candidates = candidates(source, &backups);
+        if !lets_go(&retention::judge(policy, candidates.clone())) {
+            return Ok(Report::default());
+        }
+        // Before anything goes, it is looked whether what stays is there: an image that somebody deregistered or
+        // disabled by hand is no backup, and keeps no other from counting.
+        let there = self.still_there(&backups, &candidates).await?;
+        candidates.retain(|candidate| there.contains(&candidate.id));
         let mut let_go = Vec::new();
-        for (id, fate) in fates {
+        for (id, fate) in retention::judge(policy, candidates) {
             let Fate::LetGo(reason) = fate else { continue };
             let record = backups.iter().find(|backup| backup.record.id == id);
             let_go.extend(record.cloned().map(|record| (record, Event::LetGo(reason.to_string()))));
         }
-        Ok(self.drive(let_go).await)
+        Ok(self.drive(Queue::Cleanup, let_go).await)
     }
+
+    /// Those of the candidates whose image can be launched now.
+    async fn still_there(
+        &self,
+        backups: &[Versioned<Backup>],
+        candidates: &[Candidate],
+    ) -> Result<Vec<BackupId>, CallFailed> {
+        let good = backups.iter().map(|backup| &backup.record);
+        let good = good.filter(|backup| candidates.iter().any(|candidate| candidate.id == backup.id));
+        let asked: Vec<(BackupId, ImageId)> =
+            good.filter_map(|backup| Some((backup.id.clone(), backup.image.clone()?))).collect();
+        let ids: Vec<ImageId> = asked.iter().map(|(_, image)| image.clone()).collect();
+        let images = self
+            .cloud
+            .images(&ids)
+            .await?
+            .map_err(|refusal| CallFailed { action: "ec2:DescribeImages", source: refusal.to_string().into() })?;
+        let available =
+            |id: &ImageId| images.iter().any(|image| image.id == *id && image.state == ImageState::Available);
+        Ok(asked.into_iter().filter(|(_, image)| available(image)).map(|(id, _)| id).collect())
+    }
+}
+
+fn lets_go(fates: &[(BackupId, Fate)]) -> bool {
+    fates.iter().any(|(_, fate)| matches!(fate, Fate::LetGo(_)))
 }
 
 /// The good backups of a source. What the group launches from is known twice, to the source and to the backup itself;

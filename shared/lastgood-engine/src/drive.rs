@@ -1,11 +1,12 @@
 //! The driver: carries backups on, a wave at a time, until nothing more is due now.
 //!
-//! A wave asks every record what is due, does it (looks together, the rest side by side), feeds each answer back and
-//! saves on the version. A record that somebody else saved meanwhile is let be: whoever saved it carries it on.
+//! A wave asks every record what is due. Looks are asked together, everything else side by side; each answer is fed
+//! back and saved as it comes, so that a function which dies in a large wave loses only what was under way. A record
+//! that somebody else saved meanwhile is let be: whoever saved it carries it on.
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::{decide, due};
+use lastgood_core::backup::life::{Queue, decide, due};
 use lastgood_core::backup::{Backup, Effect, Event};
 use lastgood_core::id::BackupId;
 
@@ -16,26 +17,37 @@ use crate::{CALLS_AT_ONCE_MAX, Engine};
 /// What came of an effect.
 pub(crate) type Carried = Result<Event, CallFailed>;
 
+/// A record that moved on, if it did, and what did not get through.
+type Fed = (Option<Versioned<Backup>>, Report);
+
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Feeds each record its event, then carries all of them on as far as they come now.
-    pub(crate) fn drive(&self, records: Vec<(Versioned<Backup>, Event)>) -> impl Future<Output = Report> + Send {
+    /// Feeds each record its event, then carries all of them on as far as they come now and as it is `part`'s work.
+    pub(crate) fn drive(
+        &self,
+        part: Queue,
+        records: Vec<(Versioned<Backup>, Event)>,
+    ) -> impl Future<Output = Report> + Send {
         // Boxed: the SDK's futures are large, and the compiler must not lay all of them out in one.
-        Box::pin(self.drive_all(records))
+        Box::pin(self.drive_all(part, records))
     }
 
-    async fn drive_all(&self, records: Vec<(Versioned<Backup>, Event)>) -> Report {
+    async fn drive_all(&self, part: Queue, records: Vec<(Versioned<Backup>, Event)>) -> Report {
         let mut report = Report { records: records.len(), ..Report::default() };
-        let mut live = Vec::new();
-        for (record, event) in records {
-            match self.feed(record, event, &mut report).await {
-                Some(Fed::Moved(record) | Fed::Same(record)) => live.push(record),
-                None => {}
+        let feeds = stream::iter(records).map(|(record, event)| async move {
+            match self.feed(record.clone(), event).await {
+                // The event changed nothing, and the record is as due as it was.
+                (None, fed) if fed.is_clean() => (Some(record), fed),
+                moved => moved,
             }
-        }
+        });
+        let fed: Vec<Fed> = feeds.buffered(CALLS_AT_ONCE_MAX).collect().await;
+        let mut live = report.take_in(fed);
         loop {
             let now = self.clock.now();
-            let wave: Vec<(Versioned<Backup>, Effect)> =
-                live.into_iter().filter_map(|record| due(&record.record, now).map(|effect| (record, effect))).collect();
+            let wave: Vec<(Versioned<Backup>, Effect)> = live
+                .into_iter()
+                .filter_map(|record| due(&record.record, part, now).map(|effect| (record, effect)))
+                .collect();
             if wave.is_empty() {
                 return report;
             }
@@ -43,54 +55,64 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.out_of_time = true;
                 return report;
             }
-            live = self.wave(wave, &mut report).await;
+            live = report.take_in(self.wave(wave).await);
         }
     }
 
-    /// Does what is due and feeds the answers back. Returns the records that moved on.
-    async fn wave(&self, wave: Vec<(Versioned<Backup>, Effect)>, report: &mut Report) -> Vec<Versioned<Backup>> {
-        let carried = self.carry_all(wave).await;
-        let mut live = Vec::new();
-        for (record, carried) in carried {
-            let id = record.record.id.clone();
-            let event = match carried {
-                Ok(event) => event,
-                Err(error) => {
-                    report.trouble(&id, &error);
-                    // Saved so that the reason is on record; the next run tries again.
-                    let event = Event::Unanswered(chain(&error));
-                    self.feed(record, event, report).await;
-                    continue;
-                }
-            };
-            // A record that an answer leaves as it is would ask the same again at once.
-            if let Some(Fed::Moved(record)) = self.feed(record, event, report).await {
-                live.push(record);
+    /// Does what is due and feeds the answers back.
+    async fn wave(&self, wave: Vec<(Versioned<Backup>, Effect)>) -> Vec<Fed> {
+        let (looks, single): (Vec<_>, Vec<_>) = wave.into_iter().partition(|(_, effect)| is_asked_together(effect));
+        let singly = stream::iter(single).map(|(record, effect)| async move {
+            if self.out_of_time() {
+                return (None, Report { out_of_time: true, ..Report::default() });
+            }
+            // Boxed, as in drive.
+            let carried = Box::pin(self.carry(&record.record, effect)).await;
+            self.feed_carried(record, carried).await
+        });
+        let mut fed: Vec<Fed> = singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
+        let together = stream::iter(self.carry_together(looks).await);
+        let feeds = together.map(|(record, carried)| self.feed_carried(record, carried));
+        fed.extend(feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Fed>>().await);
+        fed
+    }
+
+    async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {
+        match carried {
+            // A record that an answer leaves as it is would ask the same again at once: it does not come back.
+            Ok(event) => self.feed(record, event).await,
+            Err(error) => {
+                let about = record.record.id.clone();
+                // Saved, so that the reason is on record; the next run tries again.
+                let (_, mut report) = self.feed(record, Event::Unanswered(chain(&error))).await;
+                report.trouble(&about, &error);
+                (None, report)
             }
         }
-        live
     }
 
-    /// Decides what `event` makes of `record` and saves that. `None` if it could not be saved.
-    async fn feed(&self, record: Versioned<Backup>, event: Event, report: &mut Report) -> Option<Fed> {
-        let told = matches!(event, Event::Sent(_) | Event::SourceTold | Event::Woken);
+    /// Decides what `event` makes of `record` and saves that. Gives the record back if it moved on.
+    async fn feed(&self, record: Versioned<Backup>, event: Event) -> Fed {
+        let quiet = matches!(event, Event::Sent(_) | Event::SourceTold | Event::Woken);
+        let mut report = Report::default();
         let step = decide(&record.record, event, self.clock.now());
         if step.record == record.record {
-            return Some(Fed::Same(record));
+            return (None, report);
         }
-        if !told {
+        if !quiet {
             log(&step.record, &step.reason);
         }
         let next = Versioned { record: step.record, version: record.version };
         match self.store.save_backup(&next).await {
-            Ok(Saved::As(version)) => Some(Fed::Moved(Versioned { version, ..next })),
+            Ok(Saved::As(version)) => (Some(Versioned { version, ..next }), report),
             Ok(Saved::Outdated) => {
                 tracing::info!(backup = %next.record.id, "somebody else carries it on");
-                None
+                report.lost += 1;
+                (None, report)
             }
             Err(error) => {
                 report.trouble(&next.record.id, &error);
-                None
+                (None, report)
             }
         }
     }
@@ -113,9 +135,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 }
 
-enum Fed {
-    Moved(Versioned<Backup>),
-    Same(Versioned<Backup>),
+fn is_asked_together(effect: &Effect) -> bool {
+    matches!(effect, Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_))
 }
 
 fn log(record: &Backup, reason: &str) {

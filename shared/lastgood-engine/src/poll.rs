@@ -3,15 +3,31 @@
 use lastgood_core::backup::Event;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::id::ImageId;
+use lastgood_core::source;
 
 use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Store};
 use crate::report::Report;
 use crate::{Engine, RECORDS_A_RUN_MAX};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Carries on every backup whose time has come. An error only if the table can't be asked which.
+    /// Carries on every backup whose time has come, and tells what is overdue: should no tick run, this still does. An
+    /// error only if the table can't be asked.
     pub async fn poll(&self) -> Result<Report, CallFailed> {
-        self.carry_queue(Queue::Poll).await
+        let mut report = self.carry_queue(Queue::Poll).await?;
+        for key in self.store.due(Queue::Tick, self.clock.now(), RECORDS_A_RUN_MAX).await? {
+            let Key::Source(id) = key else { continue };
+            let now = self.clock.now();
+            let told =
+                self.change_source(&id, |source| (source::overdue(source, now).unwrap_or_else(|| source.clone()), ()));
+            if let Err(error) = told.await {
+                report.trouble(&id, &error);
+                continue;
+            }
+            if let Err(error) = self.send_from_source(&id).await {
+                report.trouble(&id, &error);
+            }
+        }
+        Ok(report)
     }
 
     /// Carries on every record of a queue whose time has come.
@@ -31,7 +47,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         let records = self.load(backups, &mut report).await;
-        report.add(self.drive(records.into_iter().map(|record| (record, Event::Woken)).collect()).await);
+        let woken = records.into_iter().map(|record| (record, Event::Woken)).collect();
+        report.add(self.drive(queue, woken).await);
         Ok(report)
     }
 
@@ -40,7 +57,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut report = Report::default();
         let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
         let records = self.load(vec![id], &mut report).await;
-        report.add(self.drive(records.into_iter().map(|record| (record, Event::ArtifactNews)).collect()).await);
+        let news = records.into_iter().map(|record| (record, Event::ArtifactNews)).collect();
+        report.add(self.drive(Queue::Poll, news).await);
         Ok(report)
     }
 }

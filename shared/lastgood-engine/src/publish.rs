@@ -4,9 +4,9 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Group, LaunchSource, TemplateRef, VersionRef};
+use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, ImageId, TemplateId};
-use lastgood_core::name::version_token;
+use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Turn};
 
@@ -24,25 +24,32 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let slot = record.id.slot;
         let turn = self.change_source(&record.id.source, |source| source::ask_turn(source, slot)).await?;
         match turn {
-            Some(Turn::Given { last }) => Ok(told(PublicationEvent::TurnGiven { last })),
+            Some(Turn::Given { last, on_manual_change }) => {
+                Ok(told(PublicationEvent::TurnGiven { last, on_manual_change }))
+            }
             Some(Turn::Taken) => Ok(told(PublicationEvent::TurnTaken)),
             Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
+            Some(Turn::Unplanned) => Ok(told(PublicationEvent::Unplanned)),
             None => Err(CallFailed { action: "asking the source", source: "it is not on record".into() }),
         }
     }
 
-    /// What the group of each record launches from: one describe for all groups, then each template for itself.
+    /// What the group of each record launches from: one describe for all groups and one for all images, then each
+    /// template for itself.
     pub(crate) async fn read_templates(
         &self,
         wave: Vec<(Versioned<Backup>, GroupName)>,
     ) -> Vec<(Versioned<Backup>, Carried)> {
         let names = wave.iter().map(|(_, group)| group.clone());
         let groups = together(names, |names| async move { self.cloud.groups(&names).await }).await;
+        let ids: Vec<ImageId> = wave.iter().filter_map(|(record, _)| record.record.image.clone()).collect();
+        let images = together(ids, |ids| async move { self.cloud.images(&ids).await }).await;
+        let found = groups.and_then(|groups| Ok((groups, images?)));
         let reads = stream::iter(wave).map(|(record, name)| {
-            let groups = &groups;
+            let found = &found;
             async move {
-                let carried = match groups {
-                    Ok(groups) => match named_template(&name, groups) {
+                let carried = match found {
+                    Ok((groups, images)) => match publishable(&record.record, &name, groups, images) {
                         Ok(named) => Box::pin(self.read_template(&record.record, named)).await,
                         Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
                     },
@@ -60,10 +67,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(version) => version,
             Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
-        // An earlier call of ours may have made the version before its answer was lost.
+        // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
+        // it from a version that somebody else made with our image, and from one that was copied from another base.
+        let says = version_description(record, version.number);
         let ours = match &record.image {
             Some(image) => match self.cloud.template_versions_with(&named.template, image).await? {
-                Ok(versions) => versions.iter().map(|version| version.number).max(),
+                Ok(versions) => {
+                    let ours = versions.iter().filter(|version| version.description == says);
+                    ours.map(|version| version.number).max()
+                }
                 Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
             },
             None => None,
@@ -80,7 +92,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         image: ImageId,
     ) -> Carried {
         let token = version_token(&record.id, &template, base);
-        let description: String = format!("lastgood {}", record.id).chars().filter(char::is_ascii).take(255).collect();
+        let description = version_description(record, base);
         let request = VersionRequest { template, base, image, token, description };
         match self.cloud.create_template_version(&request).await? {
             Ok(version) => Ok(told(PublicationEvent::VersionMade(version))),
@@ -123,9 +135,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     Err(refusal) => Err(refusal),
                 }
             }
-            (VersionRef::Number(_) | VersionRef::Default | VersionRef::Latest, VersionRef::Number(number)) => {
-                return changed(&format!("version {number}"));
+            // To make it was to publish it. What is left is to see that nobody else made one meanwhile.
+            (VersionRef::Latest, VersionRef::Latest) => {
+                match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
+                    Ok(latest) if latest.number == version && version == base + 1 => Ok(()),
+                    Ok(latest) => return changed(&format!("version {}, the latest", latest.number)),
+                    Err(refusal) => Err(refusal),
+                }
             }
+            (_, VersionRef::Number(number)) => return changed(&format!("version {number}")),
             (_, VersionRef::Latest) => return changed("$Latest"),
             (_, VersionRef::Default) => return changed("$Default"),
         };
@@ -153,3 +171,29 @@ fn named_template(name: &GroupName, groups: &[Group]) -> Answer<TemplateRef> {
         None => refused(Why::Missing, format!("there is no group {name} any more")),
     }
 }
+
+/// How the group names its template, if the backup's image can be launched now: a template takes any image, also one
+/// that was deregistered or disabled (AWS: CreateLaunchTemplateVersion).
+fn publishable(record: &Backup, name: &GroupName, groups: &[Group], images: &[Image]) -> Answer<TemplateRef> {
+    let image = images.iter().find(|image| Some(&image.id) == record.image.as_ref());
+    let what = match image.map(|image| &image.state) {
+        Some(ImageState::Available) => return named_template(name, groups),
+        Some(ImageState::Disabled) => "somebody disabled the image",
+        Some(ImageState::Pending | ImageState::Broken(_)) => "the image can't be launched any more",
+        None => "somebody deregistered the image",
+    };
+    Err(Refusal { why: Why::Missing, action: "ec2:DescribeImages".to_owned(), message: what.to_owned() })
+}
+
+/// What a version of ours says of itself: for which backup it was made, and from which version.
+fn version_description(record: &Backup, base: u64) -> String {
+    let whole = format!("lastgood {} from version {base}", record.id);
+    let plain: String = whole.chars().filter(char::is_ascii).collect();
+    if plain == whole && whole.len() <= DESCRIPTION_CHARS_MAX {
+        return whole;
+    }
+    format!("lastgood {} from version {base}", digest(&[&whole]))
+}
+
+/// The longest description of a version (AWS: CreateLaunchTemplateVersion).
+const DESCRIPTION_CHARS_MAX: usize = 255;

@@ -11,6 +11,8 @@ pub struct Report {
     pub records: usize,
     /// What did not get through. The next run meets it again; the other records went on.
     pub troubles: Vec<Trouble>,
+    /// How many saves lost against somebody else's: those carry the records on.
+    pub lost: usize,
     /// The time was up before everything was done.
     pub out_of_time: bool,
 }
@@ -41,11 +43,27 @@ impl Report {
         }
     }
 
+    /// Nothing went wrong and nobody else was in between.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.troubles.is_empty() && self.lost == 0 && !self.out_of_time
+    }
+
+    /// Adds the reports of many and keeps what came with them.
+    pub(crate) fn take_in<T>(&mut self, parts: Vec<(Option<T>, Self)>) -> Vec<T> {
+        let mut kept = Vec::new();
+        for (part, report) in parts {
+            kept.extend(part);
+            self.add(report);
+        }
+        kept
+    }
+
     /// Adds what another part of the same invocation did.
     pub fn add(&mut self, other: Self) {
         self.claimed.extend(other.claimed);
         self.records += other.records;
         self.troubles.extend(other.troubles);
+        self.lost += other.lost;
         self.out_of_time |= other.out_of_time;
     }
 }

@@ -328,5 +328,9 @@ fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
 }
 
 fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {
-    facts::TemplateVersion { number: version.number, is_default: version.is_default, image: version.data.image.clone() }
+    facts::TemplateVersion {
+        number: version.number,
+        description: version.description.clone(),
+        image: version.data.image.clone(),
+    }
 }

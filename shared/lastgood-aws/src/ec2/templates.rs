@@ -63,7 +63,7 @@ fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
     let image = version.launch_template_data().and_then(|data| data.image_id());
     Some(TemplateVersion {
         number: u64::try_from(version.version_number()?).ok()?,
-        is_default: version.default_version().unwrap_or(false),
+        description: version.version_description().unwrap_or_default().to_owned(),
         image: image.map(str::to_owned),
     })
 }

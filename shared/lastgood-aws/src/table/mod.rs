@@ -189,7 +189,11 @@ impl Table {
         let mut due = Vec::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| failed(QUERY, error))?;
-            due.push((item::wake(&item), self.keys.parse(&item)?));
+            match self.keys.parse(&item) {
+                Ok(key) => due.push((item::wake(&item), key)),
+                // Another version's, perhaps: it must not stop everything else.
+                Err(error) => tracing::warn!(error = lastgood_engine::chain(&error), "an item is passed over"),
+            }
             if due.len() == limit {
                 break;
             }

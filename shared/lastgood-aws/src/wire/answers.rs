@@ -113,10 +113,10 @@ async fn snapshots_instances_and_versions_are_read() {
     assert_eq!(found[1].launched_at.to_string(), "2026-01-15T10:05:00Z");
 
     let versions = r#"<DescribeLaunchTemplateVersionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersionSet>
-        <item><launchTemplateId>lt-1</launchTemplateId><versionNumber>7</versionNumber><defaultVersion>true</defaultVersion><launchTemplateData><imageId>ami-1</imageId></launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"#;
+        <item><launchTemplateId>lt-1</launchTemplateId><versionNumber>7</versionNumber><versionDescription>by hand</versionDescription><defaultVersion>true</defaultVersion><launchTemplateData><imageId>ami-1</imageId></launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"#;
     let wire = Wire::answering(&[(200, versions)]).await;
     let found = wire.aws().template_version(&"lt-1".into(), VersionRef::Default).await.expect("judged").expect("told");
-    assert_eq!((found.number, found.is_default, found.image.as_deref()), (7, true, Some("ami-1")));
+    assert_eq!((found.number, found.description.as_str(), found.image.as_deref()), (7, "by hand", Some("ami-1")));
     assert!(wire.sent()[0].contains("LaunchTemplateVersion.1=%24Default"), "{}", wire.sent()[0]);
 }
 

@@ -23,7 +23,7 @@ use super::removal::{self, RemovalEvent};
 use crate::facts::{Image, ImageState, SnapshotState, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::{News, Notice};
-use crate::refusal::{Refusal, Why};
+use crate::refusal::Refusal;
 use crate::{Time, later, seconds_between};
 
 /// How long an instance to image is looked for before the backup fails.
@@ -38,6 +38,8 @@ pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
 pub const PENDING_POLL_SECONDS: i64 = 60;
 /// Pause after a call that did not get through.
 pub const RETRY_SECONDS: i64 = 60;
+/// How long others leave a record alone after somebody moved it: they are at it, unless they died.
+pub const LEASE_SECONDS: i64 = 60;
 
 /// Where a backup is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -200,13 +202,8 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.source_told = true;
             "its source knows".into()
         }
-        (_, Event::Unanswered(trouble)) => {
-            record.look_at = later(now, RETRY_SECONDS);
-            record.trouble = Some(trouble.clone());
-            format!("tried again later: {trouble}")
-        }
+        (_, Event::Unanswered(trouble)) => again(record, now, RETRY_SECONDS, trouble),
 
-        (Requested, Event::Woken) => give_up(record, now, REQUESTED_SECONDS_MAX, "no instance could be looked for"),
         (Requested, Event::InstanceChosen(instance)) => {
             let reason = format!("{instance} is its newest healthy instance");
             record.instance = Some(instance);
@@ -215,7 +212,6 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         }
         (Requested, Event::NoInstance(why)) => fail(record, now, why),
 
-        (Creating, Event::Woken) => give_up(record, now, CREATING_SECONDS_MAX, "CreateImage got no answer"),
         (Creating, Event::ImageMade(image)) => {
             let reason = format!("AWS makes {image}");
             record.image = Some(image);
@@ -224,14 +220,10 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         }
         (Creating, Event::CreateRefused(refusal)) if refusal.why.passes() => wait(record, now, &refusal),
         (Creating, Event::CreateRefused(refusal)) => {
-            // An image of that name that is not ours: there is nothing of ours to clean.
-            if refusal.why == Why::Taken {
-                record.artifact = Artifact::None;
-            }
+            // What an earlier call may have made, and a lost answer hid, is looked for by the cleanup.
             fail(record, now, refusal.to_string())
         }
 
-        (Pending, Event::Woken) => give_up(record, now, PENDING_SECONDS_MAX, "the image did not become complete"),
         (Pending, Event::ArtifactNews) => {
             record.look_at = now;
             "AWS says that the image changed".into()
@@ -239,15 +231,16 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Pending, Event::ImageSeen(sight)) => seen(record, sight, now),
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
-        (Good, Event::Woken) => publication::woken(record, now),
+        (Good, Event::Woken) => publication::woken(record),
         (Good, Event::LetGo(why)) if record.publication.is_at_rest() => enter(record, Expiring, now, why),
         (Good, Event::LetGo(_)) => "it is being published".into(),
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
 
-        (Expiring | Deleting | Failed, Event::Woken) => removal::woken(record, now),
+        (Expiring | Deleting | Failed, Event::Woken) => removal::woken(record),
 
-        (Deleted, Event::Woken) => "nothing has a deadline".into(),
+        // A deadline is met by an answer, never by the clock alone: an image may be complete since the last look.
+        (Requested | Creating | Pending | Deleted, Event::Woken) => "nothing to do but what is due".into(),
         // What comes too late, or speaks of a state that is past, changes nothing.
         (
             Requested | Creating | Good | Expiring | Deleting | Deleted | Failed,
@@ -271,25 +264,22 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 
 fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     let (image, snapshots) = match sight {
-        Sight::Missing if seconds_between(record.since, now) < VISIBLE_SECONDS_MAX => {
-            record.look_at = later(now, PENDING_POLL_SECONDS);
-            return "the image is not visible yet".into();
-        }
-        Sight::Missing => return fail(record, now, "the image is gone: somebody deregistered it".into()),
+        Sight::Missing => return missing(record, now),
         Sight::Seen(image, _) if record.image.as_ref() != Some(&image.id) => return "stale".into(),
         Sight::Seen(image, snapshots) => (image, snapshots),
     };
+    record.missing_since = None;
     record.trouble = None;
-    record.look_at = later(now, PENDING_POLL_SECONDS);
     match image.state {
-        ImageState::Pending => return "the image is pending".into(),
+        ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending".into()),
         ImageState::Broken(why) => return fail(record, now, format!("AWS could not make the image: {why}")),
         ImageState::Disabled => return fail(record, now, "somebody disabled the image before it was complete".into()),
         ImageState::Available => {}
     }
     record.snapshots = image.snapshots;
     if record.snapshots.is_empty() {
-        return "the image is available, and tells no snapshots yet".into();
+        let waits = "the image is available, and tells no snapshots yet";
+        return again(record, now, PENDING_POLL_SECONDS, waits.into());
     }
     let mut complete = 0;
     for (id, state) in &snapshots {
@@ -301,7 +291,8 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     }
     let all = record.snapshots.len();
     if complete < all {
-        return format!("{complete} of {all} snapshots are complete");
+        let waits = format!("{complete} of {all} snapshots are complete");
+        return again(record, now, PENDING_POLL_SECONDS, waits);
     }
     record.good_at = Some(now);
     record.publication = Publication::Due;
@@ -309,6 +300,15 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     let news = News::BackupGood { backup: record.id.clone(), image: image.id, snapshots: record.snapshots.clone() };
     record.tell("", now, news);
     enter(record, State::Good, now, format!("the image and {all} of {all} snapshots are complete"))
+}
+
+/// One answer without the image proves nothing, neither early nor late (AWS: Eventual consistency).
+fn missing(record: &mut Backup, now: Time) -> String {
+    let since = *record.missing_since.get_or_insert(now);
+    if seconds_between(since, now) < VISIBLE_SECONDS_MAX {
+        return again(record, now, PENDING_POLL_SECONDS, "the image is not visible".into());
+    }
+    fail(record, now, "the image is gone: somebody deregistered it".into())
 }
 
 pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String) -> String {
@@ -326,38 +326,46 @@ fn fail(record: &mut Backup, now: Time, reason: String) -> String {
     enter(record, State::Failed, now, reason)
 }
 
-fn give_up(record: &mut Backup, now: Time, seconds_max: i64, what: &str) -> String {
-    if seconds_between(record.since, now) < seconds_max {
-        return "in time".into();
-    }
-    let hours = seconds_max / 3600;
-    let reason = match &record.trouble {
-        Some(trouble) => format!("{what} within {hours} h; last: {trouble}"),
-        None => format!("{what} within {hours} h"),
+/// The same again after a pause, for this reason; or the end of the wait, if its time is over.
+pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: String) -> String {
+    record.look_at = later(now, pause_seconds);
+    record.trouble = Some(why.clone());
+    let waited = seconds_between(record.since, now);
+    let over = |seconds_max: i64, what: &str| {
+        (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
     };
-    fail(record, now, reason)
+    let reason = match record.state {
+        State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
+        State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
+        State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
+        State::Good => return publication::waits(record, now, why),
+        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
+        State::Deleted => None,
+    };
+    match reason {
+        Some(reason) => fail(record, now, reason),
+        None => format!("later again: {why}"),
+    }
 }
 
 /// AWS wants a pause: the same call again, later.
 pub(super) fn wait(record: &mut Backup, now: Time, refusal: &Refusal) -> String {
-    record.look_at = later(now, RETRY_SECONDS);
-    record.trouble = Some(refusal.to_string());
-    format!("waits: {refusal}")
+    again(record, now, RETRY_SECONDS, refusal.to_string())
 }
 
-/// The one thing that the record asks for at `now`.
+/// The one thing that the record asks for at `now` of the function that looks at `part`. The source hears first, for it
+/// decides on turns; work goes before notices, so that a bus that is down delays no backup.
 #[must_use]
-pub fn due(record: &Backup, now: Time) -> Option<Effect> {
-    // What has happened is told at once, however long the record waits for its next look.
-    if !record.outbox.is_empty() {
-        return Some(Effect::Send(record.outbox.clone()));
-    }
+pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     if !record.source_told {
         return Some(Effect::TellSource);
     }
-    if now < record.look_at {
-        return None;
-    }
+    let mine = is_work_of(part, record.state) && now >= record.look_at;
+    let work = if mine { work(record) } else { None };
+    work.or_else(|| (!record.outbox.is_empty()).then(|| Effect::Send(record.outbox.clone())))
+}
+
+fn work(record: &Backup) -> Option<Effect> {
     let SourceId::Group(group) = &record.id.source;
     match record.state {
         State::Requested => Some(Effect::ChooseInstance(group.clone())),
@@ -369,12 +377,23 @@ pub fn due(record: &Backup, now: Time) -> Option<Effect> {
     }
 }
 
-/// When the record must be looked at again: long ago for what is to be told, `None` when it is at rest.
+/// When others must look at the record; `None` when it is at rest. Who moves a record goes on with it at once; others
+/// come a lease later, in case that it died.
 #[must_use]
 pub fn wake(record: &Backup) -> Option<Time> {
-    match due(record, Time::MAX)? {
-        Effect::Send(_) | Effect::TellSource => Some(Time::UNIX_EPOCH),
-        _ => Some(record.look_at),
+    if !record.source_told || !record.outbox.is_empty() {
+        return Some(later(record.since.min(record.look_at), LEASE_SECONDS));
+    }
+    work(record)?;
+    match record.state {
+        State::Pending => Some(record.look_at),
+        State::Requested
+        | State::Creating
+        | State::Good
+        | State::Expiring
+        | State::Deleting
+        | State::Deleted
+        | State::Failed => Some(later(record.look_at, LEASE_SECONDS)),
     }
 }
 
@@ -386,5 +405,17 @@ pub fn queue(record: &Backup) -> Queue {
         // What failed is told at once; its leftovers can wait for the cleanup.
         State::Failed if !record.outbox.is_empty() || !record.source_told => Queue::Poll,
         State::Failed | State::Expiring | State::Deleting | State::Deleted => Queue::Cleanup,
+    }
+}
+
+/// Whether the work of a state is that of the function which looks at `queue`. Each has the permissions for its own
+/// part alone; notices and news for the source are everybody's.
+#[must_use]
+pub fn is_work_of(queue: Queue, state: State) -> bool {
+    match state {
+        State::Requested | State::Creating => matches!(queue, Queue::Tick | Queue::Poll),
+        State::Pending | State::Good => queue == Queue::Poll,
+        State::Expiring | State::Deleting | State::Failed => queue == Queue::Cleanup,
+        State::Deleted => false,
     }
 }

@@ -2,10 +2,7 @@
 
 use expect_test::expect_file;
 
-use super::life::{
-    CREATING_SECONDS_MAX, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, Sight, State, VISIBLE_SECONDS_MAX, decide,
-    due, queue, wake,
-};
+use super::life::{Event, PENDING_SECONDS_MAX, Sight, State, decide, due, queue, wake};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
 use super::record::{Artifact, Backup, Origin};
 use super::removal::{Inspection, LATE_IMAGE_SECONDS_MAX, RemovalEvent};
@@ -15,16 +12,16 @@ use crate::plan::OnManualChange;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
 
-fn start() -> Time {
+pub(super) fn start() -> Time {
     "2026-01-15T10:30:00Z".parse().expect("a time")
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     later(start(), 30)
 }
 
 /// A backup that came to `state` by itself, told everything and has nothing in its outbox.
-fn backup(state: State) -> Backup {
+pub(super) fn backup(state: State) -> Backup {
     let id = "group/web@20260115T103000Z".parse().expect("a backup");
     let mut record = Backup::requested(id, "web", Origin::Schedule, OnManualChange::Hold, start());
     record.state = state;
@@ -52,11 +49,11 @@ fn backup(state: State) -> Backup {
     record
 }
 
-fn refusal(why: Why) -> Refusal {
+pub(super) fn refusal(why: Why) -> Refusal {
     Refusal { why, action: "ec2:Call".into(), message: "AWS's words".into() }
 }
 
-fn image(state: ImageState) -> Image {
+pub(super) fn image(state: ImageState) -> Image {
     Image {
         id: "ami-1".into(),
         name: "lastgood-web".into(),
@@ -67,12 +64,12 @@ fn image(state: ImageState) -> Image {
     }
 }
 
-fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
+pub(super) fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
     let ids = ["snap-1", "snap-2"].map(SnapshotId::from);
     Sight::Seen(image(ImageState::Available), ids.into_iter().zip(states).collect())
 }
 
-fn inspection(image: Option<Image>) -> Inspection {
+pub(super) fn inspection(image: Option<Image>) -> Inspection {
     Inspection { image, ours: true, snapshots: vec!["snap-1".into(), "snap-2".into()], needed_by: Vec::new() }
 }
 
@@ -128,8 +125,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = now();
     let complete = || sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
     vec![
-        ("woken in time", Event::Woken, soon),
-        ("woken after its deadline", Event::Woken, later(start(), PENDING_SECONDS_MAX)),
+        ("woken", Event::Woken, soon),
         ("artifact news", Event::ArtifactNews, soon),
         ("instance chosen", Event::InstanceChosen("i-1".into()), soon),
         ("no instance", Event::NoInstance("no member is healthy".into()), soon),
@@ -137,8 +133,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("create refused: denied", Event::CreateRefused(refusal(Why::Denied)), soon),
         ("create refused: too soon", Event::CreateRefused(refusal(Why::TooSoon)), soon),
         ("create refused: name taken", Event::CreateRefused(refusal(Why::Taken)), soon),
-        ("image missing, young", Event::ImageSeen(Sight::Missing), soon),
-        ("image missing, old", Event::ImageSeen(Sight::Missing), later(start(), VISIBLE_SECONDS_MAX)),
+        ("image missing", Event::ImageSeen(Sight::Missing), soon),
         ("image pending", Event::ImageSeen(Sight::Seen(image(ImageState::Pending), Vec::new())), soon),
         ("image disabled", Event::ImageSeen(Sight::Seen(image(ImageState::Disabled), Vec::new())), soon),
         ("image broken", Event::ImageSeen(Sight::Seen(image(ImageState::Broken("failed".into())), Vec::new())), soon),
@@ -240,6 +235,11 @@ fn events() -> Vec<(&'static str, Event, Time)> {
             ])),
             soon,
         ),
+        (
+            "unanswered, past the deadline",
+            Event::Unanswered("ec2:Call got no answer".into()),
+            later(start(), PENDING_SECONDS_MAX),
+        ),
         ("unanswered", Event::Unanswered("ec2:Call got no answer".into()), soon),
         ("source told", Event::SourceTold, soon),
         ("sent", Event::Sent(vec!["another notice".into()]), soon),
@@ -274,7 +274,11 @@ fn every_publication_and_every_event() {
     ];
     let read = |used| PublicationEvent::TemplateRead(used);
     let events = [
-        ("turn given", PublicationEvent::TurnGiven { last: Some("ami-0".into()) }),
+        (
+            "turn given",
+            PublicationEvent::TurnGiven { last: Some("ami-0".into()), on_manual_change: OnManualChange::Hold },
+        ),
+        ("unplanned", PublicationEvent::Unplanned),
         ("turn taken", PublicationEvent::TurnTaken),
         ("newer", PublicationEvent::Newer),
         ("read: as published last", read(used(VersionRef::Number(1), "ami-0", None))),
@@ -295,7 +299,9 @@ fn every_publication_and_every_event() {
         let before = Backup { publication: state, ..backup(State::Good) };
         let mut all: Vec<_> =
             events.iter().map(|(name, event)| (*name, Event::Publication(event.clone()), now())).collect();
-        all.push(("woken after 15 days", Event::Woken, later(start(), PUBLISHING_SECONDS_MAX)));
+        all.push(("woken", Event::Woken, now()));
+        let late = later(start(), PUBLISHING_SECONDS_MAX);
+        all.push(("unanswered after 15 days", Event::Unanswered("no answer".into()), late));
         table += &lines(&before, all);
     }
     expect_file!["publication_table.txt"].assert_eq(&table);
@@ -306,69 +312,11 @@ fn what_each_state_asks_for_and_when() {
     let mut table = String::new();
     for state in State::ALL {
         let record = backup(state);
-        let effect = due(&record, now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
+        let effect = due(&record, queue(&record), now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
         let wake = wake(&record).map_or("at rest".to_owned(), |wake| {
             format!("wakes {} s after it came there", seconds_between(start(), wake))
         });
         table += &format!("{state:<10?} {effect}; {wake}; {:?}\n", queue(&record));
     }
     expect_file!["due_table.txt"].assert_eq(&table);
-}
-
-#[test]
-fn no_wait_is_without_end() {
-    for (state, seconds_max) in [
-        (State::Requested, REQUESTED_SECONDS_MAX),
-        (State::Creating, CREATING_SECONDS_MAX),
-        (State::Pending, PENDING_SECONDS_MAX),
-    ] {
-        let before = Backup { trouble: Some("the last trouble".into()), ..backup(state) };
-        assert_eq!(decide(&before, Event::Woken, later(start(), seconds_max - 1)).record, before);
-        let after = decide(&before, Event::Woken, later(start(), seconds_max)).record;
-        assert_eq!(after.state, State::Failed, "{state:?}");
-        assert!(after.reason.ends_with("last: the last trouble"), "{}", after.reason);
-    }
-}
-
-#[test]
-fn a_backup_is_good_only_when_all_of_it_is_complete() {
-    let states =
-        [None, Some(SnapshotState::Pending), Some(SnapshotState::Completed), Some(SnapshotState::Broken("x".into()))];
-    for one in &states {
-        for other in &states {
-            let event = Event::ImageSeen(sight([one.clone(), other.clone()]));
-            let good = decide(&backup(State::Pending), event, now()).record.state == State::Good;
-            let complete = [one, other].iter().all(|state| **state == Some(SnapshotState::Completed));
-            assert_eq!(good, complete, "{one:?} {other:?}");
-        }
-    }
-}
-
-#[test]
-fn a_refusal_to_delete_is_told_once() {
-    let needed = || {
-        let needed =
-            Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
-        Event::Removal(RemovalEvent::Inspected(needed))
-    };
-    let stays = decide(&backup(State::Expiring), needed(), now()).record;
-    assert_eq!((stays.state, stays.outbox.len()), (State::Good, 1));
-    let told = decide(&stays, Event::Sent(vec![stays.outbox[0].id.clone()]), now()).record;
-    let again = decide(&told, Event::LetGo("older".into()), later(now(), 3600)).record;
-    let again = decide(&again, needed(), later(now(), 3600)).record;
-    assert_eq!((again.state, again.outbox.len()), (State::Good, 0));
-}
-
-#[test]
-fn the_stored_form_is_read_back_and_a_newer_one_refused() {
-    let record = backup(State::Good);
-    let text = crate::stored::encode(&record);
-    assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
-    let newer = text.replacen("\"form\":1", "\"form\":2", 1);
-    let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
-    assert_eq!(error.to_string(), "written in form 2 by a newer version; this one reads form 1");
-    // Form 1 is read for ever: a change of this file that is no mere addition needs form 2.
-    expect_file!["stored_form_1.json"].assert_eq(&text);
-    let first = include_str!("stored_form_1.json");
-    assert_eq!(crate::stored::decode::<Backup>(first).expect("reads back"), record);
 }

@@ -13,4 +13,6 @@ pub use publication::Publication;
 pub use record::{Artifact, Backup, Origin};
 
 #[cfg(test)]
+mod life_rules;
+#[cfg(test)]
 mod life_table;

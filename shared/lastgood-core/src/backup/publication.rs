@@ -10,18 +10,19 @@
 //!
 //! One backup of a source at a time has its turn (the source gives it), so that an older image never lands on top of
 //! a newer one. The version in use is copied with only the image changed. What an operator changed by hand is seen
-//! twice: when the template is read, and again right before the group is pointed.
+//! twice: when the template is read, and again right before the group is pointed. Whoever takes up a publication that
+//! another left begins with reading the group again.
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Effect, RETRY_SECONDS, wait};
+use super::life::{Effect, RETRY_SECONDS, again, wait};
 use super::record::Backup;
-use crate::facts::{TemplateRef, VersionRef};
+use crate::facts::TemplateRef;
 use crate::id::{GroupName, ImageId, TemplateId};
 use crate::notice::News;
 use crate::plan::OnManualChange;
 use crate::refusal::{Refusal, Why};
-use crate::{Time, later, seconds_between};
+use crate::{Time, seconds_between};
 
 /// How long a publication may take. An instance refresh may lock the group's configuration for 14 days (AWS: Use an
 /// instance refresh).
@@ -78,11 +79,15 @@ pub enum PublicationEvent {
     TurnGiven {
         /// The image that was published last, if any.
         last: Option<ImageId>,
+        /// What the plan says now.
+        on_manual_change: OnManualChange,
     },
     /// Another backup has the turn.
     TurnTaken,
     /// A newer backup is good or published.
     Newer,
+    /// The source is in no plan any more.
+    Unplanned,
     /// What the group launches from.
     TemplateRead(TemplateUse),
     /// The version is made, or was made when an earlier call went unanswered.
@@ -104,7 +109,7 @@ pub struct TemplateUse {
     pub version: u64,
     /// The image that it names.
     pub image: Option<String>,
-    /// The version that already has our image, if there is one.
+    /// The version that an earlier call of ours made from the version in use, if there is one.
     pub ours: Option<u64>,
 }
 
@@ -122,16 +127,19 @@ impl Publication {
 /// What `event` makes of a good backup's publication.
 pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> String {
     use Publication::{Due, Making, Pointing, Reading};
-    use PublicationEvent::{Changed, Newer, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken, VersionMade};
+    use PublicationEvent::{
+        Changed, Newer, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken, Unplanned, VersionMade,
+    };
     if record.publication.is_at_rest() {
         return "stale".into();
     }
     match (record.publication.clone(), event) {
-        (Due, TurnGiven { last }) => go(record, now, Reading { last }, "it is its turn".into()),
-        (Due, TurnTaken) => {
-            record.look_at = later(now, RETRY_SECONDS);
-            "another backup of the source is being published".into()
+        (Due, TurnGiven { last, on_manual_change }) => {
+            record.on_manual_change = on_manual_change;
+            go(record, now, Reading { last }, "it is its turn".into())
         }
+        (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published".into()),
+        (Due, Unplanned) => rest(record, now, Publication::Superseded, "its source is in no plan any more".into()),
         (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
         (Reading { last }, TemplateRead(used)) => template_read(record, last.as_ref(), used, now),
         (Making { group, base }, VersionMade(version)) => made(record, group, base, version, now),
@@ -150,21 +158,41 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Publication::Published { .. }
             | Publication::Superseded
             | Publication::Held(_),
-            TurnGiven { .. } | TurnTaken | Newer | TemplateRead(_) | VersionMade(_) | Pointed | Refused(_) | Changed(_),
+            TurnGiven { .. }
+            | TurnTaken
+            | Newer
+            | Unplanned
+            | TemplateRead(_)
+            | VersionMade(_)
+            | Pointed
+            | Refused(_)
+            | Changed(_),
         ) => "stale".into(),
     }
 }
 
+/// Somebody takes the record up: what was read of the group before is old by now, and is read again.
+pub(super) fn woken(record: &mut Backup) -> String {
+    match record.publication {
+        Publication::Reading { .. } | Publication::Making { .. } | Publication::Pointing { .. } => {
+            record.publication = Publication::Due;
+            "the group is read again".into()
+        }
+        Publication::NotAsked
+        | Publication::Due
+        | Publication::Published { .. }
+        | Publication::Superseded
+        | Publication::Held(_) => "nothing to do but what is due".into(),
+    }
+}
+
 /// A publication that takes too long is held, whatever stands in its way.
-pub(super) fn woken(record: &mut Backup, now: Time) -> String {
-    if record.publication.is_at_rest() {
-        return "nothing has a deadline".into();
+pub(super) fn waits(record: &mut Backup, now: Time, why: String) -> String {
+    let since = record.good_at.unwrap_or(record.since);
+    if record.publication.is_at_rest() || seconds_between(since, now) < PUBLISHING_SECONDS_MAX {
+        return format!("later again: {why}");
     }
-    if seconds_between(record.good_at.unwrap_or(record.since), now) < PUBLISHING_SECONDS_MAX {
-        return "in time".into();
-    }
-    let last = record.trouble.clone().unwrap_or_else(|| "another backup had its turn".into());
-    hold(record, now, format!("it could not be published within 15 days; last: {last}"))
+    hold(record, now, format!("it could not be published within 15 days; last: {why}"))
 }
 
 fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse, now: Time) -> String {
@@ -196,23 +224,15 @@ fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse,
 }
 
 fn made(record: &mut Backup, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
-    match group.version {
-        // The newest version is what such a group launches from.
-        VersionRef::Latest => published(record, group.template, version, now),
-        VersionRef::Number(_) | VersionRef::Default => {
-            let reason = format!("version {version} of {} has the image", group.template);
-            go(record, now, Publication::Pointing { group, base, version }, reason)
-        }
-    }
+    let reason = format!("version {version} of {} has the image", group.template);
+    go(record, now, Publication::Pointing { group, base, version }, reason)
 }
 
 fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     if refusal.why == Why::Locked {
-        // Its turn is given back meanwhile: should a newer backup become good, that one is published instead.
+        // It asks for its turn again: should a newer backup be good by then, that one is published instead.
         record.publication = Publication::Due;
-        let reason = wait(record, now, refusal);
-        record.look_at = later(now, LOCKED_POLL_SECONDS);
-        return reason;
+        return again(record, now, LOCKED_POLL_SECONDS, refusal.to_string());
     }
     if refusal.why.passes() {
         return wait(record, now, refusal);

@@ -31,6 +31,9 @@ pub struct Backup {
     /// The last call that did not get through, or was told to wait. Empty once one gets through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// Since when AWS does not show the image, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Time>,
     /// What AWS holds of it.
     pub artifact: Artifact,
     /// The instance that the image is made from.
@@ -112,6 +115,7 @@ impl Backup {
             reason,
             look_at: now,
             trouble: None,
+            missing_since: None,
             artifact: Artifact::None,
             instance: None,
             image: None,

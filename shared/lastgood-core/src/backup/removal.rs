@@ -10,7 +10,7 @@
 //! it had. Nothing goes that is not ours by tag, that is protected, or that something still launches from; what can't
 //! be read counts as needed.
 
-use super::life::{Effect, State, enter, wait};
+use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use crate::facts::{Image, SnapshotDeletion};
 use crate::id::SnapshotId;
@@ -46,7 +46,7 @@ pub struct Inspection {
     pub image: Option<Image>,
     /// The image bears our stack's tag and this backup's.
     pub ours: bool,
-    /// Snapshots that bear our stack's tag and this backup's.
+    /// Snapshots that bear our stack's tag and this backup's, copies among them.
     pub snapshots: Vec<SnapshotId>,
     /// Who launches from the image, in words; or what could not be read.
     pub needed_by: Vec<String>,
@@ -76,25 +76,31 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
     }
 }
 
-/// A removal that takes too long goes on, and is told.
-pub(super) fn woken(record: &mut Backup, now: Time) -> String {
+/// Somebody takes the record up: that nothing needs the image was seen some time ago, and is looked up again.
+pub(super) fn woken(record: &mut Backup) -> String {
     match record.artifact {
-        Artifact::None | Artifact::Gone => return "nothing has a deadline".into(),
-        Artifact::Asked | Artifact::Held | Artifact::Condemned | Artifact::SnapshotsLeft => {}
+        Artifact::Condemned => {
+            record.artifact = Artifact::Held;
+            "whether something needs it is looked up again".into()
+        }
+        Artifact::None | Artifact::Asked | Artifact::Held | Artifact::SnapshotsLeft | Artifact::Gone => {
+            "nothing to do but what is due".into()
+        }
     }
-    if seconds_between(record.since, now) < REMOVAL_SECONDS_MAX || record.refused.is_some() {
-        return "in time".into();
+}
+
+/// A removal that takes too long goes on, and is told.
+pub(super) fn waits(record: &mut Backup, now: Time, why: String) -> String {
+    if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && record.refused.is_none() {
+        told(record, &format!("it is not deleted after 24 h; last: {why}"), now);
     }
-    let last = record.trouble.clone().unwrap_or_else(|| "no answer".into());
-    let reason = format!("it is not deleted after 24 h; last: {last}");
-    told(record, &reason, now);
-    reason
+    format!("later again: {why}")
 }
 
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     let Some(image) = inspection.image else { return no_image(record, &inspection.snapshots, now) };
     if !inspection.ours {
-        return stays(record, format!("{} does not bear our tags, so it is not ours to delete", image.id), now);
+        return not_ours(record, &image, now);
     }
     if image.protected {
         return stays(record, format!("{} has deregistration protection", image.id), now);
@@ -104,22 +110,40 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     }
     let reason = format!("nothing needs {}", image.id);
     add(&mut record.snapshots, image.snapshots);
-    add(&mut record.snapshots, inspection.snapshots);
+    if record.state == State::Failed {
+        // A broken image may not tell its snapshots; they bear our tags.
+        add(&mut record.snapshots, inspection.snapshots);
+    }
     record.image = Some(image.id);
     record.artifact = Artifact::Condemned;
     condemned(record, reason, now)
 }
 
-/// There is no image: it was deregistered by hand, or never made, or is not visible yet.
-fn no_image(record: &mut Backup, snapshots: &[SnapshotId], now: Time) -> String {
+/// An image of our name without our tags: a stranger's, or one whose tags are not visible yet.
+fn not_ours(record: &mut Backup, image: &Image, now: Time) -> String {
+    if record.state != State::Failed {
+        return stays(record, format!("{} does not bear our tags, so it is not ours to delete", image.id), now);
+    }
+    if seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
+        record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
+        return format!("{} does not bear our tags yet", image.id);
+    }
+    record.artifact = Artifact::None;
+    format!("{} is a stranger's: there is nothing of ours", image.id)
+}
+
+/// There is no image: it was deregistered, by hand or by us, or never made, or is not visible yet.
+fn no_image(record: &mut Backup, tagged: &[SnapshotId], now: Time) -> String {
     if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
         return "an image of its name may still appear".into();
     }
-    // Only snapshots that bear our tag are ours to delete without their image.
-    record.snapshots = snapshots.to_vec();
-    record.artifact = if snapshots.is_empty() { Artifact::Gone } else { Artifact::SnapshotsLeft };
-    condemned(record, "there is no image of its name".into(), now)
+    // Of a backup that was good every snapshot is on record. One that bears our tag beside those is somebody's copy.
+    if record.state == State::Failed {
+        add(&mut record.snapshots, tagged.to_vec());
+    }
+    record.artifact = if record.snapshots.is_empty() { Artifact::Gone } else { Artifact::SnapshotsLeft };
+    condemned(record, "there is no image of it".into(), now)
 }
 
 fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
@@ -128,20 +152,12 @@ fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
     if record.artifact == Artifact::Gone {
         return gone(record, reason, now);
     }
-    match record.state {
-        State::Expiring => {
-            // The reason for which it was let go stays on record.
-            let why = record.reason.clone();
-            enter(record, State::Deleting, now, why)
-        }
-        State::Deleting
-        | State::Failed
-        | State::Requested
-        | State::Creating
-        | State::Pending
-        | State::Good
-        | State::Deleted => reason,
+    if record.state == State::Expiring {
+        // The reason for which it was let go stays on record.
+        let why = record.reason.clone();
+        return enter(record, State::Deleting, now, why);
     }
+    reason
 }
 
 fn deregistered(record: &mut Backup, results: &[(SnapshotId, SnapshotDeletion)], now: Time) -> String {
@@ -169,8 +185,15 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
         match result {
             Ok(()) => {}
             Err(refusal) if refusal.why == Why::Missing => {}
-            // Another image uses it: then it is not ours alone, and stays with that image.
-            Err(refusal) if refusal.why == Why::InUse => record.snapshots.retain(|other| other != id),
+            Err(refusal) if refusal.why == Why::InUse => {
+                // AWS names the image that uses it. Ours: then it is there, whatever the last look said.
+                if record.image.as_ref().is_some_and(|image| refusal.message.contains(image.as_str())) {
+                    record.artifact = Artifact::Held;
+                    return again(record, now, RETRY_SECONDS, format!("the image is still there: {refusal}"));
+                }
+                // Another one: the snapshot is not ours alone, and stays with that image.
+                record.snapshots.retain(|other| other != id);
+            }
             Err(refusal) => refusals.push(format!("{id}: {refusal}")),
         }
     }
@@ -180,34 +203,30 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
     }
     let reason = format!("snapshots are left: {}", refusals.join("; "));
     told(record, &reason, now);
-    record.look_at = later(now, REFUSED_RETRY_SECONDS);
-    reason
+    again(record, now, REFUSED_RETRY_SECONDS, reason)
 }
 
 fn gone(record: &mut Backup, reason: String, now: Time) -> String {
-    match record.state {
-        State::Expiring | State::Deleting => {
-            let deleted = DeletedBackup {
-                backup: record.id.clone(),
-                image: record.image.clone(),
-                snapshots: record.snapshots.clone(),
-                reason: record.reason.clone(),
-            };
-            record.tell("", now, News::BackupsDeleted { backups: vec![deleted] });
-            let why = record.reason.clone();
-            enter(record, State::Deleted, now, why)
-        }
-        State::Failed | State::Requested | State::Creating | State::Pending | State::Good | State::Deleted => {
-            // What failed keeps the reason of its failure.
-            reason
-        }
+    if record.state == State::Failed {
+        // It keeps the reason of its failure.
+        return reason;
     }
+    let deleted = DeletedBackup {
+        backup: record.id.clone(),
+        image: record.image.clone(),
+        snapshots: record.snapshots.clone(),
+        reason: record.reason.clone(),
+    };
+    record.tell("", now, News::BackupsDeleted { backups: vec![deleted] });
+    let why = record.reason.clone();
+    enter(record, State::Deleted, now, why)
 }
 
-/// Something forbids the deletion. A backup that is good stays good; leftovers are looked at again later.
+/// Something forbids the deletion of an image that is there. One that was good is good again, also if it was condemned
+/// before; leftovers are looked at again later.
 fn stays(record: &mut Backup, reason: String, now: Time) -> String {
     told(record, &reason, now);
-    if record.state == State::Expiring {
+    if matches!(record.state, State::Expiring | State::Deleting) {
         enter(record, State::Good, now, format!("it stays: {reason}"));
     }
     record.look_at = later(now, REFUSED_RETRY_SECONDS);
@@ -220,9 +239,7 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     }
     let reason = refusal.to_string();
     told(record, &reason, now);
-    record.trouble = Some(reason.clone());
-    record.look_at = later(now, REFUSED_RETRY_SECONDS);
-    reason
+    again(record, now, REFUSED_RETRY_SECONDS, reason)
 }
 
 /// Tells a refusal once: the same one again is no news.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::{Backup, Origin, Publication, State};
 use crate::id::{BackupId, ImageId, SourceId, TemplateId};
 use crate::notice::{News, Notice};
-use crate::plan::{Plan, Policy};
+use crate::plan::{OnManualChange, Plan, Policy};
 use crate::{Time, later};
 
 /// One source.
@@ -97,11 +97,15 @@ pub enum Turn {
     Given {
         /// The image that was published last.
         last: Option<ImageId>,
+        /// What the plan says now.
+        on_manual_change: OnManualChange,
     },
     /// Another backup is at it.
     Taken,
     /// A newer backup is good or published: this one is not wanted any more.
     Newer,
+    /// The source is in no plan any more: nothing of it is published.
+    Unplanned,
 }
 
 /// How a backup came out so far, as it tells its source.
@@ -181,6 +185,11 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     if !same {
         begin(&mut source, now);
     }
+    if before.is_overdue(now) {
+        // A new schedule is no excuse: what was due stays due until a good backup comes.
+        source.due_by = before.due_by;
+        source.overdue_told = before.overdue_told;
+    }
     source
 }
 
@@ -241,18 +250,20 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     let mut source = before.clone();
     let newer_good = source.last_good.as_ref().is_some_and(|good| good.slot > slot);
     let newer_published = source.published.as_ref().is_some_and(|published| published.slot > slot);
-    if newer_good || newer_published {
+    if newer_good || newer_published || source.plan.is_none() {
         if source.turn == Some(slot) {
             source.turn = None;
         }
-        return (source, Turn::Newer);
+        let turn = if source.plan.is_none() { Turn::Unplanned } else { Turn::Newer };
+        return (source, turn);
     }
     if source.turn.is_some_and(|holder| holder != slot) {
         return (source, Turn::Taken);
     }
     source.turn = Some(slot);
     let last = source.published.as_ref().map(|published| published.image.clone());
-    (source, Turn::Given { last })
+    let on_manual_change = source.policy.on_manual_change;
+    (source, Turn::Given { last, on_manual_change })
 }
 
 /// Takes in how a backup came out. Hearing it twice, or late, changes nothing more.
@@ -317,9 +328,10 @@ pub fn wake(source: &Source) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::OnManualChange;
     use crate::retention::Retention;
     use crate::schedule::Schedule;
+
+    const GIVEN: Turn = Turn::Given { last: None, on_manual_change: OnManualChange::Hold };
 
     fn at(text: &str) -> Time {
         format!("2026-01-15T{text}Z").parse().expect("a time")
@@ -389,7 +401,7 @@ mod tests {
     #[test]
     fn one_backup_publishes_at_a_time_and_never_an_older_one_after_a_newer() {
         let (source, turn) = ask_turn(&web(Schedule::Hourly), at("11:00:00"));
-        assert_eq!(turn, Turn::Given { last: None });
+        assert_eq!(turn, GIVEN);
         let (source, turn) = ask_turn(&source, at("12:00:00"));
         assert_eq!(turn, Turn::Taken);
         // The newer one is good meanwhile: the older one gives up its turn when it asks again.
@@ -397,12 +409,23 @@ mod tests {
         let (source, turn) = ask_turn(&source, at("11:00:00"));
         assert_eq!(turn, Turn::Newer);
         let (_, turn) = ask_turn(&source, at("12:00:00"));
-        assert_eq!(turn, Turn::Given { last: None });
+        assert_eq!(turn, GIVEN);
+    }
+
+    #[test]
+    fn a_new_schedule_does_not_excuse_what_is_overdue() {
+        let told = overdue(&web(Schedule::Hourly), at("13:00:01")).expect("overdue");
+        let policy = Policy { schedule: Schedule::Daily, ..told.policy.clone() };
+        let plan = Plan { name: "web".into(), sources: vec![told.id.clone()], policy };
+        let changed = apply(Some(&told), &told.id, &plan, at("13:10:00"));
+        assert_eq!(changed.next_slot, Some("2026-01-16T00:00:00Z".parse().expect("a time")));
+        assert!(changed.is_overdue(at("13:10:00")) && changed.overdue_told);
     }
 
     #[test]
     fn a_source_without_a_plan_is_never_due() {
         let source = release(&web(Schedule::Hourly));
+        assert_eq!(ask_turn(&source, at("11:00:00")).1, Turn::Unplanned);
         assert_eq!(wake(&source), None);
         assert_eq!(claim(&source, at("16:00:00")), None);
         assert_eq!(overdue(&source, at("16:00:00")), None);

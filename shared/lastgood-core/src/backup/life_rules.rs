@@ -1,0 +1,144 @@
+//! What must hold of every life, whatever the tables say in detail.
+
+use expect_test::{expect, expect_file};
+
+use super::life::{
+    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, Sight, State,
+    VISIBLE_SECONDS_MAX, decide, due, is_work_of, queue,
+};
+use super::life_table::{backup, image, inspection, now, sight, start};
+use super::publication::{PUBLISHING_SECONDS_MAX, Publication};
+use super::record::Backup;
+use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
+use crate::facts::{ImageState, SnapshotState, TemplateRef, VersionRef};
+use crate::later;
+
+#[test]
+fn no_wait_is_without_end() {
+    let unanswered = || Event::Unanswered("ec2:Call got no answer".into());
+    for (state, seconds_max) in [
+        (State::Requested, REQUESTED_SECONDS_MAX),
+        (State::Creating, CREATING_SECONDS_MAX),
+        (State::Pending, PENDING_SECONDS_MAX),
+    ] {
+        let before = backup(state);
+        assert_eq!(decide(&before, unanswered(), later(start(), seconds_max - 1)).record.state, state);
+        let after = decide(&before, unanswered(), later(start(), seconds_max)).record;
+        assert_eq!(after.state, State::Failed, "{state:?}");
+        assert!(after.reason.ends_with("last: ec2:Call got no answer"), "{}", after.reason);
+    }
+    let waits = Backup { publication: Publication::Due, ..backup(State::Good) };
+    let after = decide(&waits, unanswered(), later(start(), PUBLISHING_SECONDS_MAX)).record;
+    assert!(matches!(after.publication, Publication::Held(_)));
+    for state in [State::Expiring, State::Deleting, State::Failed] {
+        let told = decide(&backup(state), unanswered(), later(start(), REMOVAL_SECONDS_MAX)).record;
+        assert_eq!(told.outbox[0].news.detail_type(), "Deletion Refused", "{state:?}");
+    }
+}
+
+#[test]
+fn an_image_that_is_complete_after_its_deadline_is_good_all_the_same() {
+    let late = later(start(), PENDING_SECONDS_MAX + 3600);
+    let woken = decide(&backup(State::Pending), Event::Woken, late).record;
+    let complete = sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
+    assert_eq!(decide(&woken, Event::ImageSeen(complete), late).record.state, State::Good);
+}
+
+#[test]
+fn one_answer_without_the_image_proves_nothing() {
+    let missing = || Event::ImageSeen(Sight::Missing);
+    let seen = || Event::ImageSeen(Sight::Seen(image(ImageState::Pending), Vec::new()));
+    let once = decide(&backup(State::Pending), missing(), later(start(), 3600)).record;
+    assert_eq!(once.state, State::Pending);
+    let again = decide(&once, seen(), later(start(), 3660)).record;
+    let late = decide(&again, missing(), later(start(), 3600 + VISIBLE_SECONDS_MAX)).record;
+    assert_eq!(late.state, State::Pending, "it was seen in between");
+    let gone = decide(&late, missing(), later(start(), 3600 + 2 * VISIBLE_SECONDS_MAX)).record;
+    assert_eq!(gone.state, State::Failed);
+}
+
+#[test]
+fn what_was_condemned_some_time_ago_is_looked_up_again_before_it_is_deleted() {
+    let woken = decide(&backup(State::Deleting), Event::Woken, later(now(), 3600)).record;
+    assert_eq!(due(&woken, Queue::Cleanup, later(now(), 3600)), Some(Effect::Inspect));
+    let needed = Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
+    let stays = decide(&woken, Event::Removal(RemovalEvent::Inspected(needed)), later(now(), 3600)).record;
+    assert_eq!(stays.state, State::Good);
+}
+
+#[test]
+fn a_publication_that_another_left_begins_with_reading_the_group_again() {
+    let group = TemplateRef { template: "lt-1".into(), version: VersionRef::Number(1) };
+    let left = Backup { publication: Publication::Pointing { group, base: 1, version: 2 }, ..backup(State::Good) };
+    assert_eq!(decide(&left, Event::Woken, now()).record.publication, Publication::Due);
+}
+
+#[test]
+fn each_function_does_its_own_part_alone() {
+    let mut table = String::new();
+    for state in State::ALL {
+        let parts: Vec<_> =
+            [Queue::Tick, Queue::Poll, Queue::Cleanup].into_iter().filter(|part| is_work_of(*part, state)).collect();
+        table += &format!("{state:?}: {parts:?}\n");
+        assert!(work_is_reached(state), "{state:?} waits in a queue whose function does not do its work");
+    }
+    expect![[r#"
+        Requested: [Tick, Poll]
+        Creating: [Tick, Poll]
+        Pending: [Poll]
+        Good: [Poll]
+        Expiring: [Cleanup]
+        Deleting: [Cleanup]
+        Deleted: []
+        Failed: [Cleanup]
+    "#]]
+    .assert_eq(&table);
+}
+
+/// The function that finds a record in its queue, once everything is told, is one that does its work.
+fn work_is_reached(state: State) -> bool {
+    state == State::Deleted || is_work_of(queue(&backup(state)), state)
+}
+
+#[test]
+fn a_backup_is_good_only_when_all_of_it_is_complete() {
+    let states =
+        [None, Some(SnapshotState::Pending), Some(SnapshotState::Completed), Some(SnapshotState::Broken("x".into()))];
+    for one in &states {
+        for other in &states {
+            let event = Event::ImageSeen(sight([one.clone(), other.clone()]));
+            let good = decide(&backup(State::Pending), event, now()).record.state == State::Good;
+            let complete = [one, other].iter().all(|state| **state == Some(SnapshotState::Completed));
+            assert_eq!(good, complete, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_to_delete_is_told_once() {
+    let needed = || {
+        let needed =
+            Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
+        Event::Removal(RemovalEvent::Inspected(needed))
+    };
+    let stays = decide(&backup(State::Expiring), needed(), now()).record;
+    assert_eq!((stays.state, stays.outbox.len()), (State::Good, 1));
+    let told = decide(&stays, Event::Sent(vec![stays.outbox[0].id.clone()]), now()).record;
+    let again = decide(&told, Event::LetGo("older".into()), later(now(), 3600)).record;
+    let again = decide(&again, needed(), later(now(), 3600)).record;
+    assert_eq!((again.state, again.outbox.len()), (State::Good, 0));
+}
+
+#[test]
+fn the_stored_form_is_read_back_and_a_newer_one_refused() {
+    let record = backup(State::Good);
+    let text = crate::stored::encode(&record);
+    assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
+    let newer = text.replacen("\"form\":1", "\"form\":2", 1);
+    let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
+    assert_eq!(error.to_string(), "written in form 2 by a newer version; this one reads form 1");
+    // Form 1 is read for ever: a change of this file that is no mere addition needs form 2.
+    expect_file!["stored_form_1.json"].assert_eq(&text);
+    let first = include_str!("stored_form_1.json");
+    assert_eq!(crate::stored::decode::<Backup>(first).expect("reads back"), record);
+}

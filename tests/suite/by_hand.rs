@@ -1,0 +1,256 @@
+//! The operator wins: what people do by hand while Lastgood is at work, told as stories.
+
+use futures_util::FutureExt;
+use lastgood_core::backup::{Publication, State};
+use lastgood_core::facts::{TemplateRef, VersionRef};
+use lastgood_core::id::{ImageId, TemplateId};
+use lastgood_core::plan;
+use lastgood_engine::apply::{self, Absent, ApplyError};
+use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{CreateVersion, LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+
+const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
+
+fn world() -> World {
+    World::new("2026-01-15T10:30:00Z".parse().expect("a time"))
+}
+
+/// A group `web` of two that names its template by number, under an hourly plan, at 10:30.
+fn web() -> (Stack, TemplateId) {
+    let world = world();
+    let template = world.template("web", &world.base_image());
+    world.group("web", &by_number(&template, 1), 2);
+    let stack = Stack::new(world);
+    stack.apply(PLAN).expect("applied");
+    (stack, template)
+}
+
+/// An operator makes a version that copies `base`, with another image or none.
+fn make_version(stack: &Stack, template: &TemplateId, base: u64, image: Option<&ImageId>) -> u64 {
+    let data = TemplateData {
+        image: image.map(ToString::to_string),
+        instance_type: Some("t3.micro".into()),
+        ..TemplateData::default()
+    };
+    let version = stack.world.ec2().create_template_version(CreateVersion {
+        template: TemplateName::Id(template.to_string()),
+        source: Some(base.to_string()),
+        data,
+        description: "by hand".into(),
+        token: None,
+    });
+    version.expect("made").number
+}
+
+/// An operator gives the group another version.
+fn give(stack: &Stack, template: &TemplateId, version: u64) {
+    let from = LaunchFromText::Template(TemplateName::Id(template.to_string()), Some(version.to_string()));
+    let update = UpdateGroup { name: "web".into(), from: Some(from), min: None, max: None, desired: None };
+    stack.world.autoscaling().update_group(&update).expect("the version is there");
+}
+
+fn newest_image(stack: &Stack) -> Option<ImageId> {
+    stack.source("group/web").last_good.map(|good| good.image)
+}
+
+fn instance_type(stack: &Stack, template: &TemplateId) -> Option<String> {
+    let image = stack.world.group_image("web").map(|image| image.to_string());
+    let versions = stack.world.template_versions(template);
+    versions
+        .into_iter()
+        .filter(|version| version.data.image == image)
+        .max_by_key(|version| version.number)?
+        .data
+        .instance_type
+}
+
+#[test]
+fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
+    let (stack, template) = web();
+    stack.run(60);
+    stack.world.lock_group("web");
+    stack.run(50);
+    // Our version is made, and the refresh that locks the group ends with one of the operator's.
+    assert_eq!(stack.backups("group/web")[0].publication, Publication::Due);
+    stack.world.unlock_group("web");
+    let theirs = make_version(&stack, &template, 2, None);
+    give(&stack, &template, theirs);
+    stack.run(10);
+    assert_eq!(stack.world.group_image("web"), newest_image(&stack));
+    assert_eq!(instance_type(&stack, &template).as_deref(), Some("t3.micro"), "their change is in our version");
+}
+
+#[test]
+fn a_version_that_somebody_made_with_our_image_is_not_taken_for_ours() {
+    let (stack, template) = web();
+    stack.world.lock_group("web");
+    stack.run(50);
+    let ours = stack.backups("group/web")[0].image.clone().expect("good");
+    let theirs = make_version(&stack, &template, 1, Some(&ours));
+    stack.world.unlock_group("web");
+    stack.run(10);
+    let Publication::Published { version, .. } = stack.backups("group/web")[0].publication else { panic!("published") };
+    assert_ne!(version, theirs, "a test of somebody's must not become production");
+    assert_eq!(stack.world.group_image("web"), Some(ours));
+}
+
+#[test]
+fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
+    let (stack, template) = web();
+    stack.run(3 * 60);
+    let oldest = stack.backups("group/web")[2].clone();
+    let Publication::Published { version, .. } = oldest.publication else { panic!("published") };
+    stack.world.throttle_next("ec2:DeregisterImage", 1);
+    stack.run(40);
+    assert_eq!(stack.backups("group/web")[3].state, State::Deleting);
+    give(&stack, &template, version);
+    stack.run(2 * 60);
+    let kept = stack.backups("group/web").into_iter().find(|backup| backup.id == oldest.id).expect("on record");
+    assert_eq!(kept.state, State::Good);
+    assert_eq!(stack.world.group_image("web"), oldest.image);
+    assert!(stack.our_images().iter().any(|image| Some(&image.id) == oldest.image.as_ref()));
+}
+
+#[test]
+fn an_image_that_was_deregistered_before_it_was_published_is_not_published() {
+    let (stack, _) = web();
+    stack.world.lock_group("web");
+    stack.run(50);
+    let before = stack.world.group_image("web");
+    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
+    stack.world.unlock_group("web");
+    stack.run(10);
+    let Publication::Held(reason) = &stack.backups("group/web")[0].publication else { panic!("held") };
+    assert!(reason.contains("somebody deregistered the image"), "{reason}");
+    assert_eq!(stack.world.group_image("web"), before);
+}
+
+#[test]
+fn images_that_were_deregistered_by_hand_keep_no_real_one_from_counting() {
+    let (stack, _) = web();
+    stack.run(4 * 60);
+    let backups = stack.backups("group/web");
+    for backup in &backups[0..2] {
+        stack.world.ec2().deregister_image(backup.image.as_ref().expect("good").as_str()).expect("by hand");
+    }
+    // Two of the three newest are ghosts. The third, and the one that comes, are what there is.
+    stack.run(60);
+    let good: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
+    assert!(good.contains(backups[2].image.as_ref().expect("good")), "the only older image that is there stays");
+    assert_eq!(good.len(), 2);
+}
+
+#[test]
+fn two_groups_that_would_get_each_others_image_are_refused() {
+    for (one, other, refused) in [
+        (VersionRef::Latest, VersionRef::Latest, true),
+        (VersionRef::Number(1), VersionRef::Latest, true),
+        (VersionRef::Default, VersionRef::Number(1), true),
+        (VersionRef::Number(1), VersionRef::Number(1), false),
+    ] {
+        let world = world();
+        let template = world.template("shared", &world.base_image());
+        world.group("web", &TemplateRef { template: template.clone(), version: one }, 1);
+        world.group("api", &TemplateRef { template, version: other }, 1);
+        let stack = Stack::new(world);
+        let applied = stack.apply("plans: [{name: all, select: {groups: [web, api]}, schedule: hourly}]");
+        assert_eq!(applied.is_err(), refused, "{one:?} and {other:?}");
+        let Err(ApplyError::Mistakes(mistakes)) = applied else { continue };
+        assert_eq!(mistakes.len(), 2);
+        assert!(mistakes[0].what.contains("each would get the other's image"), "{}", mistakes[0].what);
+    }
+}
+
+#[test]
+fn a_group_taken_out_of_its_plan_is_not_published_to_any_more() {
+    let world = world();
+    let base = world.base_image();
+    world.group("web", &by_number(&world.template("web", &base), 1), 1);
+    world.group("api", &by_number(&world.template("api", &base), 1), 1);
+    let stack = Stack::new(world);
+    stack.apply("plans: [{name: all, select: {groups: [web, api]}, schedule: hourly}]").expect("applied");
+    stack.run(30);
+    assert_eq!(stack.backups("group/web")[0].state, State::Pending);
+    stack.apply("plans: [{name: all, select: {groups: [api]}, schedule: hourly}]").expect("applied");
+    stack.run(15);
+    assert_eq!(stack.backups("group/web")[0].publication, Publication::Superseded);
+    assert_eq!(stack.world.group_image("web"), Some(base));
+}
+
+#[test]
+fn silence_is_told_though_no_tick_ever_ran() {
+    let (stack, _) = web();
+    stack.world.advance(4 * 3600);
+    stack.invoke(Invocation::Poll);
+    let told: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    assert_eq!(told, ["Backup Overdue"]);
+    stack.invoke(Invocation::Poll);
+    assert_eq!(stack.bus.sent().len(), 1, "once");
+}
+
+#[test]
+fn each_function_asks_only_for_what_it_is_permitted() {
+    let (stack, _) = web();
+    stack.world.fail_next_image("the disk was busy");
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    stack.world.advance(30 * 60);
+    let before = stack.world.calls();
+    stack.invoke(Invocation::Poll);
+    assert_eq!(stack.backups("group/web")[0].state, State::Failed);
+    let grown = |call: &str| stack.world.calls().get(call) != before.get(call);
+    assert!(!grown("ec2:DeregisterImage") && !grown("ec2:DescribeSnapshots"), "the leftovers are the cleanup's work");
+    assert_eq!(stack.told().iter().map(|notice| notice.news.detail_type()).collect::<Vec<_>>(), ["Backup Failed"]);
+}
+
+#[test]
+fn a_request_from_the_future_is_refused() {
+    let (stack, _) = web();
+    let ahead = lastgood_core::later(stack.world.time(), 86_400);
+    let request = lastgood_core::incoming::BackupRequested {
+        source: "group/web".parse().expect("a source"),
+        by: "a laptop".into(),
+        reason: None,
+    };
+    let engine = lastgood_engine::Engine {
+        store: &stack.store,
+        cloud: &stack.world,
+        bus: &stack.bus,
+        clock: &stack.world,
+        stack: "lastgood-test",
+        stop_at: lastgood_core::Time::MAX,
+    };
+    let error = engine.request(ahead, request).now_or_never().expect("ready").expect_err("refused");
+    assert!(error.to_string().contains("whose clock is wrong?"), "{error}");
+    assert!(stack.backups("group/web").is_empty());
+}
+
+#[test]
+fn an_apply_that_dies_half_way_is_finished_by_the_next() {
+    let world = world();
+    let base = world.base_image();
+    let names: Vec<String> = (0..150).map(|number| format!("g{number:03}")).collect();
+    for name in &names {
+        let template = world.template(name, &base);
+        world.group(name, &by_number(&template, 1), 1);
+    }
+    let stack = Stack::new(world);
+    let file = |names: &[String]| {
+        format!("plans: [{{name: all, select: {{groups: [{}]}}, schedule: daily}}]", names.join(", "))
+    };
+    stack.apply(&file(&names)).expect("applied");
+    // Most of the groups leave the plan; the one that applies it dies in the middle.
+    let fewer = file(&names[..20]);
+    let placed = plan::read("plans.yaml", &fewer).expect("right");
+    let now = stack.world.time();
+    let compare = apply::compare(&stack.store, &stack.world, "plans.yaml", &placed, Absent::Stay, now);
+    let change = compare.now_or_never().expect("ready").expect("compared");
+    let knife = Knife::new(Some(At::Before(1)));
+    let cut = Cut { port: &stack.store, knife: &knife };
+    assert!(apply::write(&cut, &change).now_or_never().is_none(), "it dies before the second part");
+    stack.apply(&fewer).expect("applied");
+    let planned = names.iter().filter(|name| stack.source(&format!("group/{name}")).plan.is_some()).count();
+    assert_eq!(planned, 20);
+}
