@@ -226,23 +226,32 @@ impl Change {
 /// stand as before, running it again finds and writes the rest.
 pub async fn write(store: &impl Store, change: &Change) -> Result<(), ApplyError> {
     let all = change.sources.len();
-    let plans: Vec<(String, Option<Plan>)> =
-        change.plans.iter().map(|(name, change)| (name.clone(), change.after.clone())).collect();
-    let mut written = 0;
-    // Together if they fit; else the sources in parts, then the plans in parts.
-    let parts: Vec<(Vec<Versioned<Source>>, BTreeMap<String, Option<Plan>>)> =
-        if all + plans.len() <= TRANSACTION_ITEMS_MAX {
-            vec![(change.sources.clone(), plans.into_iter().collect())]
-        } else {
-            let sources = change.sources.chunks(TRANSACTION_ITEMS_MAX).map(|part| (part.to_vec(), BTreeMap::new()));
-            let plans = plans.chunks(TRANSACTION_ITEMS_MAX);
-            sources.chain(plans.map(|part| (Vec::new(), part.iter().cloned().collect()))).collect()
-        };
-    for (sources, plans) in parts.iter().filter(|(sources, plans)| !(sources.is_empty() && plans.is_empty())) {
-        if store.write_plans(plans, sources).await? == Written::Outdated {
-            return Err(ApplyError::Outdated { written, all });
-        }
-        written += sources.len();
+    let plans: Vec<_> = change.plans.iter().map(|(name, change)| (name.clone(), change.after.clone())).collect();
+    if all + plans.len() <= TRANSACTION_ITEMS_MAX {
+        return write_part(store, &plans, &change.sources, 0, all).await;
+    }
+    for (number, sources) in change.sources.chunks(TRANSACTION_ITEMS_MAX).enumerate() {
+        write_part(store, &[], sources, number * TRANSACTION_ITEMS_MAX, all).await?;
+    }
+    for plans in plans.chunks(TRANSACTION_ITEMS_MAX) {
+        write_part(store, plans, &[], all, all).await?;
     }
     Ok(())
+}
+
+async fn write_part(
+    store: &impl Store,
+    plans: &[(String, Option<Plan>)],
+    sources: &[Versioned<Source>],
+    written: usize,
+    all: usize,
+) -> Result<(), ApplyError> {
+    let plans: BTreeMap<String, Option<Plan>> = plans.iter().cloned().collect();
+    if plans.is_empty() && sources.is_empty() {
+        return Ok(());
+    }
+    match store.write_plans(&plans, sources).await? {
+        Written::Whole => Ok(()),
+        Written::Outdated => Err(ApplyError::Outdated { written, all }),
+    }
 }

@@ -9,6 +9,9 @@ use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Store};
 use crate::report::Report;
 use crate::{Engine, RECORDS_A_RUN_MAX};
 
+/// How often a hint is given again that met somebody else's save.
+const HINTS_MAX: usize = 3;
+
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Carries on every backup whose time has come, and tells what is overdue: should no tick run, this still does. An
     /// error only if the table can't be asked.
@@ -56,9 +59,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub async fn artifact_news(&self, image: &ImageId) -> Result<Report, CallFailed> {
         let mut report = Report::default();
         let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
-        let records = self.load(vec![id], &mut report).await;
-        let news = records.into_iter().map(|record| (record, Event::ArtifactNews)).collect();
-        report.add(self.drive(Queue::Poll, news).await);
+        for _ in 0..HINTS_MAX {
+            let records = self.load(vec![id.clone()], &mut report).await;
+            let news = records.into_iter().map(|record| (record, Event::ArtifactNews)).collect();
+            let driven = self.drive(Queue::Poll, news).await;
+            let lost = driven.lost > 0;
+            report.add(driven);
+            // Who saved in between may have looked before the image changed: the hint is given again.
+            if !lost {
+                break;
+            }
+        }
         Ok(report)
     }
 }

@@ -338,8 +338,8 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: Str
         State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
         State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
         State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
-        State::Good => return publication::waits(record, now, why),
-        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
+        State::Good => return publication::waits(record, now, &why),
+        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, &why),
         State::Deleted => None,
     };
     match reason {

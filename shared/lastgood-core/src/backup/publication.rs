@@ -187,7 +187,7 @@ pub(super) fn woken(record: &mut Backup) -> String {
 }
 
 /// A publication that takes too long is held, whatever stands in its way.
-pub(super) fn waits(record: &mut Backup, now: Time, why: String) -> String {
+pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
     let since = record.good_at.unwrap_or(record.since);
     if record.publication.is_at_rest() || seconds_between(since, now) < PUBLISHING_SECONDS_MAX {
         return format!("later again: {why}");

@@ -90,7 +90,7 @@ pub(super) fn woken(record: &mut Backup) -> String {
 }
 
 /// A removal that takes too long goes on, and is told.
-pub(super) fn waits(record: &mut Backup, now: Time, why: String) -> String {
+pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
     if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && record.refused.is_none() {
         told(record, &format!("it is not deleted after 24 h; last: {why}"), now);
     }
