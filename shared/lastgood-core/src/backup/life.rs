@@ -202,7 +202,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.source_told = true;
             "its source knows".into()
         }
-        (_, Event::Unanswered(trouble)) => again(record, now, RETRY_SECONDS, trouble),
+        (_, Event::Unanswered(trouble)) => again(record, now, RETRY_SECONDS, &trouble),
 
         (Requested, Event::InstanceChosen(instance)) => {
             let reason = format!("{instance} is its newest healthy instance");
@@ -271,7 +271,7 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     record.missing_since = None;
     record.trouble = None;
     match image.state {
-        ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending".into()),
+        ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending"),
         ImageState::Broken(why) => return fail(record, now, format!("AWS could not make the image: {why}")),
         ImageState::Disabled => return fail(record, now, "somebody disabled the image before it was complete".into()),
         ImageState::Available => {}
@@ -279,7 +279,7 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     record.snapshots = image.snapshots;
     if record.snapshots.is_empty() {
         let waits = "the image is available, and tells no snapshots yet";
-        return again(record, now, PENDING_POLL_SECONDS, waits.into());
+        return again(record, now, PENDING_POLL_SECONDS, waits);
     }
     let mut complete = 0;
     for (id, state) in &snapshots {
@@ -292,7 +292,7 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     let all = record.snapshots.len();
     if complete < all {
         let waits = format!("{complete} of {all} snapshots are complete");
-        return again(record, now, PENDING_POLL_SECONDS, waits);
+        return again(record, now, PENDING_POLL_SECONDS, &waits);
     }
     record.good_at = Some(now);
     record.publication = Publication::Due;
@@ -306,7 +306,7 @@ fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
 fn missing(record: &mut Backup, now: Time) -> String {
     let since = *record.missing_since.get_or_insert(now);
     if seconds_between(since, now) < VISIBLE_SECONDS_MAX {
-        return again(record, now, PENDING_POLL_SECONDS, "the image is not visible".into());
+        return again(record, now, PENDING_POLL_SECONDS, "the image is not visible");
     }
     fail(record, now, "the image is gone: somebody deregistered it".into())
 }
@@ -327,9 +327,9 @@ fn fail(record: &mut Backup, now: Time, reason: String) -> String {
 }
 
 /// The same again after a pause, for this reason; or the end of the wait, if its time is over.
-pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: String) -> String {
+pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &str) -> String {
     record.look_at = later(now, pause_seconds);
-    record.trouble = Some(why.clone());
+    record.trouble = Some(why.to_owned());
     let waited = seconds_between(record.since, now);
     let over = |seconds_max: i64, what: &str| {
         (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
@@ -338,8 +338,8 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: Str
         State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
         State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
         State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
-        State::Good => return publication::waits(record, now, &why),
-        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, &why),
+        State::Good => return publication::waits(record, now, why),
+        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
         State::Deleted => None,
     };
     match reason {
@@ -350,7 +350,7 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: Str
 
 /// AWS wants a pause: the same call again, later.
 pub(super) fn wait(record: &mut Backup, now: Time, refusal: &Refusal) -> String {
-    again(record, now, RETRY_SECONDS, refusal.to_string())
+    again(record, now, RETRY_SECONDS, &refusal.to_string())
 }
 
 /// The one thing that the record asks for at `now` of the function that looks at `part`. The source hears first, for it

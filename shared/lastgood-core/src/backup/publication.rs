@@ -138,7 +138,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             record.on_manual_change = on_manual_change;
             go(record, now, Reading { last }, "it is its turn".into())
         }
-        (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published".into()),
+        (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published"),
         (Due, Unplanned) => rest(record, now, Publication::Superseded, "its source is in no plan any more".into()),
         (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
         (Reading { last }, TemplateRead(used)) => template_read(record, last.as_ref(), used, now),
@@ -232,7 +232,7 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     if refusal.why == Why::Locked {
         // It asks for its turn again: should a newer backup be good by then, that one is published instead.
         record.publication = Publication::Due;
-        return again(record, now, LOCKED_POLL_SECONDS, refusal.to_string());
+        return again(record, now, LOCKED_POLL_SECONDS, &refusal.to_string());
     }
     if refusal.why.passes() {
         return wait(record, now, refusal);

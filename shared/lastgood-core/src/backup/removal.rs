@@ -189,7 +189,7 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
                 // AWS names the image that uses it. Ours: then it is there, whatever the last look said.
                 if record.image.as_ref().is_some_and(|image| refusal.message.contains(image.as_str())) {
                     record.artifact = Artifact::Held;
-                    return again(record, now, RETRY_SECONDS, format!("the image is still there: {refusal}"));
+                    return again(record, now, RETRY_SECONDS, &format!("the image is still there: {refusal}"));
                 }
                 // Another one: the snapshot is not ours alone, and stays with that image.
                 record.snapshots.retain(|other| other != id);
@@ -203,7 +203,7 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
     }
     let reason = format!("snapshots are left: {}", refusals.join("; "));
     told(record, &reason, now);
-    again(record, now, REFUSED_RETRY_SECONDS, reason)
+    again(record, now, REFUSED_RETRY_SECONDS, &reason)
 }
 
 fn gone(record: &mut Backup, reason: String, now: Time) -> String {
@@ -239,7 +239,7 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     }
     let reason = refusal.to_string();
     told(record, &reason, now);
-    again(record, now, REFUSED_RETRY_SECONDS, reason)
+    again(record, now, REFUSED_RETRY_SECONDS, &reason)
 }
 
 /// Tells a refusal once: the same one again is no news.
