@@ -1,6 +1,7 @@
 //! What the tests and the demo are made of: a whole deployment in one process, and one of real binaries.
 
 pub mod cut;
+pub mod package;
 pub mod python;
 pub mod stack;
 pub mod stage;

@@ -4,7 +4,7 @@
 //! Everything listens on 127.0.0.1. MiniStack ends when its standard input does, so it cannot outlive this process.
 
 use std::fs::{self, File};
-use std::io::{self, Cursor, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -18,8 +18,8 @@ use lastgood_world::door::{self, Door, DoorTime};
 use lastgood_world::{Settings, World};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use zip::write::SimpleFileOptions;
 
+use crate::package::{package, point_at_package};
 use crate::python::{self, Boto, ClientError, PythonError};
 
 /// The functions: name in the template, binary.
@@ -233,7 +233,7 @@ impl Stage {
         self.call("s3", "create_bucket", json!({"Bucket": "code"}))?;
         for (logical, binary) in FUNCTIONS {
             let archive = folder.join(format!("{binary}.zip"));
-            package(&target.join("debug").join(binary), &archive)?;
+            package(&target.join("debug").join(binary), &archive).map_err(machine(archive.display()))?;
             let body = json!({"$file": archive});
             let key = format!("{binary}.zip");
             self.call("s3", "put_object", json!({"Bucket": "code", "Key": key, "Body": body}))?;
@@ -368,26 +368,6 @@ fn start_ministack(python: &Path, port: u16, door: &str, log: &Path) -> Result<C
         .stderr(errors)
         .spawn()
         .map_err(machine("the virtual environment's python"))
-}
-
-/// A function's archive: one file named `bootstrap`.
-fn package(binary: &Path, archive: &Path) -> Result<(), StageError> {
-    let what = || machine(binary.display());
-    let bytes = fs::read(binary).map_err(what())?;
-    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().compression_level(Some(1)).unix_permissions(0o755);
-    zip.start_file("bootstrap", options).map_err(|error| machine("the archive")(error.into()))?;
-    zip.write_all(&bytes).map_err(what())?;
-    let written = zip.finish().map_err(|error| machine("the archive")(error.into()))?;
-    fs::write(archive, written.into_inner()).map_err(what())
-}
-
-/// What `sam package` does to one function of the template.
-fn point_at_package(template: &str, logical: &str, key: &str) -> String {
-    let (before, function) =
-        template.split_once(&format!("\n  {logical}:\n")).unwrap_or_else(|| panic!("no {logical}"));
-    let function = function.replacen("CodeUri: ..\n", &format!("CodeUri: {{Bucket: code, Key: {key}}}\n"), 1);
-    format!("{before}\n  {logical}:\n{function}")
 }
 
 /// An event of the world as an entry of PutEvents.

@@ -1,6 +1,6 @@
 //! Looks that are asked for many records at once: which instance to image, and how images come along.
 
-use lastgood_core::backup::life::Sight;
+use lastgood_core::backup::sight::Sight;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Group, Image, ImageState, Instance, Snapshot};
 use lastgood_core::id::{GroupName, ImageId, InstanceId};

@@ -17,10 +17,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::publication::{self, Publication, PublicationEvent};
+use super::publication::{self, PublicationEvent};
 use super::record::{Artifact, Backup};
 use super::removal::{self, RemovalEvent};
-use crate::facts::{Image, ImageState, SnapshotState, TemplateRef};
+use super::sight::{self, Sight};
+use crate::facts::TemplateRef;
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::{News, Notice};
 use crate::refusal::Refusal;
@@ -32,10 +33,6 @@ pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
 pub const CREATING_SECONDS_MAX: i64 = 60 * 60;
 /// How long an image may be pending. AWS speaks of up to 24 hours (AWS: Create an Amazon EBS-backed AMI).
 pub const PENDING_SECONDS_MAX: i64 = 26 * 60 * 60;
-/// How long a new image may be missing from AWS's answers before it counts as gone (AWS: Eventual consistency).
-pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
-/// Pause between two looks at a pending image.
-pub const PENDING_POLL_SECONDS: i64 = 60;
 /// Pause after a call that did not get through.
 pub const RETRY_SECONDS: i64 = 60;
 /// How long others leave a record alone after somebody moved it: they are at it, unless they died.
@@ -106,15 +103,6 @@ pub enum Event {
     SourceTold,
     /// These notices are on the bus.
     Sent(Vec<String>),
-}
-
-/// An image with its snapshots, looked at together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// AWS has no such image: gone, or not visible yet.
-    Missing,
-    /// The image, and the state of each of its snapshots; `None` for one that AWS does not know.
-    Seen(Image, Vec<(SnapshotId, Option<SnapshotState>)>),
 }
 
 /// What a record asks for. Each is safe to repeat.
@@ -228,7 +216,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.look_at = now;
             "AWS says that the image changed".into()
         }
-        (Pending, Event::ImageSeen(sight)) => seen(record, sight, now),
+        (Pending, Event::ImageSeen(sight)) => sight::seen(record, sight, now),
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
         (Good, Event::Woken) => publication::woken(record),
@@ -262,55 +250,6 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
     }
 }
 
-fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
-    let (image, snapshots) = match sight {
-        Sight::Missing => return missing(record, now),
-        Sight::Seen(image, _) if record.image.as_ref() != Some(&image.id) => return "stale".into(),
-        Sight::Seen(image, snapshots) => (image, snapshots),
-    };
-    record.missing_since = None;
-    record.trouble = None;
-    match image.state {
-        ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending"),
-        ImageState::Broken(why) => return fail(record, now, format!("AWS could not make the image: {why}")),
-        ImageState::Disabled => return fail(record, now, "somebody disabled the image before it was complete".into()),
-        ImageState::Available => {}
-    }
-    record.snapshots = image.snapshots;
-    if record.snapshots.is_empty() {
-        let waits = "the image is available, and tells no snapshots yet";
-        return again(record, now, PENDING_POLL_SECONDS, waits);
-    }
-    let mut complete = 0;
-    for (id, state) in &snapshots {
-        match state {
-            Some(SnapshotState::Completed) => complete += usize::from(record.snapshots.contains(id)),
-            Some(SnapshotState::Broken(why)) => return fail(record, now, format!("{id} can't be completed: {why}")),
-            Some(SnapshotState::Pending) | None => {}
-        }
-    }
-    let all = record.snapshots.len();
-    if complete < all {
-        let waits = format!("{complete} of {all} snapshots are complete");
-        return again(record, now, PENDING_POLL_SECONDS, &waits);
-    }
-    record.good_at = Some(now);
-    record.publication = Publication::Due;
-    record.source_told = false;
-    let news = News::BackupGood { backup: record.id.clone(), image: image.id, snapshots: record.snapshots.clone() };
-    record.tell("", now, news);
-    enter(record, State::Good, now, format!("the image and {all} of {all} snapshots are complete"))
-}
-
-/// One answer without the image proves nothing, neither early nor late (AWS: Eventual consistency).
-fn missing(record: &mut Backup, now: Time) -> String {
-    let since = *record.missing_since.get_or_insert(now);
-    if seconds_between(since, now) < VISIBLE_SECONDS_MAX {
-        return again(record, now, PENDING_POLL_SECONDS, "the image is not visible");
-    }
-    fail(record, now, "the image is gone: somebody deregistered it".into())
-}
-
 pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String) -> String {
     record.state = state;
     record.since = now;
@@ -320,7 +259,7 @@ pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String
     reason
 }
 
-fn fail(record: &mut Backup, now: Time, reason: String) -> String {
+pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
     record.source_told = false;
     record.tell("", now, News::BackupFailed { backup: record.id.clone(), reason: reason.clone() });
     enter(record, State::Failed, now, reason)

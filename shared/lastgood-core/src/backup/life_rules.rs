@@ -3,13 +3,14 @@
 use expect_test::{expect, expect_file};
 
 use super::life::{
-    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, Sight, State,
-    VISIBLE_SECONDS_MAX, decide, due, is_work_of, queue,
+    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, State, decide, due,
+    is_work_of, queue,
 };
 use super::life_table::{backup, image, inspection, now, sight, start};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication};
 use super::record::Backup;
 use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
+use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{ImageState, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 

@@ -2,10 +2,11 @@
 
 use expect_test::expect_file;
 
-use super::life::{Event, PENDING_SECONDS_MAX, Sight, State, decide, due, queue, wake};
+use super::life::{Event, PENDING_SECONDS_MAX, State, decide, due, queue, wake};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
 use super::record::{Artifact, Backup, Origin};
 use super::removal::{Inspection, LATE_IMAGE_SECONDS_MAX, RemovalEvent};
+use super::sight::Sight;
 use crate::facts::{Image, ImageState, SnapshotDeletion, SnapshotState, Tags, TemplateRef, VersionRef};
 use crate::id::SnapshotId;
 use crate::plan::OnManualChange;

@@ -7,6 +7,7 @@ pub mod life;
 pub mod publication;
 pub mod record;
 pub mod removal;
+pub mod sight;
 
 pub use life::{Effect, Event, State, Step, decide, due, queue, wake};
 pub use publication::Publication;
