@@ -7,7 +7,9 @@ mod show;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use connect::Connection;
 
 /// Keeps Auto Scaling groups launchable from their last good image.
@@ -27,7 +29,7 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Deployment {
     /// The CloudFormation stack; its outputs tell the table and the bus.
-    #[arg(long, global = true, env = "LASTGOOD_STACK", value_name = "NAME", conflicts_with_all = ["table", "bus"])]
+    #[arg(long, global = true, env = "LASTGOOD_STACK", value_name = "NAME")]
     stack: Option<String>,
     /// The DynamoDB table.
     #[arg(long, global = true, env = "LASTGOOD_TABLE", value_name = "NAME")]
@@ -72,7 +74,20 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let mut cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let said = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    if said("stack") && (said("table") || said("bus")) {
+        Cli::command().error(ErrorKind::ArgumentConflict, "say --stack, or --table and --bus, not both").exit();
+    }
+    if said("stack") {
+        // What is said now is meant, whatever the environment says of another deployment.
+        cli.deployment.table = None;
+        cli.deployment.bus = None;
+    }
     match Box::pin(run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

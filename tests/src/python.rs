@@ -56,11 +56,12 @@ pub fn is_left_out(test: &str) -> bool {
     left_out
 }
 
-/// The directory that cargo builds into: the one above this binary that bears cargo's mark.
+/// The directory that cargo builds into. This binary lies in it as `PROFILE/NAME` or `PROFILE/deps/NAME`.
 pub fn target_dir() -> Result<PathBuf, PythonError> {
     let binary = std::env::current_exe().map_err(file(Path::new("the binary of this test")))?;
-    let target = binary.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists());
-    target.map(Path::to_owned).ok_or(PythonError::NoTarget(binary))
+    let folder = binary.parent().filter(|folder| !folder.ends_with("deps")).or_else(|| binary.parent()?.parent());
+    let target = folder.and_then(Path::parent).map(Path::to_owned);
+    target.ok_or(PythonError::NoTarget(binary))
 }
 
 /// The environment's `python`, prepared if it is not there yet. Two processes at once prepare it once.

@@ -160,9 +160,15 @@ impl Stage {
 
     /// Runs the operator's command against the stack.
     pub fn lastgood(&self, args: &[&str]) -> Result<Output, StageError> {
+        self.lastgood_in(&[], args)
+    }
+
+    /// The same, in a shell that has these variables too.
+    pub fn lastgood_in(&self, variables: &[(&str, &str)], args: &[&str]) -> Result<Output, StageError> {
         let binary = python::target_dir()?.join("debug/lastgood");
         let mut command = Command::new(binary);
-        command.args(args).env_clear().envs(self.operator_environment()).stdin(Stdio::null());
+        command.args(args).env_clear().envs(self.operator_environment()).envs(variables.iter().copied());
+        command.stdin(Stdio::null());
         command.output().map_err(machine("the lastgood command"))
     }
 

@@ -114,6 +114,7 @@ fn what_goes_wrong_is_told_where_it_belongs() {
 
     an_unreadable_event_is_logged_with_its_id_and_ends_among_the_dead_letters(&stage);
     a_wrong_plan_is_refused_with_its_place_and_nothing_is_written(&stage);
+    the_stack_that_is_said_is_the_one_that_is_meant(&stage);
     a_denied_call_fails_one_backup_with_its_words_and_the_other_goes_on(&stage);
     a_refresh_is_announced(&stage);
 }
@@ -148,6 +149,16 @@ fn a_wrong_plan_is_refused_with_its_place_and_nothing_is_written(stage: &Stage) 
     assert!(said.contains("Nothing was written."), "{said}");
     let status = stage.lastgood(&["status", "--json"]).expect("status").stdout;
     assert_eq!(String::from_utf8_lossy(&status).trim(), "[]");
+}
+
+fn the_stack_that_is_said_is_the_one_that_is_meant(stage: &Stage) {
+    let elsewhere = [("LASTGOOD_TABLE", "production"), ("LASTGOOD_BUS", "production")];
+    let said = stage.lastgood_in(&elsewhere, &["--stack", &stage.stack, "status", "--json"]).expect("status");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let unsaid = stage.lastgood_in(&elsewhere, &["status"]).expect("status");
+    assert!(String::from_utf8_lossy(&unsaid.stderr).contains("table 'production'"), "{unsaid:?}");
+    let both = stage.lastgood(&["--stack", "one", "--table", "two", "status"]).expect("status");
+    assert_eq!(both.status.code(), Some(2));
 }
 
 fn a_denied_call_fails_one_backup_with_its_words_and_the_other_goes_on(stage: &Stage) {
