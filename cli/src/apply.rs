@@ -62,10 +62,14 @@ pub(crate) async fn apply(
     while let Err(error) = write(table, &change).await {
         // A tick moved a source meanwhile: the same is to be written, on what stands now.
         if !matches!(error, ApplyError::Outdated { .. }) || tries == TRIES_MAX {
-            return Err(told(&error));
+            return Err(format!("{}\nSome of it may be written; run it again.", chain(&error)));
         }
         tries += 1;
-        change = compared().await.map_err(|error| told(&error))?;
+        let now = compared().await.map_err(|error| told(&error))?;
+        if now.plans != change.plans {
+            return Err("Somebody else changed the plans meanwhile; run it again.".into());
+        }
+        change = now;
     }
     if !choices.json {
         println!("Written.");

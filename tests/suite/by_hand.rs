@@ -122,9 +122,14 @@ fn an_image_that_was_deregistered_before_it_was_published_is_not_published() {
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
     stack.world.unlock_group("web");
     stack.run(10);
-    let Publication::Held(reason) = &stack.backups("group/web")[0].publication else { panic!("held") };
-    assert!(reason.contains("somebody deregistered the image"), "{reason}");
+    let waits = &stack.backups("group/web")[0];
+    assert!(!waits.publication.is_at_rest());
+    assert!(waits.trouble.as_deref().is_some_and(|why| why.contains("the image is not visible")), "{waits:?}");
     assert_eq!(stack.world.group_image("web"), before);
+    // The next one is good, and is published instead.
+    stack.run(65);
+    assert_eq!(stack.backups("group/web")[1].publication, Publication::Superseded);
+    assert_eq!(stack.world.group_image("web"), newest_image(&stack));
 }
 
 #[test]
@@ -140,6 +145,22 @@ fn images_that_were_deregistered_by_hand_keep_no_real_one_from_counting() {
     let good: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
     assert!(good.contains(backups[2].image.as_ref().expect("good")), "the only older image that is there stays");
     assert_eq!(good.len(), 2);
+    // Once three that are there are younger, what is left of the ghosts goes: their snapshots.
+    stack.run(3 * 60);
+    assert_eq!((stack.our_images().len(), stack.our_snapshots().len()), (3, 6));
+}
+
+#[test]
+fn a_deletion_that_stays_forbidden_is_told_once() {
+    let (stack, _) = web();
+    stack.world.deny("ec2:DeregisterImage", "*");
+    stack.run(8 * 60);
+    let refusals: Vec<_> =
+        stack.told().into_iter().filter(|notice| notice.news.detail_type() == "Deletion Refused").collect();
+    let mut sources: Vec<_> = refusals.iter().map(|notice| notice.message.split(" stays").next()).collect();
+    sources.dedup();
+    assert_eq!(sources.len(), refusals.len(), "{refusals:#?}");
+    assert!(!refusals.is_empty());
 }
 
 #[test]

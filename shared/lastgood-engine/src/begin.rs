@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::life::{Queue, is_work_of};
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::BackupRequested;
@@ -116,6 +116,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(());
         }
         let sent = self.post(&source.record.outbox).await?;
+        if sent.is_empty() {
+            return Err(CallFailed { action: "events:PutEvents", source: "the bus refused every notice".into() });
+        }
         self.change_source(id, |source| (source::sent(source, &sent), ())).await?;
         Ok(())
     }
@@ -143,6 +146,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             Saved::Outdated => self.store.backup(&backup.id).await.map_err(table)?,
         };
+        // The same request again: what is past its beginning is others' work.
+        let begun = begun.filter(|backup| is_work_of(Queue::Tick, backup.record.state));
         let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
         report.add(self.drive(Queue::Tick, begun).await);
         Ok(report)

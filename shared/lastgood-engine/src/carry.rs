@@ -60,23 +60,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     async fn send_all(&self, wave: Vec<(Versioned<Backup>, Vec<Notice>)>) -> Vec<(Versioned<Backup>, Carried)> {
         let all: Vec<Notice> = wave.iter().flat_map(|(_, notices)| notices.clone()).collect();
-        let results = self.post(&all).await;
-        let carried = |notices: &[Notice]| {
-            let ours = |id: &String| notices.iter().any(|notice| notice.id == *id);
-            match &results {
-                Ok(sent) => {
-                    let sent: Vec<String> = sent.iter().filter(|id| ours(id)).cloned().collect();
-                    if sent.is_empty() { Err(not_sent("the bus refused it".into())) } else { Ok(Event::Sent(sent)) }
-                }
-                Err(error) => Err(not_sent(crate::report::chain(error))),
-            }
+        // What is not sent stays in its outbox and wakes its record again: it must not delay the record's work.
+        let sent = self.post(&all).await.unwrap_or_else(|error| {
+            tracing::warn!(error = crate::report::chain(&error), "no notice got through");
+            Vec::new()
+        });
+        let ours = |notices: &[Notice]| {
+            let known = |id: &&String| notices.iter().any(|notice| notice.id == **id);
+            sent.iter().filter(known).cloned().collect()
         };
-        wave.into_iter()
-            .map(|(record, notices)| {
-                let carried = carried(&notices);
-                (record, carried)
-            })
-            .collect()
+        wave.into_iter().map(|(record, notices)| (record, Ok(Event::Sent(ours(&notices))))).collect()
     }
 
     /// Posts notices and returns the ids of those that are on the bus.
@@ -251,10 +244,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         Ok(Event::Removal(RemovalEvent::SnapshotsDeleted(results)))
     }
-}
-
-fn not_sent(why: String) -> CallFailed {
-    CallFailed { action: "events:PutEvents", source: why.into() }
 }
 
 /// Asks for `items` together, each once.

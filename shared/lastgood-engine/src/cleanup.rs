@@ -4,7 +4,7 @@ use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
 use lastgood_core::id::{BackupId, ImageId, SourceId};
-use lastgood_core::retention::{self, Candidate, Fate};
+use lastgood_core::retention::{self, Candidate, Fate, Reason};
 use lastgood_core::source::Source;
 
 use crate::Engine;
@@ -43,16 +43,26 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         let backups = self.store.backups(&source.id).await?;
         let policy = &source.policy.retain;
-        let mut candidates = candidates(source, &backups);
+        let candidates = candidates(source, &backups);
         if !lets_go(&retention::judge(policy, candidates.clone())) {
             return Ok(Report::default());
         }
         // Before anything goes, it is looked whether what stays is there: an image that somebody deregistered or
         // disabled by hand is no backup, and keeps no other from counting.
         let there = self.still_there(&backups, &candidates).await?;
-        candidates.retain(|candidate| there.contains(&candidate.id));
+        let (candidates, gone): (Vec<_>, Vec<_>) =
+            candidates.into_iter().partition(|candidate| there.contains(&candidate.id));
+        let full = candidates.len() >= policy.last as usize;
+        let mut slots: Vec<_> = candidates.iter().map(|candidate| candidate.id.slot).collect();
+        slots.sort_unstable();
+        let oldest = slots.iter().rev().take(policy.last as usize).last().copied();
+        let mut fates = retention::judge(policy, candidates);
+        // What is left of a ghost, its snapshots, goes once there are enough younger ones that are no ghosts.
+        let ghosts = gone.into_iter().filter(|ghost| !ghost.published && !ghost.publishing);
+        let old = ghosts.filter(|ghost| full && oldest.is_some_and(|oldest| ghost.id.slot < oldest));
+        fates.extend(old.map(|ghost| (ghost.id, Fate::LetGo(Reason::OlderThanLast { last: policy.last }))));
         let mut let_go = Vec::new();
-        for (id, fate) in retention::judge(policy, candidates) {
+        for (id, fate) in fates {
             let Fate::LetGo(reason) = fate else { continue };
             let record = backups.iter().find(|backup| backup.record.id == id);
             let_go.extend(record.cloned().map(|record| (record, Event::LetGo(reason.to_string()))));

@@ -1,7 +1,7 @@
 //! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
 
-use lastgood_core::backup::Event;
 use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::{Event, State};
 use lastgood_core::id::ImageId;
 use lastgood_core::source;
 
@@ -60,7 +60,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut report = Report::default();
         let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
         for _ in 0..HINTS_MAX {
-            let records = self.load(vec![id.clone()], &mut report).await;
+            let mut records = self.load(vec![id.clone()], &mut report).await;
+            // Only a look waits for this news. Everything else is the poll's, which begins with fresh looks.
+            records.retain(|record| record.record.state == State::Pending);
             let news = records.into_iter().map(|record| (record, Event::ArtifactNews)).collect();
             let driven = self.drive(Queue::Poll, news).await;
             let lost = driven.lost > 0;

@@ -5,7 +5,7 @@ use futures_util::stream;
 use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, VersionRef};
-use lastgood_core::id::{GroupName, ImageId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Turn};
@@ -27,11 +27,36 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Some(Turn::Given { last, on_manual_change }) => {
                 Ok(told(PublicationEvent::TurnGiven { last, on_manual_change }))
             }
-            Some(Turn::Taken) => Ok(told(PublicationEvent::TurnTaken)),
+            Some(Turn::Taken) => {
+                self.free_turn(&record.id.source).await?;
+                Ok(told(PublicationEvent::TurnTaken))
+            }
             Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
             Some(Turn::Unplanned) => Ok(told(PublicationEvent::Unplanned)),
             None => Err(CallFailed { action: "asking the source", source: "it is not on record".into() }),
         }
+    }
+
+    /// Takes the turn from a backup that is not at it any more: one that two runs had at once may keep it at rest.
+    async fn free_turn(&self, source: &SourceId) -> Result<(), CallFailed> {
+        let Some(found) = self.store.source(source).await? else { return Ok(()) };
+        let Some(holder) = found.record.turn else { return Ok(()) };
+        let backup = self.store.backup(&found.record.backup_id(holder)).await?;
+        let at_it = backup.is_some_and(|backup| !backup.record.publication.is_at_rest());
+        if !at_it {
+            self.change_source(source, |source| (source::free_turn(source, holder), ())).await?;
+        }
+        Ok(())
+    }
+
+    /// A version that somebody made after `base` and before ours.
+    async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Result<Option<u64>, CallFailed> {
+        for number in base + 1..ours {
+            if self.cloud.template_version(&named.template, VersionRef::Number(number)).await?.is_ok() {
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
     }
 
     /// What the group of each record launches from: one describe for all groups and one for all images, then each
@@ -138,7 +163,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // To make it was to publish it. What is left is to see that nobody else made one meanwhile.
             (VersionRef::Latest, VersionRef::Latest) => {
                 match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
-                    Ok(latest) if latest.number == version && version == base + 1 => Ok(()),
+                    Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
+                        None => Ok(()),
+                        Some(between) => return changed(&format!("version {between}, made meanwhile")),
+                    },
+                    // Ours is not visible yet (AWS: Eventual consistency).
+                    Ok(latest) if latest.number < version => {
+                        let source = format!("version {version} is not visible yet").into();
+                        return Err(CallFailed { action: "ec2:DescribeLaunchTemplateVersions", source });
+                    }
                     Ok(latest) => return changed(&format!("version {}, the latest", latest.number)),
                     Err(refusal) => Err(refusal),
                 }
@@ -180,7 +213,11 @@ fn publishable(record: &Backup, name: &GroupName, groups: &[Group], images: &[Im
         Some(ImageState::Available) => return named_template(name, groups),
         Some(ImageState::Disabled) => "somebody disabled the image",
         Some(ImageState::Pending | ImageState::Broken(_)) => "the image can't be launched any more",
-        None => "somebody deregistered the image",
+        // One answer without the image proves nothing: it is asked for again, until it is there or a newer one is good.
+        None => {
+            let (action, message) = ("ec2:DescribeImages".to_owned(), "the image is not visible".to_owned());
+            return Err(Refusal { why: Why::TooSoon, action, message });
+        }
     };
     Err(Refusal { why: Why::Missing, action: "ec2:DescribeImages".to_owned(), message: what.to_owned() })
 }

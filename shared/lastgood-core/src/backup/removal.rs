@@ -148,7 +148,6 @@ fn no_image(record: &mut Backup, tagged: &[SnapshotId], now: Time) -> String {
 
 fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
     record.look_at = now;
-    record.refused = None;
     if record.artifact == Artifact::Gone {
         return gone(record, reason, now);
     }

@@ -272,6 +272,14 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     (source, Turn::Given { last, on_manual_change })
 }
 
+/// Takes the turn from the backup of `slot`, if it has it.
+#[must_use]
+pub fn free_turn(before: &Source, slot: Time) -> Source {
+    let mut source = before.clone();
+    source.turn = source.turn.filter(|holder| *holder != slot);
+    source
+}
+
 /// Takes in how a backup came out. Hearing it twice, or late, changes nothing more.
 #[must_use]
 pub fn hear(before: &Source, outcome: &Outcome) -> Source {

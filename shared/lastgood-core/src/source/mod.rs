@@ -5,5 +5,6 @@ pub mod life;
 mod life_rules;
 
 pub use life::{
-    Claim, Good, Outcome, Published, Source, Turn, apply, ask_turn, claim, hear, overdue, release, sent, wake,
+    Claim, Good, Outcome, Published, Source, Turn, apply, ask_turn, claim, free_turn, hear, overdue, release, sent,
+    wake,
 };
