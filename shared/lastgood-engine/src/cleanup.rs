@@ -52,14 +52,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let there = self.still_there(&backups, &candidates).await?;
         let (candidates, gone): (Vec<_>, Vec<_>) =
             candidates.into_iter().partition(|candidate| there.contains(&candidate.id));
-        let full = candidates.len() >= policy.last as usize;
         let mut slots: Vec<_> = candidates.iter().map(|candidate| candidate.id.slot).collect();
-        slots.sort_unstable();
-        let oldest = slots.iter().rev().take(policy.last as usize).last().copied();
+        slots.sort_unstable_by(|a, b| b.cmp(a));
+        let oldest = slots.get(policy.last.max(1) as usize - 1).copied();
         let mut fates = retention::judge(policy, candidates);
         // What is left of a ghost, its snapshots, goes once there are enough younger ones that are no ghosts.
         let ghosts = gone.into_iter().filter(|ghost| !ghost.published && !ghost.publishing);
-        let old = ghosts.filter(|ghost| full && oldest.is_some_and(|oldest| ghost.id.slot < oldest));
+        let old = ghosts.filter(|ghost| oldest.is_some_and(|oldest| ghost.id.slot < oldest));
         fates.extend(old.map(|ghost| (ghost.id, Fate::LetGo(Reason::OlderThanLast { last: policy.last }))));
         let mut let_go = Vec::new();
         for (id, fate) in fates {
