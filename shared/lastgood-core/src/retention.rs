@@ -30,6 +30,9 @@ pub struct Candidate {
     pub published: bool,
     /// It is being published.
     pub publishing: bool,
+    /// AWS still has its image, and can launch it: one that somebody deregistered or disabled by hand counts for
+    /// nothing. True as long as nobody looked.
+    pub there: bool,
 }
 
 /// What becomes of one backup.
@@ -55,6 +58,8 @@ pub enum Reason {
     Published,
     /// It is being published.
     Publishing,
+    /// Its image is not there, and too few younger ones are: what is left of it can wait.
+    NotThere,
     /// It is older than the `last` newest, and nothing else keeps it.
     OlderThanLast {
         /// The rule's number.
@@ -68,6 +73,7 @@ impl fmt::Display for Reason {
             Self::Last { rank, last } => write!(f, "{rank} of the last {last} good ones"),
             Self::Published => f.write_str("the group launches from it"),
             Self::Publishing => f.write_str("it is being published"),
+            Self::NotThere => f.write_str("its image is not there; it counts for nothing"),
             Self::OlderThanLast { last } => write!(f, "older than the last {last} good ones"),
         }
     }
@@ -81,10 +87,16 @@ impl fmt::Display for Reason {
 pub fn judge(policy: &Retention, mut candidates: Vec<Candidate>) -> Vec<(BackupId, Fate)> {
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.id.slot));
     let last = policy.last.max(1);
-    let judged = candidates.into_iter().enumerate().map(|(index, candidate)| {
+    let mut counted = 0;
+    let mut judged = Vec::new();
+    for candidate in candidates {
         let mut reasons = Vec::new();
-        if index < last as usize {
-            reasons.push(Reason::Last { rank: index + 1, last });
+        let enough = counted >= last as usize;
+        if candidate.there {
+            counted += 1;
+        }
+        if candidate.there && !enough {
+            reasons.push(Reason::Last { rank: counted, last });
         }
         if candidate.published {
             reasons.push(Reason::Published);
@@ -92,10 +104,13 @@ pub fn judge(policy: &Retention, mut candidates: Vec<Candidate>) -> Vec<(BackupI
         if candidate.publishing {
             reasons.push(Reason::Publishing);
         }
+        if !candidate.there && !enough {
+            reasons.push(Reason::NotThere);
+        }
         let fate = if reasons.is_empty() { Fate::LetGo(Reason::OlderThanLast { last }) } else { Fate::Keep(reasons) };
-        (candidate.id, fate)
-    });
-    judged.collect()
+        judged.push((candidate.id, fate));
+    }
+    judged
 }
 
 #[cfg(test)]
@@ -108,7 +123,7 @@ mod tests {
     fn candidate(day: u32, published: bool, publishing: bool) -> Candidate {
         let slot = format!("2026-01-{day:02}T00:00:00Z").parse().expect("a time");
         let source = SourceId::Group(GroupName::from("web"));
-        Candidate { id: BackupId { source, slot }, published, publishing }
+        Candidate { id: BackupId { source, slot }, published, publishing, there: true }
     }
 
     fn table(last: u32, candidates: Vec<Candidate>) -> String {
@@ -151,6 +166,20 @@ mod tests {
             01 keep   the group launches from it
         "]]
         .assert_eq(&table(2, held));
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_counts_for_nothing_and_goes_when_enough_younger_ones_are() {
+        let ghosts = [1, 3, 5];
+        let some = (1..=5).map(|day| Candidate { there: !ghosts.contains(&day), ..candidate(day, false, false) });
+        expect![[r"
+            05 keep   its image is not there; it counts for nothing
+            04 keep   1 of the last 2 good ones
+            03 keep   its image is not there; it counts for nothing
+            02 keep   2 of the last 2 good ones
+            01 let go older than the last 2 good ones
+        "]]
+        .assert_eq(&table(2, some.collect()));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         wave.into_iter().map(|(record, notices)| (record, Ok(Event::Sent(ours(&notices))))).collect()
     }
 
-    /// Posts notices and returns the ids of those that are on the bus.
+    /// Posts notices and returns the ids of those that are on the bus; an error if there are some and none got there.
     pub(crate) async fn post(&self, notices: &[Notice]) -> Result<Vec<String>, CallFailed> {
         if notices.is_empty() {
             return Ok(Vec::new());
@@ -84,6 +84,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Posted::Sent => sent.push(notice.id.clone()),
                 Posted::NotSent(why) => tracing::warn!(notice = notice.id, why, "not on the bus"),
             }
+        }
+        if sent.is_empty() {
+            return Err(CallFailed { action: "events:PutEvents", source: "the bus refused every notice".into() });
         }
         Ok(sent)
     }

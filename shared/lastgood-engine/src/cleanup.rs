@@ -4,7 +4,7 @@ use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
 use lastgood_core::id::{BackupId, ImageId, SourceId};
-use lastgood_core::retention::{self, Candidate, Fate, Reason};
+use lastgood_core::retention::{self, Candidate, Fate};
 use lastgood_core::source::Source;
 
 use crate::Engine;
@@ -43,23 +43,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         let backups = self.store.backups(&source.id).await?;
         let policy = &source.policy.retain;
-        let candidates = candidates(source, &backups);
+        let mut candidates = candidates(source, &backups);
         if !lets_go(&retention::judge(policy, candidates.clone())) {
             return Ok(Report::default());
         }
-        // Before anything goes, it is looked whether what stays is there: an image that somebody deregistered or
-        // disabled by hand is no backup, and keeps no other from counting.
+        // Before anything goes, it is looked whether what stays is there.
         let there = self.still_there(&backups, &candidates).await?;
-        let (candidates, gone): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|candidate| there.contains(&candidate.id));
-        let mut slots: Vec<_> = candidates.iter().map(|candidate| candidate.id.slot).collect();
-        slots.sort_unstable_by(|a, b| b.cmp(a));
-        let oldest = slots.get(policy.last.max(1) as usize - 1).copied();
-        let mut fates = retention::judge(policy, candidates);
-        // What is left of a ghost, its snapshots, goes once there are enough younger ones that are no ghosts.
-        let ghosts = gone.into_iter().filter(|ghost| !ghost.published && !ghost.publishing);
-        let old = ghosts.filter(|ghost| oldest.is_some_and(|oldest| ghost.id.slot < oldest));
-        fates.extend(old.map(|ghost| (ghost.id, Fate::LetGo(Reason::OlderThanLast { last: policy.last }))));
+        for candidate in &mut candidates {
+            candidate.there = there.contains(&candidate.id);
+        }
+        let fates = retention::judge(policy, candidates);
         let mut let_go = Vec::new();
         for (id, fate) in fates {
             let Fate::LetGo(reason) = fate else { continue };
@@ -107,6 +100,7 @@ fn candidates(source: &Source, backups: &[Versioned<Backup>]) -> Vec<Candidate> 
         published: Some(backup.id.slot) == newest_published
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
         publishing: !backup.publication.is_at_rest(),
+        there: true,
     })
     .collect()
 }
