@@ -1,18 +1,31 @@
 //! Plans: what to back up, when, how long to keep, how to publish. Read from a YAML file, checked as a whole.
 //!
 //! Reading gives either every plan of the file or every mistake in it, each with its line and column and what to
-//! write instead. Keys that are not known are mistakes: a misspelt key must not pass for a default.
+//! write instead. Keys that are not known are mistakes: a misspelt key must not pass for a default. What a file may say
+//! is in `text.rs`; the JSON Schema is made from it.
+
+mod check;
+mod mistake;
+mod read;
+mod select;
+mod text;
+mod tree;
+mod value;
+mod words;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::{Span, SpanRelativeTo, Unit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_saphyr::{Location, Spanned};
 
+use crate::facts::Tags;
 use crate::id::{GroupName, SourceId};
 use crate::retention::Retention;
 use crate::schedule::Schedule;
+
+pub use read::{read, schema};
 
 /// The longest name of a plan.
 pub const PLAN_NAME_CHARS_MAX: usize = 63;
@@ -26,10 +39,35 @@ pub const ON_OVERDUE_SECONDS_DEFAULT: i64 = 2 * 60 * 60;
 pub struct Plan {
     /// Its name.
     pub name: String,
-    /// The sources that it names.
-    pub sources: Vec<SourceId>,
+    /// The sources that it is for.
+    pub select: Select,
     /// What it says of each.
     pub policy: Policy,
+}
+
+/// Which sources a plan is for. A group that is named and bears the tags is selected once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Select {
+    /// Groups by name.
+    pub groups: Vec<GroupName>,
+    /// Groups that bear every one of these tags. Empty: none by tag.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+impl Select {
+    /// Whether the plan names this source.
+    #[must_use]
+    pub fn names(&self, id: &SourceId) -> bool {
+        let SourceId::Group(name) = id;
+        self.groups.contains(name)
+    }
+
+    /// Whether a group with these tags is selected by them.
+    #[must_use]
+    pub fn matches(&self, tags: &Tags) -> bool {
+        !self.tags.is_empty() && self.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
+    }
 }
 
 /// What a plan says of each of its sources.
@@ -37,23 +75,84 @@ pub struct Plan {
 pub struct Policy {
     /// When a backup is made.
     pub schedule: Schedule,
+    /// Each source begins its backups up to so many seconds after their slots.
+    #[serde(default)]
+    pub spread_seconds: i64,
     /// How long backups are kept.
     pub retain: Retention,
-    /// What happens if somebody gave the group another image by hand.
-    pub on_manual_change: OnManualChange,
+    /// How an image is made.
+    #[serde(default)]
+    pub capture: Capture,
+    /// What becomes of a good image.
+    #[serde(default)]
+    pub publish: Publish,
+    /// What becomes of the backups of a source that was deleted.
+    #[serde(default)]
+    pub on_source_deleted: Afterwards,
     /// How long after a slot its good backup is due, in seconds.
     pub on_overdue_seconds: i64,
 }
 
-/// What to do if the group's image is not the one that was published last.
+/// How an image is made. The instance is never rebooted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capture {
+    /// The instance is protected from scale-in while its image is made.
+    #[serde(default)]
+    pub protect_from_scale_in: bool,
+    /// An image is made also while an instance refresh is under way.
+    #[serde(default)]
+    pub during_refresh: bool,
+}
+
+/// What becomes of a good image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// Where it is published.
+    pub to: PublishTo,
+    /// What happens if somebody gave the group, or the parameter, another image by hand.
+    pub on_manual_change: OnManualChange,
+    /// How many images deep one may be made from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_generations: Option<u32>,
+}
+
+/// Where an image is published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PublishTo {
+    /// Nowhere: images only.
+    Nothing,
+    /// The group launches from it.
+    #[default]
+    Group,
+    /// Its id is written into this parameter of the Parameter Store. Template and group are somebody else's, and AWS
+    /// cannot roll such a group back (AWS: Undo changes with a rollback).
+    Parameter(String),
+}
+
+/// What to do if the group's image is not the one that was published last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnManualChange {
     /// Leave the group as it is, and tell.
     #[default]
     Hold,
-    /// Publish all the same.
+    /// Publish all the same, and tell.
     Overwrite,
+    /// Take the image that somebody gave the group for the base of what follows, and tell: what was made from older
+    /// instances is not published any more, what is made from instances of the new image is.
+    Adopt,
+}
+
+/// What becomes of backups whose source is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Afterwards {
+    /// They stay, all of them.
+    #[default]
+    Keep,
+    /// They are deleted, but for pinned ones.
+    Delete,
 }
 
 /// A mistake in a plan file.
@@ -78,213 +177,39 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// A plan, and where in the file each of its sources is named.
+/// A plan file that is right in itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanFile {
+    /// Its name, for mistakes that only AWS or the table show.
+    pub file: String,
+    /// Its plans.
+    pub plans: Vec<PlacedPlan>,
+    /// What becomes of the backups of plans and sources (`group/NAME`) that are not in it any more.
+    pub removed: BTreeMap<String, Afterwards>,
+}
+
+/// A plan, and where in the file it says what it selects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedPlan {
     /// The plan.
     pub plan: Plan,
-    /// Line and column of each source.
+    /// Line and column of each source that it names.
     pub places: BTreeMap<SourceId, (u64, u64)>,
+    /// Line and column of its tags, or of all that it selects.
+    pub tags_place: (u64, u64),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileText {
-    plans: Spanned<Vec<PlanText>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanText {
-    name: Spanned<String>,
-    select: Spanned<SelectText>,
-    schedule: Spanned<String>,
-    #[serde(default)]
-    retain: Option<RetainText>,
-    #[serde(default)]
-    publish: Option<PublishText>,
-    #[serde(default)]
-    on_overdue: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SelectText {
-    groups: Vec<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetainText {
-    last: Spanned<i64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublishText {
-    #[serde(default)]
-    on_manual_change: OnManualChange,
-}
-
-/// Reads a plan file. `file` is its name, for the mistakes.
-pub fn read(file: &str, text: &str) -> Result<Vec<PlacedPlan>, Vec<Mistake>> {
-    let parsed: FileText = serde_saphyr::from_str(text).map_err(|error| vec![syntax(file, &error)])?;
-    let mut reader = Reader { file, mistakes: Vec::new(), seen: BTreeMap::new() };
-    if parsed.plans.value.is_empty() {
-        reader.mistake(parsed.plans.referenced, "there is no plan in it; write at least one under 'plans:'".into());
+impl PlacedPlan {
+    /// Where the file selects a source: by its name, else by tags.
+    #[must_use]
+    pub fn place_of(&self, id: &SourceId) -> (u64, u64) {
+        self.places.get(id).copied().unwrap_or(self.tags_place)
     }
-    let mut names: Vec<String> = Vec::new();
-    let mut plans = Vec::new();
-    for plan in parsed.plans.value {
-        if names.contains(&plan.name.value) {
-            let what = format!("there are two plans named '{}'; give each its own name", plan.name.value);
-            reader.mistake(plan.name.referenced, what);
-        }
-        names.push(plan.name.value.clone());
-        plans.extend(reader.plan(plan));
-    }
-    if reader.mistakes.is_empty() {
-        return Ok(plans);
-    }
-    reader.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    Err(reader.mistakes)
-}
-
-/// What the parser itself refuses: broken YAML, an unknown key, a value of another type.
-fn syntax(file: &str, error: &serde_saphyr::Error) -> Mistake {
-    let (line, column) = error.location().map_or((0, 0), |location| (location.line(), location.column()));
-    let text = error.without_snippet().to_string();
-    // The place is told in front; the parser's own "at line …" or "line …: " says it a second time.
-    let what = text.lines().next().unwrap_or("not YAML");
-    let what = what.split(" at line ").next().unwrap_or(what);
-    let what = what.strip_prefix("error: ").unwrap_or(what);
-    let what = match what.strip_prefix(&format!("line {line} column {column}: ")) {
-        Some(rest) => rest,
-        None => what,
-    };
-    let remedy = if what.contains("expected one of") { String::new() } else { format!("; {EXAMPLE}") };
-    Mistake { file: file.to_owned(), line, column, what: format!("{what}{remedy}") }
-}
-
-/// What to write where the parser only knows what it did not find.
-const EXAMPLE: &str = "a plan file looks like 'plans: [{name: web, select: {groups: [web-prod]}, schedule: hourly}]'";
-
-struct Reader<'a> {
-    file: &'a str,
-    mistakes: Vec<Mistake>,
-    /// Which plan named a source first.
-    seen: BTreeMap<SourceId, String>,
-}
-
-impl Reader<'_> {
-    fn mistake(&mut self, place: Location, what: String) {
-        self.mistakes.push(Mistake { file: self.file.to_owned(), line: place.line(), column: place.column(), what });
-    }
-
-    /// The plan, or `None` after a mistake that leaves no plan to speak of; smaller ones are noted all the same.
-    fn plan(&mut self, text: PlanText) -> Option<PlacedPlan> {
-        let name = text.name.value;
-        if !is_plan_name(&name) {
-            let what = format!(
-                "'{name}' can't name a plan; write 1 to {PLAN_NAME_CHARS_MAX} letters, digits, '-', '_' or '.', beginning with a letter or digit"
-            );
-            self.mistake(text.name.referenced, what);
-        }
-        let places = self.sources(&name, text.select);
-        let retain = text.retain.map_or_else(|| Some(Retention::default()), |retain| self.retention(&retain));
-        let on_overdue_seconds = match text.on_overdue {
-            None => Some(ON_OVERDUE_SECONDS_DEFAULT),
-            Some(text) => self.duration(&text),
-        };
-        let schedule = Schedule::parse(&text.schedule.value)
-            .map_err(|error| self.mistake(text.schedule.referenced, error.to_string()))
-            .ok();
-        let policy = Policy {
-            schedule: schedule?,
-            retain: retain?,
-            on_manual_change: text.publish.map_or_else(OnManualChange::default, |publish| publish.on_manual_change),
-            on_overdue_seconds: on_overdue_seconds?,
-        };
-        Some(PlacedPlan { plan: Plan { name, sources: places.keys().cloned().collect(), policy }, places })
-    }
-
-    fn sources(&mut self, plan: &str, select: Spanned<SelectText>) -> BTreeMap<SourceId, (u64, u64)> {
-        let mut places = BTreeMap::new();
-        if select.value.groups.is_empty() {
-            self.mistake(select.referenced, format!("plan '{plan}' selects nothing; name at least one group"));
-        }
-        for group in select.value.groups {
-            let place = group.referenced;
-            if !is_group_name(&group.value) {
-                let what = format!(
-                    "'{}' can't be the name of a group; they have 1 to {GROUP_NAME_CHARS_MAX} characters and no colon",
-                    group.value
-                );
-                self.mistake(place, what);
-                continue;
-            }
-            let id = SourceId::Group(GroupName(group.value));
-            match self.seen.insert(id.clone(), plan.to_owned()) {
-                Some(other) if other == plan => {
-                    self.mistake(place, format!("{id} is named twice in plan '{plan}'; name it once"));
-                }
-                Some(other) => {
-                    let what = format!("{id} is in two plans, '{other}' and '{plan}'; leave it in one");
-                    self.mistake(place, what);
-                }
-                None => {
-                    places.insert(id, (place.line(), place.column()));
-                }
-            }
-        }
-        places
-    }
-
-    fn retention(&mut self, text: &RetainText) -> Option<Retention> {
-        match u32::try_from(text.last.value) {
-            Ok(last) if last > 0 => Some(Retention { last }),
-            _ => {
-                let what = format!("'last: {}' keeps nothing; write 1 or more", text.last.value);
-                self.mistake(text.last.referenced, what);
-                None
-            }
-        }
-    }
-
-    fn duration(&mut self, text: &Spanned<String>) -> Option<i64> {
-        let seconds = text.value.parse::<Span>().ok().and_then(|span| {
-            let relative = SpanRelativeTo::days_are_24_hours();
-            span.total((Unit::Second, relative)).ok()
-        });
-        // A whole number of seconds below this limit is exact in a float, and cut on purpose.
-        match seconds {
-            Some(seconds) if (60.0..=3.2e9).contains(&seconds) =>
-            {
-                #[expect(clippy::cast_possible_truncation, reason = "checked to be in range just above")]
-                Some(seconds as i64)
-            }
-            _ => {
-                let what =
-                    format!("'{}' is no length of time of a minute or more; write '90m', '2h' or '1d'", text.value);
-                self.mistake(text.referenced, what);
-                None
-            }
-        }
-    }
-}
-
-fn is_plan_name(name: &str) -> bool {
-    name.len() <= PLAN_NAME_CHARS_MAX
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-fn is_group_name(name: &str) -> bool {
-    (1..=GROUP_NAME_CHARS_MAX).contains(&name.chars().count())
-        && !name.contains(':')
-        && !name.chars().any(char::is_control)
-        && name.trim() == name
 }
 
 #[cfg(test)]
-mod mistakes;
+mod reading;
+#[cfg(test)]
+mod right;
+#[cfg(test)]
+mod wrong;
