@@ -4,6 +4,8 @@
 mod groups;
 mod images;
 mod instances;
+mod members;
+mod policies;
 mod snapshots;
 mod templates;
 
@@ -15,6 +17,19 @@ use lastgood_tests::python::{Boto, is_left_out};
 use lastgood_world::World;
 use lastgood_world::door::{self, Door, DoorTime};
 use serde_json::{Value, json};
+
+/// Of Auto Scaling's calls, what those of EC2 have not in their names. EC2's own DeleteTags is not simulated.
+const AUTOSCALING: [&str; 9] = [
+    "auto_scaling_group",
+    "delete_tags",
+    "desired_capacity",
+    "instance_health",
+    "instance_protection",
+    "instance_refresh",
+    "launch_configuration",
+    "standby",
+    "update_tags",
+];
 
 /// boto3 in front of the door of a new world.
 struct Client {
@@ -39,8 +54,7 @@ fn client(test: &str) -> Option<Client> {
 
 impl Client {
     fn call(&self, call: &str, args: Value) -> Result<Value, (String, u64, String)> {
-        let groups = ["auto_scaling_group", "desired_capacity", "instance_health", "launch_configuration"];
-        let service = if groups.iter().any(|word| call.contains(word)) { "autoscaling" } else { "ec2" };
+        let service = if AUTOSCALING.iter().any(|word| call.contains(word)) { "autoscaling" } else { "ec2" };
         let mut boto = self.boto.lock().expect("a test that failed here is over");
         let answer = boto.call(service, &self.door.url(), call, args);
         answer.map_err(|error| (error.code, error.status.unwrap_or_default(), error.message))
@@ -102,7 +116,10 @@ fn text(value: &Value) -> &str {
 fn what_is_not_simulated_is_refused_as_aws_refuses_the_unknown() {
     let Some(client) = client("the door's own refusals") else { return };
     assert_eq!(client.refused("describe_vpcs", json!({})), "InvalidAction");
-    assert_eq!(client.refused("describe_launch_configurations", json!({})), "InvalidAction");
+    assert_eq!(
+        client.refused("delete_launch_configuration", json!({ "LaunchConfigurationName": "x" })),
+        "InvalidAction"
+    );
     // A parameter that the world would ignore.
     assert_eq!(client.refused("describe_images", json!({ "ExecutableUsers": ["all"] })), "UnknownParameter");
     let filters = json!([{ "Name": "hypervisor", "Values": ["xen"] }]);

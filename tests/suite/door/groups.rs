@@ -29,14 +29,14 @@ fn a_group_is_made_of_each_kind_and_told() {
     let policy = json!({
         "LaunchTemplate": {
             "LaunchTemplateSpecification": { "LaunchTemplateId": id, "Version": "$Latest" },
-            "Overrides": [{ "InstanceType": "m7g.large" }],
+            "Overrides": [{ "InstanceType": "m5.large" }],
         },
         "InstancesDistribution": { "OnDemandBaseCapacity": 1 },
     });
     create("mixed", json!({ "MixedInstancesPolicy": policy })).expect("made");
     client.ok(
         "create_launch_configuration",
-        json!({ "LaunchConfigurationName": "old", "ImageId": image, "InstanceType": "m7g.large" }),
+        json!({ "LaunchConfigurationName": "old", "ImageId": image, "InstanceType": "m5.large" }),
     );
     create("configured", json!({ "LaunchConfigurationName": "old" })).expect("made");
 
@@ -147,7 +147,7 @@ fn a_group_is_changed_locked_and_deleted() {
     assert_eq!(client.refused(delete, json!({ "AutoScalingGroupName": "web" })), "ResourceInUse");
     client.ok(delete, json!({ "AutoScalingGroupName": "web", "ForceDelete": true }));
     assert_eq!(client.refused(delete, json!({ "AutoScalingGroupName": "web" })), "ValidationError");
-    let twice = json!({ "LaunchConfigurationName": "old", "ImageId": old, "InstanceType": "m7g.large" });
+    let twice = json!({ "LaunchConfigurationName": "old", "ImageId": old, "InstanceType": "m5.large" });
     client.ok("create_launch_configuration", twice.clone());
     assert_eq!(client.refused("create_launch_configuration", twice), "AlreadyExists");
 }

@@ -43,6 +43,7 @@ fn an_image_is_made_seen_and_told_in_full() {
     client.world.advance(83);
     let image = client.ok("describe_images", by_id)["Images"][0].clone();
     assert_eq!(text(&image["State"]), "available");
+    assert_eq!((text(&image["Architecture"]), text(&image["RootDeviceName"])), ("x86_64", "/dev/xvda"));
     let root = &image["BlockDeviceMappings"][0]["Ebs"];
     assert!(text(&root["SnapshotId"]).starts_with("snap-0"));
     assert_eq!((&root["VolumeSize"], &root["DeleteOnTermination"]), (&json!(8), &json!(true)));
@@ -104,6 +105,17 @@ fn an_image_goes_and_says_what_became_of_its_snapshots() {
             "BlockDeviceMappings": [mapping("/dev/xvda", &ids[0])],
         })
     };
+    let mut other = register("other");
+    other["Architecture"] = json!("arm64");
+    other["RootDeviceName"] = json!("/dev/sda1");
+    assert_eq!(client.refused("register_image", other.clone()), "InvalidBlockDeviceMapping");
+    other["BlockDeviceMappings"] = json!([mapping("/dev/sdb", &ids[1]), mapping("/dev/sda1", &ids[0])]);
+    let other = client.ok("register_image", other)["ImageId"].clone();
+    let told = client.ok("describe_images", json!({ "ImageIds": [other] }))["Images"][0].clone();
+    assert_eq!((text(&told["Architecture"]), text(&told["RootDeviceName"])), ("arm64", "/dev/sda1"));
+    assert_eq!(texts(&told["BlockDeviceMappings"], "DeviceName"), ["/dev/sda1", "/dev/sdb"]);
+    assert_eq!(told["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"], json!(ids[0]));
+    client.ok("deregister_image", json!({ "ImageId": other }));
     let sharing = client.ok("register_image", register("sharing"))["ImageId"].clone();
     assert_eq!(client.refused("register_image", register("sharing")), "InvalidAMIName.Duplicate");
 

@@ -63,6 +63,42 @@ fn a_template_gets_versions_that_inherit_and_a_default() {
 }
 
 #[test]
+fn a_version_maps_devices_and_its_heirs_forget_the_snapshots() {
+    let Some(client) = client("block devices of templates") else { return };
+    let devices = |snapshot: Option<&str>| {
+        let mut ebs = json!({ "VolumeSize": 20, "DeleteOnTermination": true });
+        if let Some(snapshot) = snapshot {
+            ebs["SnapshotId"] = json!(snapshot);
+        }
+        json!([{ "DeviceName": "/dev/xvdb", "Ebs": ebs }, { "DeviceName": "/dev/xvdc", "NoDevice": "" }])
+    };
+    let data = json!({ "ImageId": "resolve:ssm:/web", "BlockDeviceMappings": devices(Some("snap-0123456789abcdef0")) });
+    let made = client.ok("create_launch_template", json!({ "LaunchTemplateName": "web", "LaunchTemplateData": data }));
+    let id = text(&made["LaunchTemplate"]["LaunchTemplateId"]);
+    let told = |more: Value| {
+        let mut args = json!({ "LaunchTemplateId": id });
+        args.as_object_mut().expect("arguments").extend(more.as_object().expect("arguments").clone());
+        client.call("describe_launch_template_versions", args)
+    };
+    let first = told(json!({ "Versions": ["1"] })).expect("told");
+    assert_eq!(first["LaunchTemplateVersions"][0]["LaunchTemplateData"], data);
+    let next = |data: Value| {
+        let asked = json!({ "LaunchTemplateId": id, "SourceVersion": "1", "LaunchTemplateData": data });
+        client.ok("create_launch_template_version", asked)["LaunchTemplateVersion"]["LaunchTemplateData"].clone()
+    };
+    let heir = next(json!({ "ImageId": "ami-0123456789abcdef0" }));
+    assert_eq!(heir, json!({ "ImageId": "ami-0123456789abcdef0", "BlockDeviceMappings": devices(None) }));
+    let own = json!([{ "DeviceName": "/dev/xvdd", "Ebs": { "VolumeSize": 1 } }]);
+    assert_eq!(next(json!({ "BlockDeviceMappings": own }))["BlockDeviceMappings"], own);
+
+    let resolved = json!({ "Versions": ["1"], "ResolveAlias": true });
+    assert_eq!(told(resolved.clone()).expect_err("no such parameter").0, "InvalidParameterValue");
+    client.world.put_parameter("/web", "ami-0aaaaaaaaaaaaaaaa", "aws:ec2:image");
+    let told = told(resolved).expect("told");
+    assert_eq!(text(&told["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]), "ami-0aaaaaaaaaaaaaaaa");
+}
+
+#[test]
 fn versions_are_told_in_pages_newest_first() {
     let Some(client) = client("pages of versions") else { return };
     let (old, new) = (client.world.base_image(), client.world.base_image());

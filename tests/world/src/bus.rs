@@ -53,7 +53,7 @@ impl RecordingBus {
 impl Bus for RecordingBus {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         let mut state = self.lock();
-        let failed = |why: &str| Err(CallFailed { action: "events:PutEvents", source: why.into() });
+        let failed = |why: &str| Err(CallFailed::new("events:PutEvents", why));
         if state.calls_failing > 0 {
             state.calls_failing -= 1;
             return failed("the bus is out of reach");

@@ -33,10 +33,12 @@ impl AwsError {
         Self::with_status(500, "ResourceContention", "You already have a pending update to this resource.")
     }
 
-    fn throttled(service: &str) -> Self {
-        // AWS: EC2 error codes, RequestLimitExceeded; Auto Scaling: common errors, Throttling.
+    /// AWS: EC2 error codes, RequestLimitExceeded; Auto Scaling: common errors, Throttling; Systems Manager: common
+    /// errors, ThrottlingException.
+    pub(crate) fn throttled(service: &str) -> Self {
         match service {
             "ec2" => Self::with_status(503, "RequestLimitExceeded", "Request limit exceeded."),
+            "ssm" => Self::new("ThrottlingException", "Rate exceeded"),
             _ => Self::new("Throttling", "Rate exceeded"),
         }
     }
@@ -67,7 +69,7 @@ impl fmt::Display for AwsError {
 
 impl std::error::Error for AwsError {}
 
-fn service_of(action: &str) -> &str {
+pub(crate) fn service_of(action: &str) -> &str {
     action.split_once(':').map_or(action, |(service, _)| service)
 }
 

@@ -31,10 +31,15 @@ pub(crate) fn check(filters: &[Filter], known: &[&str]) -> Result<(), AwsError> 
         if !(known.contains(&name.as_str()) || name == "tag-key" || name.starts_with("tag:")) {
             return Err(AwsError::new("InvalidParameterValue", format!("The filter '{name}' is invalid")));
         }
-        // AWS: Filter: at most 200 values; EC2 error codes, FilterLimitExceeded.
-        if values.len() > 200 {
-            return Err(AwsError::new("FilterLimitExceeded", "The maximum number of filter values specified is 200"));
-        }
+        check_values(values)?;
+    }
+    Ok(())
+}
+
+/// AWS: Filter: at most 200 values; EC2 error codes, FilterLimitExceeded.
+pub(crate) fn check_values(values: &[String]) -> Result<(), AwsError> {
+    if values.len() > 200 {
+        return Err(AwsError::new("FilterLimitExceeded", "The maximum number of filter values specified is 200"));
     }
     Ok(())
 }

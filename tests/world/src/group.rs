@@ -1,62 +1,21 @@
-//! Auto Scaling groups and the calls about them. What groups do by themselves is in `scaling.rs`.
+//! Auto Scaling groups: what they are, and how they are made, changed and found. The calls are in `group_calls.rs`, those
+//! about their members in `member.rs`; what groups do by themselves is in `scaling.rs`.
 
 use lastgood_core::Time;
-use lastgood_core::facts::{Tags, TemplateRef};
-use lastgood_core::id::{GroupName, ImageId, InstanceId, TemplateId};
+use lastgood_core::facts::Tags;
+use lastgood_core::id::GroupName;
 
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
-use crate::service::AutoScaling;
+use crate::member::Member;
+use crate::policy::{LaunchFrom, LaunchFromText};
 use crate::state::{ACCOUNT, Asked, Due, REGION, State};
-use crate::template::{TemplateName, read_version, version_text};
 
 /// AWS: DescribeAutoScalingGroups: names, and groups on a page.
 const NAMES_MAX: usize = 100;
 const RECORDS_DEFAULT: usize = 50;
-
-/// What a group launches from: exactly one of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LaunchFrom {
-    /// A launch template.
-    Template(TemplateRef),
-    /// A mixed instances policy over a launch template.
-    Mixed(TemplateRef),
-    /// A launch configuration, by name.
-    Configuration(String),
-}
-
-/// What a call says of that, before anybody looked whether it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LaunchFromText {
-    /// A launch template, and its version as text; no version means `$Default` (AWS: `LaunchTemplateSpecification`).
-    Template(TemplateName, Option<String>),
-    /// The same in a mixed instances policy.
-    Mixed(TemplateName, Option<String>),
-    /// A launch configuration.
-    Configuration(String),
-}
-
-/// Where a member is in its life in the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lifecycle {
-    /// It is being launched.
-    Pending,
-    /// It serves.
-    InService,
-}
-
-/// One member of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The instance.
-    pub instance: InstanceId,
-    /// Where it is in its life.
-    pub lifecycle: Lifecycle,
-    /// Whether it passes for healthy. A lost instance does until the group notices.
-    pub healthy: bool,
-    /// The template version that it was launched from.
-    pub template: Option<(TemplateId, u64)>,
-}
+/// AWS: CreateAutoScalingGroup, MaxInstanceLifetime: a day at least, or 0 for none.
+const LIFETIME_SECONDS_MIN: i64 = 86_400;
 
 /// A group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,25 +32,44 @@ pub struct Group {
     pub desired: usize,
     /// Its members.
     pub members: Vec<Member>,
-    /// Its tags.
+    /// Its tags. Whether instances get them too is not simulated.
     pub tags: Tags,
+    /// Its times.
+    pub times: Times,
     /// When it was made.
     pub created_at: Time,
-    /// An instance refresh with a desired configuration is active.
-    pub locked: bool,
+    /// How many launches were begun: whose turn it is among the overrides.
+    pub(crate) launches: usize,
 }
 
-/// A launch that did not succeed, as the group's activity tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaunchFailure {
-    /// When.
-    pub at: Time,
-    /// The group.
-    pub group: GroupName,
-    /// The image, as the template names it.
-    pub image: String,
-    /// AWS's words.
-    pub message: String,
+/// How long a group waits for its members, and how long it keeps them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// `DefaultInstanceWarmup`, if it is set.
+    pub default_warmup_seconds: Option<i64>,
+    /// `HealthCheckGracePeriod`.
+    pub grace_seconds: i64,
+    /// `MaxInstanceLifetime`, if it is set. The world replaces no member for its age.
+    pub lifetime_seconds_max: Option<i64>,
+}
+
+impl Times {
+    /// How long a new member takes until it counts as warmed up (AWS: Set the default instance warmup for an Auto Scaling
+    /// group).
+    pub fn warmup_seconds(&self) -> i64 {
+        self.default_warmup_seconds.unwrap_or(self.grace_seconds)
+    }
+}
+
+/// What a call says of the times of a group. What it does not say stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TimesText {
+    /// `DefaultInstanceWarmup`: -1 takes it away.
+    pub default_warmup: Option<i64>,
+    /// `HealthCheckGracePeriod`.
+    pub grace: Option<i64>,
+    /// `MaxInstanceLifetime`: 0 takes it away.
+    pub lifetime_max: Option<i64>,
 }
 
 /// What CreateAutoScalingGroup is asked for.
@@ -109,9 +87,19 @@ pub struct CreateGroup {
     pub desired: Option<usize>,
     /// Tags of the group.
     pub tags: Tags,
+    /// Its times.
+    pub times: TimesText,
 }
 
-/// What UpdateAutoScalingGroup is asked to change.
+impl CreateGroup {
+    /// A group of `desired` members, that may have up to ten and may have none.
+    pub fn of(name: &str, from: LaunchFromText, desired: usize) -> Self {
+        let (name, max) = (name.to_owned(), desired.max(10));
+        Self { name, from, min: 0, max, desired: Some(desired), tags: Tags::new(), times: TimesText::default() }
+    }
+}
+
+/// What UpdateAutoScalingGroup is asked to change, but for times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateGroup {
     /// The group.
@@ -131,101 +119,14 @@ pub struct UpdateGroup {
 pub struct DescribeGroups {
     /// By name: unknown ones are left out in silence.
     pub names: Vec<String>,
-    /// `tag:…`, `tag-key`, `tag-value`.
+    /// `tag:…`, `tag-key`, `tag-value`. No page of AWS speaks of wildcards in them, so there are none.
     pub filters: Vec<Filter>,
     /// Which page.
     pub paging: Paging,
 }
 
-/// Whether a group with instances is deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletion {
-    /// It is refused.
-    Plain,
-    /// It goes, and they with it.
-    Forced,
-}
-
-impl AutoScaling<'_> {
-    /// CreateLaunchConfiguration.
-    pub fn create_configuration(&self, name: &str, image: &ImageId) -> Result<(), AwsError> {
-        let asked = Asked::new("autoscaling:CreateLaunchConfiguration", "*", name);
-        self.0.call(asked, |state| {
-            if state.configurations.contains_key(name) {
-                let message = format!("Launch Configuration by this name already exists - {name}");
-                return Err(AwsError::new("AlreadyExists", message));
-            }
-            state.configurations.insert(name.to_owned(), image.clone());
-            Ok(())
-        })
-    }
-
-    /// CreateAutoScalingGroup.
-    pub fn create_group(&self, request: &CreateGroup) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:CreateAutoScalingGroup", &request.name), |state| {
-            state.create_group(request)?;
-            state.act_on_size(&GroupName::from(request.name.as_str()));
-            Ok(())
-        })
-    }
-
-    /// DescribeAutoScalingGroups.
-    pub fn describe_groups(&self, asks: &DescribeGroups) -> Result<Page<Group>, AwsError> {
-        let about = format!("{:?} {:?}", asks.names, asks.filters);
-        let asked = Asked::new("autoscaling:DescribeAutoScalingGroups", "*", about);
-        self.0.call(asked, |state| state.describe_groups(asks))
-    }
-
-    /// UpdateAutoScalingGroup. It has no token and no lock.
-    pub fn update_group(&self, request: &UpdateGroup) -> Result<(), AwsError> {
-        let mut asked = group_call("autoscaling:UpdateAutoScalingGroup", &request.name);
-        asked.about = format!("{} {:?}", request.name, request.from);
-        self.0.call(asked, |state| state.update_group(request))
-    }
-
-    /// SetDesiredCapacity.
-    pub fn set_desired_capacity(&self, name: &str, desired: usize) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:SetDesiredCapacity", name), |state| {
-            let update = UpdateGroup { name: name.to_owned(), desired: Some(desired), ..UpdateGroup::default() };
-            state.update_group(&update)
-        })
-    }
-
-    /// DeleteAutoScalingGroup.
-    pub fn delete_group(&self, name: &str, deletion: Deletion) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:DeleteAutoScalingGroup", name), |state| {
-            let group = state.group(name)?;
-            // AWS: DeleteAutoScalingGroup, ResourceInUse.
-            if !group.members.is_empty() && deletion == Deletion::Plain {
-                return Err(AwsError::new(
-                    "ResourceInUse",
-                    "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance \
-                     request(s) still in the group.",
-                ));
-            }
-            let group = state.groups.remove(&GroupName::from(name));
-            for member in group.into_iter().flat_map(|group| group.members) {
-                state.terminate(&member.instance);
-            }
-            Ok(())
-        })
-    }
-
-    /// SetInstanceHealth: Unhealthy. The group replaces the instance when it comes to it.
-    pub fn set_unhealthy(&self, id: &InstanceId) -> Result<(), AwsError> {
-        self.0.call(Asked::new("autoscaling:SetInstanceHealth", "*", id.as_str()), |state| {
-            let members = state.groups.values_mut().flat_map(|group| &mut group.members);
-            let found = members.into_iter().find(|member| member.instance == *id);
-            let message = format!("Instance Id not found - {id}");
-            found.ok_or_else(|| AwsError::new("ValidationError", message))?.healthy = false;
-            state.member_changed(id);
-            Ok(())
-        })
-    }
-}
-
-/// The ARN of a group holds a UUID that policies leave open.
-fn group_call(action: &'static str, name: &str) -> Asked {
+/// A call about a group. The ARN of a group holds a UUID that policies leave open.
+pub(crate) fn group_call(action: &'static str, name: &str) -> Asked {
     Asked::new(action, group_arn(name), name)
 }
 
@@ -237,7 +138,7 @@ pub(crate) fn group_arn(name: &str) -> String {
     )
 }
 
-fn invalid(message: impl Into<String>) -> AwsError {
+pub(crate) fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::new("ValidationError", message)
 }
 
@@ -245,6 +146,11 @@ impl State {
     pub(crate) fn group(&self, name: &str) -> Result<&Group, AwsError> {
         let missing = || invalid(format!("AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"));
         self.groups.get(&GroupName::from(name)).ok_or_else(missing)
+    }
+
+    pub(crate) fn group_mut(&mut self, name: &str) -> Result<&mut Group, AwsError> {
+        let name = self.group(name)?.name.clone();
+        Ok(self.groups.get_mut(&name).expect("it was found a line above"))
     }
 
     pub(crate) fn create_group(&mut self, request: &CreateGroup) -> Result<(), AwsError> {
@@ -259,6 +165,7 @@ impl State {
         }
         let desired = request.desired.unwrap_or(*min);
         check_size(*min, *max, desired)?;
+        check_group_tags(tags)?;
         let group = Group {
             name: GroupName::from(name.as_str()),
             from: self.launch_from(&request.from)?,
@@ -267,17 +174,20 @@ impl State {
             desired,
             members: Vec::new(),
             tags: tags.clone(),
+            times: Times::default().changed(&request.times)?,
             created_at: self.now,
-            locked: false,
+            launches: 0,
         };
         self.groups.insert(group.name.clone(), group);
         Ok(())
     }
 
-    fn update_group(&mut self, request: &UpdateGroup) -> Result<(), AwsError> {
+    pub(crate) fn update_group(&mut self, request: &UpdateGroup, times: &TimesText) -> Result<(), AwsError> {
         let group = self.group(&request.name)?;
+        let name = group.name.clone();
+        let held = self.active_refresh(&name).is_some_and(|refresh| refresh.desired.is_some());
         // AWS: Instance refresh overview: what the desired configuration holds cannot be updated meanwhile.
-        if group.locked && request.from.is_some() {
+        if held && request.from.is_some() {
             return Err(invalid(
                 "An active instance refresh with a desired configuration exists. All configuration options derived \
                  from the desired configuration are not available for update while the instance refresh is active.",
@@ -288,9 +198,9 @@ impl State {
         // AWS: UpdateAutoScalingGroup: a new bound moves the size with it.
         let desired = request.desired.unwrap_or_else(|| group.desired.max(min).min(max));
         check_size(min, max, desired)?;
-        let name = group.name.clone();
-        let Some(group) = self.groups.get_mut(&name) else { return Ok(()) };
-        (group.min, group.max, group.desired) = (min, max, desired);
+        let times = group.times.changed(times)?;
+        let group = self.group_mut(&request.name)?;
+        (group.min, group.max, group.desired, group.times) = (min, max, desired, times);
         if let Some(from) = from {
             group.from = from;
         }
@@ -299,37 +209,23 @@ impl State {
     }
 
     /// A change of size is acted on soon after.
-    fn act_on_size(&mut self, name: &GroupName) {
-        if self.groups.get(name).is_some_and(|group| group.members.len() != group.desired) {
+    pub(crate) fn act_on_size(&mut self, name: &GroupName) {
+        let counted = |group: &Group| group.members.iter().filter(|member| member.counts()).count();
+        if self.groups.get(name).is_some_and(|group| counted(group) != group.desired) {
             self.after(self.settings.scale_seconds, Due::GroupActs(name.clone()));
         }
     }
 
-    fn launch_from(&self, text: &LaunchFromText) -> Result<LaunchFrom, AwsError> {
-        match text {
-            LaunchFromText::Template(name, version) => {
-                Ok(LaunchFrom::Template(self.template_ref(name, version.as_deref())?))
-            }
-            LaunchFromText::Mixed(name, version) => Ok(LaunchFrom::Mixed(self.template_ref(name, version.as_deref())?)),
-            LaunchFromText::Configuration(name) if self.configurations.contains_key(name) => {
-                Ok(LaunchFrom::Configuration(name.clone()))
-            }
-            LaunchFromText::Configuration(name) => Err(invalid(format!(
-                "Launch configuration name not found - A launch configuration with the name: {name} does not exist"
-            ))),
+    /// The group goes, and its members with it.
+    pub(crate) fn remove_group(&mut self, name: &GroupName) {
+        let group = self.groups.remove(name);
+        self.refreshes.remove(name);
+        for member in group.into_iter().flat_map(|group| group.members) {
+            self.terminate(&member.instance);
         }
     }
 
-    fn template_ref(&self, name: &TemplateName, version: Option<&str>) -> Result<TemplateRef, AwsError> {
-        let version = read_version(version.unwrap_or("$Default")).map_err(|error| invalid(error.message))?;
-        let found = self.version(name, &version_text(version));
-        let found = found.map_err(|error| {
-            invalid(format!("You must use a valid fully-formed launch template. {}", error.message))
-        })?;
-        Ok(TemplateRef { template: found.template, version })
-    }
-
-    fn describe_groups(&self, asks: &DescribeGroups) -> Result<Page<Group>, AwsError> {
+    pub(crate) fn describe_groups(&self, asks: &DescribeGroups) -> Result<Page<Group>, AwsError> {
         if asks.names.len() > NAMES_MAX {
             return Err(invalid(format!("The number of group names that may be passed in is limited to {NAMES_MAX}")));
         }
@@ -343,13 +239,61 @@ impl State {
         }
         let found = self.groups.values().filter(|group| {
             (asks.names.is_empty() || asks.names.iter().any(|name| name == group.name.as_str()))
-                && filter::passes(&asks.filters, &group.tags, |_| group.tags.values().cloned().collect())
+                && asks.filters.iter().all(|filter| has_tag(&group.tags, filter))
         });
         let keyed = found.map(|group| (group.name.to_string(), group.clone()));
         let records = asks.paging.max_results.unwrap_or(RECORDS_DEFAULT);
         let paging = Paging { max_results: Some(records), ..asks.paging.clone() };
         filter::page(keyed, &paging, self.settings.page_items_max)
     }
+}
+
+/// Whether one of the tags is what the filter asks for.
+fn has_tag(tags: &Tags, Filter { name, values }: &Filter) -> bool {
+    tags.iter().any(|(key, value)| match name.strip_prefix("tag:") {
+        Some(wanted) => key == wanted && values.contains(value),
+        None if name == "tag-key" => values.contains(key),
+        None => values.contains(value),
+    })
+}
+
+impl Times {
+    /// AWS: UpdateAutoScalingGroup, DefaultInstanceWarmup, MaxInstanceLifetime. The words are a guess.
+    fn changed(&self, text: &TimesText) -> Result<Self, AwsError> {
+        let grace_seconds = text.grace.unwrap_or(self.grace_seconds);
+        let default_warmup_seconds = match text.default_warmup {
+            Some(-1) => None,
+            told => told.or(self.default_warmup_seconds),
+        };
+        let lifetime_seconds_max = match text.lifetime_max {
+            Some(0) => None,
+            told => told.or(self.lifetime_seconds_max),
+        };
+        if grace_seconds < 0 || default_warmup_seconds.is_some_and(|seconds| seconds < 0) {
+            return Err(invalid("HealthCheckGracePeriod and DefaultInstanceWarmup must not be below 0"));
+        }
+        if lifetime_seconds_max.is_some_and(|seconds| seconds < LIFETIME_SECONDS_MIN) {
+            let message = format!("MaxInstanceLifetime must be 0 or at least {LIFETIME_SECONDS_MIN} seconds");
+            return Err(invalid(message));
+        }
+        Ok(Self { default_warmup_seconds, grace_seconds, lifetime_seconds_max })
+    }
+}
+
+/// Tags of groups as AWS takes them (AWS: Tag Auto Scaling groups and instances). The words are a guess.
+pub(crate) fn check_group_tags(tags: &Tags) -> Result<(), AwsError> {
+    if tags.len() > 50 {
+        return Err(AwsError::new("LimitExceeded", "A group can't have more than 50 tags"));
+    }
+    for (key, value) in tags {
+        if key.starts_with("aws:") {
+            return Err(invalid(format!("Tag keys that begin with aws: are reserved: {key}")));
+        }
+        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
+            return Err(invalid(format!("A tag has a key of 1 to 128 characters and a value of up to 256: {key}")));
+        }
+    }
+    Ok(())
 }
 
 fn check_size(min: usize, max: usize, desired: usize) -> Result<(), AwsError> {

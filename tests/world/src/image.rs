@@ -7,6 +7,7 @@ use lastgood_core::{Time, later};
 use crate::events;
 use crate::fault::AwsError;
 use crate::instance::{Instance, InstanceState, Volume};
+use crate::instance_type::Architecture;
 use crate::service::Ec2;
 use crate::state::{Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
 
@@ -92,6 +93,10 @@ pub struct Image {
     pub created_at: Time,
     /// Its tags.
     pub tags: Tags,
+    /// What it runs on.
+    pub architecture: Architecture,
+    /// The device of its root volume, `/dev/xvda`.
+    pub root_device: String,
     /// Its volumes.
     pub mappings: Vec<Mapping>,
     /// Deregistration protection.
@@ -173,6 +178,8 @@ impl State {
             state: ImageState::Pending,
             reason: None,
             source: Some(instance.id),
+            architecture: instance.architecture,
+            root_device: instance.root_device,
             created_at: self.now,
             tags: image_tags,
             mappings,

@@ -9,6 +9,7 @@ use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
 use crate::image::{Image, ImageState, Protection, check_text};
 use crate::instance::{check_id, check_page};
+use crate::instance_type::Architecture;
 use crate::service::Ec2;
 use crate::snapshot::is_ours;
 use crate::state::{Asked, State, check_tags, shared_arn};
@@ -29,6 +30,19 @@ pub struct DescribeImages {
     pub include_disabled: bool,
     /// Which page.
     pub paging: Paging,
+}
+
+/// What RegisterImage is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegisterImage {
+    /// The name.
+    pub name: String,
+    /// What it runs on.
+    pub architecture: Architecture,
+    /// The device of the root volume.
+    pub root_device: String,
+    /// Each device and its snapshot.
+    pub devices: Vec<(String, SnapshotId)>,
 }
 
 /// What DeregisterImage says of one snapshot: its id, and AWS's return code (`success`, `skipped`, ..).
@@ -56,12 +70,17 @@ impl Ec2<'_> {
         })
     }
 
-    /// RegisterImage, from snapshots that are there: the root first.
-    pub fn register_image(&self, name: &str, snapshots: &[SnapshotId]) -> Result<ImageId, AwsError> {
+    /// RegisterImage, from snapshots that are there.
+    pub fn register_image(&self, request: &RegisterImage) -> Result<ImageId, AwsError> {
         self.0.call(image_call("ec2:RegisterImage", "*"), |state| {
-            check_text(name, "")?;
-            state.check_name_free(name)?;
-            state.register(name, snapshots)
+            check_text(&request.name, "")?;
+            state.check_name_free(&request.name)?;
+            // AWS: RegisterImage: an image of EBS volumes has a snapshot for its root.
+            if !request.devices.iter().any(|(device, _)| *device == request.root_device) {
+                let message = format!("There is no snapshot for the root device {}", request.root_device);
+                return Err(AwsError::new("InvalidBlockDeviceMapping", message));
+            }
+            state.register(request)
         })
     }
 

@@ -1,13 +1,13 @@
 //! Instances and their volumes.
 
-use std::collections::BTreeMap;
-
 use lastgood_core::facts::Tags;
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::id::{ImageId, InstanceId, SnapshotId};
 use lastgood_core::{Time, seconds_between};
 
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
+use crate::instance_type::Architecture;
+use crate::launch::Launch;
 use crate::service::Ec2;
 use crate::state::{Asked, Due, State, World, ec2_arn};
 
@@ -66,23 +66,14 @@ pub struct Volume {
     pub device_name: String,
     /// Its size.
     pub gib: i64,
+    /// The snapshot that it began with; without one it began empty.
+    pub from_snapshot: Option<SnapshotId>,
     /// Whether it goes with the instance.
     pub delete_on_termination: bool,
     /// Its youngest snapshot began then.
     pub last_snapshot_at: Option<Time>,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<SnapshotId>,
-}
-
-/// A block device to launch with: an EBS volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Device {
-    /// `/dev/xvda`, ..
-    pub name: String,
-    /// Its size.
-    pub gib: i64,
-    /// Whether it goes with the instance: true for root, false for attached data (AWS: Block device mappings).
-    pub delete_on_termination: bool,
 }
 
 /// An instance.
@@ -92,6 +83,12 @@ pub struct Instance {
     pub id: InstanceId,
     /// What it was launched from.
     pub image: ImageId,
+    /// `m5.large`, ..
+    pub instance_type: String,
+    /// Its image's and its type's.
+    pub architecture: Architecture,
+    /// `/dev/xvda`, ..
+    pub root_device: String,
     /// Its state.
     pub state: InstanceState,
     /// When it was last started.
@@ -102,24 +99,6 @@ pub struct Instance {
     pub volumes: Vec<Volume>,
     /// Its tags.
     pub tags: Tags,
-}
-
-/// What RunInstances is asked for, for one instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
-    /// The image.
-    pub image: String,
-    /// Volumes beside those of the image.
-    pub devices: Vec<Device>,
-    /// Tags of the instance.
-    pub tags: Tags,
-}
-
-impl Launch {
-    /// One instance of `image`.
-    pub fn of(image: &ImageId) -> Self {
-        Self { image: image.to_string(), devices: Vec::new(), tags: Tags::new() }
-    }
 }
 
 /// What DescribeInstances is asked for.
@@ -215,42 +194,6 @@ impl State {
         instance.terminated_at.is_none_or(|at| seconds_between(at, self.now) < TERMINATED_VISIBLE_SECONDS)
     }
 
-    /// Launches one instance, if its image can be.
-    pub(crate) fn launch(&mut self, launch: Launch) -> Result<InstanceId, AwsError> {
-        let image = self.launchable(&launch.image)?;
-        let (image, mapped) = (image.id.clone(), image.mappings.clone());
-        let mapped = mapped.into_iter().map(|mapping| Device {
-            name: mapping.device_name,
-            gib: mapping.gib,
-            delete_on_termination: mapping.delete_on_termination,
-        });
-        let mut devices: BTreeMap<String, Device> = mapped.map(|device| (device.name.clone(), device)).collect();
-        // What is asked for at launch overrides the image's mapping of that device (AWS: Block device mappings).
-        devices.extend(launch.devices.into_iter().map(|device| (device.name.clone(), device)));
-        let volumes = devices.into_values().map(|device| Volume {
-            id: format!("vol-0{}", self.digits()),
-            device_name: device.name,
-            gib: device.gib,
-            delete_on_termination: device.delete_on_termination,
-            last_snapshot_at: None,
-            snapshots: Vec::new(),
-        });
-        let volumes = volumes.collect();
-        let id = InstanceId(format!("i-0{}", self.digits()));
-        let instance = Instance {
-            id: id.clone(),
-            image,
-            state: InstanceState::Pending,
-            launched_at: self.now,
-            terminated_at: None,
-            volumes,
-            tags: launch.tags,
-        };
-        self.instances.insert(id.clone(), instance);
-        self.after(self.settings.instance_pending_seconds, Due::InstanceRuns(id.clone()));
-        Ok(id)
-    }
-
     pub(crate) fn instance_runs(&mut self, id: &InstanceId) {
         let now_runs = self.instances.get_mut(id).filter(|instance| instance.state == InstanceState::Pending);
         if let Some(instance) = now_runs {
@@ -278,6 +221,7 @@ impl State {
         };
         instance.state = InstanceState::Terminated;
         instance.terminated_at = Some(now);
+        self.member_gone(id);
     }
 
     fn describe_instances(&self, asks: &DescribeInstances) -> Result<Page<Instance>, AwsError> {
@@ -306,16 +250,6 @@ impl State {
         let keyed = found.map(|instance| (instance.id.to_string(), instance.clone()));
         filter::page(keyed, &asks.paging, self.settings.page_items_max)
     }
-}
-
-/// The tags that Auto Scaling gives to what it launches (AWS: Tag Auto Scaling groups and instances).
-pub(crate) fn member_tags(group: &GroupName, template: Option<&(TemplateId, u64)>) -> Tags {
-    let mut tags = Tags::from([("aws:autoscaling:groupName".to_owned(), group.to_string())]);
-    if let Some((id, version)) = template {
-        tags.insert("aws:ec2launchtemplate:id".to_owned(), id.to_string());
-        tags.insert("aws:ec2launchtemplate:version".to_owned(), version.to_string());
-    }
-    tags
 }
 
 /// AWS: EC2 error codes, …Malformed: the prefix, then 8 or 17 hexadecimal digits.

@@ -1,22 +1,32 @@
 //! A simulated AWS: one account in one Region, with a clock that tests move.
 //!
-//! One [`World`] holds what there is. Its operations are AWS's own calls ([`World::ec2`], [`World::autoscaling`]), each
-//! rule of theirs in one place with the AWS page that it comes from ("AWS: CreateImage"). Two faces stand on them: the
-//! engine's ports, in process, with futures that are ready at once; and [`door`], an HTTP server that speaks AWS's
-//! query protocols to any SDK. [`MemoryStore`] and [`RecordingBus`] are the other ports.
+//! One [`World`] holds what there is. Its operations are AWS's own calls ([`World::ec2`], [`World::autoscaling`],
+//! [`World::parameter_store`]), each rule of theirs in one place with the AWS page that it comes from ("AWS:
+//! CreateImage"). Two faces stand on them: the engine's ports, in process, with futures that are ready at once; and
+//! [`door`], an HTTP server that speaks AWS's query protocols to any SDK. [`MemoryStore`] and [`RecordingBus`] are the
+//! other ports.
 //!
 //! Nothing here reads a clock, the environment or randomness: the same calls make the same world.
 
 mod bus;
+mod configuration;
 pub mod door;
 mod events;
 mod fault;
 mod filter;
 mod group;
+mod group_calls;
 mod image;
 mod image_calls;
 mod instance;
+mod instance_type;
+mod launch;
+mod member;
+mod parameter;
+mod policy;
 mod port;
+mod port_facts;
+mod refresh;
 mod scaling;
 mod service;
 mod settings;
@@ -28,18 +38,25 @@ mod template;
 mod template_calls;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use bus::RecordingBus;
+pub use configuration::{Configuration, DescribeConfigurations};
 pub use fault::AwsError;
 pub use filter::{Filter, Page, Paging};
-pub use group::{
-    CreateGroup, Deletion, DescribeGroups, Group, LaunchFailure, LaunchFrom, LaunchFromText, Lifecycle, Member,
-    UpdateGroup,
-};
+pub use group::{CreateGroup, DescribeGroups, Group, Times, TimesText, UpdateGroup};
+pub use group_calls::Deletion;
 pub use image::{CreateImage, Image, ImageState, Mapping, Protection, StateReason};
-pub use image_calls::{DeletionResult, DescribeImages};
-pub use instance::{DescribeInstances, Device, Instance, InstanceState, Launch, Volume};
-pub use service::{AutoScaling, Ec2};
+pub use image_calls::{DeletionResult, DescribeImages, RegisterImage};
+pub use instance::{DescribeInstances, Instance, InstanceState, Volume};
+pub use instance_type::{Architecture, DescribeInstanceTypes, InstanceType};
+pub use launch::{Device, Launch};
+pub use member::{Capacity, Lifecycle, Member, ScaleIn};
+pub use parameter::{Overwrite, Parameter, PutParameter};
+pub use policy::{LaunchFrom, LaunchFromText, MixedPolicy, MixedText, Override, OverrideText, Specification, Verbatim};
+pub use refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
+pub use scaling::LaunchFailure;
+pub use service::{AutoScaling, Ec2, ParameterStore};
 pub use settings::Settings;
 pub use setup::by_number;
 pub use snapshot::{DescribeSnapshots, Snapshot, SnapshotState};

@@ -1,68 +1,38 @@
 //! The engine's ports `Cloud` and `Clock`, in process. Every future is ready at once.
 
-use lastgood_core::Time;
-use lastgood_core::facts::{self, LaunchSource, SnapshotDeletion, VersionRef};
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
-use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::port::{Answer, CallFailed, Clock, Cloud, ImageRequest, VersionRequest};
+use std::collections::BTreeMap;
 
+use lastgood_core::Time;
+use lastgood_core::facts::{self, Parameter, SnapshotDeletion, Tags, VersionRef};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_engine::port::{Answer, CallFailed, Clock, Cloud, ImageRequest, ScaleInProtection, VersionRequest};
+
+use crate::configuration::DescribeConfigurations;
 use crate::fault::AwsError;
 use crate::filter::{Filter, Page, Paging};
-use crate::group::{DescribeGroups, Group, LaunchFrom, LaunchFromText, Lifecycle, UpdateGroup};
-use crate::image::{CreateImage, Image, ImageState, Protection};
+use crate::group::{DescribeGroups, Group, UpdateGroup};
+use crate::image::CreateImage;
 use crate::image_calls::DescribeImages;
-use crate::instance::{DescribeInstances, Instance, InstanceState};
-use crate::snapshot::{DescribeSnapshots, Snapshot, SnapshotState};
+use crate::instance::DescribeInstances;
+use crate::instance_type::{Architecture, DescribeInstanceTypes};
+use crate::member::ScaleIn;
+use crate::parameter::{Overwrite, PutParameter};
+use crate::policy::{LaunchFrom, LaunchFromText, MixedText, Specification};
+use crate::port_facts::{answer, group_fact, image_fact, instance_fact, snapshot_fact, version_fact};
+use crate::refresh::DescribeRefreshes;
+use crate::snapshot::DescribeSnapshots;
 use crate::state::World;
-use crate::template::{CreateVersion, DescribeVersions, TemplateData, TemplateName, TemplateVersion, version_text};
+use crate::template::{CreateVersion, DescribeVersions, TemplateData, TemplateName, version_text};
 
 /// Ids in one call (AWS: Filter: at most 200 values); names of groups in one call.
 const IDS_A_CALL: usize = 200;
 const NAMES_A_CALL: usize = 100;
 
+const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+const UPDATE_GROUP: &str = "autoscaling:UpdateAutoScalingGroup";
+
 type Asked<T> = Result<Answer<T>, CallFailed>;
-
-/// The one table of what AWS's codes mean to a decision.
-fn classify(error: &AwsError) -> Option<Why> {
-    if error.http_status >= 500 {
-        return None;
-    }
-    let why = match error.code.as_str() {
-        "RequestLimitExceeded" | "Throttling" => return None,
-        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => Why::Denied,
-        "InvalidAMIID.Unavailable"
-        | "InvalidLaunchTemplateId.VersionNotFound"
-        | "InvalidLaunchTemplateName.NotFoundException" => Why::Missing,
-        code if code.ends_with(".NotFound") => Why::Missing,
-        "InvalidAMIName.Duplicate" | "IdempotentParameterMismatch" => Why::Taken,
-        "InvalidSnapshot.InUse" => Why::InUse,
-        "ValidationError" if error.message.contains("active instance refresh") => Why::Locked,
-        "ValidationError" if error.message.contains("name not found") => Why::Missing,
-        "SnapshotCreationPerVolumeRateExceeded"
-        | "ConcurrentSnapshotLimitExceeded"
-        | "ConcurrentCreateImageNoRebootLimitExceeded"
-        | "PendingSnapshotLimitExceeded"
-        | "ConcurrentTagAccess" => Why::TooSoon,
-        code if code.ends_with("LimitExceeded") => Why::Quota,
-        "IncorrectState" | "IncorrectInstanceState" => Why::WrongState,
-        "InvalidParameterValue" if error.message.contains("Instance is not in state") => Why::WrongState,
-        _ => Why::Invalid,
-    };
-    Some(why)
-}
-
-fn answer<T>(action: &'static str, result: Result<T, AwsError>) -> Asked<T> {
-    match result {
-        Ok(done) => Ok(Ok(done)),
-        Err(error) => match classify(&error) {
-            Some(why) => {
-                let message = format!("{}: {}", error.code, error.message.replace(['\n', '\r'], " "));
-                Ok(Err(Refusal { why, action: action.to_owned(), message }))
-            }
-            None => Err(CallFailed { action, source: Box::new(error) }),
-        },
-    }
-}
 
 /// Every item of every page.
 fn all<T>(ask: impl Fn(Option<String>) -> Result<Page<T>, AwsError>) -> Result<Vec<T>, AwsError> {
@@ -92,6 +62,18 @@ fn paging(max_results: usize, next_token: Option<String>) -> Paging {
 }
 
 impl World {
+    fn groups_named(&self, names: &[GroupName]) -> Result<Vec<Group>, AwsError> {
+        parts(names, NAMES_A_CALL, |names| {
+            all(|token| {
+                self.autoscaling().describe_groups(&DescribeGroups {
+                    names: names.iter().map(GroupName::to_string).collect(),
+                    filters: Vec::new(),
+                    paging: paging(NAMES_A_CALL, token),
+                })
+            })
+        })
+    }
+
     fn all_images(&self, filter: &Filter) -> Result<Vec<facts::Image>, AwsError> {
         let found = all(|token| {
             self.ec2().describe_images(&DescribeImages {
@@ -128,17 +110,82 @@ impl World {
 
 impl Cloud for World {
     async fn groups(&self, names: &[GroupName]) -> Asked<Vec<facts::Group>> {
-        let found = parts(names, NAMES_A_CALL, |names| {
+        let found = self.groups_named(names);
+        answer(DESCRIBE_GROUPS, found.map(|groups| groups.iter().map(group_fact).collect()))
+    }
+
+    async fn groups_tagged(&self, tags: &Tags) -> Asked<Vec<facts::Group>> {
+        let filters: Vec<_> = tags.iter().map(|(key, value)| Filter::new(&format!("tag:{key}"), value)).collect();
+        let found = all(|token| {
+            let (filters, paging) = (filters.clone(), paging(NAMES_A_CALL, token));
+            self.autoscaling().describe_groups(&DescribeGroups { names: Vec::new(), filters, paging })
+        });
+        answer(DESCRIBE_GROUPS, found.map(|groups| groups.iter().map(group_fact).collect()))
+    }
+
+    async fn active_refresh(&self, group: &GroupName) -> Asked<Option<RefreshId>> {
+        let found = all(|token| {
+            let (group, paging) = (group.to_string(), paging(NAMES_A_CALL, token));
+            self.autoscaling().describe_refreshes(&DescribeRefreshes { group, ids: Vec::new(), paging })
+        });
+        let active = found.map(|refreshes| refreshes.into_iter().find(|refresh| refresh.status.is_active()));
+        answer("autoscaling:DescribeInstanceRefreshes", active.map(|active| active.map(|refresh| refresh.id)))
+    }
+
+    async fn set_scale_in_protection(
+        &self,
+        group: &GroupName,
+        instance: &InstanceId,
+        protection: ScaleInProtection,
+    ) -> Asked<()> {
+        let scale_in = match protection {
+            ScaleInProtection::On => ScaleIn::Forbidden,
+            ScaleInProtection::Off => ScaleIn::Allowed,
+        };
+        let done = self.autoscaling().set_protection(group.as_str(), std::slice::from_ref(instance), scale_in);
+        answer("autoscaling:SetInstanceProtection", done)
+    }
+
+    async fn configuration_image(&self, name: &str) -> Asked<Option<String>> {
+        let asks = DescribeConfigurations { names: vec![name.to_owned()], paging: Paging::default() };
+        let found = self.autoscaling().describe_configurations(&asks);
+        let image = found.map(|page| page.items.into_iter().next().map(|found| found.image.0));
+        answer("autoscaling:DescribeLaunchConfigurations", image)
+    }
+
+    async fn architectures(&self, instance_types: &[String]) -> Asked<BTreeMap<String, Vec<String>>> {
+        // By filter: a name that AWS does not know is left out, where as a name it would fail the call.
+        let found = parts(instance_types, NAMES_A_CALL, |names| {
             all(|token| {
-                self.autoscaling().describe_groups(&DescribeGroups {
-                    names: names.iter().map(GroupName::to_string).collect(),
-                    filters: Vec::new(),
+                self.ec2().describe_instance_types(&DescribeInstanceTypes {
+                    names: Vec::new(),
+                    filters: vec![Filter::any("instance-type", names)],
                     paging: paging(NAMES_A_CALL, token),
                 })
             })
         });
-        let found = found.map(|groups| groups.iter().map(group_fact).collect());
-        answer("autoscaling:DescribeAutoScalingGroups", found)
+        let told = |architectures: Vec<Architecture>| architectures.iter().map(ToString::to_string).collect();
+        let found = found.map(|types| types.into_iter().map(|found| (found.name, told(found.architectures))).collect());
+        answer("ec2:DescribeInstanceTypes", found)
+    }
+
+    async fn parameter(&self, name: &str) -> Asked<Option<Parameter>> {
+        let found = match self.parameter_store().get_parameter(name) {
+            Ok(found) => Ok(Some(Parameter { value: found.value, data_type: found.data_type })),
+            Err(error) if error.code == "ParameterNotFound" => Ok(None),
+            Err(error) => Err(error),
+        };
+        answer("ssm:GetParameter", found)
+    }
+
+    async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Asked<()> {
+        let done = self.parameter_store().put_parameter(&PutParameter {
+            name: name.to_owned(),
+            value: parameter.value.clone(),
+            data_type: Some(parameter.data_type.clone()),
+            overwrite: Overwrite::Yes,
+        });
+        answer("ssm:PutParameter", done.map(|_| ()))
     }
 
     async fn instances(&self, ids: &[InstanceId]) -> Asked<Vec<facts::Instance>> {
@@ -248,6 +295,27 @@ impl Cloud for World {
         answer("ec2:ModifyLaunchTemplate", done.map(|_| ()))
     }
 
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Asked<()> {
+        let refused = |why: Why, message: String| Ok(Err(Refusal { why, action: UPDATE_GROUP.to_owned(), message }));
+        let found = match answer(DESCRIBE_GROUPS, self.groups_named(std::slice::from_ref(group)))? {
+            Ok(found) => found.into_iter().next(),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(found) = found else { return refused(Why::Missing, format!("there is no group {group}")) };
+        let LaunchFrom::Mixed(policy) = &found.from else {
+            return refused(Why::WrongState, format!("{group} has no mixed instances policy"));
+        };
+        if policy.base.template != *template {
+            let base = &policy.base.template;
+            return refused(Why::WrongState, format!("the policy of {group} has the template {base}, not {template}"));
+        }
+        let base = Specification { version: Some(version.to_string()), ..Specification::from(&policy.base) };
+        let policy = MixedText { base, ..policy.into() };
+        let from = Some(LaunchFromText::Mixed(policy));
+        let update = UpdateGroup { name: group.to_string(), from, ..UpdateGroup::default() };
+        answer(UPDATE_GROUP, self.autoscaling().update_group(&update))
+    }
+
     async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Asked<()> {
         let template = TemplateName::Id(template.to_string());
         let done = self.autoscaling().update_group(&UpdateGroup {
@@ -255,13 +323,17 @@ impl Cloud for World {
             from: Some(LaunchFromText::Template(template, Some(version.to_string()))),
             ..UpdateGroup::default()
         });
-        answer("autoscaling:UpdateAutoScalingGroup", done)
+        answer(UPDATE_GROUP, done)
     }
 }
 
 impl Clock for World {
     fn now(&self) -> Time {
         self.time()
+    }
+
+    async fn pause(&self, seconds: i64) {
+        self.advance(seconds);
     }
 }
 
@@ -272,6 +344,7 @@ fn versions_of(template: &TemplateId) -> DescribeVersions {
         min: None,
         max: None,
         filters: Vec::new(),
+        resolve_alias: false,
         paging: Paging::default(),
     }
 }
@@ -279,58 +352,4 @@ fn versions_of(template: &TemplateId) -> DescribeVersions {
 /// A filter value that matches nothing but itself.
 fn literal(text: &str) -> String {
     text.replace('\\', r"\\").replace('*', r"\*").replace('?', r"\?")
-}
-
-fn group_fact(group: &Group) -> facts::Group {
-    let launches_from = match &group.from {
-        LaunchFrom::Template(named) => LaunchSource::Template(named.clone()),
-        LaunchFrom::Mixed(_) => LaunchSource::MixedInstances,
-        LaunchFrom::Configuration(_) => LaunchSource::LaunchConfiguration,
-    };
-    let members = group.members.iter().map(|member| facts::Member {
-        instance: member.instance.clone(),
-        in_service: member.lifecycle == Lifecycle::InService,
-        healthy: member.healthy,
-    });
-    facts::Group { name: group.name.clone(), launches_from, members: members.collect() }
-}
-
-fn instance_fact(instance: &Instance) -> facts::Instance {
-    let running = instance.state == InstanceState::Running;
-    facts::Instance { id: instance.id.clone(), running, launched_at: instance.launched_at }
-}
-
-fn image_fact(image: &Image) -> facts::Image {
-    let state = match (image.state, &image.reason) {
-        (ImageState::Pending, _) => facts::ImageState::Pending,
-        (ImageState::Available, _) => facts::ImageState::Available,
-        (ImageState::Disabled, _) => facts::ImageState::Disabled,
-        (ImageState::Failed, Some(reason)) => facts::ImageState::Broken(format!("{}: {}", reason.code, reason.message)),
-        (other, _) => facts::ImageState::Broken(other.name().to_owned()),
-    };
-    facts::Image {
-        id: image.id.clone(),
-        name: image.name.clone(),
-        state,
-        tags: image.tags.clone(),
-        snapshots: image.snapshots(),
-        protected: image.protection != Protection::Off,
-    }
-}
-
-fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
-    let state = match snapshot.state {
-        SnapshotState::Pending => facts::SnapshotState::Pending,
-        SnapshotState::Completed => facts::SnapshotState::Completed,
-        SnapshotState::Error => facts::SnapshotState::Broken(snapshot.message.clone()),
-    };
-    facts::Snapshot { id: snapshot.id.clone(), state, tags: snapshot.tags.clone() }
-}
-
-fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {
-    facts::TemplateVersion {
-        number: version.number,
-        description: version.description.clone(),
-        image: version.data.image.clone(),
-    }
 }

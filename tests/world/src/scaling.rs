@@ -1,28 +1,40 @@
 //! What groups do by themselves: launch, notice what is lost, replace it, shrink.
 
-use lastgood_core::id::{GroupName, InstanceId, TemplateId};
+use lastgood_core::Time;
+use lastgood_core::facts::TemplateRef;
+use lastgood_core::id::{GroupName, ImageId, InstanceId, TemplateId};
 
-use crate::group::{Group, LaunchFailure, LaunchFrom, Lifecycle, Member};
-use crate::instance::{InstanceState, Launch, member_tags};
+use crate::group::Group;
+use crate::instance::InstanceState;
+use crate::launch::{Device, Launch, member_tags};
+use crate::member::{Lifecycle, Member};
+use crate::policy::{LaunchFrom, MixedPolicy};
 use crate::state::{Due, State, World};
-use crate::template::{TemplateName, version_text};
+use crate::template::{TemplateName, TemplateVersion, version_text};
+
+/// A launch that did not succeed, as the group's activity tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchFailure {
+    /// When.
+    pub at: Time,
+    /// The group.
+    pub group: GroupName,
+    /// The image, as the template names it.
+    pub image: String,
+    /// AWS's words.
+    pub message: String,
+}
+
+/// What one member is launched from.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipe {
+    image: String,
+    instance_type: Option<String>,
+    devices: Vec<Device>,
+    template: Option<(TemplateId, u64)>,
+}
 
 impl World {
-    /// A refresh with a desired configuration begins: what the group launches from can't be changed.
-    pub fn lock_group(&self, name: &str) {
-        self.with_group(name, |group| group.locked = true);
-    }
-
-    /// That refresh ends.
-    pub fn unlock_group(&self, name: &str) {
-        self.with_group(name, |group| group.locked = false);
-    }
-
-    fn with_group(&self, name: &str, change: impl FnOnce(&mut Group)) {
-        let mut state = self.lock();
-        change(state.groups.get_mut(&GroupName::from(name)).expect("tests name groups that they have made"));
-    }
-
     /// A group as it is, if there is one of this name.
     pub fn group_view(&self, name: &str) -> Option<Group> {
         self.lock().groups.get(&GroupName::from(name)).cloned()
@@ -32,53 +44,54 @@ impl World {
     pub fn launch_failures(&self) -> Vec<LaunchFailure> {
         self.lock().launch_failures.clone()
     }
+
+    /// The image that a group would launch from now: its template's, the base's of its policy, or its launch
+    /// configuration's.
+    pub fn group_image(&self, name: &str) -> Option<ImageId> {
+        let state = self.lock();
+        let group = state.groups.get(&GroupName::from(name))?;
+        let recipe = match state.launches_from(group) {
+            LaunchFrom::Mixed(policy) => state.recipe(&LaunchFrom::Template(policy.base.clone()), 0),
+            other => state.recipe(other, 0),
+        };
+        state.resolve_image(&recipe.ok()?.image).ok().map(ImageId)
+    }
+
+    /// Every image that a group may launch from now, in the order of the overrides of its policy. Whatever can't be told
+    /// is left out.
+    pub fn group_images(&self, name: &str) -> Vec<ImageId> {
+        let state = self.lock();
+        let Some(group) = state.groups.get(&GroupName::from(name)) else { return Vec::new() };
+        let from = state.launches_from(group);
+        let turns = match from {
+            LaunchFrom::Mixed(policy) => policy.overrides.len().max(1),
+            LaunchFrom::Template(_) | LaunchFrom::Configuration(_) => 1,
+        };
+        let images = (0..turns).filter_map(|turn| state.resolve_image(&state.recipe(from, turn).ok()?.image).ok());
+        images.map(ImageId).collect()
+    }
 }
 
 impl State {
-    /// An instance is not as it was: its group, if it has one, will notice.
-    pub(crate) fn member_changed(&mut self, id: &InstanceId) {
-        let seconds = self.settings.replace_seconds;
-        if let Some(name) = self.group_of(id) {
-            self.after(seconds, Due::GroupActs(name));
-        }
-    }
-
-    /// A member's instance runs: it serves from now on.
-    pub(crate) fn member_runs(&mut self, id: &InstanceId) {
-        let Some(group) = self.group_of(id).and_then(|name| self.groups.get_mut(&name)) else { return };
-        let member = group.members.iter_mut().find(|member| member.instance == *id);
-        if let Some(member) = member {
-            member.lifecycle = Lifecycle::InService;
-        }
-    }
-
-    fn group_of(&self, id: &InstanceId) -> Option<GroupName> {
-        let name = self.instances.get(id)?.tags.get("aws:autoscaling:groupName")?;
-        Some(GroupName::from(name.as_str()))
-    }
-
     /// Replaces what is lost or unhealthy, and grows or shrinks to the size that is wanted.
     pub(crate) fn group_acts(&mut self, name: &GroupName) {
         let Some(group) = self.groups.get(name) else { return };
-        // AWS: Health checks: any state but pending and running is an immediate failure.
+        // AWS: Health checks: any state but pending and running is an immediate failure. In standby there are none.
         let is_lost = |member: &Member| {
             let state = self.instances.get(&member.instance).map(|instance| instance.state);
             !member.healthy || !matches!(state, Some(InstanceState::Pending | InstanceState::Running))
         };
-        let lost: Vec<_> = group.members.iter().filter(|member| is_lost(member)).cloned().collect();
-        let kept = group.members.len() - lost.len();
-        // AWS: Termination policies: the default begins with the oldest.
+        let (lost, kept): (Vec<_>, Vec<_>) =
+            group.members.iter().filter(|member| member.counts()).partition(|member| is_lost(member));
+        // AWS: Termination policies: the default begins with the oldest. Scale-in protection: passed over.
         let age = |member: &&Member| self.instances.get(&member.instance).map(|instance| instance.launched_at);
-        let mut staying: Vec<_> = group.members.iter().filter(|member| !lost.contains(member)).collect();
-        staying.sort_by_key(age);
-        let surplus = staying.into_iter().take(kept.saturating_sub(group.desired)).cloned();
-        let leaving: Vec<InstanceId> = lost.iter().cloned().chain(surplus).map(|member| member.instance).collect();
-        let wanted = group.desired.saturating_sub(kept);
-        if let Some(group) = self.groups.get_mut(name) {
-            group.members.retain(|member| !leaving.contains(&member.instance));
-        }
+        let mut spare: Vec<_> = kept.iter().copied().filter(|member| !member.protected).collect();
+        spare.sort_by_key(age);
+        let surplus = spare.into_iter().take(kept.len().saturating_sub(group.desired));
+        let wanted = group.desired.saturating_sub(kept.len());
+        let leaving: Vec<InstanceId> = lost.into_iter().chain(surplus).map(|member| member.instance.clone()).collect();
         for instance in &leaving {
-            self.terminate(instance);
+            self.dismiss(name, instance);
         }
         for _ in 0..wanted {
             if let Err(failure) = self.launch_member(name) {
@@ -89,6 +102,18 @@ impl State {
         }
     }
 
+    /// A member is told to go. It is a member until its instance is gone, which one that was lost may be already.
+    fn dismiss(&mut self, group: &GroupName, id: &InstanceId) {
+        let members = self.groups.get_mut(group).into_iter().flat_map(|group| &mut group.members);
+        for member in members.filter(|member| member.instance == *id) {
+            member.lifecycle = Lifecycle::Terminating;
+        }
+        if self.instances.get(id).is_none_or(|instance| instance.state == InstanceState::Terminated) {
+            self.member_gone(id);
+        }
+        self.terminate(id);
+    }
+
     /// Launches one member from what the group names, as that is resolved now.
     pub(crate) fn launch_member(&mut self, name: &GroupName) -> Result<InstanceId, LaunchFailure> {
         let at = self.now;
@@ -96,32 +121,87 @@ impl State {
             at,
             group: name.clone(),
             image: image.to_owned(),
-            message: format!("{why}. Launching EC2 instance failed."),
+            message: format!("{}. Launching EC2 instance failed.", why.trim_end_matches('.')),
         };
-        let (image, template) = self.image_of_group(name).map_err(|why| failed("", why))?;
+        let recipe = match self.groups.get_mut(name) {
+            Some(group) => {
+                let turn = group.launches;
+                group.launches += 1;
+                let group = &self.groups[name];
+                self.recipe(self.launches_from(group), turn)
+            }
+            None => Err("There is no such group".to_owned()),
+        };
+        let Recipe { image, instance_type, devices, template } = recipe.map_err(|why| failed("", why))?;
         let tags = member_tags(name, template.as_ref());
-        let launch = Launch { image: image.clone(), devices: Vec::new(), tags };
-        let instance = self.launch(launch).map_err(|error| failed(&image, error.message))?;
-        let member = Member { instance: instance.clone(), lifecycle: Lifecycle::Pending, healthy: true, template };
+        let launch = Launch { image: image.clone(), instance_type, devices, tags };
+        let id = self.launch(launch).map_err(|error| failed(&image, error.message))?;
+        let instance = &self.instances[&id];
+        let member = Member {
+            instance: id.clone(),
+            lifecycle: Lifecycle::Pending,
+            healthy: true,
+            protected: false,
+            template,
+            instance_type: instance.instance_type.clone(),
+            image: instance.image.clone(),
+        };
         if let Some(group) = self.groups.get_mut(name) {
             group.members.push(member);
         }
-        Ok(instance)
+        Ok(id)
     }
 
-    pub(crate) fn image_of_group(&self, name: &GroupName) -> Result<(String, Option<(TemplateId, u64)>), String> {
-        let group = self.groups.get(name).ok_or("There is no such group")?;
-        match &group.from {
-            LaunchFrom::Template(named) | LaunchFrom::Mixed(named) => {
-                let template = TemplateName::Id(named.template.to_string());
-                let version = self.version(&template, &version_text(named.version)).map_err(|error| error.message)?;
-                let image = version.data.image.ok_or("The launch template names no image")?;
-                Ok((image, Some((version.template, version.number))))
+    /// What a group launches from now. While a refresh desires something else, that counts (AWS: Instance refresh
+    /// overview).
+    fn launches_from<'a>(&'a self, group: &'a Group) -> &'a LaunchFrom {
+        let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
+        desired.unwrap_or(&group.from)
+    }
+
+    /// What the member is launched from whose turn it is.
+    fn recipe(&self, from: &LaunchFrom, turn: usize) -> Result<Recipe, String> {
+        match from {
+            LaunchFrom::Template(named) => of_version(self.named_version(named)?, None, None),
+            LaunchFrom::Mixed(MixedPolicy { base, overrides, .. }) => {
+                let Some(told) = turn.checked_rem(overrides.len()).and_then(|at| overrides.get(at)) else {
+                    return of_version(self.named_version(base)?, None, None);
+                };
+                let version = self.named_version(told.template.as_ref().unwrap_or(base))?;
+                let recipe = of_version(version, told.image.clone(), told.instance_type.clone())?;
+                // Requirements are met by whatever fits the image.
+                let instance_type = recipe.instance_type.filter(|_| told.instance_type.is_some());
+                Ok(Recipe { instance_type, ..recipe })
             }
             LaunchFrom::Configuration(name) => {
-                let image = self.configurations.get(name).ok_or("There is no such launch configuration")?;
-                Ok((image.to_string(), None))
+                let held = self.configurations.get(name).ok_or("There is no such launch configuration")?;
+                Ok(Recipe {
+                    image: held.image.to_string(),
+                    instance_type: held.instance_type.clone(),
+                    devices: Vec::new(),
+                    template: None,
+                })
             }
         }
     }
+
+    fn named_version(&self, named: &TemplateRef) -> Result<TemplateVersion, String> {
+        let template = TemplateName::Id(named.template.to_string());
+        self.version(&template, &version_text(named.version)).map_err(|error| error.message)
+    }
+}
+
+/// A version, with another image and another type if the override names them.
+fn of_version(
+    version: TemplateVersion,
+    image: Option<String>,
+    instance_type: Option<String>,
+) -> Result<Recipe, String> {
+    let data = version.data;
+    Ok(Recipe {
+        image: image.or(data.image).ok_or("The launch template names no image")?,
+        instance_type: instance_type.or(data.instance_type),
+        devices: data.devices,
+        template: Some((version.template, version.number)),
+    })
 }

@@ -10,6 +10,10 @@ pub struct Ec2<'a>(pub(crate) &'a World);
 #[derive(Clone, Copy, Debug)]
 pub struct AutoScaling<'a>(pub(crate) &'a World);
 
+/// The Parameter Store's operations.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterStore<'a>(pub(crate) &'a World);
+
 impl World {
     /// EC2's operations.
     pub fn ec2(&self) -> Ec2<'_> {
@@ -19,5 +23,10 @@ impl World {
     /// Auto Scaling's operations.
     pub fn autoscaling(&self) -> AutoScaling<'_> {
         AutoScaling(self)
+    }
+
+    /// The Parameter Store's operations.
+    pub fn parameter_store(&self) -> ParameterStore<'_> {
+        ParameterStore(self)
     }
 }

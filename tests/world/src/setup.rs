@@ -6,73 +6,124 @@ use lastgood_core::facts::{Tags, TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 
 use crate::fault::AwsError;
-use crate::group::{CreateGroup, Group, LaunchFromText};
+use crate::group::{CreateGroup, Group};
 use crate::image::{Image, ImageState, Mapping, Protection};
-use crate::instance::{Device, Launch};
+use crate::image_calls::RegisterImage;
+use crate::instance_type::Architecture;
+use crate::launch::{Device, Launch};
+use crate::member::Capacity;
+use crate::policy::{LaunchFromText, MixedPolicy, Override, Verbatim};
 use crate::snapshot::{Snapshot, SnapshotState};
 use crate::state::{State, World};
-use crate::template::{TemplateData, TemplateName, version_text};
+use crate::template::TemplateData;
 
 /// Size of the volumes of a base image, in GiB.
 const ROOT_GIB: i64 = 8;
 const DATA_GIB: i64 = 20;
 
 impl World {
-    /// An available image that somebody else in the account has made: a root and a data volume, no tags of ours.
+    /// An available image that somebody else in the account has made: a root and a data volume, no tags of ours, for
+    /// x86_64.
     pub fn base_image(&self) -> ImageId {
+        self.base_image_of(Architecture::X86_64)
+    }
+
+    /// The same for another architecture.
+    pub fn base_image_of(&self, architecture: Architecture) -> ImageId {
         let state = &mut *self.lock();
-        let snapshots = [ROOT_GIB, DATA_GIB].map(|gib| state.old_snapshot(gib));
+        let devices = [("/dev/xvda", ROOT_GIB), ("/dev/xvdb", DATA_GIB)];
+        let devices = devices.map(|(device, gib)| (device.to_owned(), state.old_snapshot(gib))).into();
         let name = format!("base-{}", state.digits());
-        state.register(&name, &snapshots).expect("its snapshots are there")
+        let request = RegisterImage { name, architecture, root_device: "/dev/xvda".to_owned(), devices };
+        state.register(&request).expect("its snapshots are there")
+    }
+
+    /// A snapshot of this size that was complete before the world began, and belongs to no image.
+    pub fn old_snapshot(&self, gib: i64) -> SnapshotId {
+        self.lock().old_snapshot(gib)
     }
 
     /// A second image over the same snapshots as `image`: deregistering either must leave them.
     pub fn image_sharing(&self, image: &ImageId, name: &str) -> ImageId {
         let state = &mut *self.lock();
-        let snapshots = state.images.get(image).map(Image::snapshots).unwrap_or_default();
-        state.register(name, &snapshots).expect("its snapshots are there")
-    }
-
-    /// A launch template, whose only version names `image`.
-    pub fn template(&self, name: &str, image: &ImageId) -> TemplateId {
-        let data = TemplateData {
-            image: Some(image.to_string()),
-            instance_type: Some("m7g.large".to_owned()),
-            ..TemplateData::default()
+        let image = state.images.get(image).expect("tests share images that are there");
+        let devices = image.mappings.iter();
+        let devices = devices.filter_map(|mapping| Some((mapping.device_name.clone(), mapping.snapshot.clone()?)));
+        let request = RegisterImage {
+            name: name.to_owned(),
+            architecture: image.architecture,
+            root_device: image.root_device.clone(),
+            devices: devices.collect(),
         };
-        let mut state = self.lock();
-        state.new_template(name, &data, &Tags::new()).expect("tests name each template once")
+        state.register(&request).expect("its snapshots are there")
     }
 
-    /// A launch configuration that names `image`.
-    pub fn launch_configuration(&self, name: &str, image: &ImageId) -> LaunchFromText {
-        self.lock().configurations.insert(name.to_owned(), image.clone());
-        LaunchFromText::Configuration(name.to_owned())
+    /// A launch template, whose only version names `image`, and the usual type of its architecture.
+    pub fn template(&self, name: &str, image: &ImageId) -> TemplateId {
+        self.template_with(name, &self.launched_from(image))
+    }
+
+    /// A launch template, whose only version says this.
+    pub fn template_with(&self, name: &str, data: &TemplateData) -> TemplateId {
+        self.lock().new_template(name, data, &Tags::new()).expect("tests name each template once")
+    }
+
+    /// What a version says that names `image`, and the usual type of its architecture.
+    pub fn launched_from(&self, image: &ImageId) -> TemplateData {
+        let architecture = self.image(image).map(|image| image.architecture).unwrap_or_default();
+        let instance_type = Some(architecture.usual_type().to_owned());
+        TemplateData { image: Some(image.to_string()), instance_type, ..TemplateData::default() }
     }
 
     /// A group that launches from a version of a template, with its members in service.
     pub fn group(&self, name: &str, from: &TemplateRef, desired: usize) -> Group {
-        self.group_from(name, named(from), desired, Tags::new())
+        self.group_with(&CreateGroup::of(name, from.into(), desired))
     }
 
-    /// A group that launches from a mixed instances policy, with its members in service.
-    pub fn mixed_group(&self, name: &str, from: &TemplateRef, desired: usize) -> Group {
-        let LaunchFromText::Template(template, version) = named(from) else { unreachable!("it is a template") };
-        self.group_from(name, LaunchFromText::Mixed(template, version), desired, Tags::new())
+    /// A group that launches from a mixed instances policy, with its members in service: the overrides in turn.
+    pub fn mixed_group(&self, name: &str, base: &TemplateRef, overrides: Vec<Override>, desired: usize) -> Group {
+        let policy = MixedPolicy { base: base.clone(), overrides, distribution: Verbatim::new() };
+        self.group_with(&CreateGroup::of(name, LaunchFromText::Mixed((&policy).into()), desired))
     }
 
-    /// A group with its members in service.
+    /// A group that launches from anything, with its members in service.
     pub fn group_from(&self, name: &str, from: LaunchFromText, desired: usize, tags: Tags) -> Group {
+        self.group_with(&CreateGroup { tags, ..CreateGroup::of(name, from, desired) })
+    }
+
+    /// Any group, with its members in service.
+    pub fn group_with(&self, request: &CreateGroup) -> Group {
         let mut state = self.lock();
-        let max = desired.max(10);
-        let request = CreateGroup { name: name.to_owned(), from, min: 0, max, desired: Some(desired), tags };
-        state.create_group(&request).expect("tests make groups that can be made");
-        let name = GroupName::from(name);
-        for _ in 0..desired {
+        state.create_group(request).expect("tests make groups that can be made");
+        let name = GroupName::from(request.name.as_str());
+        for _ in 0..state.groups[&name].desired {
             let instance = state.launch_member(&name).expect("tests launch from images that are there");
             state.instance_runs(&instance);
         }
         state.groups[&name].clone()
+    }
+
+    /// A group gets a tag, or another value of it.
+    pub fn tag_group(&self, name: &str, key: &str, value: &str) {
+        let mut state = self.lock();
+        let group = state.group_mut(name).expect("tests name groups that they have made");
+        group.tags.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// A group loses a tag.
+    pub fn untag_group(&self, name: &str, key: &str) {
+        self.lock().group_mut(name).expect("tests name groups that they have made").tags.remove(key);
+    }
+
+    /// A group goes, and its members with it.
+    pub fn delete_group(&self, name: &str) {
+        self.lock().remove_group(&GroupName::from(name));
+    }
+
+    /// Members go into standby, and the group wants as many less.
+    pub fn enter_standby(&self, group: &str, ids: &[InstanceId]) {
+        let mut state = self.lock();
+        state.enter_standby(group, ids, Capacity::Decrement).expect("tests send members that serve");
     }
 
     /// One running instance that is in no group, with a root and a data volume.
@@ -96,22 +147,11 @@ impl World {
     pub fn image(&self, id: &ImageId) -> Option<Image> {
         self.lock().images.get(id).cloned()
     }
-
-    /// The image that a group would launch from now.
-    pub fn group_image(&self, name: &str) -> Option<ImageId> {
-        let state = self.lock();
-        let (image, _) = state.image_of_group(&GroupName::from(name)).ok()?;
-        Some(ImageId(image))
-    }
 }
 
 /// By number: the usual way.
 pub fn by_number(template: &TemplateId, number: u64) -> TemplateRef {
     TemplateRef { template: template.clone(), version: VersionRef::Number(number) }
-}
-
-fn named(from: &TemplateRef) -> LaunchFromText {
-    LaunchFromText::Template(TemplateName::Id(from.template.to_string()), Some(version_text(from.version)))
 }
 
 impl State {
@@ -137,31 +177,39 @@ impl State {
         id
     }
 
-    /// Makes an available image of snapshots: the first is the root, and goes with its instance.
-    pub(crate) fn register(&mut self, name: &str, snapshots: &[SnapshotId]) -> Result<ImageId, AwsError> {
+    /// Makes an available image of snapshots. Only its root goes with its instance.
+    pub(crate) fn register(&mut self, request: &RegisterImage) -> Result<ImageId, AwsError> {
+        let RegisterImage { name, architecture, root_device, devices } = request;
         let id = ImageId(format!("ami-0{}", self.digits()));
         let mut mappings = Vec::new();
-        for (snapshot_id, letter) in snapshots.iter().zip('a'..='z') {
+        for (device_name, snapshot_id) in devices {
             let missing = format!("The snapshot '{snapshot_id}' does not exist.");
             let snapshot = self.snapshots.get_mut(snapshot_id);
             let snapshot = snapshot.ok_or_else(|| AwsError::new("InvalidSnapshot.NotFound", missing))?;
-            snapshot.images.insert(id.clone());
             mappings.push(Mapping {
-                device_name: format!("/dev/xvd{letter}"),
+                device_name: device_name.clone(),
                 snapshot: Some(snapshot_id.clone()),
                 gib: snapshot.gib,
-                delete_on_termination: letter == 'a',
+                delete_on_termination: device_name == root_device,
             });
         }
+        for (_, snapshot_id) in devices {
+            if let Some(snapshot) = self.snapshots.get_mut(snapshot_id) {
+                snapshot.images.insert(id.clone());
+            }
+        }
+        mappings.sort_by_key(|mapping| (mapping.device_name != *root_device, mapping.device_name.clone()));
         self.add_image(Image {
             id: id.clone(),
-            name: name.to_owned(),
+            name: name.clone(),
             description: String::new(),
             state: ImageState::Available,
             reason: None,
             source: None,
             created_at: self.now,
             tags: Tags::new(),
+            architecture: *architecture,
+            root_device: root_device.clone(),
             mappings,
             protection: Protection::Off,
             visible_at: self.now,

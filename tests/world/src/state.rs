@@ -11,13 +11,18 @@ use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::{Time, later, whole_second};
 use serde_json::Value;
 
+use crate::configuration::Configuration;
 use crate::fault::{Answered, AwsError, Faults};
-use crate::group::{Group, LaunchFailure};
+use crate::group::Group;
 use crate::image::Image;
 use crate::instance::Instance;
+use crate::parameter;
+use crate::refresh::Refresh;
+use crate::scaling::LaunchFailure;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::template::{Template, Token};
+use crate::throttle::Buckets;
 
 /// The account that everything is in.
 pub const ACCOUNT: &str = "123456789012";
@@ -51,6 +56,7 @@ pub(crate) enum Due {
     ImageDone(ImageId),
     SnapshotDone(SnapshotId),
     GroupActs(GroupName),
+    MemberServes(InstanceId),
 }
 
 /// A call before it is judged.
@@ -85,8 +91,12 @@ pub(crate) struct State {
     pub(crate) snapshots: BTreeMap<SnapshotId, Snapshot>,
     pub(crate) templates: BTreeMap<TemplateId, Template>,
     pub(crate) tokens: BTreeMap<String, Token>,
-    pub(crate) configurations: BTreeMap<String, ImageId>,
+    pub(crate) configurations: BTreeMap<String, Configuration>,
     pub(crate) groups: BTreeMap<GroupName, Group>,
+    /// The instance refreshes of each group, oldest first.
+    pub(crate) refreshes: BTreeMap<GroupName, Vec<Refresh>>,
+    pub(crate) parameters: BTreeMap<String, parameter::Versions>,
+    pub(crate) buckets: Buckets,
     pub(crate) reboots: Vec<InstanceId>,
     pub(crate) launch_failures: Vec<LaunchFailure>,
     pub(crate) events: Vec<Value>,
@@ -130,6 +140,7 @@ impl State {
                 Due::ImageDone(id) => self.image_done(&id),
                 Due::SnapshotDone(id) => self.snapshot_done(&id),
                 Due::GroupActs(name) => self.group_acts(&name),
+                Due::MemberServes(id) => self.member_runs(&id),
             }
         }
         self.now = self.now.max(time);
@@ -156,6 +167,9 @@ impl World {
             tokens: BTreeMap::new(),
             configurations: BTreeMap::new(),
             groups: BTreeMap::new(),
+            refreshes: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            buckets: Buckets::default(),
             reboots: Vec::new(),
             launch_failures: Vec::new(),
             events: Vec::new(),
@@ -219,7 +233,8 @@ impl World {
         let state = &mut *state;
         let Asked { action, needs, about } = asked;
         *state.calls.entry(action.to_owned()).or_default() += 1;
-        let (result, outcome) = match state.faults.judge(action, &needs) {
+        let judged = state.buckets.take(action, state.now).and_then(|()| state.faults.judge(action, &needs));
+        let (result, outcome) = match judged {
             Err(error) => (Err(error), None),
             Ok(Answered::Yes) => (run(state), None),
             Ok(Answered::Lost) => {

@@ -7,11 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lastgood_core::Time;
 use lastgood_core::backup::{self, Backup, life::Queue};
 use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
-use lastgood_core::plan::Plan;
+use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::{self, Rollout};
+use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
-use lastgood_engine::port::{CallFailed, Key, Saved, Store, Versioned, Written};
+use lastgood_engine::port::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
 
 /// The table.
 #[derive(Debug, Default)]
@@ -30,7 +31,8 @@ struct Table {
     sources: BTreeMap<SourceId, Row>,
     backups: BTreeMap<BackupId, Row>,
     rollouts: BTreeMap<RefreshId, Row>,
-    plans: BTreeMap<String, String>,
+    plans: BTreeMap<String, Row>,
+    buckets: BTreeMap<String, Versioned<Bucket>>,
     by_image: BTreeMap<ImageId, BackupId>,
     /// Where each record stands in the queues, and the queues in the order of time.
     places: BTreeMap<Key, (Queue, Time)>,
@@ -53,9 +55,7 @@ impl MemoryStore {
         table.sources.iter().for_each(|(id, row)| line(&id.to_string(), row));
         table.backups.iter().for_each(|(id, row)| line(&id.to_string(), row));
         table.rollouts.iter().for_each(|(id, row)| line(&format!("rollout/{id}"), row));
-        for (name, plan) in &table.plans {
-            let _ = writeln!(text, "plan/{name} {plan}");
-        }
+        table.plans.iter().for_each(|(name, row)| line(&format!("plan/{name}"), row));
         text
     }
 
@@ -65,7 +65,7 @@ impl MemoryStore {
 }
 
 fn unreadable(error: stored::StoredError) -> CallFailed {
-    CallFailed { action: "reading a record", source: Box::new(error) }
+    CallFailed::new("reading a record", error)
 }
 
 fn read<T>(row: &Row, decode: fn(&str) -> Result<T, stored::StoredError>) -> Result<Versioned<T>, CallFailed> {
@@ -97,6 +97,13 @@ impl Table {
         let row = Row { version, text: stored::encode(rollout) };
         self.rollouts.insert(rollout.refresh.clone(), row);
         self.place(Key::Rollout(rollout.refresh.clone()), Queue::Poll, rollout::wake(rollout));
+    }
+
+    fn put_plan(&mut self, planned: &Planned, version: u64) {
+        let name = planned.plan.name.clone();
+        let row = Row { version, text: stored::encode(planned) };
+        self.plans.insert(name.clone(), row);
+        self.place(Key::Plan(name), Queue::Tick, Some(planned.survey_at));
     }
 
     fn place(&mut self, key: Key, queue: Queue, wake: Option<Time>) {
@@ -185,24 +192,55 @@ impl Store for MemoryStore {
         Ok(Saved::As(rollout.version + 1))
     }
 
-    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
-        self.lock().plans.values().map(|text| stored::decode(text).map_err(unreadable)).collect()
+    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
+        self.lock().plans.values().map(|row| read(row, stored::decode)).collect()
     }
 
-    async fn write_plans(
-        &self,
-        plans: &BTreeMap<String, Option<Plan>>,
-        sources: &[Versioned<Source>],
-    ) -> Result<Written, CallFailed> {
+    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
+        self.lock().plans.get(name).map(|row| read(row, stored::decode)).transpose()
+    }
+
+    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
         let mut table = self.lock();
-        if sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version) {
+        if version_of(&table.plans, &plan.record.plan.name) != plan.version {
+            return Ok(Saved::Outdated);
+        }
+        table.put_plan(&plan.record, plan.version + 1);
+        Ok(Saved::As(plan.version + 1))
+    }
+
+    async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
+        Ok(self.lock().buckets.get(action).cloned())
+    }
+
+    async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
+        let mut table = self.lock();
+        if table.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
+            return Ok(Saved::Outdated);
+        }
+        let saved = Versioned { record: bucket.record.clone(), version: bucket.version + 1 };
+        table.buckets.insert(action.to_owned(), saved);
+        Ok(Saved::As(bucket.version + 1))
+    }
+
+    async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
+        let mut table = self.lock();
+        let same = |write: &PlanWrite| match write {
+            PlanWrite::Put(plan) => version_of(&table.plans, &plan.record.plan.name) == plan.version,
+            PlanWrite::Remove { name, version } => version_of(&table.plans, name) == *version,
+        };
+        let outdated = sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version);
+        if outdated || !plans.iter().all(same) {
             return Ok(Written::Outdated);
         }
-        for (name, plan) in plans {
-            match plan {
-                Some(plan) => table.plans.insert(name.clone(), stored::encode(plan)),
-                None => table.plans.remove(name),
-            };
+        for write in plans {
+            match write {
+                PlanWrite::Put(plan) => table.put_plan(&plan.record, plan.version + 1),
+                PlanWrite::Remove { name, .. } => {
+                    table.plans.remove(name);
+                    table.place(Key::Plan(name.clone()), Queue::Tick, None);
+                }
+            }
         }
         for source in sources {
             table.put_source(&source.record, source.version + 1);
@@ -232,11 +270,14 @@ mod tests {
     /// A table with a plan of two sources, whose slots come at 11:00.
     fn table() -> (MemoryStore, Vec<Versioned<Source>>) {
         let text = "plans: [{name: web, select: {groups: [b, a]}, schedule: hourly}]";
-        let plan = lastgood_core::plan::read("plans.yaml", text).expect("a plan")[0].plan.clone();
-        let sources: Vec<_> =
-            plan.sources.iter().map(|id| Versioned::new(source::apply(None, id, &plan, at("10:30:00")))).collect();
+        let plan = lastgood_core::plan::read("plans.yaml", text).expect("a plan").plans[0].plan.clone();
+        let id = |name: &str| SourceId::Group(name.into());
+        let sources: Vec<_> = ["a", "b"]
+            .iter()
+            .map(|name| Versioned::new(source::apply(None, &id(name), &plan, at("10:30:00"))))
+            .collect();
         let store = MemoryStore::new();
-        let plans = BTreeMap::from([(plan.name.clone(), Some(plan))]);
+        let plans = [PlanWrite::Put(Versioned::new(Planned { plan, survey_at: at("12:00:00") }))];
         assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Whole);
         // They were new then: a second time nothing is written.
         assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Outdated);

@@ -9,6 +9,7 @@ use lastgood_core::id::TemplateId;
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
 use crate::instance::{check_id, check_page};
+use crate::launch::Device;
 use crate::state::{State, World};
 
 /// AWS: Launch template restrictions: versions of one template. Deleted ones do not count.
@@ -17,7 +18,7 @@ const VERSIONS_MAX: usize = 10_000;
 /// What a version says of the instances that are launched with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TemplateData {
-    /// An image, or `resolve:ssm:…`, which nothing can be launched from here.
+    /// An image, or `resolve:ssm:…`, which is looked up at launch.
     pub image: Option<String>,
     /// The instance type.
     pub instance_type: Option<String>,
@@ -27,6 +28,8 @@ pub struct TemplateData {
     pub user_data: Option<String>,
     /// The security groups.
     pub security_groups: Vec<String>,
+    /// The block devices that it maps itself, in place of the image's.
+    pub devices: Vec<Device>,
 }
 
 impl TemplateData {
@@ -39,8 +42,15 @@ impl TemplateData {
             key_name: self.key_name.or(base.key_name),
             user_data: self.user_data.or(base.user_data),
             security_groups: if self.security_groups.is_empty() { base.security_groups } else { self.security_groups },
+            devices: if self.devices.is_empty() { without_snapshots(base.devices) } else { self.devices },
         }
     }
+}
+
+/// AWS: CreateLaunchTemplateVersion, SourceVersion: snapshots of the block device mapping are ignored when a new version
+/// is created, unless they are given again. What else an inherited mapping says stays.
+fn without_snapshots(devices: Vec<Device>) -> Vec<Device> {
+    devices.into_iter().map(|device| Device { snapshot: None, ..device }).collect()
 }
 
 /// One version. It never changes.
@@ -125,6 +135,8 @@ pub struct DescribeVersions {
     pub max: Option<u64>,
     /// `image-id`, `is-default-version`.
     pub filters: Vec<Filter>,
+    /// An image that is named by a parameter is told by its id.
+    pub resolve_alias: bool,
     /// Which page.
     pub paging: Paging,
 }
@@ -308,8 +320,15 @@ impl State {
                 _ => vec![version.is_default.to_string()],
             })
         });
+        let resolved = found.map(|mut version| {
+            if let Some(image) = version.data.image.as_mut().filter(|_| asks.resolve_alias) {
+                *image = self.resolve_image(image)?;
+            }
+            Ok(version)
+        });
+        let resolved = resolved.collect::<Result<Vec<_>, AwsError>>()?;
         // The key grows as the number falls: newest first.
-        let keyed = found.map(|version| (format!("{:020}", u64::MAX - version.number), version));
+        let keyed = resolved.into_iter().map(|version| (format!("{:020}", u64::MAX - version.number), version));
         let paging = Paging { max_results: asks.paging.max_results.or(Some(200)), ..asks.paging.clone() };
         filter::page(keyed, &paging, self.settings.page_items_max)
     }

@@ -1,79 +1,89 @@
-//! Auto Scaling's calls.
+//! Auto Scaling's calls about groups, their tags, and launch configurations.
 
-use lastgood_core::facts::{Tags, TemplateRef};
-use lastgood_core::id::{ImageId, InstanceId, TemplateId};
+use lastgood_core::facts::Tags;
+use lastgood_core::id::ImageId;
 
-use super::Action;
-use super::ec2_template::template_name;
+use super::policy::{Names, launch_from, told_from};
 use super::query::Query;
 use super::xml::Xml;
+use super::{Action, autoscaling_member, autoscaling_refresh};
+use crate::configuration::{Configuration, DescribeConfigurations};
 use crate::fault::AwsError;
 use crate::filter::{Filter, Paging};
-use crate::group::{
-    CreateGroup, Deletion, DescribeGroups, Group, LaunchFrom, LaunchFromText, Lifecycle, Member, UpdateGroup, group_arn,
-};
-use crate::state::World;
-use crate::template::version_text;
+use crate::group::{CreateGroup, DescribeGroups, Group, TimesText, UpdateGroup, group_arn, invalid};
+use crate::group_calls::Deletion;
+use crate::instance_type::Architecture;
+use crate::state::{ACCOUNT, REGION, World};
 
 pub(super) fn action(name: &str) -> Option<Action> {
     Some(match name {
         "CreateAutoScalingGroup" => create_group,
         "CreateLaunchConfiguration" => create_configuration,
+        "CreateOrUpdateTags" => create_tags,
         "DeleteAutoScalingGroup" => delete_group,
+        "DeleteTags" => delete_tags,
         "DescribeAutoScalingGroups" => describe_groups,
+        "DescribeLaunchConfigurations" => describe_configurations,
         "SetDesiredCapacity" => set_desired_capacity,
-        "SetInstanceHealth" => set_instance_health,
         "UpdateAutoScalingGroup" => update_group,
-        _ => return None,
+        _ => return autoscaling_member::action(name).or_else(|| autoscaling_refresh::action(name)),
     })
 }
 
-fn invalid(message: &str) -> AwsError {
-    AwsError::new("ValidationError", message)
+/// `MaxRecords` and `NextToken`.
+pub(super) fn paging(query: &mut Query) -> Result<Paging, AwsError> {
+    Ok(Paging { max_results: query.parse("MaxRecords")?, next_token: query.take("NextToken") })
 }
 
-/// A launch template, and a version if one is named.
-fn specification(record: Query) -> Result<(crate::template::TemplateName, Option<String>), AwsError> {
-    let mut record = record;
-    let name = template_name(&mut record).map_err(|error| invalid(&error.message))?;
-    let version = record.take("Version");
-    record.done()?;
-    Ok((name, version))
+/// One tag, as a call names it.
+struct Tag {
+    group: Option<String>,
+    key: String,
+    value: String,
 }
 
-fn launch_from(query: &mut Query) -> Result<Option<LaunchFromText>, AwsError> {
-    let template = query.record("LaunchTemplate").map(specification).transpose()?;
-    let mixed = query.record("MixedInstancesPolicy").map(|mut policy| {
-        let named = policy.record("LaunchTemplate.LaunchTemplateSpecification");
-        // Overrides and the distribution choose among types of instances, which the world does not tell apart.
-        policy.record("LaunchTemplate.Overrides");
-        policy.record("InstancesDistribution");
-        policy.done()?;
-        specification(named.ok_or_else(|| invalid("A mixed instances policy needs a launch template"))?)
-    });
-    let configuration = query.take("LaunchConfigurationName");
-    match (template, mixed.transpose()?, configuration) {
-        (None, None, None) => Ok(None),
-        (Some((name, version)), None, None) => Ok(Some(LaunchFromText::Template(name, version))),
-        (None, Some((name, version)), None) => Ok(Some(LaunchFromText::Mixed(name, version))),
-        (None, None, Some(name)) => Ok(Some(LaunchFromText::Configuration(name))),
-        _ => Err(invalid(
-            "Valid requests must contain only one of LaunchTemplate, LaunchConfigurationName, MixedInstancesPolicy.",
-        )),
-    }
-}
-
-fn tags(query: &mut Query) -> Result<Tags, AwsError> {
-    let mut tags = Tags::new();
-    for mut tag in query.records("Tags.member") {
-        tags.insert(tag.need("Key")?, tag.take("Value").unwrap_or_default());
-        // Whose tag it is, is said; whether instances get it too is not simulated.
-        for also in ["ResourceId", "ResourceType", "PropagateAtLaunch"] {
-            tag.take(also);
+/// `Tags.member.1`, ..
+fn tags(query: &mut Query) -> Result<Vec<Tag>, AwsError> {
+    let tag = |mut tag: Query| {
+        let value = tag.take("Value").unwrap_or_default();
+        let read = Tag { group: tag.take("ResourceId"), key: tag.need("Key")?, value };
+        if tag.take("ResourceType").is_some_and(|kind| kind != "auto-scaling-group") {
+            return Err(invalid("The only resource type of tags is auto-scaling-group"));
         }
-        tag.done()?;
-    }
-    Ok(tags)
+        // Whether instances get it too is not simulated.
+        tag.take("PropagateAtLaunch");
+        tag.done().map(|()| read)
+    };
+    query.records("Tags.member").into_iter().map(tag).collect()
+}
+
+/// Tags of groups that are there, group by group.
+fn tags_of_groups(mut query: Query) -> Result<Vec<(String, Tags)>, AwsError> {
+    let tags = tags(&mut query)?;
+    query.done()?;
+    let of_one = |Tag { group, key, value }| {
+        let group = group.ok_or_else(|| invalid("Each tag must name its ResourceId"))?;
+        Ok((group, Tags::from([(key, value)])))
+    };
+    tags.into_iter().map(of_one).collect()
+}
+
+fn create_tags(world: &World, query: Query) -> Result<Xml, AwsError> {
+    world.autoscaling().tag_groups(&tags_of_groups(query)?)?;
+    Ok(Xml::default())
+}
+
+fn delete_tags(world: &World, query: Query) -> Result<Xml, AwsError> {
+    world.autoscaling().untag_groups(&tags_of_groups(query)?)?;
+    Ok(Xml::default())
+}
+
+fn times(query: &mut Query) -> Result<TimesText, AwsError> {
+    Ok(TimesText {
+        default_warmup: query.parse("DefaultInstanceWarmup")?,
+        grace: query.parse("HealthCheckGracePeriod")?,
+        lifetime_max: query.parse("MaxInstanceLifetime")?,
+    })
 }
 
 fn create_group(world: &World, mut query: Query) -> Result<Xml, AwsError> {
@@ -90,22 +100,14 @@ fn create_group(world: &World, mut query: Query) -> Result<Xml, AwsError> {
         min: size(query.parse("MinSize")?)?,
         max: size(query.parse("MaxSize")?)?,
         desired: query.parse("DesiredCapacity")?,
-        tags: tags(&mut query)?,
+        tags: tags(&mut query)?.into_iter().map(|Tag { key, value, .. }| (key, value)).collect(),
+        times: times(&mut query)?,
     };
     // The world has one place.
     query.texts("AvailabilityZones.member");
     query.take("VPCZoneIdentifier");
     query.done()?;
     world.autoscaling().create_group(&request)?;
-    Ok(Xml::default())
-}
-
-fn create_configuration(world: &World, mut query: Query) -> Result<Xml, AwsError> {
-    let name = query.need("LaunchConfigurationName")?;
-    let image = ImageId(query.need("ImageId")?);
-    query.take("InstanceType");
-    query.done()?;
-    world.autoscaling().create_configuration(&name, &image)?;
     Ok(Xml::default())
 }
 
@@ -117,8 +119,9 @@ fn update_group(world: &World, mut query: Query) -> Result<Xml, AwsError> {
         max: query.parse("MaxSize")?,
         desired: query.parse("DesiredCapacity")?,
     };
+    let times = times(&mut query)?;
     query.done()?;
-    world.autoscaling().update_group(&request)?;
+    world.autoscaling().update_group_and_times(&request, &times)?;
     Ok(Xml::default())
 }
 
@@ -129,18 +132,6 @@ fn set_desired_capacity(world: &World, mut query: Query) -> Result<Xml, AwsError
     query.done()?;
     let desired = desired.ok_or_else(|| invalid("DesiredCapacity is required"))?;
     world.autoscaling().set_desired_capacity(&name, desired)?;
-    Ok(Xml::default())
-}
-
-fn set_instance_health(world: &World, mut query: Query) -> Result<Xml, AwsError> {
-    let id = InstanceId(query.need("InstanceId")?);
-    let health = query.need("HealthStatus")?;
-    query.flag("ShouldRespectGracePeriod")?;
-    query.done()?;
-    if health != "Unhealthy" {
-        return Err(invalid("Of HealthStatus only Unhealthy is simulated"));
-    }
-    world.autoscaling().set_unhealthy(&id)?;
     Ok(Xml::default())
 }
 
@@ -161,54 +152,34 @@ fn describe_groups(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     let asks = DescribeGroups {
         filters: filters.collect::<Result<_, AwsError>>()?,
         names: query.texts("AutoScalingGroupNames.member"),
-        paging: Paging { max_results: query.parse("MaxRecords")?, next_token: query.take("NextToken") },
+        paging: paging(&mut query)?,
     };
     query.done()?;
     let page = world.autoscaling().describe_groups(&asks)?;
-    let templates = world.template_names();
-    let name = |id: &TemplateId| templates.get(id).cloned().unwrap_or_default();
+    let names = world.template_names();
     let mut xml = Xml::default();
-    xml.list("AutoScalingGroups", "member", &page.items, |member, told| group(member, told, &name));
+    xml.list("AutoScalingGroups", "member", &page.items, |member, told| group(member, told, &names));
     xml.maybe("NextToken", page.next_token);
     Ok(xml)
 }
 
-fn named(xml: &mut Xml, element: &str, template: &TemplateRef, name: &impl Fn(&TemplateId) -> String) {
-    xml.node(element, |inside| {
-        inside
-            .leaf("LaunchTemplateId", &template.template)
-            .leaf("LaunchTemplateName", name(&template.template))
-            .leaf("Version", version_text(template.version));
-    });
-}
-
-fn group(xml: &mut Xml, group: &Group, name: &impl Fn(&TemplateId) -> String) {
+fn group(xml: &mut Xml, group: &Group, names: &Names) {
     xml.leaf("AutoScalingGroupName", &group.name).leaf("AutoScalingGroupARN", group_arn(group.name.as_str()));
-    match &group.from {
-        LaunchFrom::Template(template) => named(xml, "LaunchTemplate", template, name),
-        LaunchFrom::Mixed(template) => {
-            xml.node("MixedInstancesPolicy", |policy| {
-                policy.node("LaunchTemplate", |inside| {
-                    named(inside, "LaunchTemplateSpecification", template, name);
-                    inside.node("Overrides", |_| {});
-                });
-            });
-        }
-        LaunchFrom::Configuration(name) => {
-            xml.leaf("LaunchConfigurationName", name);
-        }
-    }
+    told_from(xml, &group.from, names);
     xml.leaf("MinSize", group.min)
         .leaf("MaxSize", group.max)
         .leaf("DesiredCapacity", group.desired)
         .leaf("DefaultCooldown", 300)
         .leaf("HealthCheckType", "EC2")
-        .leaf("HealthCheckGracePeriod", 0)
+        .leaf("HealthCheckGracePeriod", group.times.grace_seconds)
+        .maybe("DefaultInstanceWarmup", group.times.default_warmup_seconds)
+        .maybe("MaxInstanceLifetime", group.times.lifetime_seconds_max)
+        .leaf("NewInstancesProtectedFromScaleIn", false)
         .leaf("CreatedTime", format!("{:.3}", group.created_at))
         .node("AvailabilityZones", |zones| {
             zones.leaf("member", "us-east-1a");
         })
-        .list("Instances", "member", &group.members, |member, told| instance(member, told, name))
+        .list("Instances", "member", &group.members, |member, told| autoscaling_member::instance(member, told, names))
         .list("Tags", "member", &group.tags, |member, (key, value)| {
             member
                 .leaf("ResourceId", &group.name)
@@ -219,22 +190,34 @@ fn group(xml: &mut Xml, group: &Group, name: &impl Fn(&TemplateId) -> String) {
         });
 }
 
-fn instance(xml: &mut Xml, member: &Member, name: &impl Fn(&TemplateId) -> String) {
-    let lifecycle = match member.lifecycle {
-        Lifecycle::Pending => "Pending",
-        Lifecycle::InService => "InService",
-    };
-    xml.leaf("InstanceId", &member.instance)
-        .leaf("AvailabilityZone", "us-east-1a")
-        .leaf("LifecycleState", lifecycle)
-        .leaf("HealthStatus", if member.healthy { "Healthy" } else { "Unhealthy" })
-        .leaf("ProtectedFromScaleIn", false);
-    if let Some((template, version)) = &member.template {
-        xml.node("LaunchTemplate", |inside| {
-            inside
-                .leaf("LaunchTemplateId", template)
-                .leaf("LaunchTemplateName", name(template))
-                .leaf("Version", version);
-        });
-    }
+fn create_configuration(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let name = query.need("LaunchConfigurationName")?;
+    let image = ImageId(query.need("ImageId")?);
+    let instance_type = query.take("InstanceType");
+    query.done()?;
+    world.autoscaling().create_configuration_of_type(&name, &image, instance_type)?;
+    Ok(Xml::default())
+}
+
+fn describe_configurations(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let names = query.texts("LaunchConfigurationNames.member");
+    let asks = DescribeConfigurations { names, paging: paging(&mut query)? };
+    query.done()?;
+    let page = world.autoscaling().describe_configurations(&asks)?;
+    let mut xml = Xml::default();
+    xml.list("LaunchConfigurations", "member", &page.items, |member, told: &Configuration| {
+        let Configuration { name, image, instance_type, created_at } = told;
+        let arn = format!(
+            "arn:aws:autoscaling:{REGION}:{ACCOUNT}:launchConfiguration:5f2e8a0c-1111-2222-3333-444455556666:\
+             launchConfigurationName/{name}"
+        );
+        member
+            .leaf("LaunchConfigurationName", name)
+            .leaf("LaunchConfigurationARN", arn)
+            .leaf("ImageId", image)
+            .leaf("InstanceType", instance_type.as_deref().unwrap_or(Architecture::default().usual_type()))
+            .leaf("CreatedTime", format!("{created_at:.3}"));
+    });
+    xml.maybe("NextToken", page.next_token);
+    Ok(xml)
 }

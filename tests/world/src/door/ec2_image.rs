@@ -7,7 +7,8 @@ use super::xml::Xml;
 use super::{Action, returned, tag_set};
 use crate::fault::AwsError;
 use crate::image::{CreateImage, Image, ImageState, Mapping, Protection};
-use crate::image_calls::DescribeImages;
+use crate::image_calls::{DescribeImages, RegisterImage};
+use crate::instance_type::Architecture;
 use crate::state::{ACCOUNT, World};
 
 pub(super) fn action(name: &str) -> Option<Action> {
@@ -109,18 +110,21 @@ fn unprotect_image(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 
 fn register_image(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     let name = query.need("Name")?;
-    let root = query.take("RootDeviceName");
-    let mut snapshots = Vec::new();
+    let architecture = match query.take("Architecture") {
+        None => Architecture::default(),
+        Some(told) => Architecture::named(&told).ok_or_else(|| {
+            AwsError::new("InvalidParameterValue", format!("The architecture '{told}' is not simulated"))
+        })?,
+    };
+    let root_device = query.take("RootDeviceName");
+    let mut devices = Vec::new();
     for mut mapping in query.records("BlockDeviceMapping") {
-        let device = mapping.need("DeviceName")?;
-        let snapshot = SnapshotId(mapping.need("Ebs.SnapshotId")?);
+        devices.push((mapping.need("DeviceName")?, SnapshotId(mapping.need("Ebs.SnapshotId")?)));
         mapping.done()?;
-        snapshots.push((root.as_ref() != Some(&device), snapshot));
     }
     query.done()?;
-    snapshots.sort_by_key(|(is_data, _)| *is_data);
-    let snapshots: Vec<_> = snapshots.into_iter().map(|(_, snapshot)| snapshot).collect();
-    let id = world.ec2().register_image(&name, &snapshots)?;
+    let root_device = root_device.unwrap_or_else(|| "/dev/sda1".to_owned());
+    let id = world.ec2().register_image(&RegisterImage { name, architecture, root_device, devices })?;
     let mut xml = Xml::default();
     xml.leaf("imageId", id);
     Ok(xml)
@@ -148,14 +152,14 @@ fn image(xml: &mut Xml, image: &Image) {
         .leaf("imageOwnerId", ACCOUNT)
         .leaf("creationDate", format!("{:.3}", image.created_at))
         .leaf("isPublic", false)
-        .leaf("architecture", "arm64")
+        .leaf("architecture", image.architecture)
         .leaf("imageType", "machine")
         .leaf("name", &image.name)
         .leaf("description", &image.description)
         .leaf("rootDeviceType", "ebs")
         .leaf("virtualizationType", "hvm")
         .leaf("hypervisor", "xen")
-        .maybe("rootDeviceName", image.mappings.first().map(|mapping| &mapping.device_name))
+        .leaf("rootDeviceName", &image.root_device)
         .maybe("sourceInstanceId", image.source.as_ref())
         .leaf("deregistrationProtection", protection(image.protection));
     if let Some(reason) = &image.reason {

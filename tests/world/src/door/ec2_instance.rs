@@ -4,9 +4,10 @@ use lastgood_core::id::InstanceId;
 
 use super::query::Query;
 use super::xml::Xml;
-use super::{Action, tag_set};
+use super::{Action, ec2_mapping, tag_set};
 use crate::fault::AwsError;
-use crate::instance::{DescribeInstances, Device, Instance, InstanceState, Launch, Volume};
+use crate::instance::{DescribeInstances, Instance, InstanceState, Volume};
+use crate::launch::Launch;
 use crate::state::{ACCOUNT, World};
 
 pub(super) fn action(name: &str) -> Option<Action> {
@@ -23,17 +24,12 @@ fn run_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     if counts != ("1".to_owned(), "1".to_owned()) {
         return Err(AwsError::new("InvalidParameterValue", "Only one instance at a time is simulated"));
     }
-    let mut devices = Vec::new();
-    for mut mapping in query.records("BlockDeviceMapping") {
-        devices.push(Device {
-            name: mapping.need("DeviceName")?,
-            gib: mapping.parse("Ebs.VolumeSize")?.unwrap_or(1),
-            delete_on_termination: mapping.flag("Ebs.DeleteOnTermination")?,
-        });
-        mapping.done()?;
-    }
-    let launch = Launch { image: query.need("ImageId")?, devices, tags: query.tags_of("instance")? };
-    query.take("InstanceType");
+    let launch = Launch {
+        image: query.need("ImageId")?,
+        instance_type: query.take("InstanceType"),
+        devices: ec2_mapping::devices(&mut query)?,
+        tags: query.tags_of("instance")?,
+    };
     query.take("ClientToken");
     query.done()?;
     let launched = world.ec2().run_instance(launch)?;
@@ -85,11 +81,11 @@ fn reservation(xml: &mut Xml, launched: &Instance) {
 fn instance(xml: &mut Xml, instance: &Instance) {
     xml.leaf("instanceId", &instance.id).leaf("imageId", &instance.image);
     state(xml, "instanceState", instance.state);
-    xml.leaf("instanceType", "m7g.large")
+    xml.leaf("instanceType", &instance.instance_type)
         .leaf("launchTime", format!("{:.3}", instance.launched_at))
-        .leaf("architecture", "arm64")
+        .leaf("architecture", instance.architecture)
         .leaf("rootDeviceType", "ebs")
-        .maybe("rootDeviceName", instance.volumes.first().map(|volume| &volume.device_name));
+        .leaf("rootDeviceName", &instance.root_device);
     let attached = instance.volumes.iter().filter(|_| instance.state != InstanceState::Terminated);
     xml.list("blockDeviceMapping", "item", attached, |item, volume: &Volume| {
         item.leaf("deviceName", &volume.device_name).node("ebs", |ebs| {

@@ -2,7 +2,7 @@
 
 use super::query::Query;
 use super::xml::Xml;
-use super::{Action, tag_set};
+use super::{Action, ec2_mapping, tag_set};
 use crate::fault::AwsError;
 use crate::state::{ACCOUNT, World};
 use crate::template::{
@@ -46,6 +46,7 @@ fn data(query: &mut Query) -> Result<TemplateData, AwsError> {
         key_name: inside.take("KeyName"),
         user_data: inside.take("UserData"),
         security_groups: inside.texts("SecurityGroupId"),
+        devices: ec2_mapping::devices(&mut inside)?,
     };
     inside.done().map(|()| data)
 }
@@ -78,14 +79,13 @@ fn create_version(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 }
 
 fn describe_versions(world: &World, mut query: Query) -> Result<Xml, AwsError> {
-    // The world resolves no aliases either way.
-    query.flag("ResolveAlias")?;
     let asks = DescribeVersions {
         template: template_name(&mut query)?,
         versions: query.texts("LaunchTemplateVersion"),
         min: query.parse("MinVersion")?,
         max: query.parse("MaxVersion")?,
         filters: query.filters()?,
+        resolve_alias: query.flag("ResolveAlias")?,
         paging: query.paging()?,
     };
     query.done()?;
@@ -184,6 +184,9 @@ fn version(xml: &mut Xml, version: &TemplateVersion) {
                         set.leaf("item", group);
                     }
                 });
+            }
+            if !data.devices.is_empty() {
+                inside.list("blockDeviceMappingSet", "item", &data.devices, ec2_mapping::device);
             }
         });
 }

@@ -4,10 +4,14 @@
 //! `UnknownParameter` with status 400, never a page of HTML.
 
 mod autoscaling;
+mod autoscaling_member;
+mod autoscaling_refresh;
 mod ec2_image;
 mod ec2_instance;
+mod ec2_mapping;
 mod ec2_snapshot;
 mod ec2_template;
+mod policy;
 mod query;
 mod xml;
 
@@ -150,6 +154,7 @@ fn ec2_action(action: &str) -> Option<Action> {
         .or_else(|| ec2_snapshot::action(action))
         .or_else(|| ec2_template::action(action))
         .or_else(|| ec2_instance::action(action))
+        .or_else(|| ec2_mapping::action(action))
 }
 
 /// AWS: Auto Scaling Query API: the result in `<ActionResult>`, errors in `<ErrorResponse>`.

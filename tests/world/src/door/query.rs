@@ -10,6 +10,7 @@ use lastgood_core::facts::Tags;
 
 use crate::fault::AwsError;
 use crate::filter::{Filter, Paging};
+use crate::policy::Verbatim;
 
 /// The fields of a call that nobody took yet.
 #[derive(Debug, Default)]
@@ -72,6 +73,13 @@ impl Query {
         });
         let record = Self { fields: inside.collect() };
         (!record.fields.is_empty()).then_some(record)
+    }
+
+    /// All that nobody took, as it came: fields and lists below one of these names.
+    pub(super) fn verbatim(self, known: &[&str]) -> Result<Verbatim, AwsError> {
+        let is_known = |name: &str| known.contains(&name.split('.').next().unwrap_or(name));
+        let (told, unknown) = self.fields.into_iter().partition(|(name, _)| is_known(name));
+        Self { fields: unknown }.done().map(|()| told)
     }
 
     /// Refuses what nobody took (AWS: EC2 error codes, UnknownParameter).

@@ -1,0 +1,154 @@
+//! What the ports tell: AWS's things as the engine knows them, and what AWS's errors mean to a decision.
+
+use lastgood_core::facts::{self, LaunchSource, TemplateDevice};
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_engine::port::{Answer, CallFailed};
+
+use crate::fault::AwsError;
+use crate::group::Group;
+use crate::image::{Image, ImageState, Protection};
+use crate::instance::{Instance, InstanceState};
+use crate::member::{Lifecycle, Member};
+use crate::policy::LaunchFrom;
+use crate::snapshot::{Snapshot, SnapshotState};
+use crate::template::TemplateVersion;
+
+/// The codes that say that too many calls came in.
+const THROTTLED: [&str; 3] = ["RequestLimitExceeded", "Throttling", "ThrottlingException"];
+
+/// The one table of what AWS's codes mean to a decision.
+fn classify(error: &AwsError) -> Option<Why> {
+    if error.http_status >= 500 || THROTTLED.contains(&error.code.as_str()) {
+        return None;
+    }
+    let says = |words: &str| error.message.contains(words);
+    let why = match error.code.as_str() {
+        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => Why::Denied,
+        "InvalidAMIID.Unavailable"
+        | "InvalidLaunchTemplateId.VersionNotFound"
+        | "InvalidLaunchTemplateName.NotFoundException"
+        | "ParameterNotFound" => Why::Missing,
+        code if code.ends_with(".NotFound") => Why::Missing,
+        "InvalidAMIName.Duplicate" | "IdempotentParameterMismatch" => Why::Taken,
+        "InvalidSnapshot.InUse" => Why::InUse,
+        "ValidationError" if says("active instance refresh") => Why::Locked,
+        "ValidationError" if says("name not found") || says("is not part of Auto Scaling group") => Why::Missing,
+        "ValidationError" if says("is not in InService") => Why::WrongState,
+        "SnapshotCreationPerVolumeRateExceeded"
+        | "ConcurrentSnapshotLimitExceeded"
+        | "ConcurrentCreateImageNoRebootLimitExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "ConcurrentTagAccess" => Why::TooSoon,
+        code if code.ends_with("LimitExceeded") => Why::Quota,
+        "IncorrectState" | "IncorrectInstanceState" => Why::WrongState,
+        "InvalidParameterValue" if says("Instance is not in state") => Why::WrongState,
+        _ => Why::Invalid,
+    };
+    Some(why)
+}
+
+/// What a port answers for what AWS answered.
+pub(crate) fn answer<T>(action: &'static str, result: Result<T, AwsError>) -> Result<Answer<T>, CallFailed> {
+    match result {
+        Ok(done) => Ok(Ok(done)),
+        Err(error) => {
+            let Some(why) = classify(&error) else {
+                let throttled = THROTTLED.contains(&error.code.as_str());
+                return Err(CallFailed { throttled, ..CallFailed::new(action, error) });
+            };
+            let message = format!("{}: {}", error.code, error.message.replace(['\n', '\r'], " "));
+            Ok(Err(Refusal { why, action: action.to_owned(), message }))
+        }
+    }
+}
+
+pub(crate) fn group_fact(group: &Group) -> facts::Group {
+    let launches_from = match &group.from {
+        LaunchFrom::Template(named) => LaunchSource::Template(named.clone()),
+        LaunchFrom::Mixed(policy) => {
+            let overrides = policy.overrides.iter().map(|told| facts::Override {
+                instance_type: told.instance_type.clone(),
+                template: told.template.clone(),
+                image: told.image.clone(),
+            });
+            LaunchSource::Mixed(facts::MixedPolicy { base: policy.base.clone(), overrides: overrides.collect() })
+        }
+        LaunchFrom::Configuration(name) => LaunchSource::Configuration(name.clone()),
+    };
+    facts::Group {
+        name: group.name.clone(),
+        tags: group.tags.clone(),
+        launches_from,
+        members: group.members.iter().map(member_fact).collect(),
+        warmup_seconds: group.times.warmup_seconds(),
+        lifetime_seconds_max: group.times.lifetime_seconds_max,
+    }
+}
+
+fn member_fact(member: &Member) -> facts::Member {
+    let lifecycle = match member.lifecycle {
+        Lifecycle::Pending => facts::Lifecycle::Pending,
+        Lifecycle::InService => facts::Lifecycle::InService,
+        Lifecycle::Standby => facts::Lifecycle::Standby,
+        Lifecycle::Terminating => facts::Lifecycle::Leaving,
+    };
+    facts::Member {
+        instance: member.instance.clone(),
+        lifecycle,
+        healthy: member.healthy,
+        protected_from_scale_in: member.protected,
+        template: member.template.as_ref().map(|(template, _)| template.clone()),
+    }
+}
+
+pub(crate) fn instance_fact(instance: &Instance) -> facts::Instance {
+    facts::Instance {
+        id: instance.id.clone(),
+        running: instance.state == InstanceState::Running,
+        launched_at: instance.launched_at,
+        image: Some(instance.image.clone()),
+    }
+}
+
+pub(crate) fn image_fact(image: &Image) -> facts::Image {
+    let state = match (image.state, &image.reason) {
+        (ImageState::Pending, _) => facts::ImageState::Pending,
+        (ImageState::Available, _) => facts::ImageState::Available,
+        (ImageState::Disabled, _) => facts::ImageState::Disabled,
+        (ImageState::Failed, Some(reason)) => facts::ImageState::Broken(format!("{}: {}", reason.code, reason.message)),
+        (other, _) => facts::ImageState::Broken(other.name().to_owned()),
+    };
+    let devices = image.mappings.iter();
+    let devices = devices.filter_map(|mapping| Some((mapping.device_name.clone(), mapping.snapshot.clone()?)));
+    facts::Image {
+        id: image.id.clone(),
+        name: image.name.clone(),
+        state,
+        tags: image.tags.clone(),
+        snapshots: image.snapshots(),
+        root_device: Some(image.root_device.clone()),
+        devices: devices.collect(),
+        architecture: Some(image.architecture.to_string()),
+        protected: image.protection != Protection::Off,
+    }
+}
+
+pub(crate) fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
+    let state = match snapshot.state {
+        SnapshotState::Pending => facts::SnapshotState::Pending,
+        SnapshotState::Completed => facts::SnapshotState::Completed,
+        SnapshotState::Error => facts::SnapshotState::Broken(snapshot.message.clone()),
+    };
+    facts::Snapshot { id: snapshot.id.clone(), state, tags: snapshot.tags.clone() }
+}
+
+pub(crate) fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {
+    let devices = version.data.devices.iter();
+    let devices = devices.map(|device| TemplateDevice { name: device.name.clone(), snapshot: device.snapshot.clone() });
+    facts::TemplateVersion {
+        number: version.number,
+        description: version.description.clone(),
+        image: version.data.image.clone(),
+        devices: devices.collect(),
+    }
+}
