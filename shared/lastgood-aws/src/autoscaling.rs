@@ -1,15 +1,25 @@
-//! Auto Scaling: DescribeAutoScalingGroups, UpdateAutoScalingGroup.
+//! Auto Scaling: DescribeAutoScalingGroups, UpdateAutoScalingGroup, DescribeInstanceRefreshes, SetInstanceProtection,
+//! DescribeLaunchConfigurations.
 
 use aws_sdk_autoscaling::Client;
-use aws_sdk_autoscaling::types::{AutoScalingGroup, LaunchTemplateSpecification, LifecycleState};
-use lastgood_core::facts::{Group, LaunchSource, Member, TemplateRef, VersionRef};
-use lastgood_core::id::{GroupName, InstanceId, TemplateId};
-use lastgood_engine::{Answer, CallFailed};
+use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
+use aws_sdk_autoscaling::types::{
+    AutoScalingGroup, Filter, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy,
+};
+use lastgood_core::facts::{
+    Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Tags, TemplateRef, VersionRef,
+};
+use lastgood_core::id::{GroupName, InstanceId, RefreshId, TemplateId};
+use lastgood_core::refusal::{Refusal, Why};
+use lastgood_engine::{Answer, CallFailed, ScaleInProtection};
 
 use crate::refusals::answer;
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 const UPDATE: &str = "autoscaling:UpdateAutoScalingGroup";
+const REFRESHES: &str = "autoscaling:DescribeInstanceRefreshes";
+const PROTECT: &str = "autoscaling:SetInstanceProtection";
+const CONFIGURATIONS: &str = "autoscaling:DescribeLaunchConfigurations";
 /// The most names and the largest page of one call (AWS: DescribeAutoScalingGroups).
 const GROUPS_A_CALL_MAX: usize = 100;
 const PAGE_GROUPS_MAX: i32 = 100;
@@ -19,40 +29,106 @@ pub(crate) async fn groups(client: &Client, names: &[GroupName]) -> Result<Answe
     for names in names.chunks(GROUPS_A_CALL_MAX) {
         let names = names.iter().map(ToString::to_string).collect();
         let request = client.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
-        let mut pages = request.into_paginator().page_size(PAGE_GROUPS_MAX).send();
-        while let Some(page) = pages.next().await {
-            let page = match answer(DESCRIBE, page)? {
-                Ok(page) => page,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            for described in page.auto_scaling_groups() {
-                groups.extend(group(described)?);
-            }
+        match all(request).await? {
+            Ok(described) => groups.extend(facts(&described)?),
+            Err(refusal) => return Ok(Err(refusal)),
         }
     }
     Ok(Ok(groups))
 }
 
+pub(crate) async fn groups_tagged(client: &Client, tags: &Tags) -> Result<Answer<Vec<Group>>, CallFailed> {
+    // Several filters are all to be met (AWS: DescribeAutoScalingGroups, Filters).
+    let filters = tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
+    let request = client.describe_auto_scaling_groups().set_filters(Some(filters.collect()));
+    Ok(match all(request).await? {
+        Ok(described) => Ok(facts(&described)?),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// Every page of a describe.
+async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Result<Answer<Vec<AutoScalingGroup>>, CallFailed> {
+    let mut groups = Vec::new();
+    let mut pages = request.into_paginator().page_size(PAGE_GROUPS_MAX).send();
+    while let Some(page) = pages.next().await {
+        match answer(DESCRIBE, page)? {
+            Ok(page) => groups.extend(page.auto_scaling_groups.unwrap_or_default()),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(groups))
+}
+
+fn facts(groups: &[AutoScalingGroup]) -> Result<Vec<Group>, CallFailed> {
+    groups.iter().filter_map(|described| group(described).transpose()).collect()
+}
+
 fn group(group: &AutoScalingGroup) -> Result<Option<Group>, CallFailed> {
     let Some(name) = group.auto_scaling_group_name() else { return Ok(None) };
-    let launches_from = match group.launch_template() {
-        Some(template) => LaunchSource::Template(template_ref(template)?),
-        None if group.mixed_instances_policy().is_some() => LaunchSource::MixedInstances,
-        None => LaunchSource::LaunchConfiguration,
+    let launches_from = match (group.launch_template(), group.mixed_instances_policy()) {
+        (Some(template), _) => LaunchSource::Template(template_ref(template)?),
+        (None, Some(policy)) => LaunchSource::Mixed(mixed(policy)?),
+        (None, None) => LaunchSource::Configuration(group.launch_configuration_name().unwrap_or("(none)").to_owned()),
     };
     let members = group.instances().iter().filter_map(|instance| {
         Some(Member {
             instance: InstanceId::from(instance.instance_id()?),
-            in_service: instance.lifecycle_state() == Some(&LifecycleState::InService),
+            lifecycle: lifecycle(instance.lifecycle_state()),
             healthy: instance.health_status() == Some("Healthy"),
+            protected_from_scale_in: instance.protected_from_scale_in().unwrap_or_default(),
+            template: instance.launch_template().and_then(|used| used.launch_template_id()).map(TemplateId::from),
         })
     });
-    Ok(Some(Group { name: GroupName::from(name), launches_from, members: members.collect() }))
+    let tags = group.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+    // -1 takes the default warm-up back (AWS: UpdateAutoScalingGroup, DefaultInstanceWarmup).
+    let warmup = group.default_instance_warmup().filter(|seconds| *seconds >= 0);
+    Ok(Some(Group {
+        name: GroupName::from(name),
+        tags: tags.collect(),
+        launches_from,
+        members: members.collect(),
+        warmup_seconds: warmup.or(group.health_check_grace_period()).unwrap_or_default().into(),
+        lifetime_seconds_max: group.max_instance_lifetime().filter(|seconds| *seconds > 0).map(i64::from),
+    }))
+}
+
+fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, CallFailed> {
+    let unreadable = || CallFailed::new(DESCRIBE, "a mixed instances policy without a launch template");
+    let template = policy.launch_template().ok_or_else(unreadable)?;
+    let base = template.launch_template_specification().ok_or_else(unreadable)?;
+    let overrides = template.overrides().iter().map(|other| {
+        Ok(Override {
+            instance_type: other.instance_type().map(str::to_owned),
+            template: other.launch_template_specification().map(template_ref).transpose()?,
+            image: other.image_id().map(str::to_owned),
+        })
+    });
+    Ok(MixedPolicy { base: template_ref(base)?, overrides: overrides.collect::<Result<_, CallFailed>>()? })
+}
+
+fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
+    use LifecycleState as S;
+    match state {
+        Some(S::InService) => Lifecycle::InService,
+        Some(S::Standby | S::EnteringStandby) => Lifecycle::Standby,
+        Some(S::Pending | S::PendingProceed | S::PendingWait | S::Quarantined) => Lifecycle::Pending,
+        Some(
+            S::Terminating
+            | S::TerminatingProceed
+            | S::TerminatingWait
+            | S::TerminatingRetained
+            | S::Terminated
+            | S::Detaching
+            | S::Detached,
+        ) => Lifecycle::Leaving,
+        Some(_) | None => Lifecycle::Other,
+    }
 }
 
 /// A group that names no version means the default one (AWS: LaunchTemplateSpecification).
 fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateRef, CallFailed> {
-    let unreadable = |what: String| CallFailed { action: DESCRIBE, source: what.into() };
+    let unreadable = |what: String| CallFailed::new(DESCRIBE, what);
     let template = specification.launch_template_id().map(TemplateId::from);
     let version = match specification.version() {
         None | Some("$Default") => VersionRef::Default,
@@ -78,4 +154,82 @@ pub(crate) async fn set_group_version(
         .build();
     let request = client.update_auto_scaling_group().auto_scaling_group_name(group.as_str()).launch_template(template);
     Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
+}
+
+/// AWS takes a mixed instances policy whole: what is left out of it is lost. So the one that stands is sent back as it
+/// was read, with the base's version changed.
+pub(crate) async fn set_mixed_version(
+    client: &Client,
+    group: &GroupName,
+    template: &TemplateId,
+    version: u64,
+) -> Result<Answer<()>, CallFailed> {
+    let request = client.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
+    let described = match all(request).await? {
+        Ok(described) => described,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let changed = |message: String| Ok(Err(Refusal { why: Why::WrongState, action: UPDATE.to_owned(), message }));
+    let policy = described.into_iter().next().and_then(|group| group.mixed_instances_policy);
+    let Some(mut policy) = policy else {
+        return changed(format!("{group} has no mixed instances policy any more"));
+    };
+    let base = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
+    let Some(base) = base.filter(|base| base.launch_template_id() == Some(template.as_str())) else {
+        return changed(format!("the mixed instances policy of {group} launches from another template now"));
+    };
+    base.version = Some(version.to_string());
+    // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
+    base.launch_template_name = None;
+    for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
+        if let Some(own) = &mut other.launch_template_specification
+            && own.launch_template_id.is_some()
+        {
+            own.launch_template_name = None;
+        }
+    }
+    let request =
+        client.update_auto_scaling_group().auto_scaling_group_name(group.as_str()).mixed_instances_policy(policy);
+    Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
+}
+
+/// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
+pub(crate) async fn active_refresh(
+    client: &Client,
+    group: &GroupName,
+) -> Result<Answer<Option<RefreshId>>, CallFailed> {
+    use InstanceRefreshStatus as S;
+    let request = client.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
+    let output = answer(REFRESHES, request.send().await)?;
+    Ok(output.map(|output| {
+        let newest = output.instance_refreshes().first()?;
+        match newest.status()? {
+            S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
+            // A status that nobody knows yet may be one under way.
+            _ => newest.instance_refresh_id().map(RefreshId::from),
+        }
+    }))
+}
+
+pub(crate) async fn set_scale_in_protection(
+    client: &Client,
+    group: &GroupName,
+    instance: &InstanceId,
+    protection: ScaleInProtection,
+) -> Result<Answer<()>, CallFailed> {
+    let request = client
+        .set_instance_protection()
+        .auto_scaling_group_name(group.as_str())
+        .instance_ids(instance.as_str())
+        .protected_from_scale_in(protection == ScaleInProtection::On);
+    Ok(answer(PROTECT, request.send().await)?.map(|_| ()))
+}
+
+pub(crate) async fn configuration_image(client: &Client, name: &str) -> Result<Answer<Option<String>>, CallFailed> {
+    let request = client.describe_launch_configurations().launch_configuration_names(name);
+    let output = answer(CONFIGURATIONS, request.send().await)?;
+    Ok(output.map(|output| {
+        let found = output.launch_configurations().iter().find(|found| found.launch_configuration_name() == Some(name));
+        found.and_then(|found| found.image_id()).map(str::to_owned)
+    }))
 }

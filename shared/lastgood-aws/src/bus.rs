@@ -5,7 +5,7 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_smithy_types::DateTime;
 use lastgood_core::Time;
-use lastgood_core::incoming::BackupRequested;
+use lastgood_core::incoming::{BackupRequested, Request};
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_engine::port::Posted;
 use lastgood_engine::{Answer, Bus, CallFailed};
@@ -41,10 +41,19 @@ impl EventBus {
 
     /// Asks for a backup.
     pub async fn request(&self, request: &BackupRequested) -> Result<Posted, CallFailed> {
-        // EventBridge's clock dates it, not this machine's: its time becomes the slot.
-        let entry = self.entry(BackupRequested::DETAIL_TYPE, request, None)?;
+        self.put_request(BackupRequested::DETAIL_TYPE, request).await
+    }
+
+    /// Asks for anything else.
+    pub async fn ask(&self, request: &Request) -> Result<Posted, CallFailed> {
+        self.put_request(request.detail_type(), request).await
+    }
+
+    /// EventBridge's clock dates a request, not this machine's: its time becomes the slot of a backup.
+    async fn put_request(&self, detail_type: &str, detail: &impl Serialize) -> Result<Posted, CallFailed> {
+        let entry = self.entry(detail_type, detail, None)?;
         let posted = self.put(vec![entry]).await?;
-        posted.into_iter().next().ok_or(CallFailed { action: PUT, source: "an empty answer".into() })
+        posted.into_iter().next().ok_or(CallFailed::new(PUT, "an empty answer"))
     }
 
     fn entry(
@@ -53,7 +62,7 @@ impl EventBus {
         detail: &impl Serialize,
         at: Option<Time>,
     ) -> Result<PutEventsRequestEntry, CallFailed> {
-        let detail = serde_json::to_string(detail).map_err(|error| CallFailed { action: PUT, source: error.into() })?;
+        let detail = serde_json::to_string(detail).map_err(|error| CallFailed::new(PUT, error))?;
         Ok(PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(EVENT_SOURCE)

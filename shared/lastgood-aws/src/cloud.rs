@@ -1,25 +1,34 @@
-//! EC2 and Auto Scaling as the engine's `Cloud`. What each call does is in the file of its service.
+//! EC2, Auto Scaling and the Parameter Store as the engine's `Cloud`. What each call does is in the file of its service.
+
+use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
-use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, TemplateVersion, VersionRef};
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::facts::{
+    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
 use lastgood_engine::port::{ImageRequest, VersionRequest};
-use lastgood_engine::{Answer, CallFailed, Cloud};
+use lastgood_engine::{Answer, CallFailed, Cloud, ScaleInProtection};
 
-use crate::autoscaling;
 use crate::ec2::{images, instances, snapshots, templates};
+use crate::{autoscaling, ssm};
 
-/// The clients of EC2 and Auto Scaling.
+/// The clients of EC2, Auto Scaling and the Parameter Store.
 #[derive(Clone, Debug)]
 pub struct Aws {
     ec2: aws_sdk_ec2::Client,
     autoscaling: aws_sdk_autoscaling::Client,
+    ssm: aws_sdk_ssm::Client,
 }
 
 impl Aws {
     /// Clients for one account and region.
     pub fn new(config: &SdkConfig) -> Self {
-        Self { ec2: aws_sdk_ec2::Client::new(config), autoscaling: aws_sdk_autoscaling::Client::new(config) }
+        Self {
+            ec2: aws_sdk_ec2::Client::new(config),
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+        }
     }
 }
 
@@ -28,6 +37,43 @@ type Called<T> = Result<Answer<T>, CallFailed>;
 impl Cloud for Aws {
     async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
         autoscaling::groups(&self.autoscaling, names).await
+    }
+
+    async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
+        autoscaling::groups_tagged(&self.autoscaling, tags).await
+    }
+
+    async fn active_refresh(&self, group: &GroupName) -> Called<Option<RefreshId>> {
+        autoscaling::active_refresh(&self.autoscaling, group).await
+    }
+
+    async fn set_scale_in_protection(
+        &self,
+        group: &GroupName,
+        instance: &InstanceId,
+        protection: ScaleInProtection,
+    ) -> Called<()> {
+        autoscaling::set_scale_in_protection(&self.autoscaling, group, instance, protection).await
+    }
+
+    async fn configuration_image(&self, name: &str) -> Called<Option<String>> {
+        autoscaling::configuration_image(&self.autoscaling, name).await
+    }
+
+    async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
+        instances::architectures(&self.ec2, instance_types).await
+    }
+
+    async fn parameter(&self, name: &str) -> Called<Option<Parameter>> {
+        ssm::parameter(&self.ssm, name).await
+    }
+
+    async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
+        ssm::set_parameter(&self.ssm, name, parameter).await
+    }
+
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
+        autoscaling::set_mixed_version(&self.autoscaling, group, template, version).await
     }
 
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {

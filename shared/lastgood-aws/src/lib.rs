@@ -12,6 +12,7 @@ mod event;
 pub mod refusals;
 mod sdk;
 pub mod settings;
+mod ssm;
 mod stack;
 mod table;
 
@@ -23,12 +24,13 @@ pub use clock::SystemClock;
 pub use cloud::Aws;
 pub use event::{Unexpected, finish, read_event, unexpected};
 pub use sdk::{load_for_function, load_for_operator};
-pub use settings::{Missing, Settings};
+pub use settings::{Settings, SettingsError};
 pub use stack::{StackError, settings_of_stack};
 pub use table::{Table, TableError};
 
 use aws_config::SdkConfig;
-use lastgood_engine::{Clock, Engine};
+use lastgood_core::pace::Share;
+use lastgood_engine::{Clock, Engine, Running};
 
 /// How long before the end of an invocation nothing new is begun, in seconds: a call that hangs and what follows from
 /// its answer must still fit in.
@@ -39,13 +41,14 @@ pub const STOP_BEFORE_DEADLINE_SECONDS: i64 = 12;
 pub struct Lastgood {
     /// The table.
     pub table: Table,
-    /// EC2 and Auto Scaling.
+    /// EC2, Auto Scaling and the Parameter Store.
     pub cloud: Aws,
     /// Our bus.
     pub bus: EventBus,
     /// The system's clock.
     pub clock: SystemClock,
     stack: String,
+    share: Share,
 }
 
 /// An engine on the ports of a deployment.
@@ -60,11 +63,12 @@ impl Lastgood {
             bus: EventBus::new(config, &settings.bus),
             clock: SystemClock,
             stack: settings.stack.clone(),
+            share: settings.share,
         }
     }
 
-    /// A function's ports, from its environment. An error names every setting that is missing.
-    pub async fn of_function() -> Result<Self, Missing> {
+    /// A function's ports, from its environment. An error names every setting that is missing, or one that can't be read.
+    pub async fn of_function() -> Result<Self, SettingsError> {
         let settings = Settings::from_environment()?;
         Ok(Self::new(&load_for_function().await, &settings))
     }
@@ -77,13 +81,7 @@ impl Lastgood {
             Some(deadline) => lastgood_core::later(deadline, -STOP_BEFORE_DEADLINE_SECONDS),
             None => self.clock.now(),
         };
-        Engine {
-            store: &self.table,
-            cloud: &self.cloud,
-            bus: &self.bus,
-            clock: &self.clock,
-            stack: &self.stack,
-            stop_at,
-        }
+        let running = Running { stack: &self.stack, stop_at, share: self.share };
+        Engine::new(&self.table, &self.cloud, &self.bus, &self.clock, running)
     }
 }

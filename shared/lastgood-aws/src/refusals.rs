@@ -1,4 +1,4 @@
-//! The one table of AWS's refusals: which code means what, for EC2 and Auto Scaling.
+//! The one table of AWS's refusals: which code means what, for EC2, Auto Scaling and the Parameter Store.
 //!
 //! EC2 models no errors, so the code is all there is (AWS: Error codes for the Amazon EC2 API). A code that stands
 //! nowhere here is a final refusal, told in AWS's own words: to try it again blindly would hide it.
@@ -25,6 +25,7 @@ const TABLE: &[(&str, Class)] = &[
     ("Throttling", Class::Again),
     ("ThrottlingException", Class::Again),
     ("EC2ThrottledException", Class::Again),
+    ("TooManyUpdates", Class::Again),
     ("InternalError", Class::Again),
     ("InternalFailure", Class::Again),
     ("ServiceUnavailable", Class::Again),
@@ -48,6 +49,8 @@ const TABLE: &[(&str, Class)] = &[
     ("InvalidLaunchTemplateId.VersionNotFound", Class::Refused(Why::Missing)),
     ("InvalidLaunchTemplateName.NotFoundException", Class::Refused(Why::Missing)),
     ("ResourceNotFoundException", Class::Refused(Why::Missing)),
+    ("ParameterNotFound", Class::Refused(Why::Missing)),
+    ("ParameterVersionNotFound", Class::Refused(Why::Missing)),
     // Names and tokens.
     ("InvalidAMIName.Duplicate", Class::Refused(Why::Taken)),
     ("IdempotentParameterMismatch", Class::Refused(Why::Taken)),
@@ -77,13 +80,23 @@ const TABLE: &[(&str, Class)] = &[
     ("UnsupportedOperation", Class::Refused(Why::Invalid)),
     ("OperationNotPermitted", Class::Refused(Why::Invalid)),
     ("ValidationError", Class::Refused(Why::Invalid)),
+    ("InvalidInstanceType", Class::Refused(Why::Invalid)),
+    ("ParameterLimitExceeded", Class::Refused(Why::Quota)),
+    ("ParameterMaxVersionLimitExceeded", Class::Refused(Why::Quota)),
+    ("ParameterPatternMismatchException", Class::Refused(Why::Invalid)),
+    ("ParameterAlreadyExists", Class::Refused(Why::Taken)),
+    ("HierarchyTypeMismatch", Class::Refused(Why::Invalid)),
+    ("UnsupportedParameterType", Class::Refused(Why::Invalid)),
+    ("ValidationException", Class::Refused(Why::Invalid)),
 ];
 
-/// Codes that mean several things: which one, only the words tell. (AWS: How an instance refresh works; the other two
+/// Codes that mean several things: which one, only the words tell. (AWS: How an instance refresh works; the other
 /// texts are seen in the wild and documented nowhere.)
 const WORDS: &[(&str, &str, Why)] = &[
     ("ValidationError", "active instance refresh", Why::Locked),
     ("ValidationError", "name not found", Why::Missing),
+    ("ValidationError", "is not part of Auto Scaling group", Why::Missing),
+    ("ValidationError", "is not in InService", Why::WrongState),
     ("InvalidParameterValue", "Instance is not in state", Why::WrongState),
 ];
 
@@ -126,8 +139,14 @@ where
             return Ok(Err(Refusal { why, action: action.to_owned(), message }));
         }
     }
-    Err(CallFailed { action, source: Box::new(Unwrapped::of(&error)) })
+    let throttled = matches!(&error, SdkError::ServiceError(service)
+        if service.err().code().is_some_and(|code| THROTTLED.contains(&code)));
+    Err(CallFailed { throttled, ..CallFailed::new(action, Unwrapped::of(&error)) })
 }
+
+/// Codes that say: too many calls (AWS: Request throttling for the Amazon EC2 API; Common errors).
+const THROTTLED: &[&str] =
+    &["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException", "TooManyUpdates"];
 
 /// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
 fn one_line(message: &str) -> String {
@@ -160,7 +179,7 @@ pub(crate) fn failed<E>(action: &'static str, error: SdkError<E, HttpResponse>) 
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    CallFailed { action, source: Box::new(Unwrapped::of(&error)) }
+    CallFailed::new(action, Unwrapped::of(&error))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Read once; what is missing is told all together, so that one deployment mends it.
 
-use std::fmt;
+use lastgood_core::pace::Share;
 
 /// What a function must know of its deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,31 +17,35 @@ pub struct Settings {
     pub account: String,
     /// The region, part of every key: `AWS_REGION`.
     pub region: String,
+    /// Which part of the account's API calls is ours, in percent from 1 to 100; half of them if it is not said:
+    /// `LASTGOOD_CALL_SHARE`.
+    pub share: Share,
     /// Who writes, to know one's own writes again: `AWS_LAMBDA_LOG_STREAM_NAME`, which differs for each environment
     /// of a function; else the process.
     pub writer: String,
 }
 
-/// Settings that are missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing(pub Vec<&'static str>);
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "missing in the environment: {}; the template sets them for every function", self.0.join(", "))
-    }
+/// Settings that a function can't run with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// They are missing.
+    #[error("missing in the environment: {}; the template sets them for every function", .0.join(", "))]
+    Missing(Vec<&'static str>),
+    /// One can't be read.
+    #[error(
+        "LASTGOOD_CALL_SHARE is '{0}'; write a whole number from 1 to 100, the percentage of the account's API calls"
+    )]
+    Share(String),
 }
-
-impl std::error::Error for Missing {}
 
 impl Settings {
     /// The settings of this process.
-    pub fn from_environment() -> Result<Self, Missing> {
+    pub fn from_environment() -> Result<Self, SettingsError> {
         Self::from_lookup(lookup)
     }
 
     /// The settings that `get` knows.
-    pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Result<Self, Missing> {
+    pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let mut missing = Vec::new();
         let mut want = |name: &'static str| {
             get(name).filter(|value| !value.is_empty()).unwrap_or_else(|| {
@@ -49,7 +53,15 @@ impl Settings {
                 String::new()
             })
         };
+        let share = match get("LASTGOOD_CALL_SHARE").filter(|text| !text.is_empty()) {
+            None => Share::default(),
+            Some(text) => match text.trim().parse().ok().and_then(Share::percent) {
+                Some(share) => share,
+                None => return Err(SettingsError::Share(text)),
+            },
+        };
         let settings = Self {
+            share,
             table: want("LASTGOOD_TABLE"),
             bus: want("LASTGOOD_BUS"),
             stack: want("LASTGOOD_STACK"),
@@ -57,7 +69,7 @@ impl Settings {
             region: want("AWS_REGION"),
             writer: get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(writer_of_this_process),
         };
-        if missing.is_empty() { Ok(settings) } else { Err(Missing(missing)) }
+        if missing.is_empty() { Ok(settings) } else { Err(SettingsError::Missing(missing)) }
     }
 }
 
@@ -79,8 +91,27 @@ mod tests {
     fn everything_that_is_missing_is_told_at_once() {
         let some = |name: &str| (name == "LASTGOOD_BUS").then(|| "bus".to_owned());
         let missing = Settings::from_lookup(some).expect_err("most of it is missing");
-        assert_eq!(missing.0, ["LASTGOOD_TABLE", "LASTGOOD_STACK", "LASTGOOD_ACCOUNT", "AWS_REGION"]);
+        let names = vec!["LASTGOOD_TABLE", "LASTGOOD_STACK", "LASTGOOD_ACCOUNT", "AWS_REGION"];
+        assert_eq!(missing, SettingsError::Missing(names));
         let empty = |_: &str| Some(String::new());
-        assert_eq!(Settings::from_lookup(empty).expect_err("empty is missing").0.len(), 5);
+        let SettingsError::Missing(all) = Settings::from_lookup(empty).expect_err("empty is missing") else {
+            panic!("a share that is not said is the default")
+        };
+        assert_eq!(all.len(), 5);
+    }
+
+    #[test]
+    fn the_share_is_half_unless_it_is_said() {
+        let with = |share: Option<&str>| {
+            let get =
+                |name: &str| if name == "LASTGOOD_CALL_SHARE" { share.map(str::to_owned) } else { Some("x".into()) };
+            Settings::from_lookup(get).map(|settings| settings.share)
+        };
+        assert_eq!(with(None), Ok(Share::default()));
+        assert_eq!(with(Some("80")), Ok(Share::percent(80).expect("a share")));
+        for wrong in ["0", "101", "half", "-5", "50 %"] {
+            let error = with(Some(wrong)).expect_err(wrong).to_string();
+            assert!(error.contains(&format!("'{wrong}'")) && error.contains("from 1 to 100"), "{error}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
+use lastgood_core::pace::Share;
 use lastgood_engine::CallFailed;
 
 use crate::refusals::failed;
@@ -43,6 +44,7 @@ pub async fn settings_of_stack(config: &SdkConfig, stack: &str) -> Result<Settin
         stack: stack.to_owned(),
         account: account.to_owned(),
         region: region.to_owned(),
+        share: Share::default(),
         writer: writer_of_this_process(),
     })
 }

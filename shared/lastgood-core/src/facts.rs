@@ -15,10 +15,18 @@ pub type Tags = BTreeMap<String, String>;
 pub struct Group {
     /// Its name.
     pub name: GroupName,
+    /// Its own tags.
+    pub tags: Tags,
     /// Where its instances' configuration comes from.
     pub launches_from: LaunchSource,
     /// Its members, in no order.
     pub members: Vec<Member>,
+    /// How long a new member takes until it counts as warmed up: the default instance warm-up, else the health check
+    /// grace period, in seconds (AWS: Set the default instance warmup for an Auto Scaling group).
+    pub warmup_seconds: i64,
+    /// How long a member lives at most, in seconds, if the group limits that (AWS: Replace instances based on maximum
+    /// instance lifetime).
+    pub lifetime_seconds_max: Option<i64>,
 }
 
 /// A group has exactly one of these (AWS: CreateAutoScalingGroup).
@@ -26,10 +34,50 @@ pub struct Group {
 pub enum LaunchSource {
     /// A launch template, named by id, and the version as the group names it.
     Template(TemplateRef),
-    /// A mixed instances policy.
-    MixedInstances,
-    /// A launch configuration (legacy; it cannot be given another image).
-    LaunchConfiguration,
+    /// A mixed instances policy: a base template, and overrides of it.
+    Mixed(MixedPolicy),
+    /// A launch configuration, by name (legacy; it cannot be given another image).
+    Configuration(String),
+}
+
+impl LaunchSource {
+    /// The launch template, or the base of a mixed instances policy.
+    #[must_use]
+    pub fn template(&self) -> Option<&TemplateRef> {
+        match self {
+            Self::Template(named) => Some(named),
+            Self::Mixed(policy) => Some(&policy.base),
+            Self::Configuration(_) => None,
+        }
+    }
+}
+
+/// The part of a mixed instances policy that says from which image an instance is launched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MixedPolicy {
+    /// The launch template of the policy.
+    pub base: TemplateRef,
+    /// What differs for some of the instances.
+    pub overrides: Vec<Override>,
+}
+
+/// One override of a mixed instances policy (AWS: LaunchTemplateOverrides).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The instance type; `None` if it names requirements instead.
+    pub instance_type: Option<String>,
+    /// A template of its own, in place of the base.
+    pub template: Option<TemplateRef>,
+    /// An image of its own, in place of the base's.
+    pub image: Option<String>,
+}
+
+impl Override {
+    /// It has a template or an image of its own: the base's image means nothing to it.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.template.is_some() || self.image.is_some()
+    }
 }
 
 /// A launch template as a group refers to it.
@@ -58,10 +106,29 @@ pub enum VersionRef {
 pub struct Member {
     /// The instance.
     pub instance: InstanceId,
-    /// LifecycleState is InService.
-    pub in_service: bool,
+    /// Where it is in its life in the group.
+    pub lifecycle: Lifecycle,
     /// HealthStatus is Healthy.
     pub healthy: bool,
+    /// It may not be terminated by a scale-in.
+    pub protected_from_scale_in: bool,
+    /// The template that it was launched from, by id. AWS tells the template's number too, which nothing here needs.
+    pub template: Option<TemplateId>,
+}
+
+/// LifecycleState, as far as it matters to a backup (AWS: LifecycleState).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lifecycle {
+    /// It serves.
+    InService,
+    /// Somebody took it out of service.
+    Standby,
+    /// It is coming up.
+    Pending,
+    /// It is on its way out of the group, or out already.
+    Leaving,
+    /// A state that says nothing here: warm pools, a root volume being replaced.
+    Other,
 }
 
 /// An EC2 instance, as DescribeInstances tells it.
@@ -73,6 +140,8 @@ pub struct Instance {
     pub running: bool,
     /// When it was last started.
     pub launched_at: Time,
+    /// The image that it was launched from.
+    pub image: Option<ImageId>,
 }
 
 /// One version of a launch template.
@@ -84,6 +153,18 @@ pub struct TemplateVersion {
     pub description: String,
     /// The image that it names: an id, or `resolve:ssm:…`, or none.
     pub image: Option<String>,
+    /// The block devices that it maps itself, in place of the image's.
+    pub devices: Vec<TemplateDevice>,
+}
+
+/// A block device mapping of a launch template. It overrides the image's mapping of the same device (AWS: Block device
+/// mappings for volumes on Amazon EC2 instances).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateDevice {
+    /// `/dev/xvdf`.
+    pub name: String,
+    /// The snapshot that its volume begins with; without one it begins empty.
+    pub snapshot: Option<SnapshotId>,
 }
 
 /// An image, as DescribeImages tells it.
@@ -99,6 +180,12 @@ pub struct Image {
     pub tags: Tags,
     /// Its EBS snapshots. May be incomplete while it is pending (AWS: DescribeImages).
     pub snapshots: Vec<SnapshotId>,
+    /// The device of its root volume, `/dev/xvda`.
+    pub root_device: Option<String>,
+    /// Each device that it maps to a snapshot.
+    pub devices: Vec<(String, SnapshotId)>,
+    /// `x86_64`, `arm64`, …
+    pub architecture: Option<String>,
     /// Deregistration protection is on: nobody may deregister it.
     pub protected: bool,
 }
@@ -157,4 +244,13 @@ pub enum SnapshotDeletion {
     Shared,
     /// It was not deleted: AWS's return code.
     NotDeleted(String),
+}
+
+/// A parameter of the Parameter Store, as GetParameter tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// What stands in it.
+    pub value: String,
+    /// `text` or `aws:ec2:image`.
+    pub data_type: String,
 }

@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{GroupName, ImageId, RefreshId, SourceId};
+use crate::id::{BackupId, GroupName, ImageId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
 use crate::{Time, whole_second};
 
@@ -39,6 +39,13 @@ pub enum Incoming {
         /// What is asked.
         request: BackupRequested,
     },
+    /// Somebody asks something else of a source or a backup.
+    Asked {
+        /// When.
+        at: Time,
+        /// What is asked.
+        request: Request,
+    },
     /// An image changed its state: anybody's image, not only ours.
     ImageChanged {
         /// Which.
@@ -69,6 +76,78 @@ pub struct BackupRequested {
 impl BackupRequested {
     /// The detail-type of the request.
     pub const DETAIL_TYPE: &'static str = "Backup Requested";
+}
+
+/// What people and programs may ask on our bus, beside a backup. The detail of each has the fields of its variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Request {
+    /// `Hold Requested`: nothing of the source is published until it is released.
+    Hold(AboutSource),
+    /// `Release Requested`: publishing goes on, over whatever image is there now.
+    Release(AboutSource),
+    /// `Skip Requested`: the source's next slot is passed over.
+    Skip(SkipRequested),
+    /// `Pin Requested`: the backup stays, whatever its plan says.
+    Pin(AboutBackup),
+    /// `Unpin Requested`: it is kept as its plan says again.
+    Unpin(AboutBackup),
+}
+
+/// A request about a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutSource {
+    /// Which.
+    pub source: SourceId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A request about a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutBackup {
+    /// Which.
+    pub backup: BackupId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The detail of `Skip Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipRequested {
+    /// Whose.
+    pub source: SourceId,
+    /// The slot that is next, as the asker saw it: so that the same request twice passes one slot over.
+    pub slot: Time,
+    /// Who asks.
+    pub by: String,
+}
+
+impl Request {
+    /// The detail-types of all of them.
+    pub const DETAIL_TYPES: [&'static str; 5] =
+        ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
+
+    /// The detail-type of the request.
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "Hold Requested",
+            Self::Release(_) => "Release Requested",
+            Self::Skip(_) => "Skip Requested",
+            Self::Pin(_) => "Pin Requested",
+            Self::Unpin(_) => "Unpin Requested",
+        }
+    }
 }
 
 /// What an instance refresh event says.
@@ -187,6 +266,9 @@ impl Incoming {
                 let request = envelope.read_detail()?;
                 Ok(Self::BackupRequested { slot: whole_second(envelope.time), request })
             }
+            (EVENT_SOURCE, kind) if Request::DETAIL_TYPES.contains(&kind) => {
+                Ok(Self::Asked { at: whole_second(envelope.time), request: envelope.request(kind)? })
+            }
             (EVENT_SOURCE, "Backup Good") => {
                 let detail: GoodDetail = envelope.read_detail()?;
                 Ok(Self::BackupGood { source: detail.source })
@@ -206,6 +288,16 @@ impl Envelope {
             id: self.id.clone(),
             detail_type: self.detail_type.clone(),
             source,
+        })
+    }
+
+    fn request(&self, kind: &str) -> Result<Request, Unreadable> {
+        Ok(match kind {
+            "Hold Requested" => Request::Hold(self.read_detail()?),
+            "Release Requested" => Request::Release(self.read_detail()?),
+            "Skip Requested" => Request::Skip(self.read_detail()?),
+            "Pin Requested" => Request::Pin(self.read_detail()?),
+            _ => Request::Unpin(self.read_detail()?),
         })
     }
 

@@ -6,10 +6,12 @@
 
 pub mod backup;
 pub mod facts;
+pub mod group;
 pub mod id;
 pub mod incoming;
 pub mod name;
 pub mod notice;
+pub mod pace;
 pub mod plan;
 pub mod refusal;
 pub mod retention;

@@ -75,6 +75,14 @@ pub fn digest(parts: &[&str]) -> String {
     hash.finalize().iter().take(DIGEST_CHARS / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A number from 0 up to, but without, `below`: always the same for the same parts, and evenly spread over different
+/// ones. 0 if `below` is not positive.
+#[must_use]
+pub fn jitter(parts: &[&str], below: i64) -> i64 {
+    let whole = u64::from_str_radix(&digest(parts), 16).unwrap_or(0) >> 1;
+    i64::try_from(whole).unwrap_or(0) % below.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
-use crate::id::{BackupId, ImageId, RefreshId, SnapshotId, SourceId, TemplateId};
+use crate::backup::PublishedTo;
+use crate::id::{BackupId, ImageId, InstanceId, RefreshId, SnapshotId, SourceId};
+use crate::plan::OnManualChange;
 
 /// The source of every event of ours on the bus.
 pub const EVENT_SOURCE: &str = "lastgood";
@@ -58,17 +60,49 @@ pub enum News {
         /// The slot of the last good backup, if there is any.
         last_good: Option<Time>,
     },
-    /// The group launches from this image from now on.
+    /// The group launches from this image from now on, or the parameter names it.
     #[serde(rename = "Image Published")]
     ImagePublished {
         /// Which backup.
         backup: BackupId,
         /// Its image.
         image: ImageId,
-        /// The launch template.
-        template: TemplateId,
-        /// Its version with the image.
-        version: u64,
+        /// Where: `template` and `version`, or `parameter`.
+        #[serde(flatten)]
+        to: PublishedTo,
+        /// Overrides of the group's mixed instances policy that have a template or an image of their own.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left_alone: Vec<String>,
+    },
+    /// Somebody gave the group another image by hand, and the plan says what follows: it is replaced, or adopted.
+    #[serde(rename = "Manual Change")]
+    ManualChange {
+        /// The backup that was to be published.
+        backup: BackupId,
+        /// The image that was found.
+        found: String,
+        /// The one that was expected.
+        expected: String,
+        /// What becomes of it.
+        done: OnManualChange,
+    },
+    /// The image is as many images deep as its plan allows: the next one is held.
+    #[serde(rename = "Lineage Deep")]
+    LineageDeep {
+        /// Which backup.
+        backup: BackupId,
+        /// How deep it is.
+        generation: u32,
+    },
+    /// A member that was protected from scale-in for its image could not be freed again.
+    #[serde(rename = "Protection Left")]
+    ProtectionLeft {
+        /// Which backup.
+        backup: BackupId,
+        /// The instance.
+        instance: InstanceId,
+        /// Why.
+        reason: String,
     },
     /// The image is good, but the group was not pointed at it.
     #[serde(rename = "Publication Held")]
@@ -92,6 +126,68 @@ pub enum News {
         /// Which backup.
         backup: BackupId,
         /// What forbids it.
+        reason: String,
+    },
+    /// Nothing of the source is deleted as long as its newest backup failed.
+    #[serde(rename = "Deletion Halted")]
+    DeletionHalted {
+        /// How many backups would have gone.
+        backups: usize,
+        /// The slot of the backup that failed.
+        failed: Time,
+        /// Why it failed.
+        reason: String,
+    },
+    /// A source came under a plan.
+    #[serde(rename = "Source Found")]
+    SourceFound {
+        /// The plan.
+        plan: String,
+    },
+    /// A source is deleted, or no plan selects it any more.
+    #[serde(rename = "Source Lost")]
+    SourceLost {
+        /// What became of it, and what becomes of its backups.
+        reason: String,
+    },
+    /// The tags of two plans select the same source; it stays with the first.
+    #[serde(rename = "Source Contested")]
+    SourceContested {
+        /// The plan that it is in.
+        plan: String,
+        /// The other one.
+        other: String,
+    },
+    /// An operator wants nothing published.
+    #[serde(rename = "Source Held")]
+    SourceHeld {
+        /// Who, and why.
+        reason: String,
+    },
+    /// Publishing goes on.
+    #[serde(rename = "Source Released")]
+    SourceReleased {
+        /// Who said so, and why.
+        reason: String,
+    },
+    /// An operator had a slot passed over.
+    #[serde(rename = "Slot Skipped")]
+    SlotSkipped {
+        /// The slot.
+        slot: Time,
+        /// The one after it.
+        next_slot: Option<Time>,
+        /// Who said so.
+        reason: String,
+    },
+    /// A backup is kept by hand, or not any more.
+    #[serde(rename = "Backup Pinned")]
+    BackupPinned {
+        /// Which backup.
+        backup: BackupId,
+        /// Whether it is pinned now.
+        pinned: bool,
+        /// Who said so, and why.
         reason: String,
     },
     /// An instance refresh pauses at a checkpoint.
@@ -139,6 +235,17 @@ impl News {
             Self::PublicationHeld { .. } => "Publication Held",
             Self::BackupsDeleted { .. } => "Backups Deleted",
             Self::DeletionRefused { .. } => "Deletion Refused",
+            Self::ManualChange { .. } => "Manual Change",
+            Self::LineageDeep { .. } => "Lineage Deep",
+            Self::ProtectionLeft { .. } => "Protection Left",
+            Self::DeletionHalted { .. } => "Deletion Halted",
+            Self::SourceFound { .. } => "Source Found",
+            Self::SourceLost { .. } => "Source Lost",
+            Self::SourceContested { .. } => "Source Contested",
+            Self::SourceHeld { .. } => "Source Held",
+            Self::SourceReleased { .. } => "Source Released",
+            Self::SlotSkipped { .. } => "Slot Skipped",
+            Self::BackupPinned { .. } => "Backup Pinned",
             Self::CheckpointReached { .. } => "Checkpoint Reached",
             Self::RolloutChanged { .. } => "Rollout Changed",
         }
@@ -156,8 +263,56 @@ impl News {
                 Some(slot) => format!("{source}: no good backup since {slot}; one was due by {due_by}"),
                 None => format!("{source}: no good backup yet; one was due by {due_by}"),
             },
-            Self::ImagePublished { image, template, version, .. } => {
-                format!("{source}: launches from {image} now (version {version} of {template})")
+            Self::ImagePublished { image, to, left_alone, .. } => {
+                let to = match to {
+                    PublishedTo::Version { template, version } => {
+                        format!("launches from {image} now (version {version} of {template})")
+                    }
+                    PublishedTo::Parameter { parameter } => format!("{parameter} names {image} now"),
+                };
+                let alone = if left_alone.is_empty() {
+                    String::new()
+                } else {
+                    format!("; left alone: {}", left_alone.join(", "))
+                };
+                format!("{source}: {to}{alone}")
+            }
+            Self::ManualChange { found, expected, done, .. } => match done {
+                OnManualChange::Overwrite => {
+                    format!("{source}: somebody changed {expected} to {found} by hand; its plan says to overwrite that")
+                }
+                OnManualChange::Adopt | OnManualChange::Hold => {
+                    format!(
+                        "{source}: somebody changed {expected} to {found} by hand; what follows is based on {found}"
+                    )
+                }
+            },
+            Self::LineageDeep { backup, generation } => format!(
+                "{source}: the image of {} is {generation} images deep, as many as its plan allows; give the group a clean image soon",
+                backup.slot
+            ),
+            Self::ProtectionLeft { backup, instance, reason } => format!(
+                "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
+                backup.slot
+            ),
+            Self::DeletionHalted { backups, failed, reason } => format!(
+                "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
+                count(*backups, "backup")
+            ),
+            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
+            Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
+            Self::SourceContested { plan, other } => {
+                format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")
+            }
+            Self::SourceHeld { reason } => format!("{source}: nothing is published: {reason}"),
+            Self::SourceReleased { reason } => format!("{source}: publishing goes on: {reason}"),
+            Self::SlotSkipped { slot, next_slot, reason } => match next_slot {
+                Some(next) => format!("{source}: no backup for {slot}, the next is for {next}: {reason}"),
+                None => format!("{source}: no backup for {slot}, which was the last slot: {reason}"),
+            },
+            Self::BackupPinned { backup, pinned, reason } => {
+                let kept = if *pinned { "stays whatever its plan says" } else { "is kept as its plan says" };
+                format!("{source}: the backup of {} {kept}: {reason}", backup.slot)
             }
             Self::PublicationHeld { image, reason, .. } => {
                 format!("{source}: {image} is good but not published: {reason}")

@@ -1,13 +1,14 @@
 //! The stored form of records: JSON with the number of its form in front.
 //!
 //! A newer form is refused, not guessed at: an old function that runs beside a new one during a deployment must not
-//! drop fields that it does not know.
+//! drop fields that it does not know. Older forms are read for ever.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The form that is written.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,70 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
     if form > FORM {
         return Err(StoredError::Newer(form));
     }
+    if form < FORM {
+        let mut stored: Stored<Value> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
+        upgrade_from_1(&mut stored.record);
+        return serde_json::from_value(stored.record).map_err(StoredError::Unreadable);
+    }
     let stored: Stored<T> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
     Ok(stored.record)
+}
+
+/// Form 1 knew one way to publish and schedules without a time zone; plans had only names of sources.
+fn upgrade_from_1(record: &mut Value) {
+    let Some(record) = record.as_object_mut() else { return };
+    let publish = |on_manual_change: Value| json!({"to": "group", "on_manual_change": on_manual_change});
+    if let Some(policy) = record.get_mut("policy").and_then(Value::as_object_mut) {
+        if let Some(pattern) = policy.get("schedule").filter(|schedule| schedule.is_string()).cloned() {
+            policy.insert("schedule".into(), json!({"pattern": pattern}));
+        }
+        if let Some(policy_of_change) = policy.remove("on_manual_change") {
+            policy.insert("publish".into(), publish(policy_of_change));
+        }
+    }
+    if let Some(sources) = record.remove("sources") {
+        let names = sources.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let groups: Vec<&str> = names.filter_map(|name| name.strip_prefix("group/")).collect();
+        let plan = json!({"name": record["name"], "select": {"groups": groups}, "policy": record["policy"]});
+        // Its sources are looked for at once.
+        record.insert("plan".into(), plan);
+        record.insert("survey_at".into(), json!("1970-01-01T00:00:00Z"));
+    }
+    if let Some(policy_of_change) = record.remove("on_manual_change") {
+        record.insert("publish".into(), publish(policy_of_change));
+    }
+    // Whoever was reading the group reads it again.
+    if record.get("publication").is_some_and(|publication| publication.get("reading").is_some()) {
+        record.insert("publication".into(), json!("due"));
+    }
+    if let Some(image) = record.get("published").and_then(|published| published.get("image")).cloned() {
+        record.insert("expected".into(), json!({"image": image, "because": "published"}));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::survey::Planned;
+    use crate::source::{Because, Source};
+
+    const POLICY: &str =
+        r#"{"schedule":"30 2 * * *","retain":{"last":4},"on_manual_change":"overwrite","on_overdue_seconds":60}"#;
+
+    #[test]
+    fn a_source_and_a_plan_of_the_first_form_are_read() {
+        let text = format!(
+            r#"{{"form":1,"record":{{"id":"group/web","plan":"web","policy":{POLICY},"next_slot":null,"due_by":null,"published":{{"slot":"2026-01-15T10:30:00Z","image":"ami-1","template":"lt-1","version":2}}}}}}"#
+        );
+        let source: Source = decode(&text).expect("read");
+        assert_eq!(source.policy.schedule.to_string(), "30 2 * * *");
+        assert_eq!(source.policy.retain.last, 4);
+        let expected = source.expected.expect("published");
+        assert_eq!((expected.image.as_deref(), expected.because), (Some("ami-1"), Because::Published));
+        let text =
+            format!(r#"{{"form":1,"record":{{"name":"web","sources":["group/web","group/a/b"],"policy":{POLICY}}}}}"#);
+        let planned: Planned = decode(&text).expect("read");
+        assert_eq!(planned.plan.select.groups, ["web".into(), "a/b".into()]);
+        assert_eq!(planned.plan.policy.publish.on_manual_change, crate::plan::OnManualChange::Overwrite);
+    }
 }

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::Time;
-use lastgood_core::facts::{Group, LaunchSource, TemplateRef, VersionRef};
-use lastgood_core::id::{GroupName, SourceId};
-use lastgood_core::plan::{Mistake, PlacedPlan, Plan};
+use lastgood_core::id::SourceId;
+use lastgood_core::plan::{Afterwards, Mistake, Plan, PlanFile};
 use lastgood_core::refusal::Refusal;
+use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 
-use crate::port::{CallFailed, Cloud, Store, Versioned, Written};
+use crate::fit::{Selected, select};
+use crate::port::{CallFailed, Cloud, PlanWrite, Store, Versioned, Written};
+use crate::survey::InUse;
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -17,12 +19,16 @@ pub const TRANSACTION_ITEMS_MAX: usize = 100;
 /// What applying a file would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
-    /// Plans that are new or differ, with what stands now; `None` for a plan that goes.
+    /// Plans that are new, differ or go.
     pub plans: BTreeMap<String, PlanChange>,
-    /// Sources as they become, on the version under which they were read.
-    pub sources: Vec<Versioned<Source>>,
+    /// Sources that are new, differ or go.
+    pub sources: Vec<SourceChange>,
     /// Plans of the table that the file does not name and that stay.
     pub untouched: Vec<String>,
+    /// Plans whose tags select nothing now.
+    pub empty: Vec<String>,
+    /// Sources that leave their plan, with the plan, where nobody said what becomes of their backups.
+    pub unsaid: BTreeMap<SourceId, String>,
 }
 
 /// One plan, before and after.
@@ -32,6 +38,17 @@ pub struct PlanChange {
     pub before: Option<Plan>,
     /// As the file has it; `None` if it goes.
     pub after: Option<Plan>,
+    /// The version under which it was read; 0 if it is new.
+    pub version: u64,
+}
+
+/// One source, before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceChange {
+    /// As it stands in the table.
+    pub before: Option<Source>,
+    /// As it becomes, on the version under which it was read.
+    pub after: Versioned<Source>,
 }
 
 /// What becomes of plans that are in the table and not in the file.
@@ -39,7 +56,7 @@ pub struct PlanChange {
 pub enum Absent {
     /// They stay.
     Stay,
-    /// They go; the backups of their sources stay.
+    /// They go.
     Go,
 }
 
@@ -65,153 +82,93 @@ pub enum ApplyError {
     Call(#[from] CallFailed),
 }
 
-/// Compares a file with the table and with AWS. `file` is its name, for the mistakes.
+/// Compares a file with the table and with AWS.
 pub async fn compare(
     store: &impl Store,
     cloud: &impl Cloud,
-    file: &str,
-    placed: &[PlacedPlan],
+    file: &PlanFile,
     absent: Absent,
     now: Time,
 ) -> Result<Change, ApplyError> {
     let stored = store.plans().await?;
     let known = store.sources().await?;
-    let mut mistakes = check_groups(cloud, file, placed, &known).await?;
-    mistakes.extend(in_other_plans(file, placed, &stored, absent));
-    if !mistakes.is_empty() {
-        mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-        return Err(ApplyError::Mistakes(mistakes));
-    }
-    let mut change = Change::default();
-    let named: BTreeSet<&str> = placed.iter().map(|placed| placed.plan.name.as_str()).collect();
-    for placed in placed {
-        let before = stored.iter().find(|plan| plan.name == placed.plan.name);
-        if before != Some(&placed.plan) {
-            let plan_change = PlanChange { before: before.cloned(), after: Some(placed.plan.clone()) };
+    let named: BTreeSet<&str> = file.plans.iter().map(|placed| placed.plan.name.as_str()).collect();
+    let others: Vec<&Versioned<Planned>> =
+        stored.iter().filter(|planned| !named.contains(planned.record.plan.name.as_str())).collect();
+    let staying: Vec<&Plan> = match absent {
+        Absent::Stay => others.iter().map(|planned| &planned.record.plan).collect(),
+        Absent::Go => Vec::new(),
+    };
+    let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
+    let selected = select(cloud, file, &staying, &records, now).await?;
+    let mut change = Change { empty: selected.empty.clone(), ..Change::default() };
+    for placed in &file.plans {
+        let before = stored.iter().find(|planned| planned.record.plan.name == placed.plan.name);
+        if before.map(|before| &before.record.plan) != Some(&placed.plan) {
+            let plan_change = PlanChange {
+                before: before.map(|before| before.record.plan.clone()),
+                after: Some(placed.plan.clone()),
+                version: before.map_or(0, |before| before.version),
+            };
             change.plans.insert(placed.plan.name.clone(), plan_change);
         }
     }
-    for plan in stored.iter().filter(|plan| !named.contains(plan.name.as_str())) {
+    for planned in others {
+        let plan = &planned.record.plan;
         match absent {
             Absent::Stay => change.untouched.push(plan.name.clone()),
             Absent::Go => {
-                let gone = PlanChange { before: Some(plan.clone()), after: None };
+                let gone = PlanChange { before: Some(plan.clone()), after: None, version: planned.version };
                 change.plans.insert(plan.name.clone(), gone);
             }
         }
     }
-    change.sources = changed_sources(placed, &known, &stored, &change, now);
+    change_sources(&mut change, file, &selected, &known, now);
     Ok(change)
 }
 
-fn changed_sources(
-    placed: &[PlacedPlan],
-    known: &[Versioned<Source>],
-    stored: &[Plan],
-    change: &Change,
-    now: Time,
-) -> Vec<Versioned<Source>> {
-    let mut sources = Vec::new();
-    let mut planned = BTreeSet::new();
-    for plan in placed.iter().map(|placed| &placed.plan) {
-        for id in &plan.sources {
-            planned.insert(id.clone());
-            let before = known.iter().find(|source| source.record.id == *id);
-            let record = source::apply(before.map(|before| &before.record), id, plan, now);
-            if before.map(|before| &before.record) != Some(&record) {
-                sources.push(Versioned { record, version: before.map_or(0, |before| before.version) });
-            }
-        }
-    }
-    // A source that its plan no longer names, or whose plan goes or is not there, is let go of; its backups stay.
-    let stays = |plan: &String| change.untouched.contains(plan) && stored.iter().any(|stored| stored.name == *plan);
-    for source in known.iter().filter(|source| !planned.contains(&source.record.id)) {
-        if source.record.plan.as_ref().is_some_and(|plan| !stays(plan)) {
-            sources.push(Versioned { record: source::release(&source.record), version: source.version });
-        }
-    }
-    sources
-}
-
-/// A group must be there and launch from a launch template, and by no version that another group would change for it.
-async fn check_groups(
-    cloud: &impl Cloud,
-    file: &str,
-    placed: &[PlacedPlan],
-    known: &[Versioned<Source>],
-) -> Result<Vec<Mistake>, ApplyError> {
-    let places: BTreeMap<&SourceId, (u64, u64)> =
-        placed.iter().flat_map(|placed| placed.places.iter().map(|(id, place)| (id, *place))).collect();
-    let planned = known.iter().map(|source| &source.record).filter(|source| source.plan.is_some());
-    let ids: BTreeSet<&SourceId> = places.keys().copied().chain(planned.map(|source| &source.id)).collect();
-    let names: Vec<GroupName> = ids
-        .iter()
-        .map(|id| match id {
-            SourceId::Group(name) => name.clone(),
-        })
-        .collect();
-    let groups: Vec<Group> = cloud.groups(&names).await?.map_err(ApplyError::Refused)?;
-    let mut mistakes = Vec::new();
-    for (id, (line, column)) in places {
-        let group = groups.iter().find(|group| group.name.as_str() == id.name());
-        let what = match group.map(|group| &group.launches_from) {
-            Some(LaunchSource::Template(named)) => match undone_by(id, named, &groups) {
-                None => continue,
-                Some(what) => what,
-            },
-            None => format!(
-                "there is no Auto Scaling group '{}' in this account and region; write the name of one that is there",
-                id.name()
-            ),
-            Some(LaunchSource::MixedInstances) => {
-                format!(
-                    "{id} launches from a mixed instances policy, which this version can't publish to; leave it out"
-                )
-            }
-            Some(LaunchSource::LaunchConfiguration) => {
-                format!(
-                    "{id} launches from a launch configuration, which can't be given another image; give the group a launch template"
-                )
-            }
+fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, known: &[Versioned<Source>], now: Time) {
+    for (id, found) in &selected.sources {
+        let Some(plan) = file.plans.iter().map(|placed| &placed.plan).find(|plan| plan.name == found.plan) else {
+            continue;
         };
-        mistakes.push(Mistake { file: file.to_owned(), line, column, what });
-    }
-    Ok(mistakes)
-}
-
-/// A version for one group is the version of every group that follows `$Latest` or `$Default` of the same template: each
-/// would get the other's image.
-fn undone_by(id: &SourceId, named: &TemplateRef, groups: &[Group]) -> Option<String> {
-    let follows = |version: VersionRef| !matches!(version, VersionRef::Number(_));
-    let other = groups.iter().filter(|group| group.name.as_str() != id.name()).find(|group| {
-        matches!(&group.launches_from, LaunchSource::Template(other)
-            if other.template == named.template && (follows(named.version) || follows(other.version)))
-    })?;
-    Some(format!(
-        "{id} shares launch template {} with group/{}, and one of them follows $Latest or $Default: each would get the other's image; give each group a template of its own, or let both name their version by number",
-        named.template, other.name
-    ))
-}
-
-/// A source belongs to one plan: also to one of the plans that the file does not name.
-fn in_other_plans(file: &str, placed: &[PlacedPlan], stored: &[Plan], absent: Absent) -> Vec<Mistake> {
-    if absent == Absent::Go {
-        return Vec::new();
-    }
-    let named: BTreeSet<&str> = placed.iter().map(|placed| placed.plan.name.as_str()).collect();
-    let others: Vec<&Plan> = stored.iter().filter(|plan| !named.contains(plan.name.as_str())).collect();
-    let mut mistakes = Vec::new();
-    for placed in placed {
-        for (id, (line, column)) in &placed.places {
-            let Some(other) = others.iter().find(|other| other.sources.contains(id)) else { continue };
-            let what = format!(
-                "{id} is in plan '{}' already, which this file does not name; leave it in one, or apply with --prune",
-                other.name
-            );
-            mistakes.push(Mistake { file: file.to_owned(), line: *line, column: *column, what });
+        let before = known.iter().find(|source| source.record.id == *id);
+        let mut record = source::apply(before.map(|before| &before.record), id, plan, now);
+        // What is there when a source comes under a plan, or is published to in another place, is nobody's change.
+        let anew = before.is_none_or(|before| {
+            before.record.plan.is_none()
+                || before.record.lost.is_some()
+                || before.record.policy.publish.to != plan.policy.publish.to
+        });
+        if let Some(InUse(image)) = found.image_in_use.clone().filter(|_| anew) {
+            record = source::expect(record, image);
+        }
+        if before.map(|before| &before.record) != Some(&record) {
+            let after = Versioned { record, version: before.map_or(0, |before| before.version) };
+            change.sources.push(SourceChange { before: before.map(|before| before.record.clone()), after });
         }
     }
-    mistakes
+    for source in known.iter().filter(|source| !selected.sources.contains_key(&source.record.id)) {
+        let Some(plan) = source.record.plan.as_ref().filter(|plan| !change.untouched.contains(plan)) else { continue };
+        // One that is only missing is the survey's: it is not taken out of its plan by an answer without it.
+        let still = file.plans.iter().map(|placed| &placed.plan).find(|other| other.name == *plan);
+        if still.is_some_and(|plan| plan.select.names(&source.record.id))
+            || (still.is_some() && is_away(&source.record))
+        {
+            continue;
+        }
+        let said = file.removed.get(&source.record.id.to_string()).or_else(|| file.removed.get(plan));
+        if said.is_none() {
+            change.unsaid.insert(source.record.id.clone(), plan.clone());
+        }
+        let record = source::unplan(&source.record, said.copied().unwrap_or(Afterwards::Keep), now);
+        let after = Versioned { record, version: source.version };
+        change.sources.push(SourceChange { before: Some(source.record.clone()), after });
+    }
+}
+
+fn is_away(source: &Source) -> bool {
+    source.lost.is_some() || source.missing_since.is_some()
 }
 
 impl Change {
@@ -224,13 +181,18 @@ impl Change {
 
 /// Writes a change: in one transaction, or in several where it is too large for one. The plans go last: as long as they
 /// stand as before, running it again finds and writes the rest.
-pub async fn write(store: &impl Store, change: &Change) -> Result<(), ApplyError> {
-    let all = change.sources.len();
-    let plans: Vec<_> = change.plans.iter().map(|(name, change)| (name.clone(), change.after.clone())).collect();
+pub async fn write(store: &impl Store, change: &Change, now: Time) -> Result<(), ApplyError> {
+    let sources: Vec<Versioned<Source>> = change.sources.iter().map(|source| source.after.clone()).collect();
+    let all = sources.len();
+    let plan_write = |(name, change): (&String, &PlanChange)| match &change.after {
+        Some(plan) => PlanWrite::Put(Versioned { record: Planned::new(plan.clone(), now), version: change.version }),
+        None => PlanWrite::Remove { name: name.clone(), version: change.version },
+    };
+    let plans: Vec<_> = change.plans.iter().map(plan_write).collect();
     if all + plans.len() <= TRANSACTION_ITEMS_MAX {
-        return write_part(store, &plans, &change.sources, 0, all).await;
+        return write_part(store, &plans, &sources, 0, all).await;
     }
-    for (number, sources) in change.sources.chunks(TRANSACTION_ITEMS_MAX).enumerate() {
+    for (number, sources) in sources.chunks(TRANSACTION_ITEMS_MAX).enumerate() {
         write_part(store, &[], sources, number * TRANSACTION_ITEMS_MAX, all).await?;
     }
     for plans in plans.chunks(TRANSACTION_ITEMS_MAX) {
@@ -241,16 +203,15 @@ pub async fn write(store: &impl Store, change: &Change) -> Result<(), ApplyError
 
 async fn write_part(
     store: &impl Store,
-    plans: &[(String, Option<Plan>)],
+    plans: &[PlanWrite],
     sources: &[Versioned<Source>],
     written: usize,
     all: usize,
 ) -> Result<(), ApplyError> {
-    let plans: BTreeMap<String, Option<Plan>> = plans.iter().cloned().collect();
     if plans.is_empty() && sources.is_empty() {
         return Ok(());
     }
-    match store.write_plans(&plans, sources).await? {
+    match store.write_plans(plans, sources).await? {
         Written::Whole => Ok(()),
         Written::Outdated => Err(ApplyError::Outdated { written, all }),
     }

@@ -19,9 +19,12 @@ const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
 /// Why a request can't be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// No plan names the source.
-    #[error("{0} is in no plan, so it can't be backed up; name it in a plan and apply that")]
+    /// No plan has the source.
+    #[error("{0} is in no plan, so it can't be backed up; select it in a plan and apply that")]
     NotPlanned(SourceId),
+    /// The group was deleted.
+    #[error("{0} is deleted, so it can't be backed up")]
+    Lost(SourceId),
     /// The request's time, which is the backup's slot, lies ahead of ours: everything after it would count as older.
     #[error("the request for {source_id} is dated {slot}, and it is {now}; whose clock is wrong?")]
     FromTheFuture {
@@ -44,10 +47,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Claims every slot that is due and begins its backup. An error only if the table can't be asked what is due.
     pub async fn tick(&self) -> Result<Report, CallFailed> {
         let keys = self.store.due(Queue::Tick, self.clock.now(), RECORDS_A_RUN_MAX).await?;
-        let sources = keys.into_iter().filter_map(|key| match key {
-            Key::Source(id) => Some(id),
-            Key::Backup(_) | Key::Rollout(_) => None,
-        });
+        let (mut plans, mut sources) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                Key::Plan(name) => plans.push(name),
+                Key::Source(id) => sources.push(id),
+                Key::Backup(_) | Key::Rollout(_) => {}
+            }
+        }
         let ticks = stream::iter(sources).map(|id| async move {
             let ticked = self.tick_source(&id).await;
             (id, ticked)
@@ -64,6 +71,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         report.claimed = begun.iter().map(|backup| backup.record.id.clone()).collect();
         let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
         report.add(self.drive(Queue::Tick, begun).await);
+        // Backups first: a plan of many groups must not delay a slot.
+        self.survey(plans, &mut report).await;
+        report.throttled = self.cloud.throttled();
         Ok(report)
     }
 
@@ -132,9 +142,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let source = self.store.source(&id).await.map_err(table)?;
         let planned = source.and_then(|source| source.record.plan.clone().map(|plan| (source.record, plan)));
         let Some((source, plan)) = planned else { return Err(RequestError::NotPlanned(id)) };
+        if source.lost.is_some() {
+            return Err(RequestError::Lost(id));
+        }
         let origin = Origin::Request { by: request.by, reason: request.reason };
-        let policy = source.policy.on_manual_change;
-        let backup = Backup::requested(source.backup_id(slot), &plan, origin, policy, now);
+        let backup = Backup::requested(source.backup_id(slot), &plan, origin, &source.policy, now);
         let mut report = Report::default();
         let begun = match self.store.create_backup(&backup).await.map_err(table)? {
             Saved::As(version) => {

@@ -4,8 +4,10 @@ use std::future::Future;
 
 use lastgood_core::backup::life::Effect;
 use lastgood_core::backup::removal::{Inspection, RemovalEvent};
+use lastgood_core::backup::scale_in::ScaleInEvent;
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Image, LaunchSource, Tags, VersionRef};
+use lastgood_core::facts::Tags;
+use lastgood_core::group;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, SourceId};
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name, tag_value};
 use lastgood_core::notice::Notice;
@@ -14,7 +16,7 @@ use lastgood_core::source::{self, Outcome};
 
 use crate::Engine;
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned};
 
 /// How often a save of a source is tried again when others save it too.
 const SAVES_MAX: usize = 10;
@@ -45,10 +47,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn carry(&self, record: &Backup, effect: Effect) -> Carried {
         match effect {
             Effect::TellSource => self.tell_source(record).await,
+            Effect::Protect(instance) => self.protect(record, &instance).await,
+            Effect::Unprotect(instance) => self.unprotect(record, &instance).await,
             Effect::CreateImage(instance) => self.create_image(record, instance).await,
             Effect::AskTurn => self.ask_turn(record).await,
             Effect::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
             Effect::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
+            Effect::ReadParameter(name) => self.read_parameter(&name).await,
+            Effect::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Effect::Inspect => self.inspect(record).await,
             Effect::Deregister(image) => self.deregister(&image).await,
             Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
@@ -86,7 +92,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         if sent.is_empty() {
-            return Err(CallFailed { action: "events:PutEvents", source: "the bus refused every notice".into() });
+            return Err(CallFailed::new("events:PutEvents", "the bus refused every notice"));
         }
         Ok(sent)
     }
@@ -114,12 +120,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(Some(result));
             }
         }
-        Err(CallFailed { action: "saving the source", source: "others kept saving it".into() })
+        Err(CallFailed::new("saving the source", "others kept saving it"))
     }
 
     fn tags(&self, record: &Backup) -> Tags {
         [
-            (TAG_MANAGED_BY, self.stack.to_owned()),
+            (TAG_MANAGED_BY, self.running.stack.to_owned()),
             (TAG_SOURCE, record.id.source.to_string()),
             (TAG_BACKUP, record.id.to_string()),
             (TAG_PLAN, record.plan.clone()),
@@ -135,7 +141,36 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         [TAG_MANAGED_BY, TAG_BACKUP].iter().all(|key| tags.get(*key).is_some() && tags.get(*key) == wanted.get(*key))
     }
 
+    async fn protect(&self, record: &Backup, instance: &InstanceId) -> Carried {
+        let SourceId::Group(group) = &record.id.source;
+        Ok(Event::ScaleIn(match self.cloud.set_scale_in_protection(group, instance, ScaleInProtection::On).await? {
+            Ok(()) => ScaleInEvent::On,
+            Err(refusal) => ScaleInEvent::OnRefused(refusal),
+        }))
+    }
+
+    async fn unprotect(&self, record: &Backup, instance: &InstanceId) -> Carried {
+        let SourceId::Group(group) = &record.id.source;
+        let answer = self.cloud.set_scale_in_protection(group, instance, ScaleInProtection::Off).await;
+        Ok(Event::ScaleIn(match answer {
+            Ok(Ok(())) => ScaleInEvent::Off,
+            Ok(Err(refusal)) => ScaleInEvent::OffRefused(refusal),
+            // The record's own wait, for its image or its turn, has nothing to do with this.
+            Err(error) => ScaleInEvent::OffUnanswered(crate::report::chain(&error)),
+        }))
+    }
+
     async fn create_image(&self, record: &Backup, instance: InstanceId) -> Carried {
+        if !record.capture.during_refresh {
+            let SourceId::Group(name) = &record.id.source;
+            let refresh = match self.cloud.active_refresh(name).await? {
+                Ok(refresh) => refresh,
+                Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
+            };
+            if let Some(why) = group::refreshing(name, refresh.as_ref(), record.capture) {
+                return Ok(Event::NoInstance(why));
+            }
+        }
         let name = image_name(&record.id);
         let description = format!("Lastgood backup {} of {instance}", record.id);
         let request = ImageRequest {
@@ -160,8 +195,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Ok(Event::CreateRefused(Refusal { message, ..refusal }))
             }
             Ok(None) => {
-                let source = format!("{name} is taken by an image that is not visible yet").into();
-                Err(CallFailed { action: "ec2:DescribeImages", source })
+                let source = format!("{name} is taken by an image that is not visible yet");
+                Err(CallFailed::new("ec2:DescribeImages", source))
             }
             Err(refusal) => Ok(Event::CreateRefused(refusal)),
         }
@@ -194,39 +229,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         let inspection = Inspection { image, ours, snapshots: snapshots.collect(), needed_by };
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
-    }
-
-    /// Whether the group, or its template's default, launches from the image: asked right before it is deleted.
-    async fn needed_by(&self, record: &Backup, image: &Image) -> Result<Vec<String>, CallFailed> {
-        let SourceId::Group(name) = &record.id.source;
-        let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
-            Ok(groups) => groups,
-            Err(refusal) => return Ok(vec![format!("who can say, for {refusal}")]),
-        };
-        let named = match groups.first().map(|group| &group.launches_from) {
-            // The group is gone: it launches nothing.
-            None => return Ok(Vec::new()),
-            Some(LaunchSource::Template(named)) => named,
-            Some(LaunchSource::MixedInstances | LaunchSource::LaunchConfiguration) => {
-                return Ok(vec![format!("who can say, for {} has no plain launch template", record.id.source)]);
-            }
-        };
-        let mut needed_by = Vec::new();
-        for (version, who) in
-            [(named.version, record.id.source.to_string()), (VersionRef::Default, "its default".into())]
-        {
-            match self.cloud.template_version(&named.template, version).await? {
-                Ok(found) if found.image.as_deref() == Some(image.id.as_str()) => {
-                    needed_by.push(format!("{who} (version {} of {})", found.number, named.template));
-                }
-                Ok(_) => {}
-                Err(refusal) => needed_by.push(format!("who can say, for {refusal}")),
-            }
-            if named.version == VersionRef::Default {
-                break;
-            }
-        }
-        Ok(needed_by)
     }
 
     async fn deregister(&self, image: &ImageId) -> Carried {
@@ -266,7 +268,10 @@ where
     match ask(items).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(refusal)) => Err(AskFailed::Refused(refusal)),
-        Err(error) => Err(AskFailed::Unanswered { action: error.action, why: crate::report::chain(&error) }),
+        Err(error) => {
+            let (action, throttled) = (error.action, error.throttled);
+            Err(AskFailed::Unanswered { action, why: crate::report::chain(&error), throttled })
+        }
     }
 }
 
@@ -274,14 +279,16 @@ where
 #[derive(Clone, Debug)]
 pub(crate) enum AskFailed {
     Refused(Refusal),
-    Unanswered { action: &'static str, why: String },
+    Unanswered { action: &'static str, why: String, throttled: bool },
 }
 
 impl AskFailed {
     pub(crate) fn unanswered(&self) -> CallFailed {
         match self {
-            Self::Refused(refusal) => CallFailed { action: "a look", source: refusal.to_string().into() },
-            Self::Unanswered { action, why } => CallFailed { action, source: why.clone().into() },
+            Self::Refused(refusal) => CallFailed::new("a look", refusal.to_string()),
+            Self::Unanswered { action, why, throttled } => {
+                CallFailed { throttled: *throttled, ..CallFailed::new(action, why.clone()) }
+            }
         }
     }
 }

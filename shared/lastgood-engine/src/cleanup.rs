@@ -4,62 +4,87 @@ use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
 use lastgood_core::id::{BackupId, ImageId, SourceId};
-use lastgood_core::retention::{self, Candidate, Fate};
-use lastgood_core::source::Source;
+use lastgood_core::retention::{self, Candidate, Fate, Gone};
+use lastgood_core::source::{self, Source};
 
 use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store, Versioned};
 use crate::report::Report;
 
+/// Backups that may go, each with the event that says why.
+type LetGo = Vec<(Versioned<Backup>, Event)>;
+
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Carries on what is being deleted, then judges the backups of every source.
     pub async fn cleanup(&self) -> Result<Report, CallFailed> {
         let mut report = self.carry_queue(Queue::Cleanup).await?;
+        let mut let_go = Vec::new();
         for source in self.store.sources().await? {
             if self.out_of_time() {
                 report.out_of_time = true;
-                return Ok(report);
+                break;
             }
             match self.judge(&source.record).await {
-                Ok(judged) => report.add(judged),
+                Ok(judged) => let_go.push(judged),
                 Err(error) => report.trouble(&source.record.id, &error),
             }
         }
+        // One of each source in turn: a source with much to delete must not use up the calls of all others.
+        report.add(self.drive(Queue::Cleanup, in_turn(let_go)).await);
+        report.throttled = self.cloud.throttled();
         Ok(report)
     }
 
     /// Judges the backups of one source: it has a new good one.
     pub async fn cleanup_source(&self, id: &SourceId) -> Result<Report, CallFailed> {
         match self.store.source(id).await? {
-            Some(source) => self.judge(&source.record).await,
+            Some(source) => Ok(self.drive(Queue::Cleanup, self.judge(&source.record).await?).await),
             None => Ok(Report::default()),
         }
     }
 
-    /// A source without a plan has no retention: everything stays.
-    async fn judge(&self, source: &Source) -> Result<Report, CallFailed> {
-        if source.plan.is_none() {
-            return Ok(Report::default());
+    /// What may go of one source, and why. A source without a plan has no retention: everything stays, unless it was
+    /// said that all may go.
+    async fn judge(&self, source: &Source) -> Result<LetGo, CallFailed> {
+        let now = self.clock.now();
+        let retired = source.retire_at.is_some_and(|at| at <= now);
+        if !retired && (source.plan.is_none() || source.lost.is_some()) {
+            return Ok(Vec::new());
         }
+        let gone = retired.then_some(if source.lost.is_some() { Gone::Deleted } else { Gone::Unplanned });
         let backups = self.store.backups(&source.id).await?;
         let policy = &source.policy.retain;
         let mut candidates = candidates(source, &backups);
-        if !lets_go(&retention::judge(policy, candidates.clone())) {
-            return Ok(Report::default());
+        let judge = |candidates: Vec<Candidate>| match gone {
+            Some(gone) => retention::retire(gone, candidates),
+            None => retention::judge(policy, candidates),
+        };
+        let first = lets_go(&judge(candidates.clone()));
+        if first == 0 {
+            return Ok(Vec::new());
         }
-        // Before anything goes, it is looked whether what stays is there.
-        let there = self.still_there(&backups, &candidates).await?;
-        for candidate in &mut candidates {
-            candidate.there = there.contains(&candidate.id);
+        if !retired && source.is_failing() {
+            self.change_source(&source.id, |source| {
+                (source::halt(source, first, now).unwrap_or_else(|| source.clone()), ())
+            })
+            .await?;
+            self.send_from_source(&source.id).await?;
+            return Ok(Vec::new());
         }
-        let fates = retention::judge(policy, candidates);
+        if !retired {
+            // Before anything goes, it is looked whether what stays is there.
+            let there = self.still_there(&backups, &candidates).await?;
+            for candidate in &mut candidates {
+                candidate.there = there.contains(&candidate.id);
+            }
+        }
         let mut let_go = Vec::new();
-        for (id, fate) in fates {
+        for (id, fate) in judge(candidates) {
             let Fate::LetGo(reason) = fate else { continue };
             let record = backups.iter().find(|backup| backup.record.id == id);
             let_go.extend(record.cloned().map(|record| (record, Event::LetGo(reason.to_string()))));
         }
-        Ok(self.drive(Queue::Cleanup, let_go).await)
+        Ok(let_go)
     }
 
     /// Those of the candidates whose image can be launched now.
@@ -77,21 +102,28 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             .cloud
             .images(&ids)
             .await?
-            .map_err(|refusal| CallFailed { action: "ec2:DescribeImages", source: refusal.to_string().into() })?;
+            .map_err(|refusal| CallFailed::new("ec2:DescribeImages", refusal.to_string()))?;
         let available =
             |id: &ImageId| images.iter().any(|image| image.id == *id && image.state == ImageState::Available);
         Ok(asked.into_iter().filter(|(_, image)| available(image)).map(|(id, _)| id).collect())
     }
 }
 
-fn lets_go(fates: &[(BackupId, Fate)]) -> bool {
-    fates.iter().any(|(_, fate)| matches!(fate, Fate::LetGo(_)))
+fn lets_go(fates: &[(BackupId, Fate)]) -> usize {
+    fates.iter().filter(|(_, fate)| matches!(fate, Fate::LetGo(_))).count()
+}
+
+/// One of each list, then the next of each, and so on.
+fn in_turn(lists: Vec<LetGo>) -> LetGo {
+    let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+    let mut lists: Vec<_> = lists.into_iter().map(Vec::into_iter).collect();
+    (0..longest).flat_map(|_| lists.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()).collect()
 }
 
 /// The good backups of a source. What the group launches from is known twice, to the source and to the backup itself;
 /// either is enough.
 fn candidates(source: &Source, backups: &[Versioned<Backup>]) -> Vec<Candidate> {
-    let published = |backup: &Backup| matches!(backup.publication, Publication::Published { .. });
+    let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
     let newest_published =
         backups.iter().map(|backup| &backup.record).filter(|backup| published(backup)).map(|b| b.id.slot).max();
     let good = backups.iter().map(|backup| &backup.record).filter(|backup| backup.state == State::Good);
@@ -101,6 +133,7 @@ fn candidates(source: &Source, backups: &[Versioned<Backup>]) -> Vec<Candidate> 
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
         publishing: !backup.publication.is_at_rest(),
         there: true,
+        pinned: backup.pinned.is_some(),
     })
     .collect()
 }

@@ -1,9 +1,10 @@
 //! Carries decisions out: load, decide, save on the version, do what is due, feed the answer back.
 //!
-//! The engine knows no AWS: it talks to a [`Store`], a [`Cloud`], a [`Bus`] and a [`Clock`]. It never sleeps and
-//! never decides: what happens to a record is in lastgood-core. One function a use case:
+//! The engine knows no AWS: it talks to a [`Store`], a [`Cloud`], a [`Bus`] and a [`Clock`]. It waits for nothing but its
+//! turn to call ([`Paced`]), and never decides: what happens to a record is in lastgood-core. One function a use case:
 //!
 //! * [`Engine::tick`], [`Engine::request`]: claim what is due, and begin it (backup-tick)
+//! * [`Engine::asked`]: what operators ask of sources and backups (backup-tick)
 //! * [`Engine::poll`], [`Engine::artifact_news`]: carry backups on (snapshot-poll)
 //! * [`Engine::cleanup`], [`Engine::cleanup_source`]: let go and delete (retention-cleanup)
 //! * [`Engine::refresh`]: record and announce an instance refresh (checkpoint-reached)
@@ -14,33 +15,49 @@ mod begin;
 mod carry;
 mod cleanup;
 mod drive;
+mod fit;
 mod look;
+mod needed;
+mod obey;
+mod paced;
+mod parameter;
 mod poll;
 pub mod port;
 mod publish;
 mod refresh;
 mod report;
+mod survey;
 
-pub use port::{Answer, Bus, CallFailed, Clock, Cloud, Key, Posted, Saved, Store, Versioned, Written};
+pub use begin::RequestError;
+pub use obey::AskError;
+pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
+pub use port::{
+    Answer, Bus, CallFailed, Clock, Cloud, Key, PlanWrite, Posted, Saved, ScaleInProtection, Store, Versioned, Written,
+};
 pub use report::{Report, Trouble, chain};
 
 use lastgood_core::Time;
+use lastgood_core::pace::Share;
 
 /// The four ports and the settings, for one invocation.
 #[derive(Debug)]
 pub struct Engine<'a, S, C, B, K> {
-    /// The table.
-    pub store: &'a S,
-    /// AWS.
-    pub cloud: &'a C,
-    /// Our bus.
-    pub bus: &'a B,
-    /// The time.
-    pub clock: &'a K,
+    store: &'a S,
+    cloud: Paced<'a, S, C, K>,
+    bus: &'a B,
+    clock: &'a K,
+    running: Running<'a>,
+}
+
+/// What one invocation is told of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
     /// Which stack this is: the value of the tag on all that it makes.
     pub stack: &'a str,
     /// Nothing is begun after this: what is not done then is left to the next invocation.
     pub stop_at: Time,
+    /// Which part of the account's API calls is ours.
+    pub share: Share,
 }
 
 /// How many calls are under way at once.
@@ -48,8 +65,14 @@ pub const CALLS_AT_ONCE_MAX: usize = 8;
 /// How many records one invocation takes from a queue.
 pub const RECORDS_A_RUN_MAX: usize = 1_000;
 
-impl<S, C, B, K: Clock> Engine<'_, S, C, B, K> {
+impl<'a, S: Store, C: Cloud, B: Bus, K: Clock> Engine<'a, S, C, B, K> {
+    /// An engine over these ports.
+    pub fn new(store: &'a S, cloud: &'a C, bus: &'a B, clock: &'a K, running: Running<'a>) -> Self {
+        let cloud = Paced::new(store, cloud, clock, running.share, running.stop_at);
+        Self { store, cloud, bus, clock, running }
+    }
+
     fn out_of_time(&self) -> bool {
-        self.clock.now() >= self.stop_at
+        self.clock.now() >= self.running.stop_at
     }
 }

@@ -1,37 +1,71 @@
 //! Looks that are asked for many records at once: which instance to image, and how images come along.
 
+use futures_util::StreamExt;
+use futures_util::stream;
+use lastgood_core::backup::life::Chosen;
 use lastgood_core::backup::sight::Sight;
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Group, Image, ImageState, Instance, Snapshot};
+use lastgood_core::facts::{Group, Image, ImageState, Instance, Lifecycle, Snapshot};
+use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, InstanceId};
 
-use crate::Engine;
 use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
-use crate::port::{Bus, Clock, Cloud, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Cloud, Store, Versioned};
+use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 type Wave<T> = Vec<(Versioned<Backup>, T)>;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// For each record the newest healthy instance of its group: two describes for all of them.
+    /// For each record the newest member of its group that can be imaged: two describes for all of them.
     pub(crate) async fn choose_instances(&self, wave: Wave<GroupName>) -> Vec<(Versioned<Backup>, Carried)> {
         let found = self.members(&wave).await;
-        wave.into_iter()
-            .map(|(record, group)| {
-                let carried = match &found {
-                    Ok((groups, instances)) => Ok(choose(&group, groups, instances)),
+        let choices = stream::iter(wave).map(|(record, name)| {
+            let found = &found;
+            async move {
+                let carried = match found {
+                    // Boxed, as in drive.
+                    Ok((groups, instances)) => Box::pin(self.choose(&record.record, &name, groups, instances)).await,
                     Err(AskFailed::Refused(refusal)) => Ok(Event::NoInstance(refusal.to_string())),
                     Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
                 };
                 (record, carried)
-            })
-            .collect()
+            }
+        });
+        choices.buffered(CALLS_AT_ONCE_MAX).collect().await
+    }
+
+    async fn choose(&self, record: &Backup, name: &GroupName, groups: &[Group], instances: &[Instance]) -> Carried {
+        let Some(found) = group::named(groups, name) else {
+            return Ok(Event::NoInstance(format!("there is no group {name} any more")));
+        };
+        let choice = group::choose(found, instances, record.retries(), self.clock.now());
+        let choice = match choice {
+            Ok(choice) => choice,
+            Err(why) => return Ok(Event::NoInstance(why)),
+        };
+        let generation = match &choice.instance.image {
+            Some(image) => self.generation(image).await?,
+            None => 0,
+        };
+        Ok(Event::InstanceChosen(Chosen {
+            instance: choice.instance.id,
+            base: choice.instance.image,
+            generation,
+            protected_from_scale_in: choice.protected_from_scale_in,
+        }))
+    }
+
+    /// How many images deep an image is; 0 for one that is not ours.
+    async fn generation(&self, image: &ImageId) -> Result<u32, CallFailed> {
+        let Some(id) = self.store.backup_of(image).await? else { return Ok(0) };
+        Ok(self.store.backup(&id).await?.map_or(0, |backup| backup.record.generation.max(1)))
     }
 
     async fn members(&self, wave: &Wave<GroupName>) -> Result<(Vec<Group>, Vec<Instance>), AskFailed> {
         let names = wave.iter().map(|(_, group)| group.clone());
         let groups = together(names, |names| async move { self.cloud.groups(&names).await }).await?;
-        let ids = groups.iter().flat_map(able).collect::<Vec<_>>();
+        let ids = groups.iter().flat_map(in_service).collect::<Vec<_>>();
         let instances = together(ids, |ids| async move { self.cloud.instances(&ids).await }).await?;
         Ok((groups, instances))
     }
@@ -61,28 +95,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 }
 
-fn able(group: &Group) -> Vec<InstanceId> {
-    let able = group.members.iter().filter(|member| member.in_service && member.healthy);
-    able.map(|member| member.instance.clone()).collect()
-}
-
-/// The newest by launch time, and of two that started in the same second the greater id: always the same one.
-fn choose(name: &GroupName, groups: &[Group], instances: &[Instance]) -> Event {
-    let Some(group) = groups.iter().find(|group| group.name == *name) else {
-        return Event::NoInstance(format!("there is no group {name} any more"));
-    };
-    let able = able(group);
-    let newest = instances
-        .iter()
-        .filter(|instance| instance.running && able.contains(&instance.id))
-        .max_by(|a, b| (a.launched_at, &a.id).cmp(&(b.launched_at, &b.id)));
-    match newest {
-        Some(instance) => Event::InstanceChosen(instance.id.clone()),
-        None => Event::NoInstance(format!(
-            "none of the {} members of {name} is in service, healthy and running",
-            group.members.len()
-        )),
-    }
+/// The members of which more is asked: only those that serve can be imaged at all.
+fn in_service(group: &Group) -> Vec<InstanceId> {
+    let serving = group.members.iter().filter(|member| member.lifecycle == Lifecycle::InService);
+    serving.map(|member| member.instance.clone()).collect()
 }
 
 fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {

@@ -30,6 +30,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.trouble(&id, &error);
             }
         }
+        report.throttled = self.cloud.throttled();
         Ok(report)
     }
 
@@ -46,7 +47,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                         report.trouble(&id, &error);
                     }
                 }
-                Key::Source(_) => {}
+                Key::Source(_) | Key::Plan(_) => {}
             }
         }
         let records = self.load(backups, &mut report).await;

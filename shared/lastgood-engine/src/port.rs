@@ -10,13 +10,16 @@ use std::future::Future;
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef};
+use lastgood_core::facts::{
+    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+};
 use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::notice::Notice;
-use lastgood_core::plan::Plan;
+use lastgood_core::pace::Bucket;
 use lastgood_core::refusal::Refusal;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
+use lastgood_core::source::survey::Planned;
 
 /// A call that did not get through, or whose answer was lost.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +29,15 @@ pub struct CallFailed {
     pub action: &'static str,
     /// What went wrong.
     pub source: Box<dyn std::error::Error + Send + Sync>,
+    /// AWS said that too many calls came in.
+    pub throttled: bool,
+}
+
+impl CallFailed {
+    /// A call that did not get through, for any reason but too many calls.
+    pub fn new(action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { action, source: source.into(), throttled: false }
+    }
 }
 
 /// What was answered: the thing, or why not.
@@ -68,6 +80,8 @@ pub enum Written {
 /// Names a record in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// A plan, whose sources are to be looked for.
+    Plan(String),
     /// A source.
     Source(SourceId),
     /// A backup.
@@ -108,14 +122,41 @@ pub trait Store: Sync {
     /// Saves a rollout on its version.
     fn save_rollout(&self, rollout: &Versioned<Rollout>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// Every plan.
-    fn plans(&self) -> impl Future<Output = Result<Vec<Plan>, CallFailed>> + Send;
-    /// Writes plans (or removes those that are `None`), and the sources as they become, in one transaction. There are
-    /// at most [`crate::apply::TRANSACTION_ITEMS_MAX`] of both together.
+    fn plans(&self) -> impl Future<Output = Result<Vec<Versioned<Planned>>, CallFailed>> + Send;
+    /// A plan.
+    fn plan(&self, name: &str) -> impl Future<Output = Result<Option<Versioned<Planned>>, CallFailed>> + Send;
+    /// Saves a plan on its version.
+    fn save_plan(&self, plan: &Versioned<Planned>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// What is left of our share of an action's calls.
+    fn bucket(&self, action: &str) -> impl Future<Output = Result<Option<Versioned<Bucket>>, CallFailed>> + Send;
+    /// Saves that on its version.
+    fn save_bucket(
+        &self,
+        action: &str,
+        bucket: &Versioned<Bucket>,
+    ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// Writes plans (or removes them), and the sources as they become, each on its version and all in one transaction.
+    /// There are at most [`crate::apply::TRANSACTION_ITEMS_MAX`] of both together.
     fn write_plans(
         &self,
-        plans: &BTreeMap<String, Option<Plan>>,
+        plans: &[PlanWrite],
         sources: &[Versioned<Source>],
     ) -> impl Future<Output = Result<Written, CallFailed>> + Send;
+}
+
+/// A plan as it is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, for one write")]
+pub enum PlanWrite {
+    /// It is put there.
+    Put(Versioned<Planned>),
+    /// It is removed.
+    Remove {
+        /// Its name.
+        name: String,
+        /// The version under which it was read.
+        version: u64,
+    },
 }
 
 /// What CreateImage is asked for. It is always without a reboot.
@@ -146,11 +187,53 @@ pub struct VersionRequest {
     pub description: String,
 }
 
-/// AWS: EC2 and Auto Scaling. One function for each operation; those that take lists split them as AWS wants them and
+/// Whether a member may be terminated by a scale-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleInProtection {
+    /// It may not.
+    On,
+    /// It may.
+    Off,
+}
+
+/// AWS: EC2, Auto Scaling and the Parameter Store. One function for each operation; those that take lists split them as AWS wants them and
 /// read every page. What is unknown is absent from an answer.
 pub trait Cloud: Sync {
     /// DescribeAutoScalingGroups, by name.
     fn groups(&self, names: &[GroupName]) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
+    /// DescribeAutoScalingGroups, by tags of the groups: those that bear every one of `tags` with its value. Every page.
+    fn groups_tagged(&self, tags: &Tags) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
+    /// DescribeInstanceRefreshes: the refresh (or its rollback) that is under way, if one is. `Missing` if there is no
+    /// such group.
+    fn active_refresh(
+        &self,
+        group: &GroupName,
+    ) -> impl Future<Output = Result<Answer<Option<RefreshId>>, CallFailed>> + Send;
+    /// SetInstanceProtection of one member.
+    fn set_scale_in_protection(
+        &self,
+        group: &GroupName,
+        instance: &InstanceId,
+        protection: ScaleInProtection,
+    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
+    /// DescribeLaunchConfigurations: the image that a launch configuration names, `None` if it is not there.
+    fn configuration_image(
+        &self,
+        name: &str,
+    ) -> impl Future<Output = Result<Answer<Option<String>>, CallFailed>> + Send;
+    /// DescribeInstanceTypes: for each instance type the architectures that it runs.
+    fn architectures(
+        &self,
+        instance_types: &[String],
+    ) -> impl Future<Output = Result<Answer<BTreeMap<String, Vec<String>>>, CallFailed>> + Send;
+    /// GetParameter, `None` if there is none of this name.
+    fn parameter(&self, name: &str) -> impl Future<Output = Result<Answer<Option<Parameter>>, CallFailed>> + Send;
+    /// PutParameter, over whatever stands there.
+    fn set_parameter(
+        &self,
+        name: &str,
+        parameter: &Parameter,
+    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
     /// DescribeInstances, by id.
     fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Answer<Vec<Instance>>, CallFailed>> + Send;
     /// DescribeImages of our account, by id, disabled ones too.
@@ -197,6 +280,15 @@ pub trait Cloud: Sync {
         template: &TemplateId,
         version: u64,
     ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
+    /// UpdateAutoScalingGroup of a group with a mixed instances policy: gives the policy's base this version, by number,
+    /// and changes nothing else. AWS takes the policy whole, so it is read and sent back; `WrongState` if its base is not
+    /// `template` any more.
+    fn set_mixed_version(
+        &self,
+        group: &GroupName,
+        template: &TemplateId,
+        version: u64,
+    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
     /// UpdateAutoScalingGroup: gives the group this version, by number, and changes nothing else.
     fn set_group_version(
         &self,
@@ -225,4 +317,6 @@ pub trait Bus: Sync {
 pub trait Clock: Sync {
     /// Now, in whole seconds.
     fn now(&self) -> Time;
+    /// Lets so many seconds pass. Only pacing waits: see `paced.rs`.
+    fn pause(&self, seconds: i64) -> impl Future<Output = ()> + Send;
 }

@@ -5,6 +5,7 @@ use futures_util::stream;
 use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, VersionRef};
+use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
@@ -24,16 +25,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let slot = record.id.slot;
         let turn = self.change_source(&record.id.source, |source| source::ask_turn(source, slot)).await?;
         match turn {
-            Some(Turn::Given { last, on_manual_change }) => {
-                Ok(told(PublicationEvent::TurnGiven { last, on_manual_change }))
-            }
+            Some(Turn::Given { expected, publish }) => Ok(told(PublicationEvent::TurnGiven { expected, publish })),
             Some(Turn::Taken) => {
                 self.free_turn(&record.id.source).await?;
                 Ok(told(PublicationEvent::TurnTaken))
             }
             Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
-            Some(Turn::Unplanned) => Ok(told(PublicationEvent::Unplanned)),
-            None => Err(CallFailed { action: "asking the source", source: "it is not on record".into() }),
+            Some(Turn::Unwanted(why)) => Ok(told(PublicationEvent::Unwanted(why))),
+            Some(Turn::OnHold(why)) => Ok(told(PublicationEvent::OnHold(why))),
+            None => Err(CallFailed::new("asking the source", "it is not on record")),
         }
     }
 
@@ -75,7 +75,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             async move {
                 let carried = match found {
                     Ok((groups, images)) => match publishable(&record.record, &name, groups, images) {
-                        Ok(named) => Box::pin(self.read_template(&record.record, named)).await,
+                        Ok((group, image)) => Box::pin(self.read_template(&record.record, group, image)).await,
                         Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
                     },
                     Err(AskFailed::Refused(refusal)) => Ok(told(PublicationEvent::Refused(refusal.clone()))),
@@ -87,10 +87,35 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         reads.buffered(CALLS_AT_ONCE_MAX).collect().await
     }
 
-    async fn read_template(&self, record: &Backup, named: TemplateRef) -> Carried {
+    async fn read_template(&self, record: &Backup, group: &Group, image: &Image) -> Carried {
+        let refused = |refusal| Ok(told(PublicationEvent::Refused(refusal)));
+        let named = match named_template(group) {
+            Ok(named) => named,
+            Err(refusal) => return refused(refusal),
+        };
+        // Whatever the refresh replaces with, a new version now would come in between (AWS: Use an instance refresh with
+        // skip matching).
+        match self.cloud.active_refresh(&group.name).await? {
+            Ok(None) => {}
+            Ok(Some(refresh)) => {
+                let (action, why) = ("autoscaling:DescribeInstanceRefreshes".to_owned(), Why::Locked);
+                return refused(Refusal { why, action, message: format!("instance refresh {refresh} is under way") });
+            }
+            Err(refusal) => return refused(refusal),
+        }
         let version = match self.cloud.template_version(&named.template, named.version).await? {
             Ok(version) => version,
-            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
+            Err(refusal) => return refused(refusal),
+        };
+        let obstacle = match group::unpublishable(group)
+            .or_else(|| group::resolves(&version))
+            .or_else(|| group::hides(&version, image))
+        {
+            Some(obstacle) => Some(obstacle),
+            None => match self.unable_type(group, image).await? {
+                Ok(obstacle) => obstacle,
+                Err(refusal) => return refused(refusal),
+            },
         };
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
@@ -105,8 +130,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             },
             None => None,
         };
-        let used = TemplateUse { group: named, version: version.number, image: version.image, ours };
+        let left_alone = group::left_alone(group);
+        let used =
+            TemplateUse { group: named, version: version.number, image: version.image, ours, obstacle, left_alone };
         Ok(told(PublicationEvent::TemplateRead(used)))
+    }
+
+    /// The instance type of a mixed instances policy that can't run the image, in words.
+    async fn unable_type(&self, group: &Group, image: &Image) -> Result<Answer<Option<String>>, CallFailed> {
+        let types = group::types_of_base(group);
+        if types.is_empty() {
+            return Ok(Ok(None));
+        }
+        let architectures = self.cloud.architectures(&types).await?;
+        Ok(architectures.map(|architectures| group::unable_type(&types, &architectures, image)))
     }
 
     pub(crate) async fn make_version(
@@ -132,7 +169,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(groups) => groups,
             Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
-        let now = match named_template(group, &groups) {
+        let Some(found) = group::named(&groups, group) else {
+            return Ok(told(PublicationEvent::Refused(no_group(group))));
+        };
+        let now = match named_template(found) {
             Ok(now) => now,
             Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
         };
@@ -147,9 +187,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         let answer = match (named.version, now.version) {
             (VersionRef::Number(_), VersionRef::Number(number)) if number == version => Ok(()),
-            (VersionRef::Number(_), VersionRef::Number(number)) if number == base => {
-                self.cloud.set_group_version(group, &named.template, version).await?
-            }
+            (VersionRef::Number(_), VersionRef::Number(number)) if number == base => match found.launches_from {
+                LaunchSource::Mixed(_) => self.cloud.set_mixed_version(group, &named.template, version).await?,
+                LaunchSource::Template(_) | LaunchSource::Configuration(_) => {
+                    self.cloud.set_group_version(group, &named.template, version).await?
+                }
+            },
             (VersionRef::Default, VersionRef::Default) => {
                 match self.cloud.template_version(&named.template, VersionRef::Default).await? {
                     Ok(default) if default.number == version => Ok(()),
@@ -169,8 +212,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     },
                     // Ours is not visible yet (AWS: Eventual consistency).
                     Ok(latest) if latest.number < version => {
-                        let source = format!("version {version} is not visible yet").into();
-                        return Err(CallFailed { action: "ec2:DescribeLaunchTemplateVersions", source });
+                        let source = format!("version {version} is not visible yet");
+                        return Err(CallFailed::new("ec2:DescribeLaunchTemplateVersions", source));
                     }
                     Ok(latest) => return changed(&format!("version {}, the latest", latest.number)),
                     Err(refusal) => Err(refusal),
@@ -187,32 +230,37 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 }
 
-/// How a group names its launch template.
-fn named_template(name: &GroupName, groups: &[Group]) -> Answer<TemplateRef> {
-    let refused = |why, message: String| {
-        let action = "autoscaling:DescribeAutoScalingGroups".to_owned();
-        Err(Refusal { why, action, message })
-    };
-    match groups.iter().find(|group| group.name == *name).map(|group| &group.launches_from) {
-        Some(LaunchSource::Template(named)) => Ok(named.clone()),
-        Some(LaunchSource::MixedInstances) => {
-            refused(Why::Invalid, format!("{name} launches from a mixed instances policy, which is not published to"))
-        }
-        Some(LaunchSource::LaunchConfiguration) => {
-            refused(Why::Invalid, format!("{name} launches from a launch configuration; give it a launch template"))
-        }
-        None => refused(Why::Missing, format!("there is no group {name} any more")),
-    }
+/// How a group names its launch template, or the base of its mixed instances policy.
+fn named_template(group: &Group) -> Answer<TemplateRef> {
+    group.launches_from.template().cloned().ok_or_else(|| Refusal {
+        why: Why::Invalid,
+        action: DESCRIBE_GROUPS.to_owned(),
+        message: group::unpublishable(group).unwrap_or_else(|| format!("{} has no launch template", group.name)),
+    })
 }
 
-/// How the group names its template, if the backup's image can be launched now: a template takes any image, also one
-/// that was deregistered or disabled (AWS: CreateLaunchTemplateVersion).
-fn publishable(record: &Backup, name: &GroupName, groups: &[Group], images: &[Image]) -> Answer<TemplateRef> {
+fn no_group(name: &GroupName) -> Refusal {
+    let message = format!("there is no group {name} any more");
+    Refusal { why: Why::Missing, action: DESCRIBE_GROUPS.to_owned(), message }
+}
+
+const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+
+/// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
+/// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
+fn publishable<'a>(
+    record: &Backup,
+    name: &GroupName,
+    groups: &'a [Group],
+    images: &'a [Image],
+) -> Answer<(&'a Group, &'a Image)> {
     let image = images.iter().find(|image| Some(&image.id) == record.image.as_ref());
-    let what = match image.map(|image| &image.state) {
-        Some(ImageState::Available) => return named_template(name, groups),
-        Some(ImageState::Disabled) => "somebody disabled the image",
-        Some(ImageState::Pending | ImageState::Broken(_)) => "the image can't be launched any more",
+    let what = match image.map(|image| (image, &image.state)) {
+        Some((image, ImageState::Available)) => {
+            return group::named(groups, name).map(|group| (group, image)).ok_or_else(|| no_group(name));
+        }
+        Some((_, ImageState::Disabled)) => "somebody disabled the image",
+        Some((_, ImageState::Pending | ImageState::Broken(_))) => "the image can't be launched any more",
         // One answer without the image proves nothing: it is asked for again, until it is there or a newer one is good.
         None => {
             let (action, message) = ("ec2:DescribeImages".to_owned(), "the image is not visible".to_owned());

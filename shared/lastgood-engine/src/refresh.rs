@@ -44,6 +44,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(());
             }
         }
-        Err(CallFailed { action: "saving the rollout", source: "others kept saving it".into() })
+        Err(CallFailed::new("saving the rollout", "others kept saving it"))
     }
 }

@@ -15,6 +15,8 @@ pub struct Report {
     pub lost: usize,
     /// The time was up before everything was done.
     pub out_of_time: bool,
+    /// How many calls AWS throttled.
+    pub throttled: usize,
 }
 
 /// Something that did not get through.
@@ -37,9 +39,10 @@ impl Report {
         for trouble in &self.troubles {
             tracing::warn!(about = trouble.about, what = trouble.what, "did not get through; the next run tries again");
         }
-        if self.records > 0 || !self.claimed.is_empty() || self.out_of_time {
+        if self.records > 0 || !self.claimed.is_empty() || self.out_of_time || self.throttled > 0 {
             let claimed: Vec<_> = self.claimed.iter().map(ToString::to_string).collect();
-            tracing::info!(?claimed, records = self.records, out_of_time = self.out_of_time, "done");
+            let (records, throttled) = (self.records, self.throttled);
+            tracing::info!(?claimed, records, throttled, out_of_time = self.out_of_time, "done");
         }
     }
 
@@ -65,6 +68,7 @@ impl Report {
         self.troubles.extend(other.troubles);
         self.lost += other.lost;
         self.out_of_time |= other.out_of_time;
+        self.throttled = self.throttled.max(other.throttled);
     }
 }
 

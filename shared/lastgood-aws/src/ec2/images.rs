@@ -46,6 +46,12 @@ async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Image>>
 }
 
 fn image(image: &types::Image) -> Option<Image> {
+    let mapped = image.block_device_mappings().iter();
+    let devices: Vec<(String, SnapshotId)> = mapped
+        .filter_map(|mapping| {
+            Some((mapping.device_name()?.to_owned(), SnapshotId::from(mapping.ebs()?.snapshot_id()?)))
+        })
+        .collect();
     let snapshots = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
     // Any value that is not plainly "disabled" counts as protected (AWS: Image, DeregistrationProtection).
     let protected = image.deregistration_protection().is_some_and(|value| value != "disabled" && !value.is_empty());
@@ -55,6 +61,9 @@ fn image(image: &types::Image) -> Option<Image> {
         state: state(image),
         tags: tags(image.tags()),
         snapshots: snapshots.map(SnapshotId::from).collect(),
+        root_device: image.root_device_name().map(str::to_owned),
+        devices,
+        architecture: image.architecture().map(|architecture| architecture.as_str().to_owned()),
         protected,
     })
 }
@@ -93,7 +102,7 @@ pub(crate) async fn create_image(client: &Client, request: &ImageRequest) -> Res
         Ok(output) => match output.image_id() {
             Some(id) => Ok(Ok(ImageId::from(id))),
             // By its name it is found again.
-            None => Err(CallFailed { action: CREATE, source: "an answer without an image id".into() }),
+            None => Err(CallFailed::new(CREATE, "an answer without an image id")),
         },
         Err(refusal) => Ok(Err(refusal)),
     }

@@ -1,10 +1,12 @@
-//! DescribeInstances.
+//! DescribeInstances, DescribeInstanceTypes.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{self, InstanceStateName};
+use aws_sdk_ec2::types::{self, InstanceStateName, InstanceType, ProcessorInfo};
 use lastgood_core::Time;
 use lastgood_core::facts::Instance;
-use lastgood_core::id::InstanceId;
+use lastgood_core::id::{ImageId, InstanceId};
 use lastgood_engine::{Answer, CallFailed};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter};
@@ -34,5 +36,35 @@ pub(crate) async fn instances(client: &Client, ids: &[InstanceId]) -> Result<Ans
 fn instance(instance: &types::Instance) -> Option<Instance> {
     let running = instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running);
     let launched_at = Time::from_second(instance.launch_time()?.secs()).ok()?;
-    Some(Instance { id: InstanceId::from(instance.instance_id()?), running, launched_at })
+    let image = instance.image_id().map(ImageId::from);
+    Some(Instance { id: InstanceId::from(instance.instance_id()?), running, launched_at, image })
+}
+
+const DESCRIBE_TYPES: &str = "ec2:DescribeInstanceTypes";
+/// The most types of one call (AWS: DescribeInstanceTypes).
+const TYPES_A_CALL_MAX: usize = 100;
+
+pub(crate) async fn architectures(
+    client: &Client,
+    instance_types: &[String],
+) -> Result<Answer<BTreeMap<String, Vec<String>>>, CallFailed> {
+    let mut architectures = BTreeMap::new();
+    for names in instance_types.chunks(TYPES_A_CALL_MAX) {
+        let names = names.iter().map(|name| InstanceType::from(name.as_str())).collect();
+        let mut pages = client.describe_instance_types().set_instance_types(Some(names)).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match answer(DESCRIBE_TYPES, page)? {
+                Ok(page) => page,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            for found in page.instance_types() {
+                let runs = found.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
+                let runs = runs.iter().map(|architecture| architecture.as_str().to_owned()).collect();
+                if let Some(name) = found.instance_type() {
+                    architectures.insert(name.as_str().to_owned(), runs);
+                }
+            }
+        }
+    }
+    Ok(Ok(architectures))
 }

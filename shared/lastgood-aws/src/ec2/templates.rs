@@ -1,9 +1,9 @@
 //! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate.
 
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData};
-use lastgood_core::facts::{TemplateVersion, VersionRef};
-use lastgood_core::id::{ImageId, TemplateId};
+use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData};
+use lastgood_core::facts::{TemplateDevice, TemplateVersion, VersionRef};
+use lastgood_core::id::{ImageId, SnapshotId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::port::VersionRequest;
 use lastgood_engine::{Answer, CallFailed};
@@ -61,10 +61,18 @@ pub(crate) async fn template_versions_with(
 
 fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
     let image = version.launch_template_data().and_then(|data| data.image_id());
+    let mapped =
+        version.launch_template_data().map(ResponseLaunchTemplateData::block_device_mappings).unwrap_or_default();
+    // NoDevice, too, is a mapping that hides the image's.
+    let devices = mapped.iter().filter_map(|mapping| {
+        let snapshot = mapping.ebs().and_then(|volume| volume.snapshot_id()).map(SnapshotId::from);
+        Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot })
+    });
     Some(TemplateVersion {
         number: u64::try_from(version.version_number()?).ok()?,
         description: version.version_description().unwrap_or_default().to_owned(),
         image: image.map(str::to_owned),
+        devices: devices.collect(),
     })
 }
 
@@ -89,7 +97,7 @@ pub(crate) async fn create_template_version(
     let number = output.launch_template_version().and_then(aws_sdk_ec2::types::LaunchTemplateVersion::version_number);
     match number.and_then(|number| u64::try_from(number).ok()) {
         Some(number) => Ok(Ok(number)),
-        None => Err(CallFailed { action: CREATE, source: "an answer without a version number".into() }),
+        None => Err(CallFailed::new(CREATE, "an answer without a version number")),
     }
 }
 

@@ -6,6 +6,7 @@
 //! | source | `ACCOUNT/REGION#sources` | `group/NAME` |
 //! | backup | `ACCOUNT/REGION#backups#group/NAME` | its slot, so that they stand in the order of time |
 //! | rollout | `ACCOUNT/REGION#rollouts` | the refresh's id |
+//! | bucket | `ACCOUNT/REGION#buckets` | the action that it paces, `ec2:CreateImage` |
 //!
 //! `v` is the version, `body` the stored form, `mark` the write's author. `queue` and `wake` are there only while
 //! something is due (index `due`), `artifact` once there is an image (index `artifact`), `expires` once the record is
@@ -17,9 +18,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Artifact, Backup, State};
 use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
-use lastgood_core::plan::Plan;
+use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
+use lastgood_core::source::survey::Planned;
 use lastgood_core::{Time, backup, later, name, rollout, source, stored};
 use lastgood_engine::{CallFailed, Key, Versioned};
 use serde::de::DeserializeOwned;
@@ -131,12 +133,28 @@ impl Keys {
         wake.map(|wake| (self.queue(queue, shard), wake))
     }
 
-    pub(crate) fn plan_item(&self, plan: &Plan) -> Item {
+    pub(crate) fn bucket(&self, action: &str) -> Attributes {
+        self.key("buckets", action)
+    }
+
+    pub(crate) fn bucket_item(&self, action: &str, bucket: &Versioned<Bucket>) -> Item {
         Item {
-            key: self.plan(&plan.name),
-            body: stored::encode(plan),
-            version: 0,
+            key: self.bucket(action),
+            body: stored::encode(&bucket.record),
+            version: bucket.version,
             due: None,
+            artifact: None,
+            expires: None,
+        }
+    }
+
+    pub(crate) fn plan_item(&self, planned: &Versioned<Planned>) -> Item {
+        let (record, name) = (&planned.record, &planned.record.plan.name);
+        Item {
+            key: self.plan(name),
+            body: stored::encode(record),
+            version: planned.version,
+            due: self.due(Queue::Tick, &format!("plan/{name}"), Some(record.survey_at)),
             artifact: None,
             expires: None,
         }
@@ -195,6 +213,7 @@ impl Keys {
         let kind = pk.strip_prefix(&self.scope).and_then(|rest| rest.strip_prefix('#')).ok_or_else(unknown)?;
         match kind {
             "sources" => sk.parse().map(Key::Source).map_err(|_| unknown()),
+            "plans" => Ok(Key::Plan(sk.to_owned())),
             "rollouts" => Ok(Key::Rollout(RefreshId::from(sk))),
             _ => {
                 let source = kind.strip_prefix("backups#").ok_or_else(unknown)?;
@@ -216,10 +235,10 @@ pub(crate) fn read<T: DeserializeOwned>(item: &Attributes, action: &'static str)
     let (Some(body), Some(version)) = (body, version) else {
         return Err(unreadable(action, format!("an item without body or version: {:?}", item.get("sk"))));
     };
-    let record = stored::decode(body).map_err(|error| CallFailed { action, source: Box::new(error) })?;
+    let record = stored::decode(body).map_err(|error| CallFailed::new(action, error))?;
     Ok(Versioned { record, version })
 }
 
 fn unreadable(action: &'static str, what: String) -> CallFailed {
-    CallFailed { action, source: what.into() }
+    CallFailed::new(action, what)
 }

@@ -4,7 +4,7 @@
 
 mod item;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_config::SdkConfig;
@@ -17,10 +17,11 @@ use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
-use lastgood_core::plan::Plan;
+use lastgood_core::pace::{Bucket, Share};
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
-use lastgood_engine::{CallFailed, Key, Saved, Store, Versioned, Written};
+use lastgood_core::source::survey::Planned;
+use lastgood_engine::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -88,6 +89,7 @@ impl Table {
             stack: String::new(),
             account: account.to_owned(),
             region: region.to_owned(),
+            share: Share::default(),
             writer: writer_of_this_process(),
         })
     }
@@ -153,8 +155,18 @@ impl Table {
             0 => put.condition_expression(NEW),
             _ => put.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
         };
-        let put = put.build().map_err(|error| CallFailed { action: TRANSACT, source: error.into() })?;
+        let put = put.build().map_err(|error| CallFailed::new(TRANSACT, error))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn transact_delete(&self, key: Attributes, version: u64) -> Result<TransactWriteItem, CallFailed> {
+        let delete = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(SAME)
+            .expression_attribute_values(":v", item::number(version));
+        let delete = delete.build().map_err(|error| CallFailed::new(TRANSACT, error))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 
     /// All of it or nothing. The SDK sends one token with every repetition, so a lost answer is no second write.
@@ -242,7 +254,7 @@ impl Store for Table {
         let output = query.send().await.map_err(|error| failed(QUERY, error))?;
         match output.items().first().map(|item| self.keys.parse(item)).transpose()? {
             Some(Key::Backup(id)) => Ok(Some(id)),
-            Some(Key::Source(_) | Key::Rollout(_)) | None => Ok(None),
+            Some(Key::Plan(_) | Key::Source(_) | Key::Rollout(_)) | None => Ok(None),
         }
     }
 
@@ -271,27 +283,33 @@ impl Store for Table {
         self.put(self.keys.rollout_item(rollout)).await
     }
 
-    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
-        let plans = self.all(self.partition(self.keys.plans())).await?;
-        Ok(plans.into_iter().map(|plan| plan.record).collect())
+    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
+        self.all(self.partition(self.keys.plans())).await
     }
 
-    async fn write_plans(
-        &self,
-        plans: &BTreeMap<String, Option<Plan>>,
-        sources: &[Versioned<Source>],
-    ) -> Result<Written, CallFailed> {
+    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
+        self.get(self.keys.plan(name)).await
+    }
+
+    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.plan_item(plan)).await
+    }
+
+    async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
+        self.get(self.keys.bucket(action)).await
+    }
+
+    async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.bucket_item(action, bucket)).await
+    }
+
+    async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
         let mark = self.mark();
-        let wrong = |error| CallFailed { action: TRANSACT, source: Box::new(error) };
         let mut items = Vec::new();
-        for (name, plan) in plans {
-            items.push(if let Some(plan) = plan {
-                let put =
-                    Put::builder().table_name(&self.name).set_item(Some(self.keys.plan_item(plan).attributes(&mark)));
-                TransactWriteItem::builder().put(put.build().map_err(wrong)?).build()
-            } else {
-                let delete = Delete::builder().table_name(&self.name).set_key(Some(self.keys.plan(name)));
-                TransactWriteItem::builder().delete(delete.build().map_err(wrong)?).build()
+        for write in plans {
+            items.push(match write {
+                PlanWrite::Put(plan) => self.transact_put(self.keys.plan_item(plan), &mark)?,
+                PlanWrite::Remove { name, version } => self.transact_delete(self.keys.plan(name), *version)?,
             });
         }
         for source in sources {

@@ -1,7 +1,7 @@
-//! What EC2 and Auto Scaling are sent, and how their answers are read, page by page.
+//! What EC2 is sent, and how its answers are read, page by page.
 
-use lastgood_core::facts::{ImageState, LaunchSource, SnapshotDeletion, SnapshotState, TemplateRef, VersionRef};
-use lastgood_core::id::{GroupName, ImageId};
+use lastgood_core::facts::{ImageState, SnapshotDeletion, SnapshotState, VersionRef};
+use lastgood_core::id::ImageId;
 use lastgood_engine::Cloud;
 use lastgood_engine::port::VersionRequest;
 
@@ -136,43 +136,4 @@ async fn a_new_version_copies_a_numbered_one_with_its_own_token() {
     for part in ["SourceVersion=7", "ClientToken=t", "LaunchTemplateData.ImageId=ami-1", "LaunchTemplateId=lt-1"] {
         assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
     }
-}
-
-#[tokio::test]
-async fn groups_are_classified_and_their_members_read() {
-    let group = |name: &str, launches: &str| {
-        format!(
-            "<member><AutoScalingGroupName>{name}</AutoScalingGroupName>{launches}<Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState><HealthStatus>Healthy</HealthStatus></member><member><InstanceId>i-2</InstanceId><LifecycleState>Pending:Wait</LifecycleState><HealthStatus>Unhealthy</HealthStatus></member></Instances></member>"
-        )
-    };
-    let template = |version: &str| {
-        format!(
-            "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName>{version}</LaunchTemplate>"
-        )
-    };
-    let members = [
-        group("number", &template("<Version>3</Version>")),
-        group("latest", &template("<Version>$Latest</Version>")),
-        group("silent", &template("")),
-        group("mixed", "<MixedInstancesPolicy><LaunchTemplate/></MixedInstancesPolicy>"),
-        group("legacy", "<LaunchConfigurationName>old</LaunchConfigurationName>"),
-    ]
-    .concat();
-    let body = format!(
-        "<DescribeAutoScalingGroupsResponse xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><DescribeAutoScalingGroupsResult><AutoScalingGroups>{members}</AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"
-    );
-    let wire = Wire::answering(&[(200, &body)]).await;
-    let groups = wire.aws().groups(&[GroupName::from("number")]).await.expect("judged").expect("told");
-    let from: Vec<_> = groups.iter().map(|group| group.launches_from.clone()).collect();
-    let named = |version| LaunchSource::Template(TemplateRef { template: "lt-1".into(), version });
-    let expected = [
-        named(VersionRef::Number(3)),
-        named(VersionRef::Latest),
-        named(VersionRef::Default),
-        LaunchSource::MixedInstances,
-        LaunchSource::LaunchConfiguration,
-    ];
-    assert_eq!(from, expected);
-    let able: Vec<_> = groups[0].members.iter().map(|member| member.in_service && member.healthy).collect();
-    assert_eq!(able, [true, false]);
 }

@@ -15,6 +15,8 @@ use crate::settings::Settings;
 use crate::{Aws, Table};
 
 mod answers;
+mod groups;
+mod parameters;
 mod refusals;
 mod table_and_bus;
 
@@ -57,6 +59,7 @@ impl Wire {
             stack: "lastgood".into(),
             account: "123456789012".into(),
             region: "us-east-1".into(),
+            share: lastgood_core::pace::Share::default(),
             writer: "writer".into(),
         };
         Table::new(&self.config, &settings)

@@ -2,7 +2,7 @@
 
 use lastgood_core::notice::{News, Notice};
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Bus, Saved, Store, Versioned, Written, chain};
+use lastgood_engine::{Bus, PlanWrite, Saved, Store, Versioned, Written, chain};
 
 use super::Wire;
 use crate::EventBus;
@@ -67,9 +67,10 @@ async fn a_lost_race_is_outdated_and_a_throttled_transaction_is_tried_again() {
     let throttled = cancelled(r#"{"Code":"ThrottlingError"},{"Code":"None"}"#);
     let wire = Wire::answering(&[(400, &lost), (400, &conflict), (400, &throttled)]).await;
     let table = wire.table();
-    let plans = [("web".to_owned(), None)].into();
+    let plans = [PlanWrite::Remove { name: "web".into(), version: 3 }];
     assert_eq!(table.write_plans(&plans, &[]).await.expect("judged"), Written::Outdated);
     assert_eq!(table.write_plans(&plans, &[]).await.expect("judged"), Written::Outdated);
     let error = table.write_plans(&plans, &[]).await.expect_err("not judged");
+    assert!(wire.sent()[0].contains(r#""ConditionExpression":"v = :v""#), "{}", wire.sent()[0]);
     assert!(chain(&error).contains("TransactionCanceledException"), "{}", chain(&error));
 }

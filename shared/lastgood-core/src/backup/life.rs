@@ -8,24 +8,29 @@
 //!                                  (reason; leftovers are cleaned)    something needs it: it stays
 //!
 //!  beside it:  artifact     None | Asked | Held | Condemned | SnapshotsLeft | Gone
-//!              publication  NotAsked | Due | Reading | Making | Pointing | Published | Superseded | Held
+//!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
+//!                           | Published | Superseded | Adopted | Held
+//!              scale-in     Untouched | Asked | Held | Owed | GivenBack
 //! ```
 //!
 //! [`decide`] says what an event makes of a record, [`due`] what the saved record asks for next, [`wake`] when it
 //! must be looked at again. Effects follow from the saved state, never from the transition: whoever loads the record
-//! after a crash goes on where it stands.
+//! after a crash goes on where it stands. Which function that is, is in `queue.rs`.
 
 use serde::{Deserialize, Serialize};
 
 use super::publication::{self, PublicationEvent};
-use super::record::{Artifact, Backup};
+pub use super::queue::{Queue, is_work_of, queue};
+pub use super::record::Chosen;
+use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
+use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
-use crate::facts::TemplateRef;
+use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::{News, Notice};
-use crate::refusal::Refusal;
-use crate::{Time, later, seconds_between};
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, pace, seconds_between};
 
 /// How long an instance to image is looked for before the backup fails.
 pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
@@ -81,8 +86,8 @@ pub enum Event {
     Woken,
     /// Somebody says that the artifact changed. A hint: it is looked at.
     ArtifactNews,
-    /// The newest healthy instance of the group.
-    InstanceChosen(InstanceId),
+    /// The newest member of the group that an image can be made from.
+    InstanceChosen(Chosen),
     /// There is no instance to image, and why.
     NoInstance(String),
     /// AWS made the image, or had made it when an earlier call went unanswered.
@@ -91,8 +96,14 @@ pub enum Event {
     CreateRefused(Refusal),
     /// What AWS says of the image.
     ImageSeen(Sight),
+    /// Of the protection of its instance.
+    ScaleIn(ScaleInEvent),
     /// Of its publication.
     Publication(PublicationEvent),
+    /// An operator wants it published after all.
+    Released,
+    /// An operator wants it kept, or not any more.
+    Pinned(Option<Pin>),
     /// Retention lets it go.
     LetGo(String),
     /// Of its removal.
@@ -112,8 +123,12 @@ pub enum Effect {
     Send(Vec<Notice>),
     /// Tell the source how this backup came out.
     TellSource,
-    /// Find the newest healthy instance of the group.
+    /// Find the newest member of the group that an image can be made from.
     ChooseInstance(GroupName),
+    /// Protect the instance from scale-in.
+    Protect(InstanceId),
+    /// Take that protection away.
+    Unprotect(InstanceId),
     /// Make the image, without a reboot, with tags on it and its snapshots.
     CreateImage(InstanceId),
     /// Look at the image and its snapshots.
@@ -142,6 +157,17 @@ pub enum Effect {
         /// Ours.
         version: u64,
     },
+    /// Read what stands in the parameter.
+    ReadParameter(String),
+    /// Write the image's id into the parameter, if what stands there is still what was read.
+    WriteParameter {
+        /// Its name.
+        name: String,
+        /// The image.
+        image: ImageId,
+        /// What stood there when it was read.
+        was: Option<Parameter>,
+    },
     /// Look what AWS holds of it, by name and by tag, and who needs it.
     Inspect,
     /// Deregister the image with its snapshots.
@@ -159,23 +185,25 @@ pub struct Step {
     pub reason: String,
 }
 
-/// The function that carries a backup on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Queue {
-    /// backup-tick: sources whose next slot has come.
-    Tick,
-    /// snapshot-poll: backups on their way to be good and published.
-    Poll,
-    /// retention-cleanup: backups of which something must go.
-    Cleanup,
-}
-
 /// What `event` makes of `record` at `now`. An event that is late, doubled or about another artifact leaves the
 /// record as it is: that is no error.
 #[must_use]
 pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
     let mut next = record.clone();
+    // An answer, whatever it says, ends a row of calls that did not get through.
+    let answers = !matches!(
+        event,
+        Event::Woken
+            | Event::Unanswered(_)
+            | Event::Sent(_)
+            | Event::SourceTold
+            | Event::ArtifactNews
+            | Event::ScaleIn(ScaleInEvent::OffUnanswered(_))
+    );
     let reason = step(&mut next, event, now);
+    if answers && reason != "stale" {
+        next.failures = 0;
+    }
     Step { record: next, reason }
 }
 
@@ -190,15 +218,28 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.source_told = true;
             "its source knows".into()
         }
-        (_, Event::Unanswered(trouble)) => again(record, now, RETRY_SECONDS, &trouble),
+        (_, Event::Unanswered(trouble)) => {
+            record.failures += 1;
+            let pause = pace::again_at(now, RETRY_SECONDS, record.failures, &record.id.to_string());
+            again(record, now, seconds_between(now, pause), &trouble)
+        }
+        (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
+        // What is being deleted can't be kept any more.
+        (Requested | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
 
-        (Requested, Event::InstanceChosen(instance)) => {
-            let reason = format!("{instance} is its newest healthy instance");
-            record.instance = Some(instance);
+        (Requested, Event::InstanceChosen(chosen)) => {
+            let reason = format!("{} is its newest member that can be imaged", chosen.instance);
+            record.instance = Some(chosen.instance);
+            record.base = chosen.base;
+            record.generation = chosen.generation + 1;
             record.artifact = Artifact::Asked;
+            if record.capture.protect_from_scale_in && !chosen.protected_from_scale_in {
+                record.scale_in = ScaleIn::Asked;
+            }
             enter(record, Creating, now, reason)
         }
-        (Requested, Event::NoInstance(why)) => fail(record, now, why),
+        // Whatever an earlier call may have made of it is looked for by the cleanup.
+        (Requested | Creating, Event::NoInstance(why)) => fail(record, now, why),
 
         (Creating, Event::ImageMade(image)) => {
             let reason = format!("AWS makes {image}");
@@ -207,10 +248,10 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             enter(record, Pending, now, reason)
         }
         (Creating, Event::CreateRefused(refusal)) if refusal.why.passes() => wait(record, now, &refusal),
-        (Creating, Event::CreateRefused(refusal)) => {
-            // What an earlier call may have made, and a lost answer hid, is looked for by the cleanup.
-            fail(record, now, refusal.to_string())
+        (Creating, Event::CreateRefused(refusal)) if matches!(refusal.why, Why::Missing | Why::WrongState) => {
+            lost(record, now, &refusal.to_string())
         }
+        (Creating, Event::CreateRefused(refusal)) => fail(record, now, refusal.to_string()),
 
         (Pending, Event::ArtifactNews) => {
             record.look_at = now;
@@ -219,7 +260,9 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Pending, Event::ImageSeen(sight)) => sight::seen(record, sight, now),
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
+        (Good, Event::Released) => publication::released(record, now),
         (Good, Event::Woken) => publication::woken(record),
+        (Good, Event::LetGo(_)) if record.pinned.is_some() => "it is pinned".into(),
         (Good, Event::LetGo(why)) if record.publication.is_at_rest() => enter(record, Expiring, now, why),
         (Good, Event::LetGo(_)) => "it is being published".into(),
 
@@ -234,19 +277,18 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             Requested | Creating | Good | Expiring | Deleting | Deleted | Failed,
             Event::ArtifactNews | Event::ImageSeen(_),
         )
-        | (
-            Creating | Pending | Good | Expiring | Deleting | Deleted | Failed,
-            Event::InstanceChosen(_) | Event::NoInstance(_),
-        )
+        | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
+        | (Pending | Good | Expiring | Deleting | Deleted | Failed, Event::NoInstance(_))
         | (
             Requested | Pending | Good | Expiring | Deleting | Deleted | Failed,
             Event::ImageMade(_) | Event::CreateRefused(_),
         )
         | (
             Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
-            Event::Publication(_) | Event::LetGo(_),
+            Event::Publication(_) | Event::LetGo(_) | Event::Released,
         )
-        | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_)) => "stale".into(),
+        | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
+        | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_)) => "stale".into(),
     }
 }
 
@@ -259,8 +301,16 @@ pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String
     reason
 }
 
+/// The instance went away under its image: another member is tried, once.
+pub(super) fn lost(record: &mut Backup, now: Time, reason: &str) -> String {
+    record.instance_lost = true;
+    let next = if record.retries().is_none() { "; another member is tried" } else { "" };
+    fail(record, now, format!("{reason}{next}"))
+}
+
 pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
     record.source_told = false;
+    scale_in::owe(record, now);
     record.tell("", now, News::BackupFailed { backup: record.id.clone(), reason: reason.clone() });
     enter(record, State::Failed, now, reason)
 }
@@ -299,6 +349,9 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     if !record.source_told {
         return Some(Effect::TellSource);
     }
+    if let Some(instance) = scale_in::due(record, now).filter(|_| part != Queue::Cleanup) {
+        return Some(Effect::Unprotect(instance));
+    }
     let mine = is_work_of(part, record.state) && now >= record.look_at;
     let work = if mine { work(record) } else { None };
     work.or_else(|| (!record.outbox.is_empty()).then(|| Effect::Send(record.outbox.clone())))
@@ -308,6 +361,7 @@ fn work(record: &Backup) -> Option<Effect> {
     let SourceId::Group(group) = &record.id.source;
     match record.state {
         State::Requested => Some(Effect::ChooseInstance(group.clone())),
+        State::Creating if record.scale_in == ScaleIn::Asked => record.instance.clone().map(Effect::Protect),
         State::Creating => record.instance.clone().map(Effect::CreateImage),
         State::Pending => record.image.clone().map(Effect::LookAtImage),
         State::Good => publication::due(record, group),
@@ -323,38 +377,19 @@ pub fn wake(record: &Backup) -> Option<Time> {
     if !record.source_told || !record.outbox.is_empty() {
         return Some(later(record.since.min(record.look_at), LEASE_SECONDS));
     }
-    work(record)?;
-    match record.state {
-        State::Pending => Some(record.look_at),
+    let owed = match record.scale_in {
+        ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
+        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::GivenBack => None,
+    };
+    let works = work(record).map(|_| match record.state {
+        State::Pending => record.look_at,
         State::Requested
         | State::Creating
         | State::Good
         | State::Expiring
         | State::Deleting
         | State::Deleted
-        | State::Failed => Some(later(record.look_at, LEASE_SECONDS)),
-    }
-}
-
-/// Which function looks at it then.
-#[must_use]
-pub fn queue(record: &Backup) -> Queue {
-    match record.state {
-        State::Requested | State::Creating | State::Pending | State::Good => Queue::Poll,
-        // What failed is told at once; its leftovers can wait for the cleanup.
-        State::Failed if !record.outbox.is_empty() || !record.source_told => Queue::Poll,
-        State::Failed | State::Expiring | State::Deleting | State::Deleted => Queue::Cleanup,
-    }
-}
-
-/// Whether the work of a state is that of the function which looks at `queue`. Each has the permissions for its own
-/// part alone; notices and news for the source are everybody's.
-#[must_use]
-pub fn is_work_of(queue: Queue, state: State) -> bool {
-    match state {
-        State::Requested | State::Creating => matches!(queue, Queue::Tick | Queue::Poll),
-        State::Pending | State::Good => queue == Queue::Poll,
-        State::Expiring | State::Deleting | State::Failed => queue == Queue::Cleanup,
-        State::Deleted => false,
-    }
+        | State::Failed => later(record.look_at, LEASE_SECONDS),
+    });
+    [owed, works].into_iter().flatten().min()
 }

@@ -135,11 +135,12 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     let record = backup(State::Good);
     let text = crate::stored::encode(&record);
     assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
-    let newer = text.replacen("\"form\":1", "\"form\":2", 1);
+    let newer = text.replacen("\"form\":2", "\"form\":3", 1);
     let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
-    assert_eq!(error.to_string(), "written in form 2 by a newer version; this one reads form 1");
-    // Form 1 is read for ever: a change of this file that is no mere addition needs form 2.
-    expect_file!["stored_form_1.json"].assert_eq(&text);
-    let first = include_str!("stored_form_1.json");
-    assert_eq!(crate::stored::decode::<Backup>(first).expect("reads back"), record);
+    assert_eq!(error.to_string(), "written in form 3 by a newer version; this one reads form 2");
+    // Every form is read for ever: a change of this file that is no mere addition needs form 3.
+    expect_file!["stored_form_2.json"].assert_eq(&text);
+    for form in [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")] {
+        assert_eq!(crate::stored::decode::<Backup>(form).expect("reads back"), record);
+    }
 }

@@ -2,15 +2,19 @@
 
 use expect_test::expect_file;
 
-use super::life::{Event, PENDING_SECONDS_MAX, State, decide, due, queue, wake};
-use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
-use super::record::{Artifact, Backup, Origin};
+use super::life::{Chosen, Event, PENDING_SECONDS_MAX, State, decide, due, queue, wake};
+use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, PublishedTo, TemplateUse};
+use super::record::{Artifact, Backup, Origin, Pin};
 use super::removal::{Inspection, LATE_IMAGE_SECONDS_MAX, RemovalEvent};
+use super::scale_in::ScaleInEvent;
 use super::sight::Sight;
 use crate::facts::{Image, ImageState, SnapshotDeletion, SnapshotState, Tags, TemplateRef, VersionRef};
 use crate::id::SnapshotId;
-use crate::plan::OnManualChange;
+use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
+use crate::retention::Retention;
+use crate::schedule::{Pattern, Schedule, Zone};
+use crate::source::{Because, Expected};
 use crate::{Time, later, seconds_between};
 
 pub(super) fn start() -> Time {
@@ -21,10 +25,31 @@ pub(super) fn now() -> Time {
     later(start(), 30)
 }
 
+/// A policy that publishes to the group and says nothing else.
+pub(super) fn policy() -> Policy {
+    Policy {
+        schedule: Schedule::new(Pattern::Hourly, Zone::default()),
+        spread_seconds: 0,
+        retain: Retention::default(),
+        capture: Capture::default(),
+        publish: Publish::default(),
+        on_source_deleted: Afterwards::Keep,
+        on_overdue_seconds: 7200,
+    }
+}
+
+fn version_2() -> PublishedTo {
+    PublishedTo::Version { template: "lt-1".into(), version: 2 }
+}
+
+pub(super) fn chosen() -> Chosen {
+    Chosen { instance: "i-1".into(), base: Some("ami-base".into()), generation: 0, protected_from_scale_in: false }
+}
+
 /// A backup that came to `state` by itself, told everything and has nothing in its outbox.
 pub(super) fn backup(state: State) -> Backup {
     let id = "group/web@20260115T103000Z".parse().expect("a backup");
-    let mut record = Backup::requested(id, "web", Origin::Schedule, OnManualChange::Hold, start());
+    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
     record.state = state;
     if state != State::Requested {
         record.instance = Some("i-1".into());
@@ -37,7 +62,7 @@ pub(super) fn backup(state: State) -> Backup {
     if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
         record.snapshots = vec!["snap-1".into(), "snap-2".into()];
         record.good_at = Some(start());
-        record.publication = Publication::Published { template: "lt-1".into(), version: 2 };
+        record.publication = Publication::Published(version_2());
     }
     if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
         record.reason = "older than the last 3 good ones".into();
@@ -61,6 +86,9 @@ pub(super) fn image(state: ImageState) -> Image {
         state,
         tags: Tags::new(),
         snapshots: vec!["snap-1".into(), "snap-2".into()],
+        root_device: Some("/dev/xvda".into()),
+        devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
+        architecture: Some("x86_64".into()),
         protected: false,
     }
 }
@@ -128,7 +156,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
     vec![
         ("woken", Event::Woken, soon),
         ("artifact news", Event::ArtifactNews, soon),
-        ("instance chosen", Event::InstanceChosen("i-1".into()), soon),
+        ("instance chosen", Event::InstanceChosen(chosen()), soon),
         ("no instance", Event::NoInstance("no member is healthy".into()), soon),
         ("image made", Event::ImageMade("ami-1".into()), soon),
         ("create refused: denied", Event::CreateRefused(refusal(Why::Denied)), soon),
@@ -160,6 +188,18 @@ fn events() -> Vec<(&'static str, Event, Time)> {
             soon,
         ),
         ("all complete", Event::ImageSeen(complete()), soon),
+        ("create refused: no instance", Event::CreateRefused(refusal(Why::Missing)), soon),
+        ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
+        ("pinned", Event::Pinned(Some(Pin { by: "alice".into(), reason: None })), soon),
+        ("released", Event::Released, soon),
+        (
+            "image broken: instance lost",
+            Event::ImageSeen(Sight::Seen(
+                image(ImageState::Broken("failed: Client.InstanceTerminated: gone".into())),
+                Vec::new(),
+            )),
+            soon,
+        ),
         ("publication: pointed", Event::Publication(PublicationEvent::Pointed), soon),
         ("let go", Event::LetGo("older than the last 3 good ones".into()), soon),
         (
@@ -260,33 +300,45 @@ fn every_state_and_every_event() {
 #[test]
 fn every_publication_and_every_event() {
     let named = |version| TemplateRef { template: "lt-1".into(), version };
-    let used =
-        |version, image: &str, ours| TemplateUse { group: named(version), version: 1, image: Some(image.into()), ours };
+    let used = |version, image: &str, ours| TemplateUse {
+        group: named(version),
+        version: 1,
+        image: Some(image.into()),
+        ours,
+        obstacle: None,
+        left_alone: Vec::new(),
+    };
+    let expected = || Some(Expected { image: Some("ami-0".into()), because: Because::Published });
     let states = [
         Publication::NotAsked,
         Publication::Due,
-        Publication::Reading { last: Some("ami-0".into()) },
+        Publication::Reading { expected: expected() },
         Publication::Making { group: named(VersionRef::Number(1)), base: 1 },
         Publication::Making { group: named(VersionRef::Latest), base: 1 },
         Publication::Pointing { group: named(VersionRef::Default), base: 1, version: 2 },
-        Publication::Published { template: "lt-1".into(), version: 2 },
+        Publication::Published(version_2()),
+        Publication::Writing { name: "/images/web".into(), was: None },
         Publication::Superseded,
+        Publication::Adopted("ami-7".into()),
         Publication::Held("a reason".into()),
     ];
     let read = |used| PublicationEvent::TemplateRead(used);
     let events = [
-        (
-            "turn given",
-            PublicationEvent::TurnGiven { last: Some("ami-0".into()), on_manual_change: OnManualChange::Hold },
-        ),
-        ("unplanned", PublicationEvent::Unplanned),
+        ("turn given", PublicationEvent::TurnGiven { expected: expected(), publish: Publish::default() }),
+        ("unwanted", PublicationEvent::Unwanted("its source is in no plan any more".into())),
+        ("on hold", PublicationEvent::OnHold("held by alice".into())),
         ("turn taken", PublicationEvent::TurnTaken),
         ("newer", PublicationEvent::Newer),
         ("read: as published last", read(used(VersionRef::Number(1), "ami-0", None))),
         ("read: ours in use", read(used(VersionRef::Number(1), "ami-1", Some(1)))),
         ("read: version made", read(used(VersionRef::Number(1), "ami-0", Some(2)))),
         ("read: changed by hand", read(used(VersionRef::Number(1), "ami-7", None))),
-        ("read: a parameter", read(used(VersionRef::Number(1), "resolve:ssm:/ami", None))),
+        (
+            "read: with an obstacle",
+            read(TemplateUse { obstacle: Some("an obstacle".into()), ..used(VersionRef::Number(1), "ami-0", None) }),
+        ),
+        ("parameter read", PublicationEvent::ParameterRead(None)),
+        ("written", PublicationEvent::Written),
         ("version made", PublicationEvent::VersionMade(2)),
         ("pointed", PublicationEvent::Pointed),
         ("refused: locked", PublicationEvent::Refused(refusal(Why::Locked))),
@@ -301,6 +353,7 @@ fn every_publication_and_every_event() {
         let mut all: Vec<_> =
             events.iter().map(|(name, event)| (*name, Event::Publication(event.clone()), now())).collect();
         all.push(("woken", Event::Woken, now()));
+        all.push(("released", Event::Released, now()));
         let late = later(start(), PUBLISHING_SECONDS_MAX);
         all.push(("unanswered after 15 days", Event::Unanswered("no answer".into()), late));
         table += &lines(&before, all);

@@ -1,17 +1,22 @@
 //! A backup: one artifact of one source for one slot, through its whole life.
 //!
-//! [`life`] is the place to begin. Two facts beside the state have files of their own: whether the group launches
-//! from the image ([`publication`]), and what of it is left at AWS once it must go ([`removal`]).
+//! [`life`] is the place to begin. Three facts beside the state have files of their own: whether the group launches from
+//! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
+//! protected from scale-in meanwhile ([`scale_in`]).
 
 pub mod life;
+mod manual;
 pub mod publication;
+pub mod queue;
 pub mod record;
 pub mod removal;
+pub mod scale_in;
 pub mod sight;
 
 pub use life::{Effect, Event, State, Step, decide, due, queue, wake};
-pub use publication::Publication;
-pub use record::{Artifact, Backup, Origin};
+pub use publication::{Publication, PublishedTo};
+pub use record::{Artifact, Backup, Origin, Pin};
+pub use scale_in::ScaleIn;
 
 #[cfg(test)]
 mod life_rules;

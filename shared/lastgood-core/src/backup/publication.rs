@@ -1,9 +1,11 @@
 //! Publication: making the group launch from a good image, one saved step at a time.
 //!
 //! ```text
-//!  NotAsked ─▶ Due ─▶ Reading ─▶ Making ─▶ Pointing ─▶ Published
-//!               │▲       │          │          │
-//!               ││       └──────────┴──────────┴─▶ Held (reason)
+//!                                 ┌─▶ Making ─▶ Pointing ─┐
+//!  NotAsked ─▶ Due ─▶ Reading ────┤                       ├─▶ Published
+//!               │▲       │        └─▶ Writing ────────────┘
+//!               ││       ├─▶ Adopted (somebody gave the group another image, and the plan follows that)
+//!               ││       └─▶ Held (reason), as from every later step ─▶ Due (released)
 //!               │└── the group is locked: asked again later
 //!               └─▶ Superseded (a newer backup of the source is good)
 //! ```
@@ -11,18 +13,20 @@
 //! One backup of a source at a time has its turn (the source gives it), so that an older image never lands on top of
 //! a newer one. The version in use is copied with only the image changed. What an operator changed by hand is seen
 //! twice: when the template is read, and again right before the group is pointed. Whoever takes up a publication that
-//! another left begins with reading the group again.
+//! another left begins with reading the group again. A parameter is treated as a group is, with one step less.
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Effect, RETRY_SECONDS, again, wait};
+use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
+use super::manual::{self, Manual};
 use super::record::Backup;
-use crate::facts::TemplateRef;
+use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, TemplateId};
 use crate::notice::News;
-use crate::plan::OnManualChange;
+use crate::plan::{Publish, PublishTo};
 use crate::refusal::{Refusal, Why};
-use crate::{Time, seconds_between};
+use crate::source::Expected;
+use crate::{Time, later, seconds_between};
 
 /// How long a publication may take. An instance refresh may lock the group's configuration for 14 days (AWS: Use an
 /// instance refresh).
@@ -38,10 +42,10 @@ pub enum Publication {
     NotAsked,
     /// It wants its turn.
     Due,
-    /// It has its turn; the group is being read.
+    /// It has its turn; the group, or the parameter, is being read.
     Reading {
-        /// The image that was published last, if any.
-        last: Option<ImageId>,
+        /// What should be found there; `None` if anything may.
+        expected: Option<Expected>,
     },
     /// AWS may or may not have heard CreateLaunchTemplateVersion.
     Making {
@@ -59,17 +63,39 @@ pub enum Publication {
         /// Ours.
         version: u64,
     },
-    /// The group launches from the image.
-    Published {
+    /// AWS may or may not have heard PutParameter.
+    Writing {
+        /// The parameter.
+        name: String,
+        /// What stood there.
+        was: Option<Parameter>,
+    },
+    /// The group launches from the image, or the parameter names it.
+    Published(PublishedTo),
+    /// A newer backup of the source is good, or nobody wants this one published any more.
+    Superseded,
+    /// Somebody gave the group this image by hand, and what follows is based on that.
+    Adopted(String),
+    /// The group was left as it is, and why.
+    Held(String),
+}
+
+/// Where an image is published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PublishedTo {
+    /// In a version of a launch template that the group launches from.
+    Version {
         /// The template.
         template: TemplateId,
         /// Its version with the image.
         version: u64,
     },
-    /// A newer backup of the source is good: this one is not needed in the group.
-    Superseded,
-    /// The group was left as it is, and why.
-    Held(String),
+    /// In a parameter of the Parameter Store.
+    Parameter {
+        /// Its name.
+        parameter: String,
+    },
 }
 
 /// An answer about the publication.
@@ -77,26 +103,32 @@ pub enum Publication {
 pub enum PublicationEvent {
     /// The source gave the turn.
     TurnGiven {
-        /// The image that was published last, if any.
-        last: Option<ImageId>,
+        /// What the group should launch from; `None` if it may be anything.
+        expected: Option<Expected>,
         /// What the plan says now.
-        on_manual_change: OnManualChange,
+        publish: Publish,
     },
     /// Another backup has the turn.
     TurnTaken,
     /// A newer backup is good or published.
     Newer,
-    /// The source is in no plan any more.
-    Unplanned,
+    /// The source is in no plan any more, or its plan publishes nothing.
+    Unwanted(String),
+    /// An operator holds the source.
+    OnHold(String),
     /// What the group launches from.
     TemplateRead(TemplateUse),
     /// The version is made, or was made when an earlier call went unanswered.
     VersionMade(u64),
     /// The group launches from our version.
     Pointed,
+    /// What stands in the parameter.
+    ParameterRead(Option<Parameter>),
+    /// Our image stands in the parameter.
+    Written,
     /// AWS refused a call, or the group can't be published to.
     Refused(Refusal),
-    /// The group or its template is no longer what was read.
+    /// The group, its template or the parameter is no longer what was read.
     Changed(String),
 }
 
@@ -111,6 +143,10 @@ pub struct TemplateUse {
     pub image: Option<String>,
     /// The version that an earlier call of ours made from the version in use, if there is one.
     pub ours: Option<u64>,
+    /// Why our image can't be put into it, and what to do, if it can't.
+    pub obstacle: Option<String>,
+    /// What of the group our image is not for, in words.
+    pub left_alone: Vec<String>,
 }
 
 impl Publication {
@@ -118,34 +154,44 @@ impl Publication {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         match self {
-            Self::NotAsked | Self::Published { .. } | Self::Superseded | Self::Held(_) => true,
-            Self::Due | Self::Reading { .. } | Self::Making { .. } | Self::Pointing { .. } => false,
+            Self::NotAsked | Self::Published(_) | Self::Superseded | Self::Adopted(_) | Self::Held(_) => true,
+            Self::Due | Self::Reading { .. } | Self::Making { .. } | Self::Pointing { .. } | Self::Writing { .. } => {
+                false
+            }
         }
     }
 }
 
 /// What `event` makes of a good backup's publication.
 pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> String {
-    use Publication::{Due, Making, Pointing, Reading};
+    use Publication::{Due, Making, Pointing, Reading, Writing};
     use PublicationEvent::{
-        Changed, Newer, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken, Unplanned, VersionMade,
+        Changed, Newer, OnHold, ParameterRead, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken, Unwanted,
+        VersionMade, Written,
     };
     if record.publication.is_at_rest() {
         return "stale".into();
     }
     match (record.publication.clone(), event) {
-        (Due, TurnGiven { last, on_manual_change }) => {
-            record.on_manual_change = on_manual_change;
-            go(record, now, Reading { last }, "it is its turn".into())
+        (Due, TurnGiven { expected, publish }) => {
+            record.publish = publish;
+            go(record, now, Reading { expected }, "it is its turn".into())
         }
         (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published"),
-        (Due, Unplanned) => rest(record, now, Publication::Superseded, "its source is in no plan any more".into()),
+        (Due, Unwanted(why)) => rest(record, now, Publication::Superseded, why),
+        (Due, OnHold(why)) => hold(record, now, why),
         (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
-        (Reading { last }, TemplateRead(used)) => template_read(record, last.as_ref(), used, now),
+        (Reading { expected }, TemplateRead(used)) => template_read(record, expected.as_ref(), used, now),
+        (Reading { expected }, ParameterRead(found)) => parameter_read(record, expected.as_ref(), found, now),
         (Making { group, base }, VersionMade(version)) => made(record, group, base, version, now),
-        (Pointing { group, version, .. }, Pointed) => published(record, group.template, version, now),
-        (Reading { .. } | Making { .. } | Pointing { .. }, Refused(refusal)) => refused(record, &refusal, now),
-        (Reading { .. } | Making { .. } | Pointing { .. }, Changed(what)) => {
+        (Pointing { group, version, .. }, Pointed) => {
+            published(record, PublishedTo::Version { template: group.template, version }, now)
+        }
+        (Writing { name, .. }, Written) => published(record, PublishedTo::Parameter { parameter: name }, now),
+        (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Refused(refusal)) => {
+            refused(record, &refusal, now)
+        }
+        (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Changed(what)) => {
             let reason = format!("{what}; it was changed by hand while the image was being published");
             hold(record, now, reason)
         }
@@ -155,16 +201,21 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Reading { .. }
             | Making { .. }
             | Pointing { .. }
-            | Publication::Published { .. }
+            | Writing { .. }
+            | Publication::Published(_)
             | Publication::Superseded
+            | Publication::Adopted(_)
             | Publication::Held(_),
             TurnGiven { .. }
             | TurnTaken
             | Newer
-            | Unplanned
+            | Unwanted(_)
+            | OnHold(_)
             | TemplateRead(_)
             | VersionMade(_)
             | Pointed
+            | ParameterRead(_)
+            | Written
             | Refused(_)
             | Changed(_),
         ) => "stale".into(),
@@ -174,15 +225,40 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
 /// Somebody takes the record up: what was read of the group before is old by now, and is read again.
 pub(super) fn woken(record: &mut Backup) -> String {
     match record.publication {
-        Publication::Reading { .. } | Publication::Making { .. } | Publication::Pointing { .. } => {
+        Publication::Reading { .. }
+        | Publication::Making { .. }
+        | Publication::Pointing { .. }
+        | Publication::Writing { .. } => {
             record.publication = Publication::Due;
             "the group is read again".into()
         }
         Publication::NotAsked
         | Publication::Due
-        | Publication::Published { .. }
+        | Publication::Published(_)
         | Publication::Superseded
+        | Publication::Adopted(_)
         | Publication::Held(_) => "nothing to do but what is due".into(),
+    }
+}
+
+/// An operator wants it published after all. It asks for its turn, and gets it if it is still the newest.
+pub(super) fn released(record: &mut Backup, now: Time) -> String {
+    match record.publication {
+        Publication::Held(_) => {
+            let reason = go(record, now, Publication::Due, "it is released".into());
+            // Nobody is at it: the next poll takes it up, without a lease to wait for.
+            record.look_at = later(now, -LEASE_SECONDS);
+            reason
+        }
+        Publication::NotAsked
+        | Publication::Due
+        | Publication::Reading { .. }
+        | Publication::Making { .. }
+        | Publication::Pointing { .. }
+        | Publication::Writing { .. }
+        | Publication::Published(_)
+        | Publication::Superseded
+        | Publication::Adopted(_) => "stale".into(),
     }
 }
 
@@ -195,25 +271,19 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
     hold(record, now, format!("it could not be published within 15 days; last: {why}"))
 }
 
-fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse, now: Time) -> String {
-    let Some(ours) = record.image.clone() else { return "there is no image".into() };
-    let in_use = used.image.as_deref();
-    if in_use == Some(ours.as_str()) {
-        return published(record, used.group.template, used.version, now);
+fn template_read(record: &mut Backup, expected: Option<&Expected>, used: TemplateUse, now: Time) -> String {
+    record.left_alone = used.left_alone;
+    if used.image.as_deref() == record.image.as_ref().map(ImageId::as_str) {
+        let to = PublishedTo::Version { template: used.group.template, version: used.version };
+        return published(record, to, now);
     }
-    if let Some(alias) = in_use.filter(|image| image.starts_with("resolve:")) {
-        let reason = format!("the template takes its image from {alias}; write an image id into the template");
-        return hold(record, now, reason);
+    if let Some(obstacle) = used.obstacle {
+        return hold(record, now, obstacle);
     }
-    if let Some(last) = last
-        && in_use != Some(last.as_str())
-        && record.on_manual_change == OnManualChange::Hold
-    {
-        let found = in_use.unwrap_or("no image");
-        let reason = format!(
-            "the group launches from {found}, not from {last} that was published last: somebody changed it; give it back {last} or set on_manual_change: overwrite"
-        );
-        return hold(record, now, reason);
+    match manual::judge(record, expected, used.image.as_deref(), "the group launches from", now) {
+        Manual::Held(reason) => return hold(record, now, reason),
+        Manual::Rests(publication, reason) => return rest(record, now, publication, reason),
+        Manual::Fine => {}
     }
     if let Some(version) = used.ours {
         made(record, used.group, used.version, version, now)
@@ -221,6 +291,21 @@ fn template_read(record: &mut Backup, last: Option<&ImageId>, used: TemplateUse,
         let reason = format!("version {} of {} is copied", used.version, used.group.template);
         go(record, now, Publication::Making { group: used.group, base: used.version }, reason)
     }
+}
+
+fn parameter_read(record: &mut Backup, expected: Option<&Expected>, found: Option<Parameter>, now: Time) -> String {
+    let PublishTo::Parameter(name) = record.publish.to.clone() else { return "stale".into() };
+    let value = found.as_ref().map(|found| found.value.as_str());
+    if value.is_some() && value == record.image.as_ref().map(ImageId::as_str) {
+        return published(record, PublishedTo::Parameter { parameter: name }, now);
+    }
+    match manual::judge(record, expected, value, &format!("{name} names"), now) {
+        Manual::Held(reason) => return hold(record, now, reason),
+        Manual::Rests(publication, reason) => return rest(record, now, publication, reason),
+        Manual::Fine => {}
+    }
+    let reason = format!("{name} is written");
+    go(record, now, Publication::Writing { name, was: found }, reason)
 }
 
 fn made(record: &mut Backup, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
@@ -240,18 +325,29 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     hold(record, now, refusal.to_string())
 }
 
-fn published(record: &mut Backup, template: TemplateId, version: u64, now: Time) -> String {
+fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
     if let Some(image) = record.image.clone() {
-        let backup = record.id.clone();
-        record.tell("", now, News::ImagePublished { backup, image, template: template.clone(), version });
+        let (backup, left_alone) = (record.id.clone(), record.left_alone.clone());
+        record.tell("", now, News::ImagePublished { backup, image, to: to.clone(), left_alone });
+        if record.publish.max_generations == Some(record.generation) {
+            let (backup, generation) = (record.id.clone(), record.generation);
+            record.tell("", now, News::LineageDeep { backup, generation });
+        }
     }
-    let reason = format!("the group launches from version {version} of {template}");
-    rest(record, now, Publication::Published { template, version }, reason)
+    let reason = match &to {
+        PublishedTo::Version { template, version } => {
+            format!("the group launches from version {version} of {template}")
+        }
+        PublishedTo::Parameter { parameter } => format!("{parameter} names the image"),
+    };
+    rest(record, now, Publication::Published(to), reason)
 }
 
+/// The same hold again, after a release, is news again.
 fn hold(record: &mut Backup, now: Time, reason: String) -> String {
     if let Some(image) = record.image.clone() {
-        record.tell("", now, News::PublicationHeld { backup: record.id.clone(), image, reason: reason.clone() });
+        let occasion = format!("/{}", now.as_second());
+        record.tell(&occasion, now, News::PublicationHeld { backup: record.id.clone(), image, reason: reason.clone() });
     }
     rest(record, now, Publication::Held(reason.clone()), reason)
 }
@@ -273,13 +369,23 @@ fn go(record: &mut Backup, now: Time, publication: Publication, reason: String) 
 pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
     match &record.publication {
         Publication::Due => Some(Effect::AskTurn),
-        Publication::Reading { .. } => Some(Effect::ReadTemplate(group.clone())),
+        Publication::Reading { .. } => Some(match &record.publish.to {
+            PublishTo::Parameter(name) => Effect::ReadParameter(name.clone()),
+            PublishTo::Group | PublishTo::Nothing => Effect::ReadTemplate(group.clone()),
+        }),
         Publication::Making { group, base } => {
             Some(Effect::MakeVersion { template: group.template.clone(), base: *base, image: record.image.clone()? })
         }
         Publication::Pointing { group: named, base, version } => {
             Some(Effect::PointGroup { group: group.clone(), named: named.clone(), base: *base, version: *version })
         }
-        Publication::NotAsked | Publication::Published { .. } | Publication::Superseded | Publication::Held(_) => None,
+        Publication::Writing { name, was } => {
+            Some(Effect::WriteParameter { name: name.clone(), image: record.image.clone()?, was: was.clone() })
+        }
+        Publication::NotAsked
+        | Publication::Published(_)
+        | Publication::Superseded
+        | Publication::Adopted(_)
+        | Publication::Held(_) => None,
     }
 }

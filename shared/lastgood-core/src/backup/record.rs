@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::life::State;
 use super::publication::Publication;
+use super::scale_in::ScaleIn;
 use crate::Time;
 use crate::id::{BackupId, ImageId, InstanceId, SnapshotId};
 use crate::notice::{News, Notice};
-use crate::plan::OnManualChange;
+use crate::plan::{Capture, Policy, Publish};
 
 /// One backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Backup {
     /// The last call that did not get through, or was told to wait. Empty once one gets through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// How many calls in a row did not get through.
+    #[serde(default)]
+    pub failures: u32,
     /// Since when AWS does not show the image, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Time>,
@@ -39,6 +43,22 @@ pub struct Backup {
     /// The instance that the image is made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<InstanceId>,
+    /// The image that the instance was launched from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<ImageId>,
+    /// How many images deep it is: 1 from an instance of an image that is not ours, 2 from an instance of such an image
+    /// of ours, and so on. 0 as long as no instance is chosen.
+    #[serde(default)]
+    pub generation: u32,
+    /// What its plan says of making the image.
+    #[serde(default)]
+    pub capture: Capture,
+    /// Whether the instance is protected from scale-in by us.
+    #[serde(default)]
+    pub scale_in: ScaleIn,
+    /// The instance went away while its image was made.
+    #[serde(default)]
+    pub instance_lost: bool,
     /// The image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageId>,
@@ -50,8 +70,15 @@ pub struct Backup {
     pub good_at: Option<Time>,
     /// Whether the group launches from it.
     pub publication: Publication,
-    /// What its plan says of an image that was changed by hand.
-    pub on_manual_change: OnManualChange,
+    /// What its plan says of publishing it.
+    #[serde(default)]
+    pub publish: Publish,
+    /// What of a mixed instances policy the image is not for, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
+    /// Somebody wants it kept, whatever its plan says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pin>,
     /// The last refusal to delete it that was told, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -76,6 +103,36 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// The backup of the slot `of` lost its instance: another member is tried, once.
+    Retry {
+        /// The slot of the backup that failed.
+        of: Time,
+        /// The instance that was lost.
+        lost: InstanceId,
+    },
+}
+
+/// Why a backup is kept by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    /// Who wants it.
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The instance that an image is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The image that it was launched from.
+    pub base: Option<ImageId>,
+    /// How many images deep that image is: 0 if it is not ours.
+    pub generation: u32,
+    /// Somebody has protected the instance from scale-in already.
+    pub protected_from_scale_in: bool,
 }
 
 /// What AWS holds of a backup, as far as we know.
@@ -99,11 +156,12 @@ pub enum Artifact {
 impl Backup {
     /// A backup whose slot was just claimed. AWS has heard nothing yet.
     #[must_use]
-    pub fn requested(id: BackupId, plan: &str, origin: Origin, on_manual_change: OnManualChange, now: Time) -> Self {
+    pub fn requested(id: BackupId, plan: &str, origin: Origin, policy: &Policy, now: Time) -> Self {
         let reason = match &origin {
             Origin::Schedule => "its slot came".to_owned(),
             Origin::Request { by, reason: None } => format!("requested by {by}"),
             Origin::Request { by, reason: Some(reason) } => format!("requested by {by}: {reason}"),
+            Origin::Retry { of, lost } => format!("{lost} went away under the backup of {of}"),
         };
         Self {
             id,
@@ -115,18 +173,51 @@ impl Backup {
             reason,
             look_at: now,
             trouble: None,
+            failures: 0,
             missing_since: None,
             artifact: Artifact::None,
             instance: None,
+            base: None,
+            generation: 0,
+            capture: policy.capture,
+            scale_in: ScaleIn::Untouched,
+            instance_lost: false,
             image: None,
             snapshots: Vec::new(),
             good_at: None,
             publication: Publication::NotAsked,
-            on_manual_change,
+            publish: policy.publish.clone(),
+            left_alone: Vec::new(),
+            pinned: None,
             refused: None,
             source_told: true,
             outbox: Vec::new(),
         }
+    }
+
+    /// The instance that another member is tried for, if this backup was one of a second try.
+    #[must_use]
+    pub fn retries(&self) -> Option<&InstanceId> {
+        match &self.origin {
+            Origin::Retry { lost, .. } => Some(lost),
+            Origin::Schedule | Origin::Request { .. } => None,
+        }
+    }
+
+    /// Keeps it by hand, or not any more; told if that is new.
+    pub(super) fn pin(&mut self, pin: Option<Pin>, now: Time) -> String {
+        if self.pinned == pin || (self.pinned.is_none() && pin.is_none()) {
+            return "it is so already".into();
+        }
+        let reason = match pin.as_ref() {
+            Some(Pin { by, reason: Some(reason) }) => format!("pinned by {by}: {reason}"),
+            Some(Pin { by, reason: None }) => format!("pinned by {by}"),
+            None => "unpinned".to_owned(),
+        };
+        let news = News::BackupPinned { backup: self.id.clone(), pinned: pin.is_some(), reason: reason.clone() };
+        self.pinned = pin;
+        self.tell(&format!("/{}", now.as_second()), now, news);
+        reason
     }
 
     /// Puts a notice into the outbox. `occasion` tells notices of one kind about one backup apart.

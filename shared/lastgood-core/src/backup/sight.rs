@@ -1,19 +1,25 @@
 //! Looking at a pending image with its snapshots: is all of it complete?
 
-use super::life::{State, again, enter, fail};
+use super::life::{State, again, enter, fail, lost};
 use super::publication::Publication;
 use super::record::Backup;
+use super::scale_in;
 use crate::facts::{Image, ImageState, SnapshotState};
 use crate::id::SnapshotId;
 use crate::notice::News;
+use crate::plan::PublishTo;
 use crate::{Time, seconds_between};
 
 /// How long a new image may be missing from AWS's answers before it counts as gone (AWS: Eventual consistency).
 pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
 /// Pause between two looks at a pending image.
 pub const PENDING_POLL_SECONDS: i64 = 60;
+/// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
+const INSTANCE_LOST: &str = "Client.InstanceTerminated";
+
 /// An image with its snapshots, looked at together.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives for the time of a decision")]
 pub enum Sight {
     /// AWS has no such image: gone, or not visible yet.
     Missing,
@@ -32,6 +38,9 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     record.trouble = None;
     match image.state {
         ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending"),
+        ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
+            return lost(record, now, &format!("the instance went away while its image was made: {why}"));
+        }
         ImageState::Broken(why) => return fail(record, now, format!("AWS could not make the image: {why}")),
         ImageState::Disabled => return fail(record, now, "somebody disabled the image before it was complete".into()),
         ImageState::Available => {}
@@ -55,7 +64,11 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
         return again(record, now, PENDING_POLL_SECONDS, &waits);
     }
     record.good_at = Some(now);
-    record.publication = Publication::Due;
+    record.publication = match record.publish.to {
+        PublishTo::Nothing => Publication::NotAsked,
+        PublishTo::Group | PublishTo::Parameter(_) => Publication::Due,
+    };
+    scale_in::owe(record, now);
     record.source_told = false;
     let news = News::BackupGood { backup: record.id.clone(), image: image.id, snapshots: record.snapshots.clone() };
     record.tell("", now, news);

@@ -2,84 +2,15 @@
 //!
 //! A source has no states. It has a next slot, which [`claim`] moves on; a time by which its next good backup is due,
 //! which [`overdue`] watches; the turn of the one backup that is being published, which [`ask_turn`] gives; and what
-//! its backups told of themselves, which [`hear`] takes in. All are safe to repeat and indifferent to order.
+//! its backups told of themselves, which [`hear`] takes in. All are safe to repeat and indifferent to order. What
+//! operators ask of it is in `operator.rs`; how it is found and lost in `survey.rs`.
 
-use serde::{Deserialize, Serialize};
-
+use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
 use crate::backup::{Backup, Origin, Publication, State};
-use crate::id::{BackupId, ImageId, SourceId, TemplateId};
-use crate::notice::{News, Notice};
-use crate::plan::{OnManualChange, Plan, Policy};
+use crate::id::SourceId;
+use crate::notice::News;
+use crate::plan::{Afterwards, Plan, Publish, PublishTo};
 use crate::{Time, later};
-
-/// One source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// What it is.
-    pub id: SourceId,
-    /// The plan that it belongs to; `None` once it was taken out of its plan. Its backups stay then, all of them.
-    pub plan: Option<String>,
-    /// What the plan says.
-    pub policy: Policy,
-    /// The next point of the schedule.
-    pub next_slot: Option<Time>,
-    /// When the next good backup is due at the latest.
-    pub due_by: Option<Time>,
-    /// That it is overdue was told.
-    #[serde(default)]
-    pub overdue_told: bool,
-    /// Its newest good backup.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_good: Option<Good>,
-    /// What the group launches from, as far as we published it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published: Option<Published>,
-    /// The slot of the backup that may publish now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub turn: Option<Time>,
-    /// Why the newest image was not published, if it was not: an operator is wanted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<String>,
-    /// Why the newest backup failed, if it did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
-    /// Notices that are not sent yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Notice>,
-}
-
-/// A good backup, as its source knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Good {
-    /// Its slot.
-    pub slot: Time,
-    /// When it became good.
-    pub at: Time,
-    /// Its image.
-    pub image: ImageId,
-}
-
-/// A published image, as its source knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
-    /// The slot of its backup.
-    pub slot: Time,
-    /// The image.
-    pub image: ImageId,
-    /// The launch template.
-    pub template: TemplateId,
-    /// The version with the image.
-    pub version: u64,
-}
-
-/// A failed backup, as its source knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Its slot.
-    pub slot: Time,
-    /// Why.
-    pub reason: String,
-}
 
 /// A claimed slot: both records are to be saved in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,17 +26,19 @@ pub struct Claim {
 pub enum Turn {
     /// It may.
     Given {
-        /// The image that was published last.
-        last: Option<ImageId>,
+        /// What should be found there; `None` if anything may.
+        expected: Option<Expected>,
         /// What the plan says now.
-        on_manual_change: OnManualChange,
+        publish: Publish,
     },
     /// Another backup is at it.
     Taken,
     /// A newer backup is good or published: this one is not wanted any more.
     Newer,
-    /// The source is in no plan any more: nothing of it is published.
-    Unplanned,
+    /// Nothing of the source is published: it is in no plan any more, or its plan publishes nothing.
+    Unwanted(String),
+    /// An operator holds it.
+    OnHold(String),
 }
 
 /// How a backup came out so far, as it tells its source.
@@ -121,8 +54,12 @@ pub struct Outcome {
     pub at_rest: bool,
     /// Why it was not published.
     pub hold: Option<String>,
+    /// Somebody gave the group this image by hand, and what follows is based on it.
+    pub adopted: Option<String>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// Its instance was lost, and another member is to be tried.
+    pub retry: Option<Retry>,
 }
 
 impl Outcome {
@@ -132,31 +69,23 @@ impl Outcome {
         let slot = backup.id.slot;
         let good = backup.good_at.zip(backup.image.clone()).map(|(at, image)| Good { slot, at, image });
         let published = match (&backup.publication, backup.image.clone()) {
-            (Publication::Published { template, version }, Some(image)) => {
-                Some(Published { slot, image, template: template.clone(), version: *version })
-            }
+            (Publication::Published(to), Some(image)) => Some(Published { slot, image, to: to.clone() }),
             _ => None,
         };
         let hold = match &backup.publication {
             Publication::Held(reason) => Some(reason.clone()),
             _ => None,
         };
-        let failure = (backup.state == State::Failed).then(|| backup.reason.clone());
-        Self { slot, good, published, at_rest: backup.publication.is_at_rest(), hold, failure }
-    }
-}
-
-impl Source {
-    /// The id of the backup of this source for `slot`.
-    #[must_use]
-    pub fn backup_id(&self, slot: Time) -> BackupId {
-        BackupId { source: self.id.clone(), slot }
-    }
-
-    /// The time by which a good backup is due and was not seen to be.
-    #[must_use]
-    pub fn is_overdue(&self, now: Time) -> bool {
-        self.plan.is_some() && self.due_by.is_some_and(|due_by| now > due_by)
+        let adopted = match &backup.publication {
+            Publication::Adopted(image) => Some(image.clone()),
+            _ => None,
+        };
+        let failed = backup.state == State::Failed;
+        let failure = failed.then(|| backup.reason.clone());
+        let second_try = failed && backup.instance_lost && backup.retries().is_none();
+        let retry = backup.instance.clone().filter(|_| second_try);
+        let retry = retry.map(|lost| Retry { slot: backup.since, of: slot, lost });
+        Self { slot, good, published, at_rest: backup.publication.is_at_rest(), hold, adopted, failure, retry }
     }
 }
 
@@ -165,29 +94,19 @@ impl Source {
 pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> Source {
     let policy = plan.policy.clone();
     let Some(before) = before else {
-        let mut source = Source {
-            id: id.clone(),
-            plan: Some(plan.name.clone()),
-            policy,
-            next_slot: None,
-            due_by: None,
-            overdue_told: false,
-            last_good: None,
-            published: None,
-            turn: None,
-            hold: None,
-            failure: None,
-            outbox: Vec::new(),
-        };
+        let mut source = Source::new(id, plan);
         begin(&mut source, now);
         return source;
     };
     let mut source = before.clone();
     let same = before.plan.is_some()
+        && before.lost.is_none()
         && before.policy.schedule == policy.schedule
+        && before.policy.spread_seconds == policy.spread_seconds
         && before.policy.on_overdue_seconds == policy.on_overdue_seconds;
     source.plan = Some(plan.name.clone());
     source.policy = policy;
+    (source.lost, source.missing_since, source.retire_at, source.contested_by) = (None, None, None, None);
     if !same {
         begin(&mut source, now);
     }
@@ -199,41 +118,72 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     source
 }
 
+/// What the group launches from, or the parameter names, as it is now: from here on another image is somebody's change.
+/// What was published before and is still there stays what was published.
+#[must_use]
+pub fn expect(mut source: Source, image: Option<String>) -> Source {
+    let as_before = source.expected.as_ref().is_some_and(|expected| expected.image == image);
+    if !as_before {
+        source.expected = Some(Expected { image, because: Because::Applied });
+    }
+    source
+}
+
 /// A new schedule begins at `now`: its first slot is the first one after it.
-fn begin(source: &mut Source, now: Time) {
+pub(super) fn begin(source: &mut Source, now: Time) {
     source.next_slot = source.policy.schedule.next_after(now);
     source.due_by = due_by(source, now);
     source.overdue_told = false;
 }
 
 /// When the good backup of the first slot after `time` is due at the latest.
-fn due_by(source: &Source, time: Time) -> Option<Time> {
+pub(super) fn due_by(source: &Source, time: Time) -> Option<Time> {
     let slot = source.policy.schedule.next_after(time)?;
-    Some(later(slot, source.policy.on_overdue_seconds))
+    Some(later(slot, source.spread() + source.policy.on_overdue_seconds))
 }
 
-/// The source without its plan: nothing is due any more, and everything it has stays.
+/// The source without its plan: nothing is due any more. Its backups stay, or all of them may go at once.
 #[must_use]
-pub fn release(before: &Source) -> Source {
+pub fn unplan(before: &Source, backups: Afterwards, now: Time) -> Source {
     let mut source = before.clone();
     source.plan = None;
-    source.next_slot = None;
-    source.due_by = None;
-    source.overdue_told = false;
+    end(&mut source);
+    source.retire_at = match backups {
+        Afterwards::Keep => None,
+        Afterwards::Delete => Some(now),
+    };
     source
 }
 
-/// Claims the slot that is due at `now`, if one is. Slots that were missed collapse into the latest of them.
+/// Nothing is due any more.
+pub(super) fn end(source: &mut Source) {
+    source.next_slot = None;
+    source.due_by = None;
+    source.overdue_told = false;
+    source.retry = None;
+}
+
+/// Claims the slot that is due at `now`, if one is. Slots that were missed collapse into the latest of them. A second
+/// try is claimed if no slot is due.
 #[must_use]
 pub fn claim(before: &Source, now: Time) -> Option<Claim> {
-    let due = before.next_slot.filter(|slot| *slot <= now)?;
     let plan = before.plan.as_deref()?;
     let schedule = &before.policy.schedule;
-    let slot = schedule.latest_until(now).filter(|latest| *latest > due).unwrap_or(due);
     let mut source = before.clone();
-    source.next_slot = schedule.next_after(now);
-    let id = source.backup_id(slot);
-    let backup = Backup::requested(id, plan, Origin::Schedule, before.policy.on_manual_change, now);
+    // Whatever comes now, another member is tried with it.
+    source.retry = None;
+    let spread = before.spread();
+    let due = before.next_slot.filter(|slot| later(*slot, spread) <= now);
+    let (slot, origin) = match (due, &before.retry) {
+        (Some(due), _) => {
+            let begun = later(now, -spread);
+            source.next_slot = schedule.next_after(begun);
+            (schedule.latest_until(begun).filter(|latest| *latest > due).unwrap_or(due), Origin::Schedule)
+        }
+        (None, Some(retry)) => (retry.slot, Origin::Retry { of: retry.of, lost: retry.lost.clone() }),
+        (None, None) => return None,
+    };
+    let backup = Backup::requested(source.backup_id(slot), plan, origin, &before.policy, now);
     Some(Claim { source, backup })
 }
 
@@ -245,8 +195,7 @@ pub fn overdue(before: &Source, now: Time) -> Option<Source> {
     source.overdue_told = true;
     let last_good = source.last_good.as_ref().map(|good| good.slot);
     let occasion = due_by.as_second().to_string();
-    let news = News::BackupOverdue { due_by, last_good };
-    source.outbox.push(Notice::new(&source.id, &occasion, now, news));
+    source.tell(&occasion, now, News::BackupOverdue { due_by, last_good });
     Some(source)
 }
 
@@ -256,20 +205,30 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     let mut source = before.clone();
     let newer_good = source.last_good.as_ref().is_some_and(|good| good.slot > slot);
     let newer_published = source.published.as_ref().is_some_and(|published| published.slot > slot);
-    if newer_good || newer_published || source.plan.is_none() {
-        if source.turn == Some(slot) {
-            source.turn = None;
-        }
-        let turn = if source.plan.is_none() { Turn::Unplanned } else { Turn::Newer };
-        return (source, turn);
+    let unwanted = if source.plan.is_none() {
+        Some("its source is in no plan any more")
+    } else if source.policy.publish.to == PublishTo::Nothing {
+        Some("its plan publishes nothing any more")
+    } else {
+        None
+    };
+    let no = if let Some(why) = unwanted {
+        Some(Turn::Unwanted(why.to_owned()))
+    } else if newer_good || newer_published {
+        Some(Turn::Newer)
+    } else {
+        source.on_hold.as_ref().map(|hold| Turn::OnHold(hold.words()))
+    };
+    if let Some(no) = no {
+        source.turn = source.turn.filter(|holder| *holder != slot);
+        return (source, no);
     }
     if source.turn.is_some_and(|holder| holder != slot) {
         return (source, Turn::Taken);
     }
     source.turn = Some(slot);
-    let last = source.published.as_ref().map(|published| published.image.clone());
-    let on_manual_change = source.policy.on_manual_change;
-    (source, Turn::Given { last, on_manual_change })
+    let (expected, publish) = (source.expected.clone(), source.policy.publish.clone());
+    (source, Turn::Given { expected, publish })
 }
 
 /// Takes the turn from the backup of `slot`, if it has it.
@@ -298,7 +257,21 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         && source.published.as_ref().is_none_or(|known| known.slot < slot)
     {
         source.published = Some(published.clone());
+        source.expected = Some(Expected { image: Some(published.image.to_string()), because: Because::Published });
         source.hold = None;
+    }
+    if let Some(image) = &outcome.adopted
+        && source.published.as_ref().is_none_or(|known| known.slot < slot)
+    {
+        source.expected = Some(Expected { image: Some(image.clone()), because: Because::Adopted });
+        source.hold = None;
+    }
+    if let Some(retry) = outcome.retry.as_ref().filter(|_| source.plan.is_some() && source.lost.is_none())
+        && source.retried.is_none_or(|retried| retried < retry.of)
+        && source.last_good.as_ref().is_none_or(|good| good.slot < slot)
+    {
+        source.retry = Some(retry.clone());
+        source.retried = Some(retry.of);
     }
     if let Some(hold) = &outcome.hold
         && source.published.as_ref().is_none_or(|known| known.slot < slot)
@@ -313,7 +286,10 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         Some(reason) if source.last_good.as_ref().is_none_or(|good| good.slot < slot) && newest(&source.failure) => {
             source.failure = Some(Failure { slot, reason: reason.clone() });
         }
-        None if outcome.good.is_some() && newest(&source.failure) => source.failure = None,
+        None if outcome.good.is_some() && newest(&source.failure) => {
+            source.failure = None;
+            source.halt_told = false;
+        }
         Some(_) | None => {}
     }
     source
@@ -327,14 +303,28 @@ pub fn sent(before: &Source, ids: &[String]) -> Source {
     source
 }
 
+/// Tells once that nothing is deleted as long as the newest backup failed; `wanted` is how many would go.
+#[must_use]
+pub fn halt(before: &Source, wanted: usize, now: Time) -> Option<Source> {
+    let failure = before.failure.as_ref().filter(|_| before.is_failing() && !before.halt_told)?;
+    let mut source = before.clone();
+    source.halt_told = true;
+    let occasion = failure.slot.as_second().to_string();
+    let news = News::DeletionHalted { backups: wanted, failed: failure.slot, reason: failure.reason.clone() };
+    source.tell(&occasion, now, news);
+    Some(source)
+}
+
 /// When backup-tick must look at it again: at its next slot, or when it becomes overdue, or at once if there is
-/// something to be told.
+/// something to be told or tried again.
 #[must_use]
 pub fn wake(source: &Source) -> Option<Time> {
     if !source.outbox.is_empty() {
         return Some(Time::UNIX_EPOCH);
     }
     source.plan.as_ref()?;
+    let slot = source.next_slot.map(|slot| later(slot, source.spread()));
     let overdue = source.due_by.filter(|_| !source.overdue_told).map(|due_by| later(due_by, 1));
-    [source.next_slot, overdue].into_iter().flatten().min()
+    let retry = source.retry.as_ref().map(|retry| retry.slot);
+    [slot, overdue, retry].into_iter().flatten().min()
 }

@@ -1,39 +1,58 @@
 //! What must hold of every source: slots, turns, silence.
 
 use super::life::*;
+use super::operator::{hold, release, skip};
+use super::record::{Because, Expected, Good, Published, Retry, Source};
+use crate::backup::{Origin, PublishedTo};
 use crate::id::{ImageId, SourceId};
-use crate::plan::{OnManualChange, Plan, Policy};
+use crate::plan::{Afterwards, Capture, Plan, Policy, Publish, PublishTo, Select};
 use crate::retention::Retention;
-use crate::schedule::Schedule;
+use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
-const GIVEN: Turn = Turn::Given { last: None, on_manual_change: OnManualChange::Hold };
+fn given() -> Turn {
+    Turn::Given { expected: None, publish: Publish::default() }
+}
 
-fn at(text: &str) -> Time {
+pub(super) fn at(text: &str) -> Time {
     format!("2026-01-15T{text}Z").parse().expect("a time")
 }
 
-fn web(schedule: Schedule) -> Source {
-    let id: SourceId = "group/web".parse().expect("a source");
+pub(super) fn plan(pattern: Pattern) -> Plan {
     let policy = Policy {
-        schedule,
+        schedule: Schedule::new(pattern, Zone::default()),
+        spread_seconds: 0,
         retain: Retention::default(),
-        on_manual_change: OnManualChange::Hold,
+        capture: Capture::default(),
+        publish: Publish::default(),
+        on_source_deleted: Afterwards::Keep,
         on_overdue_seconds: 7200,
     };
-    let plan = Plan { name: "web".into(), sources: vec![id.clone()], policy };
-    apply(None, &id, &plan, at("10:20:00"))
+    Plan { name: "web".into(), select: Select { groups: vec!["web".into()], ..Select::default() }, policy }
+}
+
+fn id() -> SourceId {
+    "group/web".parse().expect("a source")
+}
+
+pub(super) fn web(pattern: Pattern) -> Source {
+    apply(None, &id(), &plan(pattern), at("10:20:00"))
+}
+
+/// A backup that has nothing to tell yet.
+fn nothing(slot: Time) -> Outcome {
+    Outcome { slot, good: None, published: None, at_rest: true, hold: None, adopted: None, failure: None, retry: None }
 }
 
 fn good(slot: &str) -> Outcome {
     let slot = at(slot);
     let good = Good { slot, at: later(slot, 300), image: ImageId(format!("ami-{}", slot.as_second())) };
-    Outcome { slot, good: Some(good), published: None, at_rest: true, hold: None, failure: None }
+    Outcome { good: Some(good), ..nothing(slot) }
 }
 
 #[test]
 fn a_slot_is_claimed_once_and_the_next_one_waits_its_time() {
-    let source = web(Schedule::Hourly);
+    let source = web(Pattern::Hourly);
     assert_eq!(source.next_slot, Some(at("11:00:00")));
     assert_eq!(claim(&source, at("10:59:59")), None);
     let claimed = claim(&source, at("11:00:07")).expect("due");
@@ -44,14 +63,14 @@ fn a_slot_is_claimed_once_and_the_next_one_waits_its_time() {
 
 #[test]
 fn five_hours_of_missed_slots_become_one_backup() {
-    let claimed = claim(&web(Schedule::Hourly), at("16:12:00")).expect("due");
+    let claimed = claim(&web(Pattern::Hourly), at("16:12:00")).expect("due");
     assert_eq!(claimed.backup.id.slot, at("16:00:00"));
     assert_eq!(claimed.source.next_slot, Some(at("17:00:00")));
 }
 
 #[test]
 fn silence_is_told_once_and_ends_with_a_good_backup() {
-    let source = web(Schedule::Hourly);
+    let source = web(Pattern::Hourly);
     assert_eq!(source.due_by, Some(at("13:00:00")));
     assert_eq!(overdue(&source, at("13:00:00")), None);
     let told = overdue(&source, at("13:00:01")).expect("overdue");
@@ -66,7 +85,7 @@ fn silence_is_told_once_and_ends_with_a_good_backup() {
 
 #[test]
 fn outcomes_in_any_order_leave_the_newest() {
-    let source = web(Schedule::Hourly);
+    let source = web(Pattern::Hourly);
     let (early, late) = (good("11:00:00"), good("12:00:00"));
     let one = hear(&hear(&source, &early), &late);
     let other = hear(&hear(&hear(&source, &late), &early), &late);
@@ -76,8 +95,8 @@ fn outcomes_in_any_order_leave_the_newest() {
 
 #[test]
 fn one_backup_publishes_at_a_time_and_never_an_older_one_after_a_newer() {
-    let (source, turn) = ask_turn(&web(Schedule::Hourly), at("11:00:00"));
-    assert_eq!(turn, GIVEN);
+    let (source, turn) = ask_turn(&web(Pattern::Hourly), at("11:00:00"));
+    assert_eq!(turn, given());
     let (source, turn) = ask_turn(&source, at("12:00:00"));
     assert_eq!(turn, Turn::Taken);
     // The newer one is good meanwhile: the older one gives up its turn when it asks again.
@@ -85,14 +104,13 @@ fn one_backup_publishes_at_a_time_and_never_an_older_one_after_a_newer() {
     let (source, turn) = ask_turn(&source, at("11:00:00"));
     assert_eq!(turn, Turn::Newer);
     let (_, turn) = ask_turn(&source, at("12:00:00"));
-    assert_eq!(turn, GIVEN);
+    assert_eq!(turn, given());
 }
 
 #[test]
 fn a_new_schedule_does_not_excuse_what_is_overdue() {
-    let told = overdue(&web(Schedule::Hourly), at("13:00:01")).expect("overdue");
-    let policy = Policy { schedule: Schedule::Daily, ..told.policy.clone() };
-    let plan = Plan { name: "web".into(), sources: vec![told.id.clone()], policy };
+    let told = overdue(&web(Pattern::Hourly), at("13:00:01")).expect("overdue");
+    let plan = plan(Pattern::Daily);
     let changed = apply(Some(&told), &told.id, &plan, at("13:10:00"));
     assert_eq!(changed.next_slot, Some("2026-01-16T00:00:00Z".parse().expect("a time")));
     assert!(changed.is_overdue(at("13:10:00")) && changed.overdue_told);
@@ -100,9 +118,125 @@ fn a_new_schedule_does_not_excuse_what_is_overdue() {
 
 #[test]
 fn a_source_without_a_plan_is_never_due() {
-    let source = release(&web(Schedule::Hourly));
-    assert_eq!(ask_turn(&source, at("11:00:00")).1, Turn::Unplanned);
+    let source = unplan(&web(Pattern::Hourly), Afterwards::Keep, at("10:30:00"));
+    let unwanted = Turn::Unwanted("its source is in no plan any more".into());
+    assert_eq!(ask_turn(&source, at("11:00:00")).1, unwanted);
+    assert_eq!(source.retire_at, None);
     assert_eq!(wake(&source), None);
     assert_eq!(claim(&source, at("16:00:00")), None);
     assert_eq!(overdue(&source, at("16:00:00")), None);
+}
+
+#[test]
+fn a_spread_delays_each_source_by_its_own_time_and_moves_no_slot() {
+    let mut plan = plan(Pattern::Hourly);
+    plan.policy.spread_seconds = 600;
+    let delays: Vec<i64> = ["group/web", "group/api", "group/batch"]
+        .iter()
+        .map(|id| {
+            let id: SourceId = id.parse().expect("a source");
+            let source = apply(None, &id, &plan, at("10:20:00"));
+            assert_eq!(source.next_slot, Some(at("11:00:00")));
+            let begins = wake(&source).expect("waits");
+            assert_eq!(claim(&source, later(begins, -1)), None);
+            let claimed = claim(&source, begins).expect("due");
+            assert_eq!(claimed.backup.id.slot, at("11:00:00"));
+            assert_eq!(claimed.source.next_slot, Some(at("12:00:00")), "the delay is no reason to miss a slot");
+            crate::seconds_between(at("11:00:00"), begins)
+        })
+        .collect();
+    assert!(delays.iter().all(|delay| (0..600).contains(delay)), "{delays:?}");
+    assert!(delays[0] != delays[1] && delays[1] != delays[2], "{delays:?}");
+}
+
+#[test]
+fn a_lost_instance_has_one_second_try() {
+    let source = claim(&web(Pattern::Hourly), at("11:00:00")).expect("due").source;
+    let lost = Outcome {
+        failure: Some("it went away".into()),
+        retry: Some(Retry { slot: at("11:07:30"), of: at("11:00:00"), lost: "i-1".into() }),
+        ..nothing(at("11:00:00"))
+    };
+    let source = hear(&source, &lost);
+    assert_eq!(wake(&source), Some(at("11:07:30")));
+    let claimed = claim(&source, at("11:08:00")).expect("a second try");
+    assert_eq!(claimed.backup.id.slot, at("11:07:30"));
+    assert_eq!(claimed.backup.origin, Origin::Retry { of: at("11:00:00"), lost: "i-1".into() });
+    assert_eq!(claimed.source.next_slot, Some(at("12:00:00")));
+    // The first one tells its end again: nothing more comes of it.
+    let again = hear(&claimed.source, &lost);
+    assert_eq!(claim(&again, at("11:09:00")), None);
+    // Should the next slot come first, that is the second try.
+    let late = claim(&source, at("12:00:00")).expect("due");
+    assert_eq!(late.backup.origin, Origin::Schedule);
+    assert_eq!(late.source.retry, None);
+}
+
+#[test]
+fn nothing_is_published_while_an_operator_holds_it() {
+    let source = web(Pattern::Hourly);
+    let held = hold(&source, "alice", Some("release freeze"), at("10:30:00"));
+    assert_eq!(hold(&held, "alice", Some("release freeze"), at("10:30:00")), held, "the same request again");
+    let (_, turn) = ask_turn(&held, at("11:00:00"));
+    assert_eq!(turn, Turn::OnHold("held by alice: release freeze".into()));
+    assert!(claim(&held, at("11:00:00")).is_some(), "backups are made all the same");
+    let old = release(&held, "bob", None, at("10:29:00"));
+    assert_eq!(old, held, "a release that is older than the hold is about another one");
+    let released = release(&held, "bob", None, at("10:31:00"));
+    assert_eq!(ask_turn(&released, at("11:00:00")).1, given());
+    let told: Vec<_> = released.outbox.iter().map(|notice| notice.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "group/web: nothing is published: held by alice: release freeze",
+            "group/web: publishing goes on: released by bob"
+        ]
+    );
+}
+
+#[test]
+fn what_is_expected_follows_what_was_applied_published_and_adopted() {
+    let source = expect(web(Pattern::Hourly), Some("ami-base".into()));
+    let expected = |source: &Source| source.expected.clone().map(|expected| (expected.image, expected.because));
+    assert_eq!(expected(&source), Some((Some("ami-base".into()), Because::Applied)));
+    let to = PublishedTo::Version { template: "lt-1".into(), version: 2 };
+    let published = Published { slot: at("11:00:00"), image: "ami-1".into(), to };
+    let source = hear(&source, &Outcome { published: Some(published), ..nothing(at("11:00:00")) });
+    assert_eq!(expected(&source), Some((Some("ami-1".into()), Because::Published)));
+    assert_eq!(expect(source.clone(), Some("ami-1".into())), source, "applied again: it is still what we published");
+    let source = hear(&source, &Outcome { adopted: Some("ami-9".into()), ..nothing(at("12:00:00")) });
+    assert_eq!(expected(&source), Some((Some("ami-9".into()), Because::Adopted)));
+    assert_eq!(release(&source, "alice", None, at("12:30:00")).expected, None::<Expected>);
+}
+
+#[test]
+fn a_skipped_slot_is_passed_over_once_and_nobody_waits_for_it() {
+    let source = web(Pattern::Hourly);
+    let skipped = skip(&source, at("11:00:00"), "alice", at("10:30:00"));
+    assert_eq!((skipped.next_slot, skipped.due_by), (Some(at("12:00:00")), Some(at("14:00:00"))));
+    assert_eq!(skip(&skipped, at("11:00:00"), "alice", at("10:30:00")), skipped, "the same request again");
+    assert_eq!(claim(&skipped, at("11:30:00")), None);
+}
+
+#[test]
+fn a_plan_that_publishes_nothing_gives_no_turn() {
+    let mut source = web(Pattern::Hourly);
+    source.policy.publish.to = PublishTo::Nothing;
+    let (_, turn) = ask_turn(&source, at("11:00:00"));
+    assert_eq!(turn, Turn::Unwanted("its plan publishes nothing any more".into()));
+}
+
+#[test]
+fn what_is_halted_is_told_once_and_again_after_it_was_well() {
+    let failed = Outcome { failure: Some("the disk was busy".into()), ..nothing(at("12:00:00")) };
+    let source = hear(&hear(&web(Pattern::Hourly), &good("11:00:00")), &failed);
+    assert!(source.is_failing());
+    let told = halt(&source, 2, at("12:30:00")).expect("told");
+    assert_eq!(
+        told.outbox[0].message,
+        "group/web: 2 backups would be deleted and stay until a backup is good again; that of 2026-01-15T12:00:00Z failed: the disk was busy"
+    );
+    assert_eq!(halt(&told, 2, at("13:30:00")), None);
+    let well = hear(&told, &good("13:00:00"));
+    assert!(!well.is_failing() && !well.halt_told);
 }

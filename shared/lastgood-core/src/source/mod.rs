@@ -1,10 +1,18 @@
-//! A source: one protected thing, its schedule, and what stands of its backups. See [`life`].
+//! A source: one protected thing, its schedule, and what stands of its backups.
+//!
+//! [`life`] is the place to begin; what operators ask of a source is in [`operator`], how sources are found and lost in
+//! [`survey`].
 
 pub mod life;
 #[cfg(test)]
 mod life_rules;
+pub mod operator;
+pub mod record;
+pub mod survey;
+#[cfg(test)]
+mod survey_rules;
 
 pub use life::{
-    Claim, Good, Outcome, Published, Source, Turn, apply, ask_turn, claim, free_turn, hear, overdue, release, sent,
-    wake,
+    Claim, Outcome, Turn, apply, ask_turn, claim, expect, free_turn, halt, hear, overdue, sent, unplan, wake,
 };
+pub use record::{Because, Expected, Failure, Good, OnHold, Published, Retry, Source};

@@ -1,0 +1,193 @@
+//! What Auto Scaling is sent, and how its answers are read.
+
+use lastgood_core::facts::{LaunchSource, Lifecycle, MixedPolicy, Override, TemplateRef, VersionRef};
+use lastgood_core::id::GroupName;
+use lastgood_core::refusal::Why;
+use lastgood_engine::{Cloud, ScaleInProtection};
+
+use super::Wire;
+
+const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
+
+fn describe(members: &str) -> String {
+    format!(
+        "<DescribeAutoScalingGroupsResponse {XMLNS}><DescribeAutoScalingGroupsResult><AutoScalingGroups>{members}</AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"
+    )
+}
+
+fn group(name: &str, launches: &str) -> String {
+    format!(
+        "<member><AutoScalingGroupName>{name}</AutoScalingGroupName>{launches}<Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>true</ProtectedFromScaleIn><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>3</Version></LaunchTemplate></member><member><InstanceId>i-2</InstanceId><LifecycleState>Pending:Wait</LifecycleState><HealthStatus>Unhealthy</HealthStatus></member></Instances></member>"
+    )
+}
+
+fn template(version: &str) -> String {
+    format!(
+        "<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName>{version}</LaunchTemplate>"
+    )
+}
+
+/// A policy with everything that must come back as it was.
+const MIXED: &str = "<MixedInstancesPolicy><LaunchTemplate><LaunchTemplateSpecification><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName><Version>3</Version></LaunchTemplateSpecification><Overrides><member><InstanceType>m5.large</InstanceType><WeightedCapacity>2</WeightedCapacity></member><member><InstanceType>m6g.large</InstanceType><LaunchTemplateSpecification><LaunchTemplateId>lt-2</LaunchTemplateId><LaunchTemplateName>arm</LaunchTemplateName><Version>$Latest</Version></LaunchTemplateSpecification></member><member><InstanceRequirements><VCpuCount><Min>2</Min></VCpuCount><MemoryMiB><Min>1024</Min></MemoryMiB></InstanceRequirements><ImageId>ami-own</ImageId></member></Overrides></LaunchTemplate><InstancesDistribution><OnDemandBaseCapacity>1</OnDemandBaseCapacity><SpotAllocationStrategy>capacity-optimized</SpotAllocationStrategy></InstancesDistribution></MixedInstancesPolicy>";
+
+fn named(template: &str, version: VersionRef) -> TemplateRef {
+    TemplateRef { template: template.into(), version }
+}
+
+#[tokio::test]
+async fn groups_are_classified_and_their_members_read() {
+    let members = [
+        group("number", &template("<Version>3</Version>")),
+        group("latest", &template("<Version>$Latest</Version>")),
+        group("silent", &template("")),
+        group("mixed", MIXED),
+        group("legacy", "<LaunchConfigurationName>old</LaunchConfigurationName>"),
+    ];
+    let wire = Wire::answering(&[(200, &describe(&members.concat()))]).await;
+    let groups = wire.aws().groups(&[GroupName::from("number")]).await.expect("judged").expect("told");
+    let from: Vec<_> = groups.iter().map(|group| group.launches_from.clone()).collect();
+    let other = |instance_type: Option<&str>, template, image: Option<&str>| Override {
+        instance_type: instance_type.map(Into::into),
+        template,
+        image: image.map(Into::into),
+    };
+    let overrides = vec![
+        other(Some("m5.large"), None, None),
+        other(Some("m6g.large"), Some(named("lt-2", VersionRef::Latest)), None),
+        other(None, None, Some("ami-own")),
+    ];
+    let expected = [
+        LaunchSource::Template(named("lt-1", VersionRef::Number(3))),
+        LaunchSource::Template(named("lt-1", VersionRef::Latest)),
+        LaunchSource::Template(named("lt-1", VersionRef::Default)),
+        LaunchSource::Mixed(MixedPolicy { base: named("lt-1", VersionRef::Number(3)), overrides }),
+        LaunchSource::Configuration("old".into()),
+    ];
+    assert_eq!(from, expected);
+    let [one, other] = &groups[0].members[..] else { panic!("two members") };
+    assert_eq!((one.lifecycle, one.healthy, one.protected_from_scale_in), (Lifecycle::InService, true, true));
+    assert_eq!(one.template, Some("lt-1".into()));
+    assert_eq!((other.lifecycle, other.healthy, other.template.clone()), (Lifecycle::Pending, false, None));
+}
+
+#[tokio::test]
+async fn a_group_is_warm_after_its_warm_up_or_else_its_grace() {
+    let times = |warmup: &str| {
+        let times = format!(
+            "{warmup}<HealthCheckGracePeriod>300</HealthCheckGracePeriod><MaxInstanceLifetime>604800</MaxInstanceLifetime><Tags><member><Key>lastgood</Key><Value>web</Value></member></Tags>"
+        );
+        group("web", &(template("") + &times))
+    };
+    let members = [
+        times("<DefaultInstanceWarmup>120</DefaultInstanceWarmup>"),
+        times("<DefaultInstanceWarmup>-1</DefaultInstanceWarmup>"),
+        times(""),
+        times("<DefaultInstanceWarmup>0</DefaultInstanceWarmup>"),
+    ];
+    let wire = Wire::answering(&[(200, &describe(&members.concat()))]).await;
+    let tags = [("lastgood".to_owned(), "web".to_owned()), ("stage".to_owned(), "prod".to_owned())].into();
+    let groups = wire.aws().groups_tagged(&tags).await.expect("judged").expect("told");
+    let warmups: Vec<_> = groups.iter().map(|group| group.warmup_seconds).collect();
+    assert_eq!(warmups, [120, 300, 300, 0]);
+    assert_eq!(groups[0].lifetime_seconds_max, Some(604_800));
+    assert_eq!(groups[0].tags["lastgood"], "web");
+    let sent = wire.sent().remove(0);
+    for part in [
+        "Filters.member.1.Name=tag%3Alastgood",
+        "Filters.member.1.Values.member.1=web",
+        "Filters.member.2.Name=tag%3Astage",
+        "Filters.member.2.Values.member.1=prod",
+        "MaxRecords=100",
+    ] {
+        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+    }
+}
+
+#[tokio::test]
+async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_changed() {
+    let updated = format!("<UpdateAutoScalingGroupResponse {XMLNS}/>");
+    let wire = Wire::answering(&[(200, &describe(&group("web", MIXED))), (200, &updated)]).await;
+    wire.aws().set_mixed_version(&"web".into(), &"lt-1".into(), 8).await.expect("judged").expect("done");
+    let sent = wire.sent().remove(1);
+    let policy = "MixedInstancesPolicy.LaunchTemplate";
+    for (name, value) in [
+        ("LaunchTemplateSpecification.LaunchTemplateId", "lt-1"),
+        ("LaunchTemplateSpecification.Version", "8"),
+        ("Overrides.member.1.InstanceType", "m5.large"),
+        ("Overrides.member.1.WeightedCapacity", "2"),
+        ("Overrides.member.2.LaunchTemplateSpecification.LaunchTemplateId", "lt-2"),
+        ("Overrides.member.2.LaunchTemplateSpecification.Version", "%24Latest"),
+        ("Overrides.member.3.InstanceRequirements.VCpuCount.Min", "2"),
+        ("Overrides.member.3.ImageId", "ami-own"),
+    ] {
+        let part = format!("{policy}.{name}={value}");
+        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+    }
+    assert!(sent.contains("MixedInstancesPolicy.InstancesDistribution.OnDemandBaseCapacity=1"), "{sent}");
+    assert!(!sent.contains("LaunchTemplateName"), "AWS takes an id or a name, not both: {sent}");
+}
+
+#[tokio::test]
+async fn a_policy_that_somebody_based_on_another_template_is_left_alone() {
+    let wire = Wire::answering(&[(200, &describe(&group("web", MIXED)))]).await;
+    let refusal = wire.aws().set_mixed_version(&"web".into(), &"lt-9".into(), 8).await.expect("judged");
+    assert_eq!(refusal.expect_err("changed").why, Why::WrongState);
+    assert_eq!(wire.sent().len(), 1, "nothing was updated");
+}
+
+#[tokio::test]
+async fn a_refresh_is_active_until_its_status_is_an_end() {
+    let refreshes = |status: &str| {
+        format!(
+            "<DescribeInstanceRefreshesResponse {XMLNS}><DescribeInstanceRefreshesResult><InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId><Status>{status}</Status></member></InstanceRefreshes></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>"
+        )
+    };
+    for (status, active) in [
+        ("Pending", true),
+        ("InProgress", true),
+        ("Baking", true),
+        ("Cancelling", true),
+        ("RollbackInProgress", true),
+        ("SomethingNew", true),
+        ("Successful", false),
+        ("Failed", false),
+        ("Cancelled", false),
+        ("RollbackFailed", false),
+        ("RollbackSuccessful", false),
+    ] {
+        let wire = Wire::answering(&[(200, &refreshes(status))]).await;
+        let found = wire.aws().active_refresh(&"web".into()).await.expect("judged").expect("told");
+        assert_eq!(found.is_some(), active, "{status}");
+        assert!(wire.sent()[0].contains("MaxRecords=1"), "{}", wire.sent()[0]);
+    }
+}
+
+#[tokio::test]
+async fn protection_is_set_and_taken_away_for_one_member() {
+    let done = format!(
+        "<SetInstanceProtectionResponse {XMLNS}><SetInstanceProtectionResult/></SetInstanceProtectionResponse>"
+    );
+    let gone = format!(
+        "<ErrorResponse {XMLNS}><Error><Type>Sender</Type><Code>ValidationError</Code><Message>The instance i-1 is not part of Auto Scaling group web.</Message></Error><RequestId>r</RequestId></ErrorResponse>"
+    );
+    let wire = Wire::answering(&[(200, &done), (200, &done), (400, &gone)]).await;
+    let (aws, web, instance) = (wire.aws(), GroupName::from("web"), "i-1".into());
+    aws.set_scale_in_protection(&web, &instance, ScaleInProtection::On).await.expect("judged").expect("done");
+    aws.set_scale_in_protection(&web, &instance, ScaleInProtection::Off).await.expect("judged").expect("done");
+    assert!(
+        wire.sent()[0].contains("ProtectedFromScaleIn=true") && wire.sent()[0].contains("InstanceIds.member.1=i-1")
+    );
+    assert!(wire.sent()[1].contains("ProtectedFromScaleIn=false"));
+    let refusal = aws.set_scale_in_protection(&web, &instance, ScaleInProtection::Off).await.expect("judged");
+    assert_eq!(refusal.expect_err("gone").why, Why::Missing);
+}
+
+#[tokio::test]
+async fn a_launch_configuration_tells_its_image() {
+    let body = format!(
+        "<DescribeLaunchConfigurationsResponse {XMLNS}><DescribeLaunchConfigurationsResult><LaunchConfigurations><member><LaunchConfigurationName>old</LaunchConfigurationName><ImageId>ami-1</ImageId></member></LaunchConfigurations></DescribeLaunchConfigurationsResult></DescribeLaunchConfigurationsResponse>"
+    );
+    let wire = Wire::answering(&[(200, &body), (200, &body)]).await;
+    assert_eq!(wire.aws().configuration_image("old").await.expect("judged"), Ok(Some("ami-1".into())));
+    assert_eq!(wire.aws().configuration_image("other").await.expect("judged"), Ok(None));
+}

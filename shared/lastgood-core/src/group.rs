@@ -1,0 +1,227 @@
+//! What a group's own state says: which member an image may be made from, and whether an image may be published to it.
+//!
+//! Pure rules over the facts of [`crate::facts`]; the lives in `backup/` decide what follows from them.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateVersion};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId};
+use crate::plan::Capture;
+use crate::{Time, later, seconds_between};
+
+/// Tag on a group whose instances keep state that must not be replaced: its instances can be backed up one by one, but
+/// no image of one of them may become all of them.
+pub const TAG_STATEFUL: &str = "lastgood:stateful";
+/// A member that reaches the group's maximum instance lifetime within this time is about to be replaced: AWS does that
+/// gradually, ahead of time (AWS: Replace instances based on maximum instance lifetime).
+pub const LIFETIME_LEFT_SECONDS_MIN: i64 = 60 * 60;
+
+/// The member that an image is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The instance.
+    pub instance: Instance,
+    /// Somebody has protected it from scale-in already.
+    pub protected_from_scale_in: bool,
+    /// How many members could have been taken.
+    pub able: usize,
+}
+
+/// Why a member is passed over. In the order in which they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unable {
+    ComingUp,
+    Standby,
+    Leaving,
+    Unhealthy,
+    NotRunning,
+    NotWarm,
+    TooOld,
+    OtherTemplate,
+}
+
+impl Unable {
+    fn words(self) -> &'static str {
+        match self {
+            Self::ComingUp => "not in service yet",
+            Self::Standby => "in standby",
+            Self::Leaving => "being terminated",
+            Self::Unhealthy => "unhealthy, so about to be replaced",
+            Self::NotRunning => "not running",
+            Self::NotWarm => "not warmed up yet",
+            Self::TooOld => "at the end of its lifetime, so about to be replaced",
+            Self::OtherTemplate => "launched from an override's own template or image",
+        }
+    }
+}
+
+/// Why no image is made of a member of this group now: a refresh that is under way replaces them.
+pub fn refreshing(name: &GroupName, refresh: Option<&RefreshId>, capture: Capture) -> Option<String> {
+    let refresh = refresh.filter(|_| !capture.during_refresh)?;
+    Some(format!("instance refresh {refresh} of {name} is under way, and its plan does not say 'during_refresh: true'"))
+}
+
+/// The newest member that is able, or why none is. Of two that started in the same second the one with the greater id:
+/// always the same one. `except` is an instance that was lost under an image before.
+pub fn choose(group: &Group, instances: &[Instance], except: Option<&InstanceId>, now: Time) -> Result<Choice, String> {
+    let mut able: Vec<(&Member, &Instance)> = Vec::new();
+    let mut unable: BTreeMap<Unable, usize> = BTreeMap::new();
+    for member in group.members.iter().filter(|member| Some(&member.instance) != except) {
+        let instance = instances.iter().find(|instance| instance.id == member.instance);
+        match judge(group, member, instance, now) {
+            Ok(instance) => able.push((member, instance)),
+            Err(why) => *unable.entry(why).or_default() += 1,
+        }
+    }
+    let newest = able.iter().max_by_key(|(_, instance)| (instance.launched_at, &instance.id));
+    if let Some((member, instance)) = newest {
+        return Ok(Choice {
+            instance: (*instance).clone(),
+            protected_from_scale_in: member.protected_from_scale_in,
+            able: able.len(),
+        });
+    }
+    let besides = if except.is_some() { "other " } else { "" };
+    Err(match unable.values().sum::<usize>() {
+        0 => format!("{} has no {besides}member", group.name),
+        count => {
+            let why: Vec<_> = unable.iter().map(|(why, count)| format!("{count} {}", why.words())).collect();
+            format!("none of the {count} {besides}members of {} can be imaged: {}", group.name, why.join(", "))
+        }
+    })
+}
+
+fn judge<'a>(
+    group: &Group,
+    member: &Member,
+    instance: Option<&'a Instance>,
+    now: Time,
+) -> Result<&'a Instance, Unable> {
+    match member.lifecycle {
+        Lifecycle::InService => {}
+        Lifecycle::Standby => return Err(Unable::Standby),
+        Lifecycle::Leaving => return Err(Unable::Leaving),
+        Lifecycle::Pending | Lifecycle::Other => return Err(Unable::ComingUp),
+    }
+    if !member.healthy {
+        return Err(Unable::Unhealthy);
+    }
+    let Some(instance) = instance.filter(|instance| instance.running) else { return Err(Unable::NotRunning) };
+    if later(instance.launched_at, group.warmup_seconds) > now {
+        return Err(Unable::NotWarm);
+    }
+    let left = group.lifetime_seconds_max.map(|max| max - seconds_between(instance.launched_at, now));
+    if left.is_some_and(|left| left < LIFETIME_LEFT_SECONDS_MIN) {
+        return Err(Unable::TooOld);
+    }
+    // An image of what an override launched from its own template may be of another architecture, and is never given to
+    // the base.
+    if let LaunchSource::Mixed(policy) = &group.launches_from {
+        let alone = |template: &_| {
+            policy.overrides.iter().any(|other| other.template.as_ref().is_some_and(|own| own.template == *template))
+        };
+        let own_template =
+            member.template.as_ref().is_some_and(|template| *template != policy.base.template && alone(template));
+        let image = instance.image.as_ref().map(ImageId::as_str);
+        let own_image = image.is_some() && policy.overrides.iter().any(|other| other.image.as_deref() == image);
+        if own_template || own_image {
+            return Err(Unable::OtherTemplate);
+        }
+    }
+    Ok(instance)
+}
+
+/// Why no image can ever be published to this group as it is, and what to do instead.
+pub fn unpublishable(group: &Group) -> Option<String> {
+    let name = &group.name;
+    if group.tags.contains_key(TAG_STATEFUL) {
+        return Some(format!(
+            "{name} bears the tag {TAG_STATEFUL}: an image of one instance must not replace the state of the others; write 'publish: none' for it, or take the tag off"
+        ));
+    }
+    match &group.launches_from {
+        LaunchSource::Template(_) | LaunchSource::Mixed(_) => None,
+        LaunchSource::Configuration(configuration) => Some(format!(
+            "{name} launches from launch configuration {configuration}, which can't be given another image; give the group a launch template, or write 'publish: none'"
+        )),
+    }
+}
+
+/// Why no image can be put into this version of the group's template, and what to do instead.
+pub fn resolves(version: &TemplateVersion) -> Option<String> {
+    let alias = version.image.as_deref().filter(|image| image.starts_with("resolve:"))?;
+    let parameter = alias.trim_start_matches("resolve:ssm:");
+    Some(format!(
+        "version {} of the template takes its image from {alias}; write an image id into the template, or 'publish: {{ssm: {parameter}}}'",
+        version.number
+    ))
+}
+
+/// Why instances of this version would lack data of any image, as far as that shows without one. `/dev/sda1` and
+/// `/dev/xvda` are the root devices of every image (AWS: Device names for volumes on Amazon EC2 instances).
+pub fn maps(version: &TemplateVersion) -> Option<String> {
+    let is_root = |name: &str| matches!(name, "/dev/sda1" | "/dev/xvda");
+    let hides = version.devices.iter().find(|device| !is_root(&device.name) || device.snapshot.is_some());
+    hides.map(|device| hidden(version.number, &device.name))
+}
+
+/// Why instances of this version would lack data of this image: a device that both map, and that the template's mapping
+/// would begin without the image's data (AWS: Block device mappings for volumes on Amazon EC2 instances).
+pub fn hides(version: &TemplateVersion, image: &Image) -> Option<String> {
+    let is_root = |name: &str| image.root_device.as_deref() == Some(name);
+    let hides = version.devices.iter().find(|device| {
+        let ours = image.devices.iter().find(|(name, _)| *name == device.name).map(|(_, snapshot)| snapshot);
+        let other = device.snapshot.is_some() && device.snapshot.as_ref() != ours;
+        // The root device keeps the image's data unless another snapshot is named for it.
+        ours.is_some() && (other || (device.snapshot.is_none() && !is_root(&device.name)))
+    });
+    hides.map(|device| hidden(version.number, &device.name))
+}
+
+fn hidden(version: u64, device: &str) -> String {
+    format!(
+        "version {version} of the template maps {device} itself, so that instances would begin without the image's data there; take that mapping out of the template, or write 'publish: none'"
+    )
+}
+
+/// The overrides of a mixed instances policy that a new image leaves alone, in words.
+pub fn left_alone(group: &Group) -> Vec<String> {
+    let LaunchSource::Mixed(policy) = &group.launches_from else { return Vec::new() };
+    let alone = policy.overrides.iter().filter(|other| other.stands_alone());
+    alone
+        .map(|other| {
+            let own = if other.template.is_some() { "a template of its own" } else { "an image of its own" };
+            format!("{} has {own}", other.instance_type.as_deref().unwrap_or("an override"))
+        })
+        .collect()
+}
+
+/// The instance types that the base's image would be launched on, beside those of the base itself.
+pub fn types_of_base(group: &Group) -> Vec<String> {
+    let LaunchSource::Mixed(policy) = &group.launches_from else { return Vec::new() };
+    let with_base = policy.overrides.iter().filter(|other| !other.stands_alone());
+    with_base.filter_map(|other| other.instance_type.clone()).collect()
+}
+
+/// The instance type that can't run the image, if one of the policy's can't.
+pub fn unable_type(types: &[String], architectures: &BTreeMap<String, Vec<String>>, image: &Image) -> Option<String> {
+    let ours = image.architecture.as_ref()?;
+    let unable = types.iter().find(|name| architectures.get(*name).is_some_and(|runs| !runs.contains(ours)))?;
+    Some(format!(
+        "the image is for {ours}, and {unable} of the mixed instances policy can't run that; give that override a launch template of its own"
+    ))
+}
+
+/// The names of all templates that a group may launch from.
+pub fn templates(group: &Group) -> Vec<&crate::facts::TemplateRef> {
+    let mut templates: Vec<_> = group.launches_from.template().into_iter().collect();
+    if let LaunchSource::Mixed(policy) = &group.launches_from {
+        templates.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
+    }
+    templates
+}
+
+/// The group of this name among those that were found.
+pub fn named<'a>(groups: &'a [Group], name: &GroupName) -> Option<&'a Group> {
+    groups.iter().find(|group| group.name == *name)
+}

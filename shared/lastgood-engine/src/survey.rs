@@ -1,0 +1,126 @@
+//! Looking for the sources of plans: which groups are there, and which bear a plan's tags (backup-tick, and `apply`).
+
+use lastgood_core::facts::{Group, LaunchSource};
+use lastgood_core::id::{GroupName, SourceId};
+use lastgood_core::plan::{Plan, PublishTo};
+use lastgood_core::source::survey::survey;
+use lastgood_core::source::{self, Source};
+
+use crate::Engine;
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::report::Report;
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Surveys the plans of these names, one after the other: each costs one describe for its tags and one for a hundred
+    /// names.
+    pub(crate) async fn survey(&self, plans: Vec<String>, report: &mut Report) {
+        for name in plans {
+            if self.out_of_time() {
+                report.out_of_time = true;
+                return;
+            }
+            if let Err(error) = self.survey_plan(&name, report).await {
+                report.trouble(&format!("plan {name}"), &error);
+            }
+        }
+    }
+
+    async fn survey_plan(&self, name: &str, report: &mut Report) -> Result<(), CallFailed> {
+        let Some(planned) = self.store.plan(name).await? else { return Ok(()) };
+        let plan = &planned.record.plan;
+        let known = self.store.sources().await?;
+        let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
+        let groups = groups_of(&self.cloud, plan, &records).await?;
+        // A survey that AWS refuses proves nothing about any group; the next one asks again.
+        let groups = groups.map_err(|refusal| CallFailed::new("a survey", refusal.to_string()))?;
+        let now = self.clock.now();
+        for record in survey(plan, &groups, &records, now) {
+            let before = known.iter().find(|source| source.record.id == record.id);
+            let is_new = before.is_none_or(|before| before.record.plan.is_none() || before.record.lost.is_some());
+            let group = groups.iter().find(|group| group.name.as_str() == record.id.name());
+            let record = match group.filter(|_| is_new) {
+                Some(group) => match image_in_use(&self.cloud, group, &plan.policy.publish.to).await? {
+                    Some(InUse(image)) => source::expect(record, image),
+                    None => record,
+                },
+                None => record,
+            };
+            let id = record.id.clone();
+            let changed = Versioned { record, version: before.map_or(0, |before| before.version) };
+            match self.store.save_source(&changed).await? {
+                // Somebody else saved it meanwhile: the next survey sees what became of it.
+                Saved::Outdated => report.lost += 1,
+                Saved::As(_) => {
+                    tracing::info!(source = %id, plan = name, "the survey changed it");
+                    self.send_from_source(&id).await?;
+                }
+            }
+        }
+        let surveyed = Versioned { record: planned.record.surveyed(now), version: planned.version };
+        self.store.save_plan(&surveyed).await?;
+        Ok(())
+    }
+}
+
+/// Every group that matters to a plan: those it names, those on record under it, and those that bear its tags.
+pub(crate) async fn groups_of(
+    cloud: &impl Cloud,
+    plan: &Plan,
+    known: &[Source],
+) -> Result<Answer<Vec<Group>>, CallFailed> {
+    let mut names: Vec<GroupName> = plan.select.groups.clone();
+    let ours = known.iter().filter(|source| source.plan.as_ref() == Some(&plan.name));
+    names.extend(ours.map(|source| {
+        let SourceId::Group(name) = &source.id;
+        name.clone()
+    }));
+    names.sort();
+    names.dedup();
+    let mut groups = Vec::new();
+    if !plan.select.tags.is_empty() {
+        match cloud.groups_tagged(&plan.select.tags).await? {
+            Ok(tagged) => groups.extend(tagged),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    names.retain(|name| !groups.iter().any(|group: &Group| group.name == *name));
+    if !names.is_empty() {
+        match cloud.groups(&names).await? {
+            Ok(named) => groups.extend(named),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(groups))
+}
+
+/// The image that stands where a plan publishes, if one does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InUse(pub(crate) Option<String>);
+
+/// What stands now where the plan publishes: `None` if that can't be told, and then any image is taken as it is found.
+pub(crate) async fn image_in_use(
+    cloud: &impl Cloud,
+    group: &Group,
+    to: &PublishTo,
+) -> Result<Option<InUse>, CallFailed> {
+    match to {
+        PublishTo::Nothing => Ok(None),
+        PublishTo::Parameter(name) => {
+            let parameter = cloud.parameter(name).await?;
+            Ok(parameter.ok().map(|parameter| InUse(parameter.map(|parameter| parameter.value))))
+        }
+        PublishTo::Group => match &group.launches_from {
+            LaunchSource::Configuration(_) => Ok(None),
+            LaunchSource::Template(named) => version_image(cloud, named).await,
+            LaunchSource::Mixed(policy) => version_image(cloud, &policy.base).await,
+        },
+    }
+}
+
+async fn version_image(
+    cloud: &impl Cloud,
+    named: &lastgood_core::facts::TemplateRef,
+) -> Result<Option<InUse>, CallFailed> {
+    let version = cloud.template_version(&named.template, named.version).await?;
+    Ok(version.ok().map(|version| InUse(version.image)))
+}
