@@ -1,17 +1,18 @@
 //! `apply`: shows what a plan file would change, asks, and writes it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
-use lastgood_core::plan::{self, OnManualChange, PlacedPlan, Plan};
-use lastgood_core::source::Source;
-use lastgood_engine::apply::{Absent, ApplyError, Change, PlanChange, compare, write};
-use lastgood_engine::{Clock, chain};
-use serde_json::json;
+use lastgood_core::backup::State;
+use lastgood_core::id::SourceId;
+use lastgood_core::plan::{self, Afterwards, PlanFile};
+use lastgood_engine::apply::{Absent, ApplyError, Change, compare, write};
+use lastgood_engine::{Clock, Store, chain};
 
-use crate::Failure;
 use crate::connect::Connection;
 use crate::show::print_json;
+use crate::{Failure, diff};
 
 /// What was said on the command line.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct Choices {
 const TRIES_MAX: usize = 10;
 
 /// The plans of a file, or every mistake in it, a line each.
-pub(crate) fn read(file: &Path) -> Result<Vec<PlacedPlan>, Failure> {
+pub(crate) fn read(file: &Path) -> Result<PlanFile, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     plan::read(&file.display().to_string(), &text).map_err(|mistakes| {
         let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
@@ -33,48 +34,98 @@ pub(crate) fn read(file: &Path) -> Result<Vec<PlacedPlan>, Failure> {
     })
 }
 
-pub(crate) async fn apply(
-    connection: &Connection,
-    file: &Path,
-    plans: &[PlacedPlan],
-    choices: &Choices,
-) -> Result<(), Failure> {
-    let (table, cloud) = (&connection.lastgood.table, &connection.lastgood.cloud);
-    let absent = if choices.prune { Absent::Go } else { Absent::Stay };
-    let name = file.display().to_string();
-    let compared = || {
-        let now = connection.lastgood.clock.now();
-        compare(table, cloud, &name, plans, absent, now)
-    };
-    let mut change = compared().await.map_err(|error| told(&error))?;
+pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: Choices) -> Result<(), Failure> {
+    let mut change = compared(connection, &file, choices).await?;
+    if !change.unsaid.is_empty() {
+        let said = ask_what_becomes(&change.unsaid, choices)?;
+        file.removed.extend(said.into_iter().map(|(id, afterwards)| (id.to_string(), afterwards)));
+        change = compared(connection, &file, choices).await?;
+    }
     if choices.json {
-        print_json(&change_json(&change))?;
+        print_json(&diff::json(&change))?;
     } else {
-        print!("{}", change_text(&change));
+        let good = count_good(connection, &change).await?;
+        print!("{}", diff::text(&change, |source| good.get(&source.id).copied().unwrap_or_default()));
     }
     if change.is_empty() {
         return Ok(());
     }
-    if !choices.yes && !agreed()? {
+    if !choices.yes && answer("Write this? (yes/no) ")? != "yes" {
         return Err("Nothing was written.".into());
     }
+    write_on_what_stands(connection, &file, choices, change).await?;
+    if !choices.json {
+        println!("Written.");
+    }
+    Ok(())
+}
+
+async fn compared(connection: &Connection, file: &PlanFile, choices: Choices) -> Result<Change, Failure> {
+    let absent = if choices.prune { Absent::Go } else { Absent::Stay };
+    let (table, cloud, now) = (&connection.lastgood.table, &connection.lastgood.cloud, connection.lastgood.clock.now());
+    compare(table, cloud, file, absent, now).await.map_err(|error| told(&error))
+}
+
+async fn write_on_what_stands(
+    connection: &Connection,
+    file: &PlanFile,
+    choices: Choices,
+    mut change: Change,
+) -> Result<(), Failure> {
     let mut tries = 1;
-    while let Err(error) = write(table, &change).await {
+    while let Err(error) = write(&connection.lastgood.table, &change, connection.lastgood.clock.now()).await {
         // A tick moved a source meanwhile: the same is to be written, on what stands now.
         if !matches!(error, ApplyError::Outdated { .. }) || tries == TRIES_MAX {
             return Err(format!("{}\nSome of it may be written; run it again.", chain(&error)));
         }
         tries += 1;
-        let now = compared().await.map_err(|error| told(&error))?;
-        if now.plans != change.plans {
+        let now = compared(connection, file, choices).await?;
+        let plans = |change: &Change| -> BTreeMap<_, _> {
+            change.plans.iter().map(|(name, plan)| (name.clone(), (plan.before.clone(), plan.after.clone()))).collect()
+        };
+        if plans(&now) != plans(&change) || !now.unsaid.is_empty() {
             return Err("Somebody else changed the plans meanwhile; run it again.".into());
         }
         change = now;
     }
-    if !choices.json {
-        println!("Written.");
-    }
     Ok(())
+}
+
+/// How many good backups each source has that leaves its plan.
+async fn count_good(connection: &Connection, change: &Change) -> Result<BTreeMap<SourceId, usize>, Failure> {
+    let mut good = BTreeMap::new();
+    for source in change.sources.iter().map(|source| &source.after.record).filter(|source| source.plan.is_none()) {
+        let backups = connection.lastgood.table.backups(&source.id).await.map_err(|error| chain(&error))?;
+        let count = backups.iter().filter(|backup| backup.record.state == State::Good).count();
+        good.insert(source.id.clone(), count);
+    }
+    Ok(good)
+}
+
+/// What becomes of the backups of sources that leave their plan: nobody but a person, or the file, can say.
+fn ask_what_becomes(
+    unsaid: &BTreeMap<SourceId, String>,
+    choices: Choices,
+) -> Result<Vec<(SourceId, Afterwards)>, Failure> {
+    if choices.yes || !std::io::stdin().is_terminal() {
+        let leave: Vec<_> = unsaid.iter().map(|(id, plan)| format!("{id} (plan {plan})")).collect();
+        let lines: Vec<_> = unsaid.keys().map(|id| format!("  {id}: keep    # or delete")).collect();
+        return Err(format!(
+            "what becomes of the backups of {}? Say it in the plan file, by source or by plan:\nremoved:\n{}\nNothing was written.",
+            leave.join(", "),
+            lines.join("\n")
+        ));
+    }
+    let mut said = Vec::new();
+    for (id, plan) in unsaid {
+        let afterwards = match answer(&format!("{id} leaves plan {plan}. Its backups: keep or delete? "))?.as_str() {
+            "keep" => Afterwards::Keep,
+            "delete" => Afterwards::Delete,
+            _ => return Err("Nothing was written: say keep or delete.".into()),
+        };
+        said.push((id.clone(), afterwards));
+    }
+    Ok(said)
 }
 
 fn told(error: &ApplyError) -> Failure {
@@ -89,87 +140,13 @@ fn told(error: &ApplyError) -> Failure {
 }
 
 /// Asks a person. Without a terminal there is nobody to ask.
-fn agreed() -> Result<bool, Failure> {
+fn answer(question: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err("Nothing was written: say --yes to write without being asked.".into());
     }
-    print!("Write this? (yes/no) ");
+    print!("{question}");
     std::io::stdout().flush().map_err(|error| error.to_string())?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
-    Ok(line.trim() == "yes")
-}
-
-fn change_text(change: &Change) -> String {
-    let mut text = String::new();
-    for (name, plan) in &change.plans {
-        text += &match (&plan.before, &plan.after) {
-            (None, Some(after)) => format!("+ plan {name}\n{}", lines("+", after)),
-            (Some(_), None) => format!("- plan {name}; the backups of its sources stay\n"),
-            (Some(before), Some(after)) => format!("~ plan {name}\n{}", differences(before, after)),
-            (None, None) => String::new(),
-        };
-    }
-    for source in change.sources.iter().map(|source| &source.record) {
-        text += &source_line(source);
-    }
-    for name in &change.untouched {
-        text += &format!("  plan {name} is not in this file and stays as it is (--prune removes it)\n");
-    }
-    if change.is_empty() {
-        text += "Nothing to change.\n";
-    }
-    text
-}
-
-fn source_line(source: &Source) -> String {
-    match (&source.plan, source.next_slot) {
-        (Some(plan), Some(slot)) => {
-            format!("  {}: by plan {plan}, next slot {slot}, good backup due by {}\n", source.id, due(source))
-        }
-        (Some(plan), None) => format!("  {}: by plan {plan}, no further slot\n", source.id),
-        (None, _) => format!("  {}: in no plan any more; its backups stay, and none is made or deleted\n", source.id),
-    }
-}
-
-fn due(source: &Source) -> String {
-    source.due_by.map_or_else(|| "never".to_owned(), |due| due.to_string())
-}
-
-/// A plan as rows of name and value, in the words of the plan file.
-fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
-    let groups: Vec<_> = plan.sources.iter().map(|source| source.name().to_owned()).collect();
-    let on_manual_change = match plan.policy.on_manual_change {
-        OnManualChange::Hold => "hold",
-        OnManualChange::Overwrite => "overwrite",
-    };
-    vec![
-        ("groups", groups.join(", ")),
-        ("schedule", plan.policy.schedule.to_string()),
-        ("retain", format!("last {}", plan.policy.retain.last)),
-        ("on_manual_change", on_manual_change.to_owned()),
-        ("on_overdue", format!("{} min", plan.policy.on_overdue_seconds / 60)),
-    ]
-}
-
-fn lines(sign: &str, plan: &Plan) -> String {
-    rows(plan).iter().map(|(name, value)| format!("{sign}   {name}: {value}\n")).collect()
-}
-
-fn differences(before: &Plan, after: &Plan) -> String {
-    let pairs = rows(before).into_iter().zip(rows(after));
-    let changed = pairs.filter(|((_, before), (_, after))| before != after);
-    changed.map(|((name, before), (_, after))| format!("~   {name}: {before} -> {after}\n")).collect()
-}
-
-fn change_json(change: &Change) -> serde_json::Value {
-    let plans = change
-        .plans
-        .iter()
-        .map(|(name, PlanChange { before, after })| json!({"plan": name, "before": before, "after": after}));
-    let sources = change.sources.iter().map(|source| {
-        let source = &source.record;
-        json!({"source": source.id, "plan": source.plan, "next_slot": source.next_slot, "due_by": source.due_by})
-    });
-    json!({"plans": plans.collect::<Vec<_>>(), "sources": sources.collect::<Vec<_>>(), "untouched": change.untouched})
+    Ok(line.trim().to_owned())
 }

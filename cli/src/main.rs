@@ -2,11 +2,14 @@
 //! never touches an image, a snapshot or a group itself.
 
 mod apply;
+mod ask;
 mod connect;
+mod diff;
 mod show;
 
 use std::process::ExitCode;
 
+use ask::{Asker, Wish};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -63,13 +66,46 @@ enum Command {
     Backup {
         /// group/NAME, or the name alone.
         source: String,
-        /// Why, for the record.
-        #[arg(long)]
-        reason: Option<String>,
-        /// Who asks, for the record.
-        #[arg(long, env = "USER", default_value = "an operator")]
-        by: String,
+        #[command(flatten)]
+        asker: Asker,
     },
+    /// Publish nothing of a source until it is released. Backups are made and deleted as before.
+    Hold {
+        /// group/NAME, or the name alone.
+        source: String,
+        #[command(flatten)]
+        asker: Asker,
+    },
+    /// Publish again: the newest good image replaces whatever is there now, whoever put it there.
+    Release {
+        /// group/NAME, or the name alone.
+        source: String,
+        #[command(flatten)]
+        asker: Asker,
+    },
+    /// Pass the next slot of a source over.
+    Skip {
+        /// group/NAME, or the name alone.
+        source: String,
+        #[command(flatten)]
+        asker: Asker,
+    },
+    /// Keep a backup, whatever its plan says.
+    Pin {
+        /// group/NAME@20260115T103000Z, as `backups --json` tells it.
+        backup: String,
+        #[command(flatten)]
+        asker: Asker,
+    },
+    /// Keep a backup as its plan says again.
+    Unpin {
+        /// group/NAME@20260115T103000Z.
+        backup: String,
+        #[command(flatten)]
+        asker: Asker,
+    },
+    /// Print the JSON Schema of plan files, for editors.
+    Schema,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -106,15 +142,45 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             // A file that is wrong in itself is refused before anything is asked of AWS.
             let plans = apply::read(&file)?;
             let connection = Connection::open(&cli.deployment).await?;
-            apply::apply(&connection, &file, &plans, &apply::Choices { yes, prune, json: cli.json }).await
+            apply::apply(&connection, plans, apply::Choices { yes, prune, json: cli.json }).await
         }
         Command::Status => show::status(&Connection::open(&cli.deployment).await?, cli.json).await,
         Command::Backups { source } => {
             show::backups(&Connection::open(&cli.deployment).await?, source.as_deref(), cli.json).await
         }
-        Command::Backup { source, reason, by } => {
+        Command::Backup { source, asker } => {
             let connection = Connection::open_with_bus(&cli.deployment).await?;
-            show::request(&connection, &source, by, reason, cli.json).await
+            ask::backup(&connection, &source, asker, cli.json).await
         }
+        Command::Hold { source, asker } => about_source(&cli.deployment, Wish::Hold, &source, asker, cli.json).await,
+        Command::Release { source, asker } => {
+            about_source(&cli.deployment, Wish::Release, &source, asker, cli.json).await
+        }
+        Command::Skip { source, asker } => about_source(&cli.deployment, Wish::Skip, &source, asker, cli.json).await,
+        Command::Pin { backup, asker } => about_backup(&cli.deployment, true, &backup, asker, cli.json).await,
+        Command::Unpin { backup, asker } => about_backup(&cli.deployment, false, &backup, asker, cli.json).await,
+        Command::Schema => show::print_json(&lastgood_core::plan::schema()),
     }
+}
+
+async fn about_source(
+    deployment: &Deployment,
+    wish: Wish,
+    source: &str,
+    asker: Asker,
+    json: bool,
+) -> Result<(), Failure> {
+    let connection = Connection::open_with_bus(deployment).await?;
+    ask::about_source(&connection, wish, source, asker, json).await
+}
+
+async fn about_backup(
+    deployment: &Deployment,
+    pin: bool,
+    backup: &str,
+    asker: Asker,
+    json: bool,
+) -> Result<(), Failure> {
+    let connection = Connection::open_with_bus(deployment).await?;
+    ask::about_backup(&connection, pin, backup, asker, json).await
 }

@@ -1,11 +1,9 @@
-//! `status`, `backups`, `backup`: what is on record, and asking for more.
+//! `status`, `backups`: what is on record.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use lastgood_core::Time;
-use lastgood_core::backup::{Backup, Publication};
-use lastgood_core::incoming::BackupRequested;
+use lastgood_core::backup::{Backup, Publication, PublishedTo};
 use lastgood_core::source::Source;
-use lastgood_engine::port::Posted;
 use lastgood_engine::{Clock, Store, chain};
 use serde_json::{Value, json};
 
@@ -43,6 +41,13 @@ fn state(source: &Source, now: Time) -> String {
     if source.is_overdue(now) {
         words.push(format!("OVERDUE: a good backup was due by {}", source.due_by.map_or(String::new(), brief)));
     }
+    if let Some(lost) = source.lost {
+        let retired = source.retire_at.map_or(String::new(), |at| format!("; its backups go after {}", brief(at)));
+        words.push(format!("LOST: deleted, seen {}{retired}", brief(lost)));
+    }
+    if let Some(hold) = &source.on_hold {
+        words.push(format!("ON HOLD: {}", hold.words()));
+    }
     if let Some(hold) = &source.hold {
         words.push(format!("HELD: {hold}"));
     }
@@ -50,7 +55,10 @@ fn state(source: &Source, now: Time) -> String {
         words.push(format!("last failure ({}): {}", brief(failure.slot), failure.reason));
     }
     if source.plan.is_none() {
-        words.push("in no plan: nothing is made or deleted".into());
+        words.push(match source.retire_at {
+            Some(_) => "in no plan: its backups are being deleted".into(),
+            None => "in no plan: nothing is made or deleted".into(),
+        });
     }
     if words.is_empty() { "ok".into() } else { words.join("\n") }
 }
@@ -67,6 +75,10 @@ fn status_json(source: &Source, now: Time) -> Value {
         "due_by": source.due_by,
         "overdue": source.is_overdue(now),
         "hold": source.hold,
+        "on_hold": source.on_hold,
+        "expected": source.expected,
+        "lost": source.lost,
+        "retire_at": source.retire_at,
         "failure": source.failure,
     })
 }
@@ -84,7 +96,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
     if as_json {
         return print_json(&backups.iter().map(backup_json).collect::<Vec<_>>());
     }
-    let mut table = table(&["SOURCE", "SLOT", "STATE", "IMAGE", "SNAPSHOTS", "VERSION", "WHY"]);
+    let mut table = table(&["SOURCE", "SLOT", "STATE", "IMAGE", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
     for backup in &backups {
         table.add_row([
             backup.id.source.to_string(),
@@ -92,7 +104,8 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
             word(backup),
             backup.image.as_ref().map_or("-".into(), ToString::to_string),
             backup.snapshots.len().to_string(),
-            version(backup).map_or("-".into(), |version| version.to_string()),
+            if backup.generation == 0 { "-".into() } else { backup.generation.to_string() },
+            published(backup),
             backup.trouble.clone().unwrap_or_else(|| backup.reason.clone()),
         ]);
     }
@@ -101,19 +114,35 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
 }
 
 fn word(backup: &Backup) -> String {
+    let pinned = if backup.pinned.is_some() { " (pinned)" } else { "" };
+    format!("{}{pinned}", state_word(backup))
+}
+
+fn state_word(backup: &Backup) -> String {
     serde_json::to_value(backup.state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn version(backup: &Backup) -> Option<u64> {
     match &backup.publication {
-        Publication::Published { version, .. } => Some(*version),
-        Publication::NotAsked
+        Publication::Published(PublishedTo::Version { version, .. }) => Some(*version),
+        Publication::Published(PublishedTo::Parameter { .. })
+        | Publication::NotAsked
         | Publication::Due
         | Publication::Reading { .. }
         | Publication::Making { .. }
         | Publication::Pointing { .. }
+        | Publication::Writing { .. }
         | Publication::Superseded
+        | Publication::Adopted(_)
         | Publication::Held(_) => None,
+    }
+}
+
+/// Where it is published: a template version, or a parameter.
+fn published(backup: &Backup) -> String {
+    match &backup.publication {
+        Publication::Published(PublishedTo::Parameter { parameter }) => parameter.clone(),
+        _ => version(backup).map_or("-".into(), |version| version.to_string()),
     }
 }
 
@@ -128,34 +157,14 @@ fn backup_json(backup: &Backup) -> Value {
         "requested_at": backup.requested_at,
         "good_at": backup.good_at,
         "published_version": version(backup),
+        "published": match &backup.publication { Publication::Published(to) => Some(to), _ => None },
+        "instance": backup.instance,
+        "base": backup.base,
+        "generation": backup.generation,
+        "pinned": backup.pinned,
         "reason": backup.reason,
         "trouble": backup.trouble,
     })
-}
-
-/// Asks for a backup on the bus; backup-tick begins it.
-pub(crate) async fn request(
-    connection: &Connection,
-    source: &str,
-    by: String,
-    reason: Option<String>,
-    as_json: bool,
-) -> Result<(), Failure> {
-    let source = connection.source(source).await?;
-    if source.plan.is_none() {
-        return Err(format!("{} is in no plan, so it can't be backed up; name it in a plan and apply that", source.id));
-    }
-    let now = connection.lastgood.clock.now();
-    let request = BackupRequested { source: source.id.clone(), by, reason };
-    match connection.lastgood.bus.request(&request).await {
-        Ok(Posted::Sent) if as_json => print_json(&json!({"source": source.id, "requested_at": now})),
-        Ok(Posted::Sent) => {
-            println!("Asked for a backup of {}. Follow it with: lastgood backups {}", source.id, source.id);
-            Ok(())
-        }
-        Ok(Posted::NotSent(why)) => Err(format!("the bus did not take the request: {why}")),
-        Err(error) => Err(chain(&error)),
-    }
 }
 
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! backup-tick: every minute, and when somebody asks for a backup: what is due? Claims it and begins it.
+//! backup-tick: every minute: what is due? Claims it and begins it, and looks for the sources of plans; and whatever people
+//! ask of sources and backups.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use lastgood_aws::{Lastgood, finish, read_event, unexpected};
@@ -17,6 +18,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let report = match read_event(event.payload)? {
         Incoming::Scheduled => engine.tick().await?,
         Incoming::BackupRequested { slot, request } => engine.request(slot, request).await?,
+        Incoming::Asked { at, request } => engine.asked(at, request).await?,
         other @ (Incoming::ImageChanged { .. } | Incoming::BackupGood { .. } | Incoming::Refresh(_)) => {
             return Err(unexpected("backup-tick", &other).into());
         }

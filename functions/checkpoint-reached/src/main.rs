@@ -18,6 +18,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::Refresh(news) => Ok(engine.refresh(&news).await?),
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
+        | Incoming::Asked { .. }
         | Incoming::ImageChanged { .. }
         | Incoming::BackupGood { .. }) => Err(unexpected("checkpoint-reached", &other).into()),
     }

@@ -17,7 +17,10 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let report = match read_event(event.payload)? {
         Incoming::Scheduled => engine.cleanup().await?,
         Incoming::BackupGood { source } => engine.cleanup_source(&source).await?,
-        other @ (Incoming::BackupRequested { .. } | Incoming::ImageChanged { .. } | Incoming::Refresh(_)) => {
+        other @ (Incoming::BackupRequested { .. }
+        | Incoming::Asked { .. }
+        | Incoming::ImageChanged { .. }
+        | Incoming::Refresh(_)) => {
             return Err(unexpected("retention-cleanup", &other).into());
         }
     };

@@ -17,7 +17,10 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let report = match read_event(event.payload)? {
         Incoming::Scheduled => engine.poll().await?,
         Incoming::ImageChanged { image } => engine.artifact_news(&image).await?,
-        other @ (Incoming::BackupRequested { .. } | Incoming::BackupGood { .. } | Incoming::Refresh(_)) => {
+        other @ (Incoming::BackupRequested { .. }
+        | Incoming::Asked { .. }
+        | Incoming::BackupGood { .. }
+        | Incoming::Refresh(_)) => {
             return Err(unexpected("snapshot-poll", &other).into());
         }
     };

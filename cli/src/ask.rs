@@ -1,0 +1,113 @@
+//! `backup`, `hold`, `release`, `skip`, `pin`, `unpin`: what is asked for on the bus. backup-tick does it.
+
+use lastgood_core::id::BackupId;
+use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request, SkipRequested};
+use lastgood_engine::port::Posted;
+use lastgood_engine::{CallFailed, Clock, Store, chain};
+use serde_json::json;
+
+use crate::Failure;
+use crate::connect::Connection;
+use crate::show::print_json;
+
+/// Who asks, and why.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Asker {
+    /// Why, for the record.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Who asks, for the record.
+    #[arg(long, env = "USER", default_value = "an operator")]
+    pub(crate) by: String,
+}
+
+/// Asks for a backup.
+pub(crate) async fn backup(connection: &Connection, source: &str, asker: Asker, json: bool) -> Result<(), Failure> {
+    let source = connection.source(source).await?;
+    if source.plan.is_none() {
+        return Err(format!(
+            "{} is in no plan, so it can't be backed up; select it in a plan and apply that",
+            source.id
+        ));
+    }
+    let now = connection.lastgood.clock.now();
+    let request = BackupRequested { source: source.id.clone(), by: asker.by, reason: asker.reason };
+    taken(connection.lastgood.bus.request(&request).await)?;
+    if json {
+        return print_json(&json!({"source": source.id, "requested_at": now}));
+    }
+    println!("Asked for a backup of {}. Follow it with: lastgood backups {}", source.id, source.id);
+    Ok(())
+}
+
+/// Which of the requests about a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Hold,
+    Release,
+    Skip,
+}
+
+pub(crate) async fn about_source(
+    connection: &Connection,
+    wish: Wish,
+    source: &str,
+    asker: Asker,
+    json: bool,
+) -> Result<(), Failure> {
+    let source = connection.source(source).await?;
+    let about = AboutSource { source: source.id.clone(), by: asker.by.clone(), reason: asker.reason };
+    let (request, done) = match (wish, source.next_slot) {
+        (Wish::Hold, _) => {
+            (Request::Hold(about), format!("nothing of {} is published until it is released", source.id))
+        }
+        (Wish::Release, _) => {
+            (Request::Release(about), format!("the newest good image of {} replaces what is there now", source.id))
+        }
+        (Wish::Skip, Some(slot)) => {
+            let skip = SkipRequested { source: source.id.clone(), slot, by: asker.by };
+            (Request::Skip(skip), format!("no backup of {} is made for {slot}", source.id))
+        }
+        (Wish::Skip, None) => return Err(format!("{} has no next slot that could be skipped", source.id)),
+    };
+    send(connection, &request, &done, json).await
+}
+
+/// Pins a backup, or unpins it.
+pub(crate) async fn about_backup(
+    connection: &Connection,
+    pin: bool,
+    backup: &str,
+    asker: Asker,
+    json: bool,
+) -> Result<(), Failure> {
+    let id: BackupId = backup.parse().map_err(|error| format!("{error}"))?;
+    let known = connection.lastgood.table.backup(&id).await.map_err(|error| chain(&error))?;
+    if known.is_none() {
+        return Err(format!("{id} is not on record; `lastgood backups {}` lists those that are", id.source));
+    }
+    let about = AboutBackup { backup: id.clone(), by: asker.by, reason: asker.reason };
+    let (request, done) = if pin {
+        (Request::Pin(about), format!("{id} stays, whatever its plan says"))
+    } else {
+        (Request::Unpin(about), format!("{id} is kept as its plan says"))
+    };
+    send(connection, &request, &done, json).await
+}
+
+async fn send(connection: &Connection, request: &Request, done: &str, json: bool) -> Result<(), Failure> {
+    taken(connection.lastgood.bus.ask(request).await)?;
+    if json {
+        return print_json(&json!({"request": request.detail_type(), "detail": request}));
+    }
+    println!("Asked for. In a moment, {done}.");
+    Ok(())
+}
+
+fn taken(posted: Result<Posted, CallFailed>) -> Result<(), Failure> {
+    match posted {
+        Ok(Posted::Sent) => Ok(()),
+        Ok(Posted::NotSent(why)) => Err(format!("the bus did not take the request: {why}")),
+        Err(error) => Err(chain(&error)),
+    }
+}
