@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::facts::{Group, Image, Instance, Snapshot, SnapshotDeletion, TemplateVersion, VersionRef};
+use lastgood_core::facts::{
+    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+};
 use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::notice::Notice;
-use lastgood_core::plan::Plan;
+use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
+use lastgood_core::source::survey::Planned;
 use lastgood_engine::port::{ImageRequest, Posted, VersionRequest};
-use lastgood_engine::{Answer, Bus, CallFailed, Cloud, Key, Saved, Store, Versioned, Written};
+use lastgood_engine::{
+    Answer, Bus, CallFailed, Cloud, Key, PlanWrite, Saved, ScaleInProtection, Store, Versioned, Written,
+};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +77,35 @@ type Called<T> = Result<Answer<T>, CallFailed>;
 impl<P: Cloud> Cloud for Cut<'_, P> {
     async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
         self.knife.gate(self.port.groups(names)).await
+    }
+    async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
+        self.knife.gate(self.port.groups_tagged(tags)).await
+    }
+    async fn active_refresh(&self, group: &GroupName) -> Called<Option<RefreshId>> {
+        self.knife.gate(self.port.active_refresh(group)).await
+    }
+    async fn set_scale_in_protection(
+        &self,
+        group: &GroupName,
+        instance: &InstanceId,
+        protection: ScaleInProtection,
+    ) -> Called<()> {
+        self.knife.gate(self.port.set_scale_in_protection(group, instance, protection)).await
+    }
+    async fn configuration_image(&self, name: &str) -> Called<Option<String>> {
+        self.knife.gate(self.port.configuration_image(name)).await
+    }
+    async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
+        self.knife.gate(self.port.architectures(instance_types)).await
+    }
+    async fn parameter(&self, name: &str) -> Called<Option<Parameter>> {
+        self.knife.gate(self.port.parameter(name)).await
+    }
+    async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
+        self.knife.gate(self.port.set_parameter(name, parameter)).await
+    }
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
+        self.knife.gate(self.port.set_mixed_version(group, template, version)).await
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
         self.knife.gate(self.port.instances(ids)).await
@@ -151,14 +185,22 @@ impl<P: Store> Store for Cut<'_, P> {
     async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
         self.knife.gate(self.port.save_rollout(rollout)).await
     }
-    async fn plans(&self) -> Result<Vec<Plan>, CallFailed> {
+    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
         self.knife.gate(self.port.plans()).await
     }
-    async fn write_plans(
-        &self,
-        plans: &BTreeMap<String, Option<Plan>>,
-        sources: &[Versioned<Source>],
-    ) -> Result<Written, CallFailed> {
+    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
+        self.knife.gate(self.port.plan(name)).await
+    }
+    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.save_plan(plan)).await
+    }
+    async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
+        self.knife.gate(self.port.bucket(action)).await
+    }
+    async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
+        self.knife.gate(self.port.save_bucket(action, bucket)).await
+    }
+    async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
         self.knife.gate(self.port.write_plans(plans, sources)).await
     }
 }

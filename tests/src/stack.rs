@@ -4,11 +4,12 @@
 use futures_util::FutureExt;
 use lastgood_core::Time;
 use lastgood_core::id::SourceId;
-use lastgood_core::incoming::{BackupRequested, Envelope, Incoming};
+use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, Request};
 use lastgood_core::notice::{News, Notice};
+use lastgood_core::pace::Share;
 use lastgood_core::plan;
 use lastgood_engine::apply::{self, Absent, ApplyError};
-use lastgood_engine::{Bus, Cloud, Engine, Report, Store};
+use lastgood_engine::{Bus, Cloud, Engine, Report, Running, Store};
 use lastgood_world::{MemoryStore, RecordingBus, World};
 
 /// The stack's name, the value of our tags.
@@ -34,6 +35,8 @@ pub enum Invocation {
     Tick,
     /// backup-tick, on a request.
     Request(Time, BackupRequested),
+    /// backup-tick, on another request.
+    Asked(Time, Request),
     /// snapshot-poll, by its schedule.
     Poll,
     /// snapshot-poll, on AWS's news.
@@ -53,11 +56,11 @@ impl Stack {
 
     /// Applies a plan file.
     pub fn apply(&self, text: &str) -> Result<(), ApplyError> {
-        let placed = plan::read("plans.yaml", text).map_err(ApplyError::Mistakes)?;
+        let file = plan::read("plans.yaml", text).map_err(ApplyError::Mistakes)?;
         now(async {
             let time = self.world.time();
-            let change = apply::compare(&self.store, &self.world, "plans.yaml", &placed, Absent::Stay, time).await?;
-            apply::write(&self.store, &change).await
+            let change = apply::compare(&self.store, &self.world, &file, Absent::Stay, time).await?;
+            apply::write(&self.store, &change, time).await
         })
     }
 
@@ -74,7 +77,8 @@ impl Stack {
         bus: &B,
         invocation: Invocation,
     ) -> Option<Report> {
-        let engine = Engine { store, cloud, bus, clock: &self.world, stack: STACK, stop_at: Time::MAX };
+        let running = Running { stack: STACK, stop_at: Time::MAX, share: Share::default() };
+        let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
         let report = async {
             match invocation {
@@ -82,6 +86,7 @@ impl Stack {
                 Invocation::Request(slot, request) => {
                     engine.request(slot, request).await.map_err(|error| error.to_string())
                 }
+                Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| error.to_string()),
                 Invocation::Poll => engine.poll().await.map_err(|error| error.to_string()),
                 Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| error.to_string()),
                 Invocation::Cleanup => engine.cleanup().await.map_err(|error| error.to_string()),
@@ -147,6 +152,11 @@ impl Stack {
     pub fn request(&self, source: &str) -> Report {
         let request = BackupRequested { source: source.parse().expect("a source"), by: "a test".into(), reason: None };
         self.invoke(Invocation::Request(self.world.time(), request))
+    }
+
+    /// Asks for something else, as the CLI does.
+    pub fn ask(&self, request: Request) {
+        self.invoke(Invocation::Asked(self.world.time(), request));
     }
 
     /// The backups of a source, newest first.

@@ -30,17 +30,19 @@ fn calls(stack: &Stack) -> String {
 #[test]
 fn each_aws_call_of_a_whole_backup_is_counted() {
     let stack = groups(1);
-    // The first backup, good and published; then the second, and the first is let go.
+    // The first backup, good and published; then the second, and the first is let go. Beside that a survey of the plan
+    // every four minutes: 30.
     stack.run(2 * 60);
     expect![[r#"
-        autoscaling:DescribeAutoScalingGroups 8
+        autoscaling:DescribeAutoScalingGroups 38
+        autoscaling:DescribeInstanceRefreshes 4
         autoscaling:UpdateAutoScalingGroup 2
         ec2:CreateImage 2
         ec2:CreateLaunchTemplateVersion 2
         ec2:DeregisterImage 1
         ec2:DescribeImages 10
         ec2:DescribeInstances 2
-        ec2:DescribeLaunchTemplateVersions 6
+        ec2:DescribeLaunchTemplateVersions 7
         ec2:DescribeSnapshots 3
     "#]]
     .assert_eq(&calls(&stack));
@@ -54,7 +56,8 @@ fn describes_are_asked_for_many_groups_at_once() {
     stack.invoke(Invocation::Tick);
     let after = stack.world.calls();
     let grown = |call: &str| after.get(call).unwrap_or(&0) - before.get(call).unwrap_or(&0);
-    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3, "100 groups a call");
+    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3 + 3, "100 groups a call, and as many for the survey");
+    assert_eq!(grown("autoscaling:DescribeInstanceRefreshes"), 250, "one group a call, right before its image");
     assert_eq!(grown("ec2:DescribeInstances"), 2, "200 instances a call");
     assert_eq!(grown("ec2:CreateImage"), 250);
     stack.world.advance(10 * 60);

@@ -1,7 +1,7 @@
 //! The operator wins: what people do by hand while Lastgood is at work, told as stories.
 
 use futures_util::FutureExt;
-use lastgood_core::backup::{Publication, State};
+use lastgood_core::backup::{Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_core::plan;
@@ -68,10 +68,10 @@ fn instance_type(stack: &Stack, template: &TemplateId) -> Option<String> {
 #[test]
 fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
     let (stack, template) = web();
-    stack.run(60);
+    stack.run(91);
     stack.world.lock_group("web");
-    stack.run(50);
-    // Our version is made, and the refresh that locks the group ends with one of the operator's.
+    stack.run(20);
+    // The image is good, and the refresh that locks the group ends with a version of the operator's.
     assert_eq!(stack.backups("group/web")[0].publication, Publication::Due);
     stack.world.unlock_group("web");
     let theirs = make_version(&stack, &template, 2, None);
@@ -84,13 +84,16 @@ fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
 #[test]
 fn a_version_that_somebody_made_with_our_image_is_not_taken_for_ours() {
     let (stack, template) = web();
+    stack.run(31);
     stack.world.lock_group("web");
-    stack.run(50);
+    stack.run(20);
     let ours = stack.backups("group/web")[0].image.clone().expect("good");
     let theirs = make_version(&stack, &template, 1, Some(&ours));
     stack.world.unlock_group("web");
     stack.run(10);
-    let Publication::Published { version, .. } = stack.backups("group/web")[0].publication else { panic!("published") };
+    let Publication::Published(PublishedTo::Version { version, .. }) = stack.backups("group/web")[0].publication else {
+        panic!("published")
+    };
     assert_ne!(version, theirs, "a test of somebody's must not become production");
     assert_eq!(stack.world.group_image("web"), Some(ours));
 }
@@ -100,7 +103,7 @@ fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
     let (stack, template) = web();
     stack.run(3 * 60);
     let oldest = stack.backups("group/web")[2].clone();
-    let Publication::Published { version, .. } = oldest.publication else { panic!("published") };
+    let Publication::Published(PublishedTo::Version { version, .. }) = oldest.publication else { panic!("published") };
     stack.world.throttle_next("ec2:DeregisterImage", 1);
     stack.run(40);
     assert_eq!(stack.backups("group/web")[3].state, State::Deleting);
@@ -115,8 +118,9 @@ fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
 #[test]
 fn an_image_that_was_deregistered_before_it_was_published_is_not_published() {
     let (stack, _) = web();
+    stack.run(31);
     stack.world.lock_group("web");
-    stack.run(50);
+    stack.run(20);
     let before = stack.world.group_image("web");
     let image = stack.backups("group/web")[0].image.clone().expect("good");
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
@@ -235,14 +239,12 @@ fn a_request_from_the_future_is_refused() {
         by: "a laptop".into(),
         reason: None,
     };
-    let engine = lastgood_engine::Engine {
-        store: &stack.store,
-        cloud: &stack.world,
-        bus: &stack.bus,
-        clock: &stack.world,
+    let running = lastgood_engine::Running {
         stack: "lastgood-test",
         stop_at: lastgood_core::Time::MAX,
+        share: lastgood_core::pace::Share::default(),
     };
+    let engine = lastgood_engine::Engine::new(&stack.store, &stack.world, &stack.bus, &stack.world, running);
     let error = engine.request(ahead, request).now_or_never().expect("ready").expect_err("refused");
     assert!(error.to_string().contains("whose clock is wrong?"), "{error}");
     assert!(stack.backups("group/web").is_empty());
@@ -264,13 +266,13 @@ fn an_apply_that_dies_half_way_is_finished_by_the_next() {
     stack.apply(&file(&names)).expect("applied");
     // Most of the groups leave the plan; the one that applies it dies in the middle.
     let fewer = file(&names[..20]);
-    let placed = plan::read("plans.yaml", &fewer).expect("right");
+    let file = plan::read("plans.yaml", &fewer).expect("right");
     let now = stack.world.time();
-    let compare = apply::compare(&stack.store, &stack.world, "plans.yaml", &placed, Absent::Stay, now);
+    let compare = apply::compare(&stack.store, &stack.world, &file, Absent::Stay, now);
     let change = compare.now_or_never().expect("ready").expect("compared");
     let knife = Knife::new(Some(At::Before(1)));
     let cut = Cut { port: &stack.store, knife: &knife };
-    assert!(apply::write(&cut, &change).now_or_never().is_none(), "it dies before the second part");
+    assert!(apply::write(&cut, &change, now).now_or_never().is_none(), "it dies before the second part");
     stack.apply(&fewer).expect("applied");
     let planned = names.iter().filter(|name| stack.source(&format!("group/{name}")).plan.is_some()).count();
     assert_eq!(planned, 20);

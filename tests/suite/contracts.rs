@@ -7,9 +7,11 @@ use std::path::Path;
 
 use expect_test::{ExpectFile, expect_file};
 use lastgood_core::Time;
+use lastgood_core::backup::PublishedTo;
 use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::{Envelope, Incoming};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
+use lastgood_core::plan::OnManualChange;
 use serde_json::{Value, json};
 
 const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
@@ -64,14 +66,26 @@ fn every_sample_of_ours_is_a_request_or_a_notice() {
 
 #[test]
 fn every_notice_matches_its_sample() {
-    let files: [(&str, ExpectFile); 9] = [
+    let files: Vec<(&str, ExpectFile)> = vec![
         ("backup-good.json", expect_file!["../../events/lastgood/backup-good.json"]),
         ("backup-failed.json", expect_file!["../../events/lastgood/backup-failed.json"]),
         ("backup-overdue.json", expect_file!["../../events/lastgood/backup-overdue.json"]),
         ("image-published.json", expect_file!["../../events/lastgood/image-published.json"]),
+        ("image-published-parameter.json", expect_file!["../../events/lastgood/image-published-parameter.json"]),
+        ("manual-change.json", expect_file!["../../events/lastgood/manual-change.json"]),
+        ("lineage-deep.json", expect_file!["../../events/lastgood/lineage-deep.json"]),
+        ("protection-left.json", expect_file!["../../events/lastgood/protection-left.json"]),
         ("publication-held.json", expect_file!["../../events/lastgood/publication-held.json"]),
         ("backups-deleted.json", expect_file!["../../events/lastgood/backups-deleted.json"]),
         ("deletion-refused.json", expect_file!["../../events/lastgood/deletion-refused.json"]),
+        ("deletion-halted.json", expect_file!["../../events/lastgood/deletion-halted.json"]),
+        ("source-found.json", expect_file!["../../events/lastgood/source-found.json"]),
+        ("source-lost.json", expect_file!["../../events/lastgood/source-lost.json"]),
+        ("source-contested.json", expect_file!["../../events/lastgood/source-contested.json"]),
+        ("source-held.json", expect_file!["../../events/lastgood/source-held.json"]),
+        ("source-released.json", expect_file!["../../events/lastgood/source-released.json"]),
+        ("slot-skipped.json", expect_file!["../../events/lastgood/slot-skipped.json"]),
+        ("backup-pinned.json", expect_file!["../../events/lastgood/backup-pinned.json"]),
         ("checkpoint-reached.json", expect_file!["../../events/lastgood/checkpoint-reached.json"]),
         ("rollout-changed.json", expect_file!["../../events/lastgood/rollout-changed.json"]),
     ];
@@ -109,7 +123,11 @@ fn what_is_no_event_of_ours_says_so() {
 }
 
 fn file_name(notice: &Notice) -> String {
-    format!("{}.json", notice.news.detail_type().to_lowercase().replace(' ', "-"))
+    let kind = notice.news.detail_type().to_lowercase().replace(' ', "-");
+    match &notice.news {
+        News::ImagePublished { to: PublishedTo::Parameter { .. }, .. } => format!("{kind}-parameter.json"),
+        _ => format!("{kind}.json"),
+    }
 }
 
 fn event(notice: &Notice) -> Value {
@@ -144,8 +162,26 @@ fn notices() -> Vec<Notice> {
         News::ImagePublished {
             backup: backup.clone(),
             image: image(),
-            template: "lt-0123456789abcdef0".into(),
-            version: 7,
+            to: PublishedTo::Version { template: "lt-0123456789abcdef0".into(), version: 7 },
+            left_alone: vec!["m6g.large has a template of its own".into()],
+        },
+        News::ImagePublished {
+            backup: backup.clone(),
+            image: image(),
+            to: PublishedTo::Parameter { parameter: "/images/web".into() },
+            left_alone: Vec::new(),
+        },
+        News::ManualChange {
+            backup: backup.clone(),
+            found: "ami-0fedcba9876543210".into(),
+            expected: "ami-0abcdef1234567890".into(),
+            done: OnManualChange::Adopt,
+        },
+        News::LineageDeep { backup: backup.clone(), generation: 20 },
+        News::ProtectionLeft {
+            backup: backup.clone(),
+            instance: "i-0123456789abcdef0".into(),
+            reason: "autoscaling:SetInstanceProtection is not permitted: AccessDenied: no".into(),
         },
         News::PublicationHeld {
             backup: backup.clone(),
@@ -160,9 +196,33 @@ fn notices() -> Vec<Notice> {
                 reason: "older than the last 3 good ones".into(),
             }],
         },
-        News::DeletionRefused { backup, reason: "ami-0abcdef1234567890 is needed by group/web-prod".into() },
+        News::DeletionRefused {
+            backup: backup.clone(),
+            reason: "ami-0abcdef1234567890 is needed by group/web-prod".into(),
+        },
+        News::DeletionHalted { backups: 2, failed: slot, reason: "AWS could not make the image: failed".into() },
+        News::SourceFound { plan: "web".into() },
+        News::SourceLost { reason: "the group is deleted; its backups stay".into() },
+        News::SourceContested { plan: "web".into(), other: "all".into() },
+        News::SourceHeld { reason: "held by alice: release freeze".into() },
+        News::SourceReleased { reason: "released by alice".into() },
+        News::SlotSkipped {
+            slot,
+            next_slot: Some("2026-01-15T11:30:00Z".parse().expect("a time")),
+            reason: "skipped by alice".into(),
+        },
+        News::BackupPinned { backup, pinned: true, reason: "pinned by alice: before the migration".into() },
         News::CheckpointReached { refresh: "ab00cf8f".into(), percentage: 50, delay_seconds: 300 },
         News::RolloutChanged { refresh: "ab00cf8f".into(), status: "Succeeded".into() },
     ];
     news.into_iter().map(|news| Notice::new(&source, "20260115T103000Z", at, news)).collect()
+}
+
+#[test]
+fn the_readmes_plan_is_right() {
+    let readme = fs::read_to_string(Path::new(EVENTS).join("../README.md")).expect("the README");
+    let (_, after) = readme.split_once("```yaml\n").expect("a plan in it");
+    let (plan, _) = after.split_once("```").expect("its end");
+    let file = lastgood_core::plan::read("README.md", plan).unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+    assert_eq!((file.plans.len(), file.removed.len()), (1, 2));
 }

@@ -4,14 +4,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lastgood_core::facts::VersionRef;
 use lastgood_tests::python::is_left_out;
 use lastgood_tests::stage::Stage;
 use lastgood_tests::tour;
-use lastgood_world::by_number;
+use lastgood_world::{LaunchFrom, LaunchFromText, Override, UpdateGroup, by_number};
 use serde_json::{Value, json};
 
-/// How long anything on a stage may take.
-const SECONDS_MAX: u64 = 60;
+/// How long anything on a stage may take: what waits for the next minute's poll is carried on by it.
+const SECONDS_MAX: u64 = 100;
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(SECONDS_MAX);
@@ -101,6 +102,110 @@ fn the_same_tick_five_times_two_of_them_at_once_makes_one_image() {
     assert_eq!(stage.world.calls()["ec2:CreateImage"], made.len(), "one call for each slot: {made:?}");
     let ours = stage.world.images().into_iter().filter(|image| image.name.starts_with("lastgood-web-"));
     assert_eq!(ours.count(), made.len());
+}
+
+/// A backup that is asked for, until it has come to rest: published, or held.
+fn backup(stage: &Stage, source: &str, number: usize) -> Value {
+    let asked = stage.lastgood(&["backup", source]).expect("the command starts");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    wait_until(&format!("backup {number} of {source} is good"), || {
+        let made = backups(stage, source);
+        made.len() == number && made[0]["state"] == "good"
+    });
+    backups(stage, source)[0].clone()
+}
+
+fn said(stage: &Stage, args: &[&str]) -> String {
+    let output = stage.lastgood(args).expect("the command starts");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn source(stage: &Stage, id: &str) -> Value {
+    let told: Value = serde_json::from_str(&said(stage, &["status", "--json"])).expect("JSON");
+    let sources = told.as_array().expect("an array");
+    sources.iter().find(|source| source["source"] == id).cloned().unwrap_or_default()
+}
+
+#[test]
+fn operators_are_heard_whatever_the_group_launches_from() {
+    if is_left_out("operators_are_heard_whatever_the_group_launches_from") {
+        return;
+    }
+    let stage = Stage::start("lastgood-operators").expect("a stage");
+    let world = &stage.world;
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    let overrides = vec![Override::of_type("m5.large"), Override::of_type("c5.large")];
+    world.mixed_group("web", &by_number(&template, 1), overrides, 2);
+    world.tag_group("web", "lastgood", "web");
+    group(&stage, "terraformed");
+    let plans = "
+plans:
+  - {name: web, select: {tags: {lastgood: web}}, schedule: daily, capture: {protect_from_scale_in: true}}
+  - {name: images, select: {groups: [terraformed]}, schedule: daily, publish: {ssm: /images/terraformed}}
+";
+    let applied = apply(&stage, "plans", plans);
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+
+    // A mixed instances policy, by tag: published, and the rest of the policy is as it was.
+    let first = backup(&stage, "web", 1);
+    let in_use = || world.group_image("web").map(|image| json!(image));
+    wait_until("it is published", || in_use() == Some(first["artifact"].clone()));
+    let LaunchFrom::Mixed(policy) = world.group_view("web").expect("there").from else { panic!("a policy") };
+    assert_eq!(policy.overrides.len(), 2);
+    wait_until("no member is left protected", || {
+        world.group_view("web").expect("there").members.iter().all(|member| !member.protected)
+    });
+
+    // Somebody takes the group back to version 1: held, until it is released.
+    let mut by_hand = policy;
+    by_hand.base.version = VersionRef::Number(1);
+    let from = Some(LaunchFromText::Mixed((&by_hand).into()));
+    let update = UpdateGroup { name: "web".into(), from, ..UpdateGroup::default() };
+    world.autoscaling().update_group(&update).expect("version 1 is there");
+    let second = backup(&stage, "web", 2);
+    wait_until("it is held", || !source(&stage, "group/web")["hold"].is_null());
+    assert_eq!(in_use(), Some(json!(base)));
+    said(&stage, &["release", "web", "--by", "alice"]);
+    wait_until("it is published after all", || in_use() == Some(second["artifact"].clone()));
+
+    // What else operators ask.
+    let id = second["id"].as_str().expect("an id").to_owned();
+    said(&stage, &["pin", &id, "--by", "alice", "--reason", "before 4.2"]);
+    wait_until("it is pinned", || backups(&stage, "web")[0]["pinned"]["by"] == "alice");
+    said(&stage, &["hold", "web", "--by", "alice", "--reason", "release freeze"]);
+    wait_until("it is on hold", || source(&stage, "group/web")["on_hold"]["reason"] == "release freeze");
+    let slot = source(&stage, "group/web")["next_slot"].clone();
+    said(&stage, &["skip", "web"]);
+    wait_until("the slot is skipped", || source(&stage, "group/web")["next_slot"] != slot);
+
+    // A parameter, for templates that belong to somebody else.
+    let made = backup(&stage, "terraformed", 1);
+    let value = || {
+        let read = stage.call("ssm", "get_parameter", json!({"Name": "/images/terraformed"}));
+        read.map(|answer| answer["Parameter"]["Value"].clone()).unwrap_or_default()
+    };
+    wait_until("the parameter names it", || value() == made["artifact"]);
+    assert_ne!(world.group_image("terraformed").map(|image| json!(image)), Some(made["artifact"].clone()));
+
+    // A source that leaves its plan: nobody but the file can say what becomes of its backups.
+    let fewer = "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: daily}]";
+    let path = std::env::temp_dir().join(format!("{}-fewer.yaml", stage.stack));
+    let pruned = |text: &str| {
+        std::fs::write(&path, text).expect("a temporary file");
+        stage.lastgood(&["apply", &path.to_string_lossy(), "--yes", "--prune"]).expect("the command starts")
+    };
+    let refused = pruned(fewer);
+    assert!(!refused.status.success());
+    let why = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(why.contains("what becomes of the backups of group/terraformed (plan images)?"), "{why}");
+    assert!(why.contains("removed:\n  group/terraformed: keep"), "{why}");
+    let told = pruned(&format!("{fewer}\nremoved: {{images: delete}}\n"));
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let shown = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(shown.contains("- plan images\n") && shown.contains("- group/terraformed: leaves plan images"), "{shown}");
+    std::fs::remove_file(&path).expect("it was written");
 }
 
 #[test]

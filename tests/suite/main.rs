@@ -2,9 +2,13 @@
 
 mod budget;
 mod by_hand;
+mod capture;
 mod contracts;
 mod door;
 mod e2e;
 mod kill;
 mod layering;
+mod pacing;
+mod selection;
 mod stories;
+mod ways;

@@ -1,7 +1,7 @@
 //! Whole lives, told as transcripts. Each test is named for what a user fears or hopes.
 
 use expect_test::{Expect, expect};
-use lastgood_core::backup::{Publication, State};
+use lastgood_core::backup::{Origin, Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_tests::stack::{Invocation, Stack};
@@ -151,10 +151,17 @@ fn an_instance_that_dies_under_its_image_leaves_nothing_behind() {
     stack.minute();
     let instance = stack.backups("group/web")[0].instance.clone().expect("chosen");
     stack.world.kill(&instance);
-    stack.run(60);
-    let failed = &stack.backups("group/web")[1];
+    stack.run(40);
+    // Another member was tried, once, and that backup is good.
+    let [second, failed] = &stack.backups("group/web")[..] else { panic!("two backups") };
     assert_eq!(failed.state, State::Failed);
     assert!(failed.reason.contains("Client.InstanceTerminated"), "{}", failed.reason);
+    assert!(failed.reason.ends_with("another member is tried"), "{}", failed.reason);
+    assert_eq!(
+        (second.state, second.origin.clone()),
+        (State::Good, Origin::Retry { of: failed.id.slot, lost: instance.clone() })
+    );
+    assert_ne!(second.instance.as_ref(), Some(&instance));
     // The image failed, but its snapshots completed: they bear our tag, and go.
     stack.run(60);
     let tagged = failed.id.to_string();
@@ -182,11 +189,11 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
     told(
         &stack,
         &expect![[r#"
-        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
-        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
-        12:02 Publication Held: group/web: ami-3 is good but not published: the group launches from ami-4, not from ami-1 that was published last: somebody changed it; give it back ami-1 or set on_manual_change: overwrite
-    "#]],
+            11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+            11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+            12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+            12:02 Publication Held: group/web: ami-3 is good but not published: the group launches from ami-4, not ami-1 that was published last: somebody changed it; give it back ami-1, or let this one replace it: lastgood release group/web
+        "#]],
     );
     // Overwriting is for those who ask for it.
     stack
@@ -202,8 +209,9 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
 #[test]
 fn a_group_locked_by_a_refresh_is_published_to_when_it_is_free() {
     let (stack, _) = web();
+    stack.run(31);
     stack.world.lock_group("web");
-    stack.run(50);
+    stack.run(20);
     assert_eq!(stack.backups("group/web")[0].publication, Publication::Due);
     stack.world.unlock_group("web");
     stack.run(10);
@@ -215,7 +223,7 @@ fn an_image_that_the_group_was_set_back_to_is_not_deleted() {
     let (stack, template) = web();
     stack.run(3 * 60);
     let oldest = stack.backups("group/web").last().expect("three").clone();
-    let Publication::Published { version, .. } = oldest.publication else { panic!("published") };
+    let Publication::Published(PublishedTo::Version { version, .. }) = oldest.publication else { panic!("published") };
     set_by_hand(&stack, &template, version);
     stack.run(60);
     let kept = stack.backups("group/web").last().expect("four").clone();
@@ -293,17 +301,10 @@ fn a_group_without_a_healthy_member_fails_with_that_reason() {
         stack.world.autoscaling().set_unhealthy(&member.instance).expect("there");
     }
     stack.minute();
-    assert_eq!(stack.backups("group/web")[0].reason, "none of the 3 members of web is in service, healthy and running");
-}
-
-#[test]
-fn throttling_delays_and_loses_nothing() {
-    let (stack, _) = web();
-    stack.world.throttle_next("ec2:CreateImage", 3);
-    stack.world.throttle_next("autoscaling:DescribeAutoScalingGroups", 2);
-    stack.world.throttle_next("ec2:DescribeImages", 2);
-    stack.run(55);
-    assert_eq!(states(&stack), [("11:00".to_owned(), State::Good)]);
+    assert_eq!(
+        stack.backups("group/web")[0].reason,
+        "none of the 3 members of web can be imaged: 3 unhealthy, so about to be replaced"
+    );
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! Our share of the account's API calls: never more, and nearly all of it when there is work.
+
+use lastgood_core::backup::State;
+use lastgood_core::seconds_between;
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{World, by_number};
+
+fn groups(count: usize) -> Stack {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let names: Vec<String> = (0..count).map(|number| format!("g{number:03}")).collect();
+    for name in &names {
+        let template = world.template(name, &base);
+        world.group(name, &by_number(&template, 1), 1);
+    }
+    let stack = Stack::new(world);
+    let plan = format!(
+        "plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly, retain: {{last: 1}}}}]",
+        names.join(", ")
+    );
+    stack.apply(&plan).expect("applied");
+    stack
+}
+
+#[test]
+fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
+    let stack = groups(500);
+    stack.world.advance(20 * 60);
+    stack.world.enforce_throttling();
+    stack.world.advance(10 * 60);
+    let begun = stack.world.time();
+    stack.invoke(Invocation::Tick);
+    let took = seconds_between(begun, stack.world.time());
+    // Half of AWS's bucket for CreateImage: 25 at once, then 2.5 each second.
+    let least = (500 - 25) * 10 / 25;
+    assert!(took >= least, "{took} s for what may take {least} s at the fastest");
+    assert!(took * 95 <= least * 100, "{took} s: at least 95 % of the share is used when there is work ({least} s)");
+    assert_eq!(stack.world.calls()["ec2:CreateImage"], 500);
+    stack.run(20);
+    assert!((0..500).all(|number| stack.backups(&format!("group/g{number:03}"))[0].state == State::Good));
+    stack.run(60);
+    assert_eq!(stack.world.throttled(), 0);
+}
+
+#[test]
+fn what_others_use_up_is_met_with_longer_and_longer_pauses() {
+    let stack = groups(1);
+    stack.world.advance(30 * 60);
+    stack.world.throttle_next("ec2:CreateImage", 4);
+    let mut looks = Vec::new();
+    for _ in 0..20 {
+        stack.minute();
+        let backup = stack.backups("group/g000").remove(0);
+        if looks.last() != Some(&backup.look_at) {
+            looks.push(backup.look_at);
+        }
+        stack.world.advance(60);
+    }
+    let pauses: Vec<i64> = looks.windows(2).map(|pair| seconds_between(pair[0], pair[1])).collect();
+    assert!(pauses[0] >= 60 && pauses[1] > pauses[0] && pauses[2] > pauses[1], "{pauses:?}");
+    stack.run(10);
+    assert_eq!(stack.backups("group/g000")[0].state, State::Good);
+}
+
+#[test]
+fn a_source_with_much_to_delete_leaves_room_for_the_others() {
+    let stack = groups(3);
+    let keep = |last: u32| {
+        let plan = "plans: [{name: all, select: {groups: [g000, g001, g002]}, schedule: hourly, retain: {last: LAST}}]";
+        stack.apply(&plan.replace("LAST", &last.to_string())).expect("applied");
+    };
+    keep(20);
+    for _ in 0..9 {
+        stack.run(10);
+        stack.request("group/g000");
+    }
+    stack.run(40);
+    // One source has many to let go now, the others one or two each.
+    keep(1);
+    let begun = stack.world.log().len();
+    stack.invoke(Invocation::Cleanup);
+    let log = stack.world.log();
+    let calls = log[begun..].iter().filter(|call| call.action == "ec2:DeregisterImage");
+    let tag = |image: &str| stack.world.image(&image.into()).map(|image| image.tags["lastgood:source"].clone());
+    let sources: Vec<_> = calls.filter_map(|call| tag(call.about.split(' ').next().unwrap_or_default())).collect();
+    assert_eq!(sources[..3], ["group/g000", "group/g001", "group/g002"], "one of each in turn");
+    let of_first = sources.iter().filter(|source| *source == "group/g000").count();
+    assert!(of_first >= 8 && sources.len() >= of_first + 2, "{sources:?}");
+}
+
+#[test]
+fn throttling_delays_and_loses_nothing() {
+    let stack = groups(1);
+    stack.world.throttle_next("ec2:CreateImage", 3);
+    stack.world.throttle_next("autoscaling:DescribeAutoScalingGroups", 2);
+    stack.world.throttle_next("ec2:DescribeImages", 2);
+    stack.run(55);
+    assert_eq!(stack.backups("group/g000")[0].state, State::Good);
+}
