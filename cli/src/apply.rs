@@ -18,7 +18,8 @@ use crate::{Failure, diff};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choices {
     pub(crate) yes: bool,
-    pub(crate) prune: bool,
+    pub(crate) absent: Absent,
+    pub(crate) dry_run: bool,
     pub(crate) json: bool,
 }
 
@@ -36,16 +37,15 @@ pub(crate) fn read(file: &Path) -> Result<PlanFile, Failure> {
 
 pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: Choices) -> Result<(), Failure> {
     let mut change = compared(connection, &file, choices).await?;
+    show(connection, &change, choices).await?;
+    if choices.dry_run {
+        return Ok(());
+    }
     if !change.unsaid.is_empty() {
         let said = ask_what_becomes(&change.unsaid, choices)?;
-        file.removed.extend(said.into_iter().map(|(id, afterwards)| (id.to_string(), afterwards)));
+        file.removed.extend(said);
         change = compared(connection, &file, choices).await?;
-    }
-    if choices.json {
-        print_json(&diff::json(&change))?;
-    } else {
-        let good = count_good(connection, &change).await?;
-        print!("{}", diff::text(&change, |source| good.get(&source.id).copied().unwrap_or_default()));
+        show(connection, &change, choices).await?;
     }
     if change.is_empty() {
         return Ok(());
@@ -60,10 +60,18 @@ pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: 
     Ok(())
 }
 
+async fn show(connection: &Connection, change: &Change, choices: Choices) -> Result<(), Failure> {
+    if choices.json {
+        return print_json(&diff::json(change));
+    }
+    let good = count_good(connection, change).await?;
+    print!("{}", diff::text(change, |source| good.get(&source.id).copied().unwrap_or_default()));
+    Ok(())
+}
+
 async fn compared(connection: &Connection, file: &PlanFile, choices: Choices) -> Result<Change, Failure> {
-    let absent = if choices.prune { Absent::Go } else { Absent::Stay };
     let (table, cloud, now) = (&connection.lastgood.table, &connection.lastgood.cloud, connection.lastgood.clock.now());
-    compare(table, cloud, file, absent, now).await.map_err(|error| told(&error))
+    compare(table, cloud, file, choices.absent, now).await.map_err(|error| told(&error))
 }
 
 async fn write_on_what_stands(
@@ -84,7 +92,7 @@ async fn write_on_what_stands(
             change.plans.iter().map(|(name, plan)| (name.clone(), (plan.before.clone(), plan.after.clone()))).collect()
         };
         if plans(&now) != plans(&change) || !now.unsaid.is_empty() {
-            return Err("Somebody else changed the plans meanwhile; run it again.".into());
+            return Err("Somebody else changed plans or sources meanwhile; run it again.".into());
         }
         change = now;
     }
@@ -102,11 +110,12 @@ async fn count_good(connection: &Connection, change: &Change) -> Result<BTreeMap
     Ok(good)
 }
 
-/// What becomes of the backups of sources that leave their plan: nobody but a person, or the file, can say.
+/// What becomes of the backups of sources that leave their plan: nobody but a person, or the file, can say. Asked by
+/// plan.
 fn ask_what_becomes(
     unsaid: &BTreeMap<SourceId, String>,
     choices: Choices,
-) -> Result<Vec<(SourceId, Afterwards)>, Failure> {
+) -> Result<Vec<(String, Afterwards)>, Failure> {
     if choices.yes || !std::io::stdin().is_terminal() {
         let leave: Vec<_> = unsaid.iter().map(|(id, plan)| format!("{id} (plan {plan})")).collect();
         let lines: Vec<_> = unsaid.keys().map(|id| format!("  {id}: keep    # or delete")).collect();
@@ -116,16 +125,28 @@ fn ask_what_becomes(
             lines.join("\n")
         ));
     }
-    let mut said = Vec::new();
+    let mut by_plan: BTreeMap<&str, Vec<&SourceId>> = BTreeMap::new();
     for (id, plan) in unsaid {
-        let afterwards = match answer(&format!("{id} leaves plan {plan}. Its backups: keep or delete? "))?.as_str() {
-            "keep" => Afterwards::Keep,
-            "delete" => Afterwards::Delete,
-            _ => return Err("Nothing was written: say keep or delete.".into()),
-        };
-        said.push((id.clone(), afterwards));
+        by_plan.entry(plan).or_default().push(id);
+    }
+    let mut said = Vec::new();
+    for (plan, ids) in by_plan {
+        let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        let afterwards = keep_or_delete(&format!("{} leave plan {plan}", names.join(", ")))?;
+        said.extend(names.into_iter().map(|name| (name, afterwards)));
     }
     Ok(said)
+}
+
+fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {
+    loop {
+        match answer(&format!("{what}. Their backups: keep or delete? "))?.as_str() {
+            "keep" => return Ok(Afterwards::Keep),
+            "delete" => return Ok(Afterwards::Delete),
+            "" => return Err("Nothing was written.".into()),
+            _ => eprintln!("Say keep or delete; nothing at all to leave it."),
+        }
+    }
 }
 
 fn told(error: &ApplyError) -> Failure {
@@ -144,8 +165,9 @@ fn answer(question: &str) -> Result<String, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err("Nothing was written: say --yes to write without being asked.".into());
     }
-    print!("{question}");
-    std::io::stdout().flush().map_err(|error| error.to_string())?;
+    // Beside what is printed, which may go to another program.
+    eprint!("{question}");
+    std::io::stderr().flush().map_err(|error| error.to_string())?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
     Ok(line.trim().to_owned())

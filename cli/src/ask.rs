@@ -1,7 +1,9 @@
 //! `backup`, `hold`, `release`, `skip`, `pin`, `unpin`: what is asked for on the bus. backup-tick does it.
 
+use lastgood_core::backup::Backup;
 use lastgood_core::id::BackupId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request, SkipRequested};
+use lastgood_core::source::operator;
 use lastgood_engine::port::Posted;
 use lastgood_engine::{CallFailed, Clock, Store, chain};
 use serde_json::json;
@@ -30,6 +32,9 @@ pub(crate) async fn backup(connection: &Connection, source: &str, asker: Asker, 
             source.id
         ));
     }
+    if source.lost.is_some() {
+        return Err(format!("{} is deleted, so it can't be backed up", source.id));
+    }
     let now = connection.lastgood.clock.now();
     let request = BackupRequested { source: source.id.clone(), by: asker.by, reason: asker.reason };
     taken(connection.lastgood.bus.request(&request).await)?;
@@ -56,16 +61,19 @@ pub(crate) async fn about_source(
     json: bool,
 ) -> Result<(), Failure> {
     let source = connection.source(source).await?;
-    let about = AboutSource { source: source.id.clone(), by: asker.by.clone(), reason: asker.reason };
+    let about = AboutSource { source: source.id.clone(), by: asker.by.clone(), reason: asker.reason.clone() };
     let (request, done) = match (wish, source.next_slot) {
         (Wish::Hold, _) => {
             (Request::Hold(about), format!("nothing of {} is published until it is released", source.id))
+        }
+        (Wish::Release, _) if !operator::waits(&source) => {
+            return Err(format!("nothing of {} is held; `lastgood status` tells what is", source.id));
         }
         (Wish::Release, _) => {
             (Request::Release(about), format!("the newest good image of {} replaces what is there now", source.id))
         }
         (Wish::Skip, Some(slot)) => {
-            let skip = SkipRequested { source: source.id.clone(), slot, by: asker.by };
+            let skip = SkipRequested { source: source.id.clone(), slot, by: asker.by, reason: asker.reason };
             (Request::Skip(skip), format!("no backup of {} is made for {slot}", source.id))
         }
         (Wish::Skip, None) => return Err(format!("{} has no next slot that could be skipped", source.id)),
@@ -73,26 +81,33 @@ pub(crate) async fn about_source(
     send(connection, &request, &done, json).await
 }
 
-/// Pins a backup, or unpins it.
-pub(crate) async fn about_backup(
-    connection: &Connection,
-    pin: bool,
-    backup: &str,
-    asker: Asker,
-    json: bool,
-) -> Result<(), Failure> {
+/// Asks that a backup stays.
+pub(crate) async fn pin(connection: &Connection, backup: &str, asker: Asker, json: bool) -> Result<(), Failure> {
+    let known = known(connection, backup).await?;
+    if let Some(why) = known.cannot_be_pinned() {
+        return Err(format!("{} can't be kept any more: {why}", known.id));
+    }
+    let done = format!("{} stays, whatever its plan says", known.id);
+    let about = AboutBackup { backup: known.id, by: asker.by, reason: asker.reason };
+    send(connection, &Request::Pin(about), &done, json).await
+}
+
+/// Asks that it is kept as its plan says.
+pub(crate) async fn unpin(connection: &Connection, backup: &str, asker: Asker, json: bool) -> Result<(), Failure> {
+    let known = known(connection, backup).await?;
+    if known.pinned.is_none() {
+        return Err(format!("{} is not pinned", known.id));
+    }
+    let done = format!("{} is kept as its plan says", known.id);
+    let about = AboutBackup { backup: known.id, by: asker.by, reason: asker.reason };
+    send(connection, &Request::Unpin(about), &done, json).await
+}
+
+async fn known(connection: &Connection, backup: &str) -> Result<Backup, Failure> {
     let id: BackupId = backup.parse().map_err(|error| format!("{error}"))?;
     let known = connection.lastgood.table.backup(&id).await.map_err(|error| chain(&error))?;
-    if known.is_none() {
-        return Err(format!("{id} is not on record; `lastgood backups {}` lists those that are", id.source));
-    }
-    let about = AboutBackup { backup: id.clone(), by: asker.by, reason: asker.reason };
-    let (request, done) = if pin {
-        (Request::Pin(about), format!("{id} stays, whatever its plan says"))
-    } else {
-        (Request::Unpin(about), format!("{id} is kept as its plan says"))
-    };
-    send(connection, &request, &done, json).await
+    let missing = || format!("{id} is not on record; `lastgood backups {}` lists those that are", id.source);
+    known.map(|known| known.record).ok_or_else(missing)
 }
 
 async fn send(connection: &Connection, request: &Request, done: &str, json: bool) -> Result<(), Failure> {

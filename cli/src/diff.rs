@@ -1,5 +1,8 @@
 //! What a change looks like to a person: `+` comes, `~` changes, `-` goes.
 
+use std::collections::BTreeMap;
+
+use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Afterwards, Capture, OnManualChange, Plan, Publish, PublishTo};
 use lastgood_core::source::Source;
 use lastgood_engine::apply::{Change, PlanChange, SourceChange};
@@ -12,12 +15,19 @@ pub(crate) fn text(change: &Change, good: impl Fn(&Source) -> usize) -> String {
         text += &match (&plan.before, &plan.after) {
             (None, Some(after)) => format!("+ plan {name}\n{}", rows_of(after)),
             (Some(before), None) => format!("- plan {name}\n{}", rows_of(before)),
+            (Some(before), Some(after)) if before == after => {
+                format!("~ plan {name}\n    its sources are looked for again\n")
+            }
             (Some(before), Some(after)) => format!("~ plan {name}\n{}", differences(before, after)),
             (None, None) => String::new(),
         };
     }
-    for source in &change.sources {
-        text += &source_lines(source, &good);
+    let (told, follow): (Vec<_>, Vec<_>) = change.sources.iter().partition(|source| is_told(source));
+    for source in told {
+        text += &source_lines(source, &change.unsaid, &good);
+    }
+    if !follow.is_empty() {
+        text += &format!("  {} of these plans: nothing else changes for them\n", count(follow.len(), "source"));
     }
     for name in &change.empty {
         text +=
@@ -33,12 +43,12 @@ fn summary(change: &Change) -> String {
     if change.is_empty() {
         return "Nothing to change.\n".into();
     }
-    let count =
+    let how_many =
         |kind: fn(&(bool, bool)) -> bool, what: &[(bool, bool)]| what.iter().filter(|sides| kind(sides)).count();
     let line = |what: &[(bool, bool)]| {
-        let comes = count(|(before, after)| !before && *after, what);
-        let changes = count(|(before, after)| *before && *after, what);
-        let goes = count(|(before, after)| *before && !after, what);
+        let comes = how_many(|(before, after)| !before && *after, what);
+        let changes = how_many(|(before, after)| *before && *after, what);
+        let goes = how_many(|(before, after)| *before && !after, what);
         format!("{comes} to add, {changes} to change, {goes} to remove")
     };
     let plans: Vec<_> = change.plans.values().map(|plan| (plan.before.is_some(), plan.after.is_some())).collect();
@@ -51,19 +61,39 @@ fn summary(change: &Change) -> String {
     format!("Plans: {}. Sources: {}.\n", line(&plans), line(&sources))
 }
 
-fn source_lines(change: &SourceChange, good: impl Fn(&Source) -> usize) -> String {
+/// Whether more changes of a source than what its plan says of it.
+fn is_told(change: &SourceChange) -> bool {
+    let after = &change.after.record;
+    change.before.as_ref().is_none_or(|before| {
+        (&before.plan, before.next_slot, before.due_by, before.retire_at)
+            != (&after.plan, after.next_slot, after.due_by, after.retire_at)
+    })
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn source_lines(change: &SourceChange, unsaid: &BTreeMap<SourceId, String>, good: impl Fn(&Source) -> usize) -> String {
     let after = &change.after.record;
     let was = change.before.as_ref().and_then(|before| before.plan.as_deref());
     match (was, after.plan.as_deref()) {
         (Some(was), None) => {
-            let count = good(after);
-            let backups = if count == 1 { "its good backup".into() } else { format!("its {count} good backups") };
-            let what = match after.retire_at {
-                Some(_) => format!("{backups} and what is pending: deleted, but for pinned ones"),
-                None => format!("{backups}: kept for ever, until somebody deletes them or it is planned again"),
+            let backups = count(good(after), "good backup");
+            let what = if unsaid.contains_key(&after.id) {
+                "keep or delete them? that is not said".to_owned()
+            } else {
+                match after.retire_at {
+                    Some(_) => "deleted, but for pinned ones and what the group still launches from".to_owned(),
+                    None => "kept, until the source is planned again or 'removed' says delete".to_owned(),
+                }
             };
-            format!("- {}: leaves plan {was}; {what}\n", after.id)
+            format!("- {}: leaves plan {was}; its {backups}: {what}\n", after.id)
         }
+        (None, None) => match after.retire_at {
+            Some(_) => format!("- {}: in no plan; its {}: deleted\n", after.id, count(good(after), "good backup")),
+            None => format!("~ {}: in no plan; its {}: kept\n", after.id, count(good(after), "good backup")),
+        },
         (None, Some(plan)) => format!("+ {}: plan {plan}, {}\n", after.id, dates(after)),
         (Some(was), Some(plan)) if was != plan => format!("~ {}: plan {was} -> {plan}, {}\n", after.id, dates(after)),
         (_, _) => format!("~ {}: {}\n", after.id, dates(after)),
@@ -87,17 +117,20 @@ fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
         ("groups", groups.join(", ")),
         ("tags", tags.join(", ")),
         ("schedule", policy.schedule.to_string()),
-        ("spread", minutes(policy.spread_seconds)),
+        ("spread", if policy.spread_seconds == 0 { String::new() } else { length(policy.spread_seconds) }),
         ("retain", policy.retain.to_string()),
         ("capture", capture(policy.capture)),
         ("publish", publish(&policy.publish)),
         ("on_source_deleted", afterwards(policy.on_source_deleted).to_owned()),
-        ("on_overdue", minutes(policy.on_overdue_seconds)),
+        ("on_overdue", length(policy.on_overdue_seconds)),
     ]
 }
 
-fn minutes(seconds: i64) -> String {
-    if seconds == 0 { "none".into() } else { format!("{} min", seconds / 60) }
+/// As a plan file writes it: `2h`, `1d 12h`, `90s`.
+fn length(seconds: i64) -> String {
+    let parts = [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let said = parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}"));
+    said.collect::<Vec<_>>().join(" ")
 }
 
 fn capture(capture: Capture) -> String {
@@ -113,7 +146,7 @@ fn capture(capture: Capture) -> String {
 
 fn publish(publish: &Publish) -> String {
     let to = match &publish.to {
-        PublishTo::Nothing => return "none".into(),
+        PublishTo::Nothing => return "nothing, images only".into(),
         PublishTo::Group => "to the group".to_owned(),
         PublishTo::Parameter(name) => {
             format!("to parameter {name} (whoever reads it decides; AWS can't roll such a group back)")
@@ -128,7 +161,7 @@ fn publish(publish: &Publish) -> String {
     format!("{to}, on manual change {on_manual_change}{deep}")
 }
 
-pub(crate) fn afterwards(afterwards: Afterwards) -> &'static str {
+fn afterwards(afterwards: Afterwards) -> &'static str {
     match afterwards {
         Afterwards::Keep => "keep",
         Afterwards::Delete => "delete",
@@ -136,7 +169,7 @@ pub(crate) fn afterwards(afterwards: Afterwards) -> &'static str {
 }
 
 fn rows_of(plan: &Plan) -> String {
-    let said = rows(plan).into_iter().filter(|(_, value)| !value.is_empty() && value != "none");
+    let said = rows(plan).into_iter().filter(|(_, value)| !value.is_empty());
     said.map(|(name, value)| format!("    {name:<18} {value}\n")).collect()
 }
 

@@ -14,6 +14,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use connect::Connection;
+use lastgood_engine::apply::Absent;
 
 /// Keeps Auto Scaling groups launchable from their last good image.
 #[derive(Debug, Parser)]
@@ -51,9 +52,13 @@ enum Command {
         /// Do not ask.
         #[arg(long)]
         yes: bool,
-        /// Also remove plans that the file does not name. The backups of their sources stay.
+        /// Also remove plans that the file does not name. What becomes of their sources' backups is asked, or stands
+        /// under 'removed' in the file.
         #[arg(long)]
         prune: bool,
+        /// Only show what would change.
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
     },
     /// Each source: its last good backup, its next slot, and whether it is overdue or held.
     Status,
@@ -76,7 +81,7 @@ enum Command {
         #[command(flatten)]
         asker: Asker,
     },
-    /// Publish again: the newest good image replaces whatever is there now, whoever put it there.
+    /// Publish again what is held: the newest good image replaces whatever is there now, whoever put it there.
     Release {
         /// group/NAME, or the name alone.
         source: String,
@@ -138,11 +143,12 @@ type Failure = String;
 
 async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
-        Command::Apply { file, yes, prune } => {
+        Command::Apply { file, yes, prune, dry_run } => {
             // A file that is wrong in itself is refused before anything is asked of AWS.
+            let absent = if prune { Absent::Go } else { Absent::Stay };
             let plans = apply::read(&file)?;
             let connection = Connection::open(&cli.deployment).await?;
-            apply::apply(&connection, plans, apply::Choices { yes, prune, json: cli.json }).await
+            apply::apply(&connection, plans, apply::Choices { yes, absent, dry_run, json: cli.json }).await
         }
         Command::Status => show::status(&Connection::open(&cli.deployment).await?, cli.json).await,
         Command::Backups { source } => {
@@ -157,8 +163,14 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             about_source(&cli.deployment, Wish::Release, &source, asker, cli.json).await
         }
         Command::Skip { source, asker } => about_source(&cli.deployment, Wish::Skip, &source, asker, cli.json).await,
-        Command::Pin { backup, asker } => about_backup(&cli.deployment, true, &backup, asker, cli.json).await,
-        Command::Unpin { backup, asker } => about_backup(&cli.deployment, false, &backup, asker, cli.json).await,
+        Command::Pin { backup, asker } => {
+            let connection = Connection::open_with_bus(&cli.deployment).await?;
+            ask::pin(&connection, &backup, asker, cli.json).await
+        }
+        Command::Unpin { backup, asker } => {
+            let connection = Connection::open_with_bus(&cli.deployment).await?;
+            ask::unpin(&connection, &backup, asker, cli.json).await
+        }
         Command::Schema => show::print_json(&lastgood_core::plan::schema()),
     }
 }
@@ -172,15 +184,4 @@ async fn about_source(
 ) -> Result<(), Failure> {
     let connection = Connection::open_with_bus(deployment).await?;
     ask::about_source(&connection, wish, source, asker, json).await
-}
-
-async fn about_backup(
-    deployment: &Deployment,
-    pin: bool,
-    backup: &str,
-    asker: Asker,
-    json: bool,
-) -> Result<(), Failure> {
-    let connection = Connection::open_with_bus(deployment).await?;
-    ask::about_backup(&connection, pin, backup, asker, json).await
 }

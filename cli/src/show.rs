@@ -41,6 +41,9 @@ fn state(source: &Source, now: Time) -> String {
     if source.is_overdue(now) {
         words.push(format!("OVERDUE: a good backup was due by {}", source.due_by.map_or(String::new(), brief)));
     }
+    if !source.contested_by.is_empty() {
+        words.push(format!("CONTESTED: selected by plan {} too", source.contested_by.join(", ")));
+    }
     if let Some(lost) = source.lost {
         let retired = source.retire_at.map_or(String::new(), |at| format!("; its backups go after {}", brief(at)));
         words.push(format!("LOST: deleted, seen {}{retired}", brief(lost)));
@@ -49,7 +52,7 @@ fn state(source: &Source, now: Time) -> String {
         words.push(format!("ON HOLD: {}", hold.words()));
     }
     if let Some(hold) = &source.hold {
-        words.push(format!("HELD: {hold}"));
+        words.push(format!("NOT PUBLISHED: {hold}"));
     }
     if let Some(failure) = &source.failure {
         words.push(format!("last failure ({}): {}", brief(failure.slot), failure.reason));

@@ -104,8 +104,8 @@ impl<P: Cloud> Cloud for Cut<'_, P> {
     async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
         self.knife.gate(self.port.set_parameter(name, parameter)).await
     }
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        self.knife.gate(self.port.set_mixed_version(group, template, version)).await
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
+        self.knife.gate(self.port.set_mixed_version(group, template, base, version)).await
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
         self.knife.gate(self.port.instances(ids)).await
@@ -139,6 +139,9 @@ impl<P: Cloud> Cloud for Cut<'_, P> {
     }
     async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
         self.knife.gate(self.port.create_template_version(request)).await
+    }
+    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
+        self.knife.gate(self.port.delete_template_versions(template, versions)).await
     }
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
         self.knife.gate(self.port.set_default_version(template, version)).await

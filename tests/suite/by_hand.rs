@@ -82,6 +82,20 @@ fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
 }
 
 #[test]
+fn versions_go_with_their_images_but_for_those_that_somebody_else_made() {
+    let (stack, template) = web();
+    stack.run(60);
+    let first = stack.backups("group/web")[0].image.clone().expect("good");
+    let theirs = make_version(&stack, &template, 1, Some(&first));
+    stack.run(6 * 60);
+    let numbers: Vec<_> = stack.world.template_versions(&template).iter().map(|version| version.number).collect();
+    // The first, which was there before; theirs; and those of the three images that are kept.
+    assert_eq!(numbers.len(), 5, "{numbers:?}");
+    assert!(numbers.contains(&1) && numbers.contains(&theirs), "{numbers:?}");
+    assert!(stack.world.launch_failures().is_empty());
+}
+
+#[test]
 fn a_version_that_somebody_made_with_our_image_is_not_taken_for_ours() {
     let (stack, template) = web();
     stack.run(31);
@@ -103,10 +117,11 @@ fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
     let (stack, template) = web();
     stack.run(3 * 60);
     let oldest = stack.backups("group/web")[2].clone();
-    let Publication::Published(PublishedTo::Version { version, .. }) = oldest.publication else { panic!("published") };
     stack.world.throttle_next("ec2:DeregisterImage", 1);
     stack.run(40);
     assert_eq!(stack.backups("group/web")[3].state, State::Deleting);
+    // Our version of it is gone already: the operator makes another.
+    let version = make_version(&stack, &template, 1, oldest.image.as_ref());
     give(&stack, &template, version);
     stack.run(2 * 60);
     let kept = stack.backups("group/web").into_iter().find(|backup| backup.id == oldest.id).expect("on record");

@@ -243,7 +243,7 @@ fn a_pinned_backup_stays_whatever_its_plan_says_until_it_is_unpinned() {
         messages,
         [
             "group/web: the backup of 2026-01-15T11:00:00Z stays whatever its plan says: pinned by alice: before 4.2",
-            "group/web: the backup of 2026-01-15T11:00:00Z is kept as its plan says: unpinned",
+            "group/web: the backup of 2026-01-15T11:00:00Z is kept as its plan says: unpinned by alice: before 4.2",
         ]
     );
 }

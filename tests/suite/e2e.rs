@@ -143,7 +143,7 @@ fn operators_are_heard_whatever_the_group_launches_from() {
     let plans = "
 plans:
   - {name: web, select: {tags: {lastgood: web}}, schedule: daily, capture: {protect_from_scale_in: true}}
-  - {name: images, select: {groups: [terraformed]}, schedule: daily, publish: {ssm: /images/terraformed}}
+  - {name: images, select: {groups: [terraformed]}, schedule: daily, publish: {ssm: /lastgood/terraformed}}
 ";
     let applied = apply(&stage, "plans", plans);
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
@@ -183,7 +183,7 @@ plans:
     // A parameter, for templates that belong to somebody else.
     let made = backup(&stage, "terraformed", 1);
     let value = || {
-        let read = stage.call("ssm", "get_parameter", json!({"Name": "/images/terraformed"}));
+        let read = stage.call("ssm", "get_parameter", json!({"Name": "/lastgood/terraformed"}));
         read.map(|answer| answer["Parameter"]["Value"].clone()).unwrap_or_default()
     };
     wait_until("the parameter names it", || value() == made["artifact"]);

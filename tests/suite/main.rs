@@ -8,6 +8,7 @@ mod door;
 mod e2e;
 mod kill;
 mod layering;
+mod needed;
 mod pacing;
 mod selection;
 mod stories;

@@ -262,7 +262,7 @@ fn an_override_that_would_get_an_image_it_cannot_run_holds_the_publication() {
     stack.run(45);
     let held = told(&stack, "Publication Held");
     assert!(
-        held[0].contains("the image is for x86_64, and m6g.large of the mixed instances policy can't run that"),
+        held[0].contains("the image is for x86_64, and the group launches m6g.large too, which can't run that"),
         "{held:?}"
     );
 }
@@ -308,7 +308,7 @@ fn what_operators_ask_is_done_once_and_told() {
     stack.run(5);
     assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image, "released");
     let slot = stack.source("group/web").next_slot.expect("hourly");
-    let skip = SkipRequested { source: about().source, slot, by: "alice".into() };
+    let skip = SkipRequested { source: about().source, slot, by: "alice".into(), reason: None };
     for _ in 0..2 {
         stack.ask(Request::Skip(skip.clone()));
     }

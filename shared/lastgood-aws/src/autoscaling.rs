@@ -30,7 +30,7 @@ pub(crate) async fn groups(client: &Client, names: &[GroupName]) -> Result<Answe
         let names = names.iter().map(ToString::to_string).collect();
         let request = client.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
         match all(request).await? {
-            Ok(described) => groups.extend(facts(&described)?),
+            Ok(described) => groups.extend(described.iter().filter_map(group)),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
@@ -40,9 +40,10 @@ pub(crate) async fn groups(client: &Client, names: &[GroupName]) -> Result<Answe
 pub(crate) async fn groups_tagged(client: &Client, tags: &Tags) -> Result<Answer<Vec<Group>>, CallFailed> {
     // Several filters are all to be met (AWS: DescribeAutoScalingGroups, Filters).
     let filters = tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
-    let request = client.describe_auto_scaling_groups().set_filters(Some(filters.collect()));
+    let filters = Some(filters.collect()).filter(|_| !tags.is_empty());
+    let request = client.describe_auto_scaling_groups().set_filters(filters);
     Ok(match all(request).await? {
-        Ok(described) => Ok(facts(&described)?),
+        Ok(described) => Ok(described.iter().filter_map(group).collect()),
         Err(refusal) => Err(refusal),
     })
 }
@@ -60,16 +61,16 @@ async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Result<Answer<V
     Ok(Ok(groups))
 }
 
-fn facts(groups: &[AutoScalingGroup]) -> Result<Vec<Group>, CallFailed> {
-    groups.iter().filter_map(|described| group(described).transpose()).collect()
-}
-
-fn group(group: &AutoScalingGroup) -> Result<Option<Group>, CallFailed> {
-    let Some(name) = group.auto_scaling_group_name() else { return Ok(None) };
+fn group(group: &AutoScalingGroup) -> Option<Group> {
+    let name = group.auto_scaling_group_name()?;
+    // One group that can't be read must not keep all others from being read.
     let launches_from = match (group.launch_template(), group.mixed_instances_policy()) {
-        (Some(template), _) => LaunchSource::Template(template_ref(template)?),
-        (None, Some(policy)) => LaunchSource::Mixed(mixed(policy)?),
-        (None, None) => LaunchSource::Configuration(group.launch_configuration_name().unwrap_or("(none)").to_owned()),
+        (Some(template), _) => template_ref(template).map(LaunchSource::Template),
+        (None, Some(policy)) => mixed(policy).map(LaunchSource::Mixed),
+        (None, None) => {
+            let name = group.launch_configuration_name();
+            name.map(|name| LaunchSource::Configuration(name.to_owned())).ok_or_else(|| "AWS tells nothing".to_owned())
+        }
     };
     let members = group.instances().iter().filter_map(|instance| {
         Some(Member {
@@ -77,24 +78,26 @@ fn group(group: &AutoScalingGroup) -> Result<Option<Group>, CallFailed> {
             lifecycle: lifecycle(instance.lifecycle_state()),
             healthy: instance.health_status() == Some("Healthy"),
             protected_from_scale_in: instance.protected_from_scale_in().unwrap_or_default(),
-            template: instance.launch_template().and_then(|used| used.launch_template_id()).map(TemplateId::from),
+            template: instance
+                .launch_template()
+                .and_then(|used| Some((TemplateId::from(used.launch_template_id()?), used.version()?.parse().ok()?))),
         })
     });
     let tags = group.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
     // -1 takes the default warm-up back (AWS: UpdateAutoScalingGroup, DefaultInstanceWarmup).
     let warmup = group.default_instance_warmup().filter(|seconds| *seconds >= 0);
-    Ok(Some(Group {
+    Some(Group {
         name: GroupName::from(name),
         tags: tags.collect(),
-        launches_from,
+        launches_from: launches_from.unwrap_or_else(LaunchSource::Unreadable),
         members: members.collect(),
         warmup_seconds: warmup.or(group.health_check_grace_period()).unwrap_or_default().into(),
         lifetime_seconds_max: group.max_instance_lifetime().filter(|seconds| *seconds > 0).map(i64::from),
-    }))
+    })
 }
 
-fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, CallFailed> {
-    let unreadable = || CallFailed::new(DESCRIBE, "a mixed instances policy without a launch template");
+fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, String> {
+    let unreadable = || "a mixed instances policy without a launch template".to_owned();
     let template = policy.launch_template().ok_or_else(unreadable)?;
     let base = template.launch_template_specification().ok_or_else(unreadable)?;
     let overrides = template.overrides().iter().map(|other| {
@@ -104,7 +107,7 @@ fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, CallFailed> {
             image: other.image_id().map(str::to_owned),
         })
     });
-    Ok(MixedPolicy { base: template_ref(base)?, overrides: overrides.collect::<Result<_, CallFailed>>()? })
+    Ok(MixedPolicy { base: template_ref(base)?, overrides: overrides.collect::<Result<_, String>>()? })
 }
 
 fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
@@ -127,18 +130,14 @@ fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
 }
 
 /// A group that names no version means the default one (AWS: LaunchTemplateSpecification).
-fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateRef, CallFailed> {
-    let unreadable = |what: String| CallFailed::new(DESCRIBE, what);
+fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateRef, String> {
     let template = specification.launch_template_id().map(TemplateId::from);
     let version = match specification.version() {
         None | Some("$Default") => VersionRef::Default,
         Some("$Latest") => VersionRef::Latest,
-        Some(number) => {
-            let parsed = number.parse().map_err(|_| unreadable(format!("'{number}' is no version")))?;
-            VersionRef::Number(parsed)
-        }
+        Some(number) => VersionRef::Number(number.parse().map_err(|_| format!("'{number}' is no version"))?),
     };
-    let template = template.ok_or_else(|| unreadable("a launch template without an id".to_owned()))?;
+    let template = template.ok_or_else(|| "a launch template without an id".to_owned())?;
     Ok(TemplateRef { template, version })
 }
 
@@ -162,6 +161,7 @@ pub(crate) async fn set_mixed_version(
     client: &Client,
     group: &GroupName,
     template: &TemplateId,
+    base: u64,
     version: u64,
 ) -> Result<Answer<()>, CallFailed> {
     let request = client.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
@@ -174,13 +174,16 @@ pub(crate) async fn set_mixed_version(
     let Some(mut policy) = policy else {
         return changed(format!("{group} has no mixed instances policy any more"));
     };
-    let base = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
-    let Some(base) = base.filter(|base| base.launch_template_id() == Some(template.as_str())) else {
-        return changed(format!("the mixed instances policy of {group} launches from another template now"));
+    let named = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
+    let is_base = |named: &LaunchTemplateSpecification| {
+        named.launch_template_id() == Some(template.as_str()) && named.version() == Some(&base.to_string())
     };
-    base.version = Some(version.to_string());
+    let Some(named) = named.filter(|named| is_base(named)) else {
+        return changed(format!("the mixed instances policy of {group} is not based on version {base} any more"));
+    };
+    named.version = Some(version.to_string());
     // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
-    base.launch_template_name = None;
+    named.launch_template_name = None;
     for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
         if let Some(own) = &mut other.launch_template_specification
             && own.launch_template_id.is_some()

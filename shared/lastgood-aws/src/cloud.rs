@@ -72,8 +72,8 @@ impl Cloud for Aws {
         ssm::set_parameter(&self.ssm, name, parameter).await
     }
 
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        autoscaling::set_mixed_version(&self.autoscaling, group, template, version).await
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
+        autoscaling::set_mixed_version(&self.autoscaling, group, template, base, version).await
     }
 
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
@@ -118,6 +118,10 @@ impl Cloud for Aws {
 
     async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
         templates::create_template_version(&self.ec2, request).await
+    }
+
+    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
+        templates::delete_template_versions(&self.ec2, template, versions).await
     }
 
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {

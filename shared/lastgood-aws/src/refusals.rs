@@ -34,6 +34,7 @@ const TABLE: &[(&str, Class)] = &[
     ("ServiceLinkedRoleFailure", Class::Again),
     ("RequestExpired", Class::Again),
     ("ExpiredToken", Class::Again),
+    ("ExpiredTokenException", Class::Again),
     // Permissions.
     ("UnauthorizedOperation", Class::Refused(Why::Denied)),
     ("AuthFailure", Class::Refused(Why::Denied)),
@@ -145,8 +146,7 @@ where
 }
 
 /// Codes that say: too many calls (AWS: Request throttling for the Amazon EC2 API; Common errors).
-const THROTTLED: &[&str] =
-    &["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException", "TooManyUpdates"];
+const THROTTLED: &[&str] = &["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"];
 
 /// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
 fn one_line(message: &str) -> String {

@@ -53,15 +53,8 @@ impl Settings {
                 String::new()
             })
         };
-        let share = match get("LASTGOOD_CALL_SHARE").filter(|text| !text.is_empty()) {
-            None => Share::default(),
-            Some(text) => match text.trim().parse().ok().and_then(Share::percent) {
-                Some(share) => share,
-                None => return Err(SettingsError::Share(text)),
-            },
-        };
         let settings = Self {
-            share,
+            share: Share::default(),
             table: want("LASTGOOD_TABLE"),
             bus: want("LASTGOOD_BUS"),
             stack: want("LASTGOOD_STACK"),
@@ -69,7 +62,17 @@ impl Settings {
             region: want("AWS_REGION"),
             writer: get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(writer_of_this_process),
         };
-        if missing.is_empty() { Ok(settings) } else { Err(SettingsError::Missing(missing)) }
+        if !missing.is_empty() {
+            return Err(SettingsError::Missing(missing));
+        }
+        let share = match get("LASTGOOD_CALL_SHARE").filter(|text| !text.is_empty()) {
+            None => Share::default(),
+            Some(text) => match text.trim().parse().ok().and_then(Share::percent) {
+                Some(share) => share,
+                None => return Err(SettingsError::Share(text)),
+            },
+        };
+        Ok(Self { share, ..settings })
     }
 }
 

@@ -4,6 +4,7 @@ use aws_sdk_ssm::Client;
 use aws_sdk_ssm::operation::get_parameter::GetParameterError;
 use aws_sdk_ssm::types::ParameterType;
 use lastgood_core::facts::Parameter;
+use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::{Answer, CallFailed};
 
 use crate::refusals::answer;
@@ -19,11 +20,19 @@ pub(crate) async fn parameter(client: &Client, name: &str) -> Result<Answer<Opti
         return Ok(Ok(None));
     }
     let found = answer(GET, result)?;
-    Ok(found.map(|output| {
-        let parameter = output.parameter()?;
-        let value = parameter.value()?.to_owned();
-        Some(Parameter { value, data_type: parameter.data_type().unwrap_or("text").to_owned() })
-    }))
+    let output = match found {
+        Ok(output) => output,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(parameter) = output.parameter() else { return Ok(Ok(None)) };
+    if let Some(kind) = parameter.r#type().filter(|kind| **kind != ParameterType::String) {
+        let message = format!("{name} is a {}; name a parameter of type String", kind.as_str());
+        return Ok(Err(Refusal { why: Why::Invalid, action: GET.to_owned(), message }));
+    }
+    Ok(Ok(parameter.value().map(|value| Parameter {
+        value: value.to_owned(),
+        data_type: parameter.data_type().unwrap_or("text").to_owned(),
+    })))
 }
 
 pub(crate) async fn set_parameter(

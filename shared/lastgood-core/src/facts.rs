@@ -38,6 +38,8 @@ pub enum LaunchSource {
     Mixed(MixedPolicy),
     /// A launch configuration, by name (legacy; it cannot be given another image).
     Configuration(String),
+    /// What AWS told can't be read, in words: it is left alone.
+    Unreadable(String),
 }
 
 impl LaunchSource {
@@ -47,7 +49,7 @@ impl LaunchSource {
         match self {
             Self::Template(named) => Some(named),
             Self::Mixed(policy) => Some(&policy.base),
-            Self::Configuration(_) => None,
+            Self::Configuration(_) | Self::Unreadable(_) => None,
         }
     }
 }
@@ -112,8 +114,8 @@ pub struct Member {
     pub healthy: bool,
     /// It may not be terminated by a scale-in.
     pub protected_from_scale_in: bool,
-    /// The template that it was launched from, by id. AWS tells the template's number too, which nothing here needs.
-    pub template: Option<TemplateId>,
+    /// The template and the version that it was launched from.
+    pub template: Option<(TemplateId, u64)>,
 }
 
 /// LifecycleState, as far as it matters to a backup (AWS: LifecycleState).
@@ -153,6 +155,8 @@ pub struct TemplateVersion {
     pub description: String,
     /// The image that it names: an id, or `resolve:ssm:…`, or none.
     pub image: Option<String>,
+    /// The instance type that it names.
+    pub instance_type: Option<String>,
     /// The block devices that it maps itself, in place of the image's.
     pub devices: Vec<TemplateDevice>,
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateVersion};
+use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId};
 use crate::plan::Capture;
 use crate::{Time, later, seconds_between};
@@ -23,8 +23,6 @@ pub struct Choice {
     pub instance: Instance,
     /// Somebody has protected it from scale-in already.
     pub protected_from_scale_in: bool,
-    /// How many members could have been taken.
-    pub able: usize,
 }
 
 /// Why a member is passed over. In the order in which they are told.
@@ -75,11 +73,7 @@ pub fn choose(group: &Group, instances: &[Instance], except: Option<&InstanceId>
     }
     let newest = able.iter().max_by_key(|(_, instance)| (instance.launched_at, &instance.id));
     if let Some((member, instance)) = newest {
-        return Ok(Choice {
-            instance: (*instance).clone(),
-            protected_from_scale_in: member.protected_from_scale_in,
-            able: able.len(),
-        });
+        return Ok(Choice { instance: (*instance).clone(), protected_from_scale_in: member.protected_from_scale_in });
     }
     let besides = if except.is_some() { "other " } else { "" };
     Err(match unable.values().sum::<usize>() {
@@ -117,11 +111,12 @@ fn judge<'a>(
     // An image of what an override launched from its own template may be of another architecture, and is never given to
     // the base.
     if let LaunchSource::Mixed(policy) = &group.launches_from {
-        let alone = |template: &_| {
-            policy.overrides.iter().any(|other| other.template.as_ref().is_some_and(|own| own.template == *template))
-        };
-        let own_template =
-            member.template.as_ref().is_some_and(|template| *template != policy.base.template && alone(template));
+        let own_template = member.template.as_ref().is_some_and(|(template, version)| {
+            let alone = policy.overrides.iter().filter_map(|other| other.template.as_ref());
+            let is_base = policy.base.template == *template
+                && !matches!(policy.base.version, VersionRef::Number(base) if base != *version);
+            !is_base && alone.into_iter().any(|own| own.template == *template)
+        });
         let image = instance.image.as_ref().map(ImageId::as_str);
         let own_image = image.is_some() && policy.overrides.iter().any(|other| other.image.as_deref() == image);
         if own_template || own_image {
@@ -131,19 +126,42 @@ fn judge<'a>(
     Ok(instance)
 }
 
+/// Why nothing of this group may be published anywhere, and what to do instead.
+pub fn stateful(group: &Group) -> Option<String> {
+    group.tags.contains_key(TAG_STATEFUL).then(|| {
+        format!(
+            "{} bears the tag {TAG_STATEFUL}: an image of one instance must not replace the state of the others; write 'publish: none' for it, or take the tag off",
+            group.name
+        )
+    })
+}
+
 /// Why no image can ever be published to this group as it is, and what to do instead.
 pub fn unpublishable(group: &Group) -> Option<String> {
     let name = &group.name;
-    if group.tags.contains_key(TAG_STATEFUL) {
-        return Some(format!(
-            "{name} bears the tag {TAG_STATEFUL}: an image of one instance must not replace the state of the others; write 'publish: none' for it, or take the tag off"
-        ));
+    if let Some(stateful) = stateful(group) {
+        return Some(stateful);
     }
     match &group.launches_from {
-        LaunchSource::Template(_) | LaunchSource::Mixed(_) => None,
+        LaunchSource::Template(_) => None,
+        LaunchSource::Mixed(policy) => {
+            let follows = |own: &&TemplateRef| {
+                own.template == policy.base.template
+                    && (own.version == VersionRef::Latest
+                        || (own.version == VersionRef::Default && policy.base.version == VersionRef::Default))
+            };
+            let own = policy.overrides.iter().filter_map(|other| other.template.as_ref()).find(follows)?;
+            Some(format!(
+                "an override of {name} follows the newest version of {}, the template of the base, and would get the base's image; let it name its version by number, or give it a template of its own",
+                own.template
+            ))
+        }
         LaunchSource::Configuration(configuration) => Some(format!(
             "{name} launches from launch configuration {configuration}, which can't be given another image; give the group a launch template, or write 'publish: none'"
         )),
+        LaunchSource::Unreadable(what) => {
+            Some(format!("what {name} launches from can't be read: {what}; write 'publish: none' for it"))
+        }
     }
 }
 
@@ -184,6 +202,21 @@ fn hidden(version: u64, device: &str) -> String {
     )
 }
 
+/// Why another group would get this one's image, and what to do instead: a version for one group is the version of every
+/// group that follows `$Latest` or `$Default` of the same template, in its base or in an override.
+pub fn undone_by(found: &Group, all: &[Group]) -> Option<String> {
+    let named = found.launches_from.template()?;
+    let follows = |named: &TemplateRef| !matches!(named.version, VersionRef::Number(_));
+    let other = all.iter().filter(|group| group.name != found.name).find(|group| {
+        let theirs = templates(group).into_iter().filter(|other| other.template == named.template);
+        theirs.into_iter().any(|other| follows(named) || follows(other))
+    })?;
+    Some(format!(
+        "it shares launch template {} with group/{}, and one of them follows $Latest or $Default: each would get the other's image; give each group a template of its own, or let both name their version by number",
+        named.template, other.name
+    ))
+}
+
 /// The overrides of a mixed instances policy that a new image leaves alone, in words.
 pub fn left_alone(group: &Group) -> Vec<String> {
     let LaunchSource::Mixed(policy) = &group.launches_from else { return Vec::new() };
@@ -196,11 +229,17 @@ pub fn left_alone(group: &Group) -> Vec<String> {
         .collect()
 }
 
-/// The instance types that the base's image would be launched on, beside those of the base itself.
-pub fn types_of_base(group: &Group) -> Vec<String> {
-    let LaunchSource::Mixed(policy) = &group.launches_from else { return Vec::new() };
-    let with_base = policy.overrides.iter().filter(|other| !other.stands_alone());
-    with_base.filter_map(|other| other.instance_type.clone()).collect()
+/// The instance types that the image would be launched on: the version's own, and those of overrides that take the base's
+/// image.
+pub fn types_of_base(group: &Group, version: &TemplateVersion) -> Vec<String> {
+    let mut types: Vec<String> = version.instance_type.iter().cloned().collect();
+    if let LaunchSource::Mixed(policy) = &group.launches_from {
+        let with_base = policy.overrides.iter().filter(|other| !other.stands_alone());
+        types.extend(with_base.filter_map(|other| other.instance_type.clone()));
+    }
+    types.sort();
+    types.dedup();
+    types
 }
 
 /// The instance type that can't run the image, if one of the policy's can't.
@@ -208,12 +247,12 @@ pub fn unable_type(types: &[String], architectures: &BTreeMap<String, Vec<String
     let ours = image.architecture.as_ref()?;
     let unable = types.iter().find(|name| architectures.get(*name).is_some_and(|runs| !runs.contains(ours)))?;
     Some(format!(
-        "the image is for {ours}, and {unable} of the mixed instances policy can't run that; give that override a launch template of its own"
+        "the image is for {ours}, and the group launches {unable} too, which can't run that; give that type a launch template of its own"
     ))
 }
 
 /// The names of all templates that a group may launch from.
-pub fn templates(group: &Group) -> Vec<&crate::facts::TemplateRef> {
+pub fn templates(group: &Group) -> Vec<&TemplateRef> {
     let mut templates: Vec<_> = group.launches_from.template().into_iter().collect();
     if let LaunchSource::Mixed(policy) = &group.launches_from {
         templates.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));

@@ -130,6 +130,9 @@ pub struct SkipRequested {
     pub slot: Time,
     /// Who asks.
     pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Request {

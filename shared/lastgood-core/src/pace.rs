@@ -56,6 +56,9 @@ pub fn limit_of(action: &str) -> Limit {
     Limit { burst, per_second }
 }
 
+/// How far the clocks of two functions may be apart.
+const CLOCK_SECONDS_APART_MAX: i64 = 60;
+
 /// Thousandths of a token.
 const WHOLE: u64 = 1_000;
 
@@ -92,8 +95,10 @@ pub fn take(bucket: Option<&Bucket>, limit: Limit, share: Share, now: Time, want
     });
     let granted = u32::try_from(tokens / WHOLE).unwrap_or(u32::MAX).min(want);
     let left = tokens - u64::from(granted) * WHOLE;
-    // A clock that stands behind the bucket's takes nothing from what the bucket earns later.
-    let at = bucket.map_or(now, |bucket| bucket.at.max(now));
+    // A clock that stands a little behind the bucket's takes nothing from what the bucket earns later; one that is far
+    // behind is right, and whoever wrote the bucket was wrong.
+    let ahead = |bucket: &Bucket| seconds_between(now, bucket.at) <= CLOCK_SECONDS_APART_MAX;
+    let at = bucket.filter(|bucket| ahead(bucket)).map_or(now, |bucket| bucket.at.max(now));
     let lacking = WHOLE.saturating_sub(left).div_ceil(each_second);
     let wait_seconds = if granted > 0 { 0 } else { i64::try_from(lacking).unwrap_or(i64::MAX).max(1) };
     Taken { bucket: Bucket { tokens: left, at }, granted, wait_seconds }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastgood_core::Time;
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Afterwards, Mistake, Plan, PlanFile};
 use lastgood_core::refusal::Refusal;
-use lastgood_core::source::survey::Planned;
-use lastgood_core::source::{self, Source};
+use lastgood_core::source::survey::{self, Planned};
+use lastgood_core::source::{self, Found, Source};
+use lastgood_core::{Time, seconds_between};
 
 use crate::fit::{Selected, select};
 use crate::port::{CallFailed, Cloud, PlanWrite, Store, Versioned, Written};
-use crate::survey::InUse;
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
+
+/// A plan is surveyed every few minutes: one whose survey is so long overdue is not found by it.
+const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
 
 /// What applying a file would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,7 +106,9 @@ pub async fn compare(
     let mut change = Change { empty: selected.empty.clone(), ..Change::default() };
     for placed in &file.plans {
         let before = stored.iter().find(|planned| planned.record.plan.name == placed.plan.name);
-        if before.map(|before| &before.record.plan) != Some(&placed.plan) {
+        // A plan that nobody has surveyed for long was stored in a form that the survey does not find.
+        let forgotten = before.is_some_and(|before| seconds_between(before.record.survey_at, now) > FORGOTTEN_SECONDS);
+        if forgotten || before.map(|before| &before.record.plan) != Some(&placed.plan) {
             let plan_change = PlanChange {
                 before: before.map(|before| before.record.plan.clone()),
                 after: Some(placed.plan.clone()),
@@ -140,7 +144,7 @@ fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, kno
                 || before.record.lost.is_some()
                 || before.record.policy.publish.to != plan.policy.publish.to
         });
-        if let Some(InUse(image)) = found.image_in_use.clone().filter(|_| anew) {
+        if let Some(Found(image)) = found.image_in_use.clone().filter(|_| anew) {
             record = source::expect(record, image);
         }
         if before.map(|before| &before.record) != Some(&record) {
@@ -149,22 +153,36 @@ fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, kno
         }
     }
     for source in known.iter().filter(|source| !selected.sources.contains_key(&source.record.id)) {
-        let Some(plan) = source.record.plan.as_ref().filter(|plan| !change.untouched.contains(plan)) else { continue };
-        // One that is only missing is the survey's: it is not taken out of its plan by an answer without it.
-        let still = file.plans.iter().map(|placed| &placed.plan).find(|other| other.name == *plan);
-        if still.is_some_and(|plan| plan.select.names(&source.record.id))
-            || (still.is_some() && is_away(&source.record))
+        if let Some(record) = unselected(change, file, &source.record, now)
+            && record != source.record
         {
-            continue;
+            let after = Versioned { record, version: source.version };
+            change.sources.push(SourceChange { before: Some(source.record.clone()), after });
         }
-        let said = file.removed.get(&source.record.id.to_string()).or_else(|| file.removed.get(plan));
-        if said.is_none() {
-            change.unsaid.insert(source.record.id.clone(), plan.clone());
-        }
-        let record = source::unplan(&source.record, said.copied().unwrap_or(Afterwards::Keep), now);
-        let after = Versioned { record, version: source.version };
-        change.sources.push(SourceChange { before: Some(source.record.clone()), after });
     }
+}
+
+/// What becomes of a source that no plan of the file selects now; `None` if that is another plan's.
+fn unselected(change: &mut Change, file: &PlanFile, source: &Source, now: Time) -> Option<Source> {
+    let of_itself = file.removed.get(&source.id.to_string()).copied();
+    let Some(plan) = &source.plan else {
+        // It left before; what was said of its backups then may be said otherwise now.
+        return Some(of_itself.map_or_else(|| source.clone(), |said| source::unplan(source, said, now)));
+    };
+    if change.untouched.contains(plan) {
+        return None;
+    }
+    let still = file.plans.iter().map(|placed| &placed.plan).find(|other| other.name == *plan);
+    // One that is only missing is the survey's: it is not taken out of its plan by an answer without it.
+    let may_return = |plan: &&Plan| plan.select.names(&source.id) || (is_away(source) && !plan.select.tags.is_empty());
+    if let Some(plan) = still.filter(may_return).filter(|_| of_itself.is_none()) {
+        return Some(survey::apply_to_absent(source, plan));
+    }
+    let said = of_itself.or_else(|| file.removed.get(plan).copied());
+    if said.is_none() {
+        change.unsaid.insert(source.id.clone(), plan.clone());
+    }
+    Some(source::unplan(source, said.unwrap_or(Afterwards::Keep), now))
 }
 
 fn is_away(source: &Source) -> bool {

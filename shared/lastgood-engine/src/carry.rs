@@ -16,7 +16,9 @@ use lastgood_core::source::{self, Outcome};
 
 use crate::Engine;
 use crate::drive::Carried;
+use crate::needed::Needs;
 use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned};
+use crate::versions::ours;
 
 /// How often a save of a source is tried again when others save it too.
 const SAVES_MAX: usize = 10;
@@ -53,9 +55,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Effect::AskTurn => self.ask_turn(record).await,
             Effect::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
             Effect::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
-            Effect::ReadParameter(name) => self.read_parameter(&name).await,
+            Effect::ReadParameter(name) => self.read_parameter(record, &name).await,
             Effect::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Effect::Inspect => self.inspect(record).await,
+            Effect::DeleteVersions(template, versions) => self.delete_versions(template, &versions).await,
             Effect::Deregister(image) => self.deregister(&image).await,
             Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
             Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_) => {
@@ -220,14 +223,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(snapshots) => snapshots,
             Err(refusal) => return refused(refusal),
         };
-        let ours = image.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
+        let is_ours = image.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
         let snapshots =
             snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
-        let needed_by = match &image {
+        let needs = match &image {
             Some(image) => self.needed_by(record, image).await?,
-            None => Vec::new(),
+            None => Needs::default(),
         };
-        let inspection = Inspection { image, ours, snapshots: snapshots.collect(), needed_by };
+        let versions = ours(record, &needs.versions);
+        let (needed_by, snapshots) = (needs.by, snapshots.collect());
+        let inspection = Inspection { image, ours: is_ours, snapshots, versions, needed_by };
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
     }
 

@@ -1,37 +1,37 @@
 //! Whether a plan file fits what is there: which groups its plans select, and whether each can be what its plan wants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::Time;
-use lastgood_core::facts::{Group, TemplateRef, TemplateVersion, VersionRef};
+use lastgood_core::facts::{Group, Tags, TemplateVersion};
 use lastgood_core::group;
-use lastgood_core::id::{GroupName, SourceId};
+use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
-use lastgood_core::source::Source;
+use lastgood_core::source::{Found, Source};
 
 use crate::CALLS_AT_ONCE_MAX;
 use crate::apply::ApplyError;
 use crate::port::{CallFailed, Cloud};
-use crate::survey::{InUse, groups_of};
+use crate::survey::groups_of;
 
 /// What the plans of a file select.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selected {
     /// Each source, once.
-    pub(crate) sources: BTreeMap<SourceId, Found>,
+    pub(crate) sources: BTreeMap<SourceId, Match>,
     /// Plans that select nothing now.
     pub(crate) empty: Vec<String>,
 }
 
 /// A source that a plan selects.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct Match {
     /// The plan's name.
     pub(crate) plan: String,
     /// The image where the plan publishes, as far as it can be told.
-    pub(crate) image_in_use: Option<InUse>,
+    pub(crate) image_in_use: Option<Found>,
 }
 
 struct Fit<'a> {
@@ -49,14 +49,14 @@ pub(crate) async fn select(
     now: Time,
 ) -> Result<Selected, ApplyError> {
     let mut fit = Fit { file, mistakes: Vec::new(), selected: Selected::default() };
-    let mut all: Vec<Group> = planned_elsewhere(cloud, file, known).await?;
+    // Groups that share a template matter to each other, planned or not.
+    let all = cloud.groups_tagged(&Tags::new()).await?.map_err(ApplyError::Refused)?;
     let mut groups = Vec::new();
     for placed in &file.plans {
         let found = groups_of(cloud, &placed.plan, known).await?.map_err(ApplyError::Refused)?;
         let selects = |group: &Group| placed.plan.select.names(&id(group)) || placed.plan.select.matches(&group.tags);
         let found: Vec<Group> = found.into_iter().filter(selects).collect();
         fit.plan(placed, &found, staying, now);
-        all.extend(found.iter().cloned());
         groups.push((placed, found));
     }
     for (placed, found) in &groups {
@@ -69,6 +69,13 @@ pub(crate) async fn select(
             fit.publishable(placed, group, &read?, &all);
         }
     }
+    for id in fit.selected.sources.keys().cloned().collect::<Vec<_>>() {
+        if file.removed.contains_key(&id.to_string()) {
+            let place = file.plans.first().map_or((0, 0), |placed| placed.place_of(&id));
+            let what = format!("{id} stands under 'removed', and a plan selects it; leave it out of one of them");
+            fit.mistake(place, what);
+        }
+    }
     if fit.mistakes.is_empty() {
         return Ok(fit.selected);
     }
@@ -78,22 +85,6 @@ pub(crate) async fn select(
 
 fn id(group: &Group) -> SourceId {
     SourceId::Group(group.name.clone())
-}
-
-/// The groups of sources that other plans have: what they launch from matters to those that share a template.
-async fn planned_elsewhere(cloud: &impl Cloud, file: &PlanFile, known: &[Source]) -> Result<Vec<Group>, ApplyError> {
-    let ours: BTreeSet<&str> = file.plans.iter().map(|placed| placed.plan.name.as_str()).collect();
-    let others = known.iter().filter(|source| source.plan.as_deref().is_some_and(|plan| !ours.contains(plan)));
-    let names: Vec<GroupName> = others
-        .map(|source| {
-            let SourceId::Group(name) = &source.id;
-            name.clone()
-        })
-        .collect();
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    cloud.groups(&names).await?.map_err(ApplyError::Refused)
 }
 
 /// What is read of one group's place of publication.
@@ -144,6 +135,14 @@ impl Fit<'_> {
                 self.mistake(*place, what);
             }
         }
+        let other = staying.iter().find(|other| {
+            matches!(plan.policy.publish.to, PublishTo::Parameter(_))
+                && other.policy.publish.to == plan.policy.publish.to
+        });
+        if let Some(other) = other {
+            let what = format!("plan '{}' writes the same parameter; give each plan its own", other.name);
+            self.mistake(placed.tags_place, what);
+        }
         if found.is_empty() && placed.places.is_empty() {
             self.selected.empty.push(plan.name.clone());
         }
@@ -158,7 +157,7 @@ impl Fit<'_> {
                 );
                 self.mistake(place, what);
             }
-            let taken = Found { plan: plan.name.clone(), image_in_use: None };
+            let taken = Match { plan: plan.name.clone(), image_in_use: None };
             if let Some(other) = self.selected.sources.insert(id.clone(), taken) {
                 let what = format!("{id} is in two plans, '{}' and '{}'; leave it in one", other.plan, plan.name);
                 self.mistake(place, what);
@@ -169,8 +168,11 @@ impl Fit<'_> {
     /// Whether the group can be published to as its plan wants.
     fn publishable(&mut self, placed: &PlacedPlan, found: &Group, read: &Read, all: &[Group]) {
         let (id, place) = (id(found), placed.place_of(&id(found)));
-        let to_group = placed.plan.policy.publish.to == PublishTo::Group;
-        let obstacle = if to_group { group::unpublishable(found).or_else(|| undone_by(found, all)) } else { None };
+        let obstacle = match placed.plan.policy.publish.to {
+            PublishTo::Nothing => None,
+            PublishTo::Group => group::unpublishable(found).or_else(|| group::undone_by(found, all)),
+            PublishTo::Parameter(_) => group::stateful(found),
+        };
         let obstacle = obstacle.or_else(|| match read {
             Read::Version(version) => group::resolves(version).or_else(|| group::maps(version)),
             Read::Refused(refusal) => Some(format!("{refusal}; mend that and apply again")),
@@ -181,25 +183,10 @@ impl Fit<'_> {
         }
         if let Some(selected) = self.selected.sources.get_mut(&id) {
             selected.image_in_use = match read {
-                Read::Version(version) => Some(InUse(version.image.clone())),
-                Read::Parameter(value) => Some(InUse(value.clone())),
+                Read::Version(version) => Some(Found(version.image.clone())),
+                Read::Parameter(value) => Some(Found(value.clone())),
                 Read::Nothing | Read::Refused(_) => None,
             };
         }
     }
-}
-
-/// A version for one group is the version of every group that follows `$Latest` or `$Default` of the same template: each
-/// would get the other's image.
-fn undone_by(found: &Group, all: &[Group]) -> Option<String> {
-    let named = found.launches_from.template()?;
-    let follows = |named: &TemplateRef| !matches!(named.version, VersionRef::Number(_));
-    let other = all.iter().filter(|group| group.name != found.name).find(|group| {
-        let other = group.launches_from.template();
-        other.is_some_and(|other| other.template == named.template && (follows(named) || follows(other)))
-    })?;
-    Some(format!(
-        "it shares launch template {} with group/{}, and one of them follows $Latest or $Default: each would get the other's image; give each group a template of its own, or let both name their version by number",
-        named.template, other.name
-    ))
 }

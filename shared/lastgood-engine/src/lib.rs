@@ -15,6 +15,7 @@ mod begin;
 mod carry;
 mod cleanup;
 mod drive;
+mod every;
 mod fit;
 mod look;
 mod needed;
@@ -27,6 +28,7 @@ mod publish;
 mod refresh;
 mod report;
 mod survey;
+mod versions;
 
 pub use begin::RequestError;
 pub use obey::AskError;
@@ -36,7 +38,9 @@ pub use port::{
 };
 pub use report::{Report, Trouble, chain};
 
+use futures_util::lock::Mutex;
 use lastgood_core::Time;
+use lastgood_core::facts::Group;
 use lastgood_core::pace::Share;
 
 /// The four ports and the settings, for one invocation.
@@ -47,6 +51,8 @@ pub struct Engine<'a, S, C, B, K> {
     bus: &'a B,
     clock: &'a K,
     running: Running<'a>,
+    /// Every group of the account, and when AWS told them.
+    seen: Mutex<Option<(Time, Vec<Group>)>>,
 }
 
 /// What one invocation is told of itself.
@@ -69,7 +75,7 @@ impl<'a, S: Store, C: Cloud, B: Bus, K: Clock> Engine<'a, S, C, B, K> {
     /// An engine over these ports.
     pub fn new(store: &'a S, cloud: &'a C, bus: &'a B, clock: &'a K, running: Running<'a>) -> Self {
         let cloud = Paced::new(store, cloud, clock, running.share, running.stop_at);
-        Self { store, cloud, bus, clock, running }
+        Self { store, cloud, bus, clock, running, seen: Mutex::new(None) }
     }
 
     fn out_of_time(&self) -> bool {

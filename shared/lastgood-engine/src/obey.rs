@@ -2,17 +2,19 @@
 
 use lastgood_core::Time;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::backup::{Backup, Event, Pin, Publication, State};
+use lastgood_core::backup::{Event, Pin, Publication, State};
+use lastgood_core::group;
 use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
-use lastgood_core::source::{Source, operator};
+use lastgood_core::source::{Found, Source, operator};
 
 use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 use crate::report::Report;
+use crate::survey::image_in_use;
 
-/// How often a pin is set again that met somebody else's save.
-const PINS_MAX: usize = 5;
+/// How often something is asked of a backup again that met somebody else's save.
+const SAVES_MAX: usize = 5;
 
 /// Why something that was asked for can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -33,20 +35,30 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub async fn asked(&self, at: Time, request: Request) -> Result<Report, AskError> {
         match request {
             Request::Hold(about) => {
-                let reason = about.reason.as_deref();
-                self.change(&about.source, |source| operator::hold(source, &about.by, reason, at)).await
+                let hold = |source: &Source| operator::hold(source, &about.by, about.reason.as_deref(), at);
+                self.change(&about.source, hold).await
             }
             Request::Release(about) => {
-                let reason = about.reason.as_deref();
-                let report =
-                    self.change(&about.source, |source| operator::release(source, &about.by, reason, at)).await?;
-                self.publish_newest(&about.source, report).await
+                let found = self.found(&about.source).await?;
+                let release =
+                    |source: &Source| operator::release(source, &about.by, about.reason.as_deref(), found.as_ref(), at);
+                let mut report = self.change(&about.source, release).await?;
+                report.add(self.publish_newest(&about.source).await?);
+                Ok(report)
             }
             Request::Skip(about) => {
-                self.change(&about.source, |source| operator::skip(source, about.slot, &about.by, at)).await
+                let reason = about.reason.as_deref();
+                let skip = |source: &Source| operator::skip(source, about.slot, &about.by, reason, at);
+                self.change(&about.source, skip).await
             }
-            Request::Pin(about) => self.pin(&about.backup, Some(Pin { by: about.by, reason: about.reason })).await,
-            Request::Unpin(about) => self.pin(&about.backup, None).await,
+            Request::Pin(about) => {
+                let pin = Pin { by: about.by, reason: about.reason, at };
+                self.tell_backup(&about.backup, &Event::Pinned(pin)).await
+            }
+            Request::Unpin(about) => {
+                let pin = Pin { by: about.by, reason: about.reason, at };
+                self.tell_backup(&about.backup, &Event::Unpinned(pin)).await
+            }
         }
     }
 
@@ -55,31 +67,48 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if changed.is_none() {
             return Err(AskError::NoSource(id.clone()));
         }
-        self.send_from_source(id).await?;
-        Ok(Report::default())
-    }
-
-    /// The newest good backup that was held asks for its turn again; the poll carries it on.
-    async fn publish_newest(&self, id: &SourceId, mut report: Report) -> Result<Report, AskError> {
-        let backups = self.store.backups(id).await?;
-        let newest = backups.into_iter().find(|backup| backup.record.state == State::Good);
-        let held = newest.filter(|backup| matches!(backup.record.publication, Publication::Held(_)));
-        let held = held.into_iter().map(|backup| (backup, Event::Released)).collect();
-        // Publishing is the poll's work: here it is only made due.
-        report.add(self.drive(Queue::Tick, held).await);
+        let mut report = Report::default();
+        // What was asked is done. What is to be told of it stays in the outbox until the bus has it.
+        if let Err(error) = self.send_from_source(id).await {
+            report.trouble(id, &error);
+        }
         Ok(report)
     }
 
-    async fn pin(&self, id: &BackupId, pin: Option<Pin>) -> Result<Report, AskError> {
+    /// What stands now where the source publishes, if it can be told.
+    async fn found(&self, id: &SourceId) -> Result<Option<Found>, AskError> {
+        let Some(source) = self.store.source(id).await? else { return Ok(None) };
+        let SourceId::Group(name) = id;
+        let groups = self.cloud.groups(std::slice::from_ref(name)).await?.unwrap_or_default();
+        let Some(found) = group::named(&groups, name) else { return Ok(None) };
+        Ok(image_in_use(&self.cloud, found, &source.record.policy.publish.to).await?)
+    }
+
+    /// The newest good backup asks for its turn again if it was held; the poll carries it on. A source that still waits
+    /// was not released, by a request that came late.
+    async fn publish_newest(&self, id: &SourceId) -> Result<Report, AskError> {
+        let waits = self.store.source(id).await?.is_none_or(|source| operator::waits(&source.record));
+        let backups = self.store.backups(id).await?;
+        let newest = backups.into_iter().find(|backup| backup.record.state == State::Good);
+        let held = newest.filter(|backup| matches!(backup.record.publication, Publication::Held(_)));
+        match held.filter(|_| !waits) {
+            Some(held) => self.tell_backup(&held.record.id, &Event::Released).await,
+            None => Ok(Report::default()),
+        }
+    }
+
+    /// Gives a backup an event; again if somebody else saves it meanwhile.
+    async fn tell_backup(&self, id: &BackupId, event: &Event) -> Result<Report, AskError> {
         let mut report = Report::default();
-        for _ in 0..PINS_MAX {
+        for _ in 0..SAVES_MAX {
             let Some(backup) = self.store.backup(id).await? else {
                 return Err(AskError::NoBackup(id.clone(), "it is not on record".into()));
             };
-            if let Some(why) = cannot_stay(&backup.record) {
+            let is_pin = matches!(event, Event::Pinned(_));
+            if let Some(why) = backup.record.cannot_be_pinned().filter(|_| is_pin) {
                 return Err(AskError::NoBackup(id.clone(), why.into()));
             }
-            let driven = self.drive(Queue::Tick, vec![(backup, Event::Pinned(pin.clone()))]).await;
+            let driven = self.drive(Queue::Tick, vec![(backup, event.clone())]).await;
             let lost = driven.lost > 0;
             report.add(driven);
             if !lost {
@@ -87,14 +116,5 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         Err(AskError::Table(CallFailed::new("saving the backup", "others kept saving it")))
-    }
-}
-
-fn cannot_stay(backup: &Backup) -> Option<&'static str> {
-    match backup.state {
-        State::Requested | State::Creating | State::Pending | State::Good => None,
-        State::Expiring | State::Deleting => Some("it is being deleted"),
-        State::Deleted => Some("it is deleted"),
-        State::Failed => Some("it failed"),
     }
 }

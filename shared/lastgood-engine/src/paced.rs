@@ -67,6 +67,13 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
         Ok(())
     }
 
+    /// Waits until a call of `action` may be made, and leaves it to be made.
+    pub(crate) async fn ready(&self, action: &'static str) -> Result<(), CallFailed> {
+        self.wait(action, 1).await?;
+        *self.taken_of(action).await.lock().await += 1;
+        Ok(())
+    }
+
     async fn taken_of(&self, action: &'static str) -> Arc<Mutex<u32>> {
         Arc::clone(self.taken.lock().await.entry(action).or_default())
     }
@@ -188,11 +195,18 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
     async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
         paced!(self, "ec2:CreateLaunchTemplateVersion", 1, self.cloud.create_template_version(request))
     }
+    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
+        let calls = versions.len().div_ceil(THINGS_A_DESCRIBE);
+        let call = self.cloud.delete_template_versions(template, versions);
+        paced!(self, "ec2:DeleteLaunchTemplateVersions", calls, call)
+    }
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
         paced!(self, "ec2:ModifyLaunchTemplate", 1, self.cloud.set_default_version(template, version))
     }
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        let call = self.cloud.set_mixed_version(group, template, version);
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
+        // It reads the policy before it sends it back.
+        self.wait("autoscaling:DescribeAutoScalingGroups", 1).await?;
+        let call = self.cloud.set_mixed_version(group, template, base, version);
         paced!(self, "autoscaling:UpdateAutoScalingGroup", 1, call)
     }
     async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {

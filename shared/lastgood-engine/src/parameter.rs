@@ -1,24 +1,57 @@
 //! Carrying out publications into a parameter of the Parameter Store.
 
-use lastgood_core::backup::Event;
 use lastgood_core::backup::publication::PublicationEvent;
+use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::Parameter;
-use lastgood_core::id::ImageId;
+use lastgood_core::group;
+use lastgood_core::id::{ImageId, SourceId};
+use lastgood_core::refusal::{Refusal, Why};
 
 use crate::Engine;
 use crate::drive::Carried;
-use crate::port::{Bus, Clock, Cloud, Store};
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
+use crate::publish::publishable;
 
 /// The kind of parameter that a launch template resolves; AWS checks that its value is an image (AWS: PutParameter,
 /// DataType).
 const IMAGE_PARAMETER: &str = "aws:ec2:image";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    pub(crate) async fn read_parameter(&self, name: &str) -> Carried {
+    pub(crate) async fn read_parameter(&self, record: &Backup, name: &str) -> Carried {
+        if let Err(refusal) = self.may_be_named(record).await? {
+            return Ok(Event::Publication(PublicationEvent::Refused(refusal)));
+        }
         Ok(Event::Publication(match self.cloud.parameter(name).await? {
             Ok(found) => PublicationEvent::ParameterRead(found),
             Err(refusal) => PublicationEvent::Refused(refusal),
         }))
+    }
+
+    /// Whether the image can be launched, and its group be given another one now.
+    async fn may_be_named(&self, record: &Backup) -> Result<Answer<()>, CallFailed> {
+        let SourceId::Group(name) = &record.id.source;
+        let refused = |why, message| Ok(Err(Refusal { why, action: "ssm:PutParameter".to_owned(), message }));
+        let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
+            Ok(groups) => groups,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let ids: Vec<ImageId> = record.image.iter().cloned().collect();
+        let images = match self.cloud.images(&ids).await? {
+            Ok(images) => images,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let found = match publishable(record, name, &groups, &images) {
+            Ok((found, _)) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(stateful) = group::stateful(found) {
+            return refused(Why::Invalid, stateful);
+        }
+        match self.cloud.active_refresh(name).await? {
+            Ok(None) => Ok(Ok(())),
+            Ok(Some(refresh)) => refused(Why::Locked, format!("instance refresh {refresh} is under way")),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 
     /// Writes the image's id if what stands in the parameter is still what was read. AWS has no lock for this, so it is

@@ -201,7 +201,8 @@ pub enum ScaleInProtection {
 pub trait Cloud: Sync {
     /// DescribeAutoScalingGroups, by name.
     fn groups(&self, names: &[GroupName]) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
-    /// DescribeAutoScalingGroups, by tags of the groups: those that bear every one of `tags` with its value. Every page.
+    /// DescribeAutoScalingGroups, by tags of the groups: those that bear every one of `tags` with its value, and so every
+    /// group if there are none. Every page.
     fn groups_tagged(&self, tags: &Tags) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
     /// DescribeInstanceRefreshes: the refresh (or its rollback) that is under way, if one is. `Missing` if there is no
     /// such group.
@@ -274,6 +275,12 @@ pub trait Cloud: Sync {
         &self,
         request: &VersionRequest,
     ) -> impl Future<Output = Result<Answer<u64>, CallFailed>> + Send;
+    /// DeleteLaunchTemplateVersions: those that are left, with AWS's reason. One that is not there is deleted.
+    fn delete_template_versions(
+        &self,
+        template: &TemplateId,
+        versions: &[u64],
+    ) -> impl Future<Output = Result<Answer<Vec<(u64, String)>>, CallFailed>> + Send;
     /// ModifyLaunchTemplate: makes a version the default.
     fn set_default_version(
         &self,
@@ -282,11 +289,12 @@ pub trait Cloud: Sync {
     ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
     /// UpdateAutoScalingGroup of a group with a mixed instances policy: gives the policy's base this version, by number,
     /// and changes nothing else. AWS takes the policy whole, so it is read and sent back; `WrongState` if its base is not
-    /// `template` any more.
+    /// version `base` of `template` any more.
     fn set_mixed_version(
         &self,
         group: &GroupName,
         template: &TemplateId,
+        base: u64,
         version: u64,
     ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
     /// UpdateAutoScalingGroup: gives the group this version, by number, and changes nothing else.

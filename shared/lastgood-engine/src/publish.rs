@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, VersionRef};
+use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::name::{digest, version_token};
@@ -25,14 +25,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let slot = record.id.slot;
         let turn = self.change_source(&record.id.source, |source| source::ask_turn(source, slot)).await?;
         match turn {
-            Some(Turn::Given { expected, publish }) => Ok(told(PublicationEvent::TurnGiven { expected, publish })),
+            Some(Turn::Given { expected, publish, held }) => {
+                Ok(told(PublicationEvent::TurnGiven { expected, publish, held }))
+            }
             Some(Turn::Taken) => {
                 self.free_turn(&record.id.source).await?;
                 Ok(told(PublicationEvent::TurnTaken))
             }
             Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
             Some(Turn::Unwanted(why)) => Ok(told(PublicationEvent::Unwanted(why))),
-            Some(Turn::OnHold(why)) => Ok(told(PublicationEvent::OnHold(why))),
+            Some(Turn::OnHold(why, held)) => Ok(told(PublicationEvent::OnHold(why, held))),
             None => Err(CallFailed::new("asking the source", "it is not on record")),
         }
     }
@@ -42,7 +44,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(found) = self.store.source(source).await? else { return Ok(()) };
         let Some(holder) = found.record.turn else { return Ok(()) };
         let backup = self.store.backup(&found.record.backup_id(holder)).await?;
-        let at_it = backup.is_some_and(|backup| !backup.record.publication.is_at_rest());
+        // What it came to must be known to the source before another one begins.
+        let at_it = backup.is_some_and(|backup| !backup.record.publication.is_at_rest() || !backup.record.source_told);
         if !at_it {
             self.change_source(source, |source| (source::free_turn(source, holder), ())).await?;
         }
@@ -107,15 +110,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(version) => version,
             Err(refusal) => return refused(refusal),
         };
-        let obstacle = match group::unpublishable(group)
-            .or_else(|| group::resolves(&version))
-            .or_else(|| group::hides(&version, image))
-        {
-            Some(obstacle) => Some(obstacle),
-            None => match self.unable_type(group, image).await? {
-                Ok(obstacle) => obstacle,
-                Err(refusal) => return refused(refusal),
-            },
+        let obstacle = match self.obstacle(group, &version, image).await? {
+            Ok(obstacle) => obstacle,
+            Err(refusal) => return refused(refusal),
         };
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
@@ -136,9 +133,26 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(told(PublicationEvent::TemplateRead(used)))
     }
 
-    /// The instance type of a mixed instances policy that can't run the image, in words.
-    async fn unable_type(&self, group: &Group, image: &Image) -> Result<Answer<Option<String>>, CallFailed> {
-        let types = group::types_of_base(group);
+    /// Why the image can't be put into the version, and what to do instead.
+    async fn obstacle(
+        &self,
+        group: &Group,
+        version: &TemplateVersion,
+        image: &Image,
+    ) -> Result<Answer<Option<String>>, CallFailed> {
+        let obstacle =
+            group::unpublishable(group).or_else(|| group::resolves(version)).or_else(|| group::hides(version, image));
+        if obstacle.is_some() {
+            return Ok(Ok(obstacle));
+        }
+        let every = match self.every_group().await? {
+            Ok(every) => every,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(undone) = group::undone_by(group, &every) {
+            return Ok(Ok(Some(undone)));
+        }
+        let types = group::types_of_base(group, version);
         if types.is_empty() {
             return Ok(Ok(None));
         }
@@ -165,6 +179,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Points the group at `version` if it is still as it was read. AWS has no lock for this, so it is read again right
     /// before the change.
     pub(crate) async fn point_group(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Carried {
+        // The wait for a call comes first, so that nothing comes between the look and the change.
+        self.cloud.ready("autoscaling:UpdateAutoScalingGroup").await?;
         let groups = match self.cloud.groups(std::slice::from_ref(group)).await? {
             Ok(groups) => groups,
             Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
@@ -188,8 +204,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let answer = match (named.version, now.version) {
             (VersionRef::Number(_), VersionRef::Number(number)) if number == version => Ok(()),
             (VersionRef::Number(_), VersionRef::Number(number)) if number == base => match found.launches_from {
-                LaunchSource::Mixed(_) => self.cloud.set_mixed_version(group, &named.template, version).await?,
-                LaunchSource::Template(_) | LaunchSource::Configuration(_) => {
+                LaunchSource::Mixed(_) => self.cloud.set_mixed_version(group, &named.template, base, version).await?,
+                LaunchSource::Template(_) | LaunchSource::Configuration(_) | LaunchSource::Unreadable(_) => {
                     self.cloud.set_group_version(group, &named.template, version).await?
                 }
             },
@@ -248,7 +264,7 @@ const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
 /// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
 /// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
-fn publishable<'a>(
+pub(crate) fn publishable<'a>(
     record: &Backup,
     name: &GroupName,
     groups: &'a [Group],
@@ -271,7 +287,7 @@ fn publishable<'a>(
 }
 
 /// What a version of ours says of itself: for which backup it was made, and from which version.
-fn version_description(record: &Backup, base: u64) -> String {
+pub(crate) fn version_description(record: &Backup, base: u64) -> String {
     let whole = format!("lastgood {} from version {base}", record.id);
     let plain: String = whole.chars().filter(char::is_ascii).collect();
     if plain == whole && whole.len() <= DESCRIPTION_CHARS_MAX {

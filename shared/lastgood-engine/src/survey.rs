@@ -4,7 +4,7 @@ use lastgood_core::facts::{Group, LaunchSource};
 use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::{Plan, PublishTo};
 use lastgood_core::source::survey::survey;
-use lastgood_core::source::{self, Source};
+use lastgood_core::source::{self, Found, Source};
 
 use crate::Engine;
 use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
@@ -28,6 +28,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn survey_plan(&self, name: &str, report: &mut Report) -> Result<(), CallFailed> {
         let Some(planned) = self.store.plan(name).await? else { return Ok(()) };
         let plan = &planned.record.plan;
+        // Those of other plans too: a group that bears the tags may be one of them.
         let known = self.store.sources().await?;
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
         let groups = groups_of(&self.cloud, plan, &records).await?;
@@ -40,7 +41,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let group = groups.iter().find(|group| group.name.as_str() == record.id.name());
             let record = match group.filter(|_| is_new) {
                 Some(group) => match image_in_use(&self.cloud, group, &plan.policy.publish.to).await? {
-                    Some(InUse(image)) => source::expect(record, image),
+                    Some(Found(image)) => source::expect(record, image),
                     None => record,
                 },
                 None => record,
@@ -52,7 +53,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Saved::Outdated => report.lost += 1,
                 Saved::As(_) => {
                     tracing::info!(source = %id, plan = name, "the survey changed it");
-                    self.send_from_source(&id).await?;
+                    // What is to be told stays in its outbox, and wakes it, until the bus has it.
+                    if let Err(error) = self.send_from_source(&id).await {
+                        report.trouble(&id, &error);
+                    }
                 }
             }
         }
@@ -93,24 +97,20 @@ pub(crate) async fn groups_of(
     Ok(Ok(groups))
 }
 
-/// The image that stands where a plan publishes, if one does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InUse(pub(crate) Option<String>);
-
 /// What stands now where the plan publishes: `None` if that can't be told, and then any image is taken as it is found.
 pub(crate) async fn image_in_use(
     cloud: &impl Cloud,
     group: &Group,
     to: &PublishTo,
-) -> Result<Option<InUse>, CallFailed> {
+) -> Result<Option<Found>, CallFailed> {
     match to {
         PublishTo::Nothing => Ok(None),
         PublishTo::Parameter(name) => {
             let parameter = cloud.parameter(name).await?;
-            Ok(parameter.ok().map(|parameter| InUse(parameter.map(|parameter| parameter.value))))
+            Ok(parameter.ok().map(|parameter| Found(parameter.map(|parameter| parameter.value))))
         }
         PublishTo::Group => match &group.launches_from {
-            LaunchSource::Configuration(_) => Ok(None),
+            LaunchSource::Configuration(_) | LaunchSource::Unreadable(_) => Ok(None),
             LaunchSource::Template(named) => version_image(cloud, named).await,
             LaunchSource::Mixed(policy) => version_image(cloud, &policy.base).await,
         },
@@ -120,7 +120,7 @@ pub(crate) async fn image_in_use(
 async fn version_image(
     cloud: &impl Cloud,
     named: &lastgood_core::facts::TemplateRef,
-) -> Result<Option<InUse>, CallFailed> {
+) -> Result<Option<Found>, CallFailed> {
     let version = cloud.template_version(&named.template, named.version).await?;
-    Ok(version.ok().map(|version| InUse(version.image)))
+    Ok(version.ok().map(|version| Found(version.image)))
 }

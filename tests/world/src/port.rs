@@ -289,13 +289,23 @@ impl Cloud for World {
         answer("ec2:CreateLaunchTemplateVersion", made.map(|version| version.number))
     }
 
+    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Asked<Vec<(u64, String)>> {
+        let template = TemplateName::Id(template.to_string());
+        let done = self.ec2().delete_template_versions(&template, versions);
+        let left = |(number, result): (u64, Result<(), &'static str>)| match result {
+            Ok(()) | Err("launchTemplateVersionDoesNotExist") => None,
+            Err(code) => Some((number, code.to_owned())),
+        };
+        answer("ec2:DeleteLaunchTemplateVersions", done.map(|results| results.into_iter().filter_map(left).collect()))
+    }
+
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Asked<()> {
         let template = TemplateName::Id(template.to_string());
         let done = self.ec2().set_default_version(&template, &version.to_string());
         answer("ec2:ModifyLaunchTemplate", done.map(|_| ()))
     }
 
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Asked<()> {
+    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Asked<()> {
         let refused = |why: Why, message: String| Ok(Err(Refusal { why, action: UPDATE_GROUP.to_owned(), message }));
         let found = match answer(DESCRIBE_GROUPS, self.groups_named(std::slice::from_ref(group)))? {
             Ok(found) => found.into_iter().next(),
@@ -305,9 +315,8 @@ impl Cloud for World {
         let LaunchFrom::Mixed(policy) = &found.from else {
             return refused(Why::WrongState, format!("{group} has no mixed instances policy"));
         };
-        if policy.base.template != *template {
-            let base = &policy.base.template;
-            return refused(Why::WrongState, format!("the policy of {group} has the template {base}, not {template}"));
+        if policy.base != crate::setup::by_number(template, base) {
+            return refused(Why::WrongState, format!("the policy of {group} is based on {:?} now", policy.base));
         }
         let base = Specification { version: Some(version.to_string()), ..Specification::from(&policy.base) };
         let policy = MixedText { base, ..policy.into() };

@@ -97,7 +97,7 @@ fn member_fact(member: &Member) -> facts::Member {
         lifecycle,
         healthy: member.healthy,
         protected_from_scale_in: member.protected,
-        template: member.template.as_ref().map(|(template, _)| template.clone()),
+        template: member.template.clone(),
     }
 }
 
@@ -145,10 +145,12 @@ pub(crate) fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
 pub(crate) fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {
     let devices = version.data.devices.iter();
     let devices = devices.map(|device| TemplateDevice { name: device.name.clone(), snapshot: device.snapshot.clone() });
+    let instance_type = version.data.instance_type.clone();
     facts::TemplateVersion {
         number: version.number,
         description: version.description.clone(),
         image: version.data.image.clone(),
+        instance_type,
         devices: devices.collect(),
     }
 }

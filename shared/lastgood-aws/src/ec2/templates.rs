@@ -1,4 +1,4 @@
-//! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate.
+//! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate, DeleteLaunchTemplateVersions.
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData};
@@ -13,6 +13,7 @@ use crate::refusals::answer;
 
 const DESCRIBE: &str = "ec2:DescribeLaunchTemplateVersions";
 const CREATE: &str = "ec2:CreateLaunchTemplateVersion";
+const DELETE: &str = "ec2:DeleteLaunchTemplateVersions";
 const MODIFY: &str = "ec2:ModifyLaunchTemplate";
 /// The largest page of versions (AWS: DescribeLaunchTemplateVersions).
 const PAGE_VERSIONS_MAX: i32 = 200;
@@ -63,8 +64,9 @@ fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
     let image = version.launch_template_data().and_then(|data| data.image_id());
     let mapped =
         version.launch_template_data().map(ResponseLaunchTemplateData::block_device_mappings).unwrap_or_default();
-    // NoDevice, too, is a mapping that hides the image's.
-    let devices = mapped.iter().filter_map(|mapping| {
+    // NoDevice, too, is a mapping that hides the image's. A volume of the instance store has no data to hide.
+    let with_data = mapped.iter().filter(|mapping| mapping.virtual_name().is_none());
+    let devices = with_data.filter_map(|mapping| {
         let snapshot = mapping.ebs().and_then(|volume| volume.snapshot_id()).map(SnapshotId::from);
         Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot })
     });
@@ -72,6 +74,10 @@ fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
         number: u64::try_from(version.version_number()?).ok()?,
         description: version.version_description().unwrap_or_default().to_owned(),
         image: image.map(str::to_owned),
+        instance_type: version
+            .launch_template_data()
+            .and_then(|data| data.instance_type())
+            .map(|name| name.as_str().to_owned()),
         devices: devices.collect(),
     })
 }
@@ -99,6 +105,32 @@ pub(crate) async fn create_template_version(
         Some(number) => Ok(Ok(number)),
         None => Err(CallFailed::new(CREATE, "an answer without a version number")),
     }
+}
+
+/// The most versions of one call (AWS: DeleteLaunchTemplateVersions).
+const VERSIONS_A_CALL_MAX: usize = 200;
+
+pub(crate) async fn delete_template_versions(
+    client: &Client,
+    template: &TemplateId,
+    versions: &[u64],
+) -> Result<Answer<Vec<(u64, String)>>, CallFailed> {
+    let mut left = Vec::new();
+    for versions in versions.chunks(VERSIONS_A_CALL_MAX) {
+        let numbers = versions.iter().map(ToString::to_string).collect();
+        let request = client.delete_launch_template_versions().launch_template_id(template.as_str());
+        let output = match answer(DELETE, request.set_versions(Some(numbers)).send().await)? {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        left.extend(output.unsuccessfully_deleted_launch_template_versions().iter().filter_map(|version| {
+            let error = version.response_error();
+            let code = error.and_then(|error| error.code()).map_or("no reason given", |code| code.as_str());
+            let number = u64::try_from(version.version_number()?).ok()?;
+            (code != "launchTemplateVersionDoesNotExist").then(|| (number, code.to_owned()))
+        }));
+    }
+    Ok(Ok(left))
 }
 
 pub(crate) async fn set_default_version(

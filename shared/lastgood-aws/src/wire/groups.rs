@@ -42,6 +42,7 @@ async fn groups_are_classified_and_their_members_read() {
         group("silent", &template("")),
         group("mixed", MIXED),
         group("legacy", "<LaunchConfigurationName>old</LaunchConfigurationName>"),
+        group("odd", "<MixedInstancesPolicy><LaunchTemplate/></MixedInstancesPolicy>"),
     ];
     let wire = Wire::answering(&[(200, &describe(&members.concat()))]).await;
     let groups = wire.aws().groups(&[GroupName::from("number")]).await.expect("judged").expect("told");
@@ -62,11 +63,12 @@ async fn groups_are_classified_and_their_members_read() {
         LaunchSource::Template(named("lt-1", VersionRef::Default)),
         LaunchSource::Mixed(MixedPolicy { base: named("lt-1", VersionRef::Number(3)), overrides }),
         LaunchSource::Configuration("old".into()),
+        LaunchSource::Unreadable("a mixed instances policy without a launch template".into()),
     ];
     assert_eq!(from, expected);
     let [one, other] = &groups[0].members[..] else { panic!("two members") };
     assert_eq!((one.lifecycle, one.healthy, one.protected_from_scale_in), (Lifecycle::InService, true, true));
-    assert_eq!(one.template, Some("lt-1".into()));
+    assert_eq!(one.template, Some(("lt-1".into(), 3)));
     assert_eq!((other.lifecycle, other.healthy, other.template.clone()), (Lifecycle::Pending, false, None));
 }
 
@@ -107,7 +109,7 @@ async fn a_group_is_warm_after_its_warm_up_or_else_its_grace() {
 async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_changed() {
     let updated = format!("<UpdateAutoScalingGroupResponse {XMLNS}/>");
     let wire = Wire::answering(&[(200, &describe(&group("web", MIXED))), (200, &updated)]).await;
-    wire.aws().set_mixed_version(&"web".into(), &"lt-1".into(), 8).await.expect("judged").expect("done");
+    wire.aws().set_mixed_version(&"web".into(), &"lt-1".into(), 3, 8).await.expect("judged").expect("done");
     let sent = wire.sent().remove(1);
     let policy = "MixedInstancesPolicy.LaunchTemplate";
     for (name, value) in [
@@ -129,10 +131,12 @@ async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_
 
 #[tokio::test]
 async fn a_policy_that_somebody_based_on_another_template_is_left_alone() {
-    let wire = Wire::answering(&[(200, &describe(&group("web", MIXED)))]).await;
-    let refusal = wire.aws().set_mixed_version(&"web".into(), &"lt-9".into(), 8).await.expect("judged");
-    assert_eq!(refusal.expect_err("changed").why, Why::WrongState);
-    assert_eq!(wire.sent().len(), 1, "nothing was updated");
+    for (template, base) in [("lt-9", 3), ("lt-1", 2)] {
+        let wire = Wire::answering(&[(200, &describe(&group("web", MIXED)))]).await;
+        let refusal = wire.aws().set_mixed_version(&"web".into(), &template.into(), base, 8).await.expect("judged");
+        assert_eq!(refusal.expect_err("changed").why, Why::WrongState);
+        assert_eq!(wire.sent().len(), 1, "nothing was updated");
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,14 @@ async fn a_parameter_is_read_written_over_and_missing() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_is_no_plain_text_is_refused() {
+    let secret = r#"{"Parameter":{"Name":"/images/web","Type":"SecureString","Value":"AQICAH","Version":1}}"#;
+    let wire = Wire::answering(&[(200, secret)]).await;
+    let refusal = wire.aws().parameter("/images/web").await.expect("judged").expect_err("no text");
+    assert_eq!(refusal.message, "/images/web is a SecureString; name a parameter of type String");
+}
+
+#[tokio::test]
 async fn a_denied_and_a_throttled_parameter_are_told_apart() {
     let denied = r#"{"__type":"AccessDeniedException","Message":"not authorized to perform: ssm:PutParameter"}"#;
     let throttled = r#"{"__type":"ThrottlingException","Message":"Rate exceeded"}"#;

@@ -102,8 +102,10 @@ pub enum Event {
     Publication(PublicationEvent),
     /// An operator wants it published after all.
     Released,
-    /// An operator wants it kept, or not any more.
-    Pinned(Option<Pin>),
+    /// An operator wants it kept.
+    Pinned(Pin),
+    /// An operator wants it kept as its plan says; who, and why.
+    Unpinned(Pin),
     /// Retention lets it go.
     LetGo(String),
     /// Of its removal.
@@ -170,6 +172,8 @@ pub enum Effect {
     },
     /// Look what AWS holds of it, by name and by tag, and who needs it.
     Inspect,
+    /// Delete these versions of a launch template: we made them, and nothing launches from them.
+    DeleteVersions(TemplateId, Vec<u64>),
     /// Deregister the image with its snapshots.
     Deregister(ImageId),
     /// Delete what is left of its snapshots.
@@ -226,6 +230,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
         // What is being deleted can't be kept any more.
         (Requested | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
+        (Requested | Creating | Pending | Good, Event::Unpinned(asked)) => record.unpin(&asked, now),
 
         (Requested, Event::InstanceChosen(chosen)) => {
             let reason = format!("{} is its newest member that can be imaged", chosen.instance);
@@ -288,7 +293,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             Event::Publication(_) | Event::LetGo(_) | Event::Released,
         )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
-        | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_)) => "stale".into(),
+        | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }
 }
 
@@ -353,11 +358,11 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
         return Some(Effect::Unprotect(instance));
     }
     let mine = is_work_of(part, record.state) && now >= record.look_at;
-    let work = if mine { work(record) } else { None };
+    let work = if mine { work(record, now) } else { None };
     work.or_else(|| (!record.outbox.is_empty()).then(|| Effect::Send(record.outbox.clone())))
 }
 
-fn work(record: &Backup) -> Option<Effect> {
+fn work(record: &Backup, now: Time) -> Option<Effect> {
     let SourceId::Group(group) = &record.id.source;
     match record.state {
         State::Requested => Some(Effect::ChooseInstance(group.clone())),
@@ -365,7 +370,7 @@ fn work(record: &Backup) -> Option<Effect> {
         State::Creating => record.instance.clone().map(Effect::CreateImage),
         State::Pending => record.image.clone().map(Effect::LookAtImage),
         State::Good => publication::due(record, group),
-        State::Expiring | State::Deleting | State::Failed => removal::due(record),
+        State::Expiring | State::Deleting | State::Failed => removal::due(record, now),
         State::Deleted => None,
     }
 }
@@ -381,7 +386,7 @@ pub fn wake(record: &Backup) -> Option<Time> {
         ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
         ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::GivenBack => None,
     };
-    let works = work(record).map(|_| match record.state {
+    let works = work(record, record.look_at).map(|_| match record.state {
         State::Pending => record.look_at,
         State::Requested
         | State::Creating

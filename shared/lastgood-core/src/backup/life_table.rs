@@ -99,7 +99,8 @@ pub(super) fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
 }
 
 pub(super) fn inspection(image: Option<Image>) -> Inspection {
-    Inspection { image, ours: true, snapshots: vec!["snap-1".into(), "snap-2".into()], needed_by: Vec::new() }
+    let snapshots = vec!["snap-1".into(), "snap-2".into()];
+    Inspection { image, ours: true, snapshots, versions: vec![("lt-1".into(), 2)], needed_by: Vec::new() }
 }
 
 fn line(before: &Backup, name: &str, event: Event, now: Time) -> String {
@@ -190,7 +191,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("all complete", Event::ImageSeen(complete()), soon),
         ("create refused: no instance", Event::CreateRefused(refusal(Why::Missing)), soon),
         ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
-        ("pinned", Event::Pinned(Some(Pin { by: "alice".into(), reason: None })), soon),
+        ("pinned", Event::Pinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("released", Event::Released, soon),
         (
             "image broken: instance lost",
@@ -267,6 +268,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
             soon,
         ),
         ("deregistered, silent", Event::Removal(RemovalEvent::Deregistered(Vec::new())), soon),
+        ("versions deleted", Event::Removal(RemovalEvent::VersionsDeleted("lt-1".into(), Vec::new())), soon),
         ("removal refused: denied", Event::Removal(RemovalEvent::Refused(refusal(Why::Denied))), soon),
         (
             "snapshots deleted",
@@ -324,9 +326,9 @@ fn every_publication_and_every_event() {
     ];
     let read = |used| PublicationEvent::TemplateRead(used);
     let events = [
-        ("turn given", PublicationEvent::TurnGiven { expected: expected(), publish: Publish::default() }),
+        ("turn given", PublicationEvent::TurnGiven { expected: expected(), publish: Publish::default(), held: None }),
         ("unwanted", PublicationEvent::Unwanted("its source is in no plan any more".into())),
-        ("on hold", PublicationEvent::OnHold("held by alice".into())),
+        ("on hold", PublicationEvent::OnHold("held by alice".into(), None)),
         ("turn taken", PublicationEvent::TurnTaken),
         ("newer", PublicationEvent::Newer),
         ("read: as published last", read(used(VersionRef::Number(1), "ami-0", None))),

@@ -29,8 +29,8 @@ pub(super) fn judge(
 ) -> Manual {
     if let Some(max) = record.publish.max_generations.filter(|max| record.generation > *max) {
         return Manual::Held(format!(
-            "it is {} images deep, and its plan says max_generations: {max}; build a clean image, give it to the group, and release it: lastgood release {}",
-            record.generation, record.id.source
+            "it is {} images deep, and its plan says max_generations: {max}; build a clean image and give it to the group: what is made from its instances is published again",
+            record.generation
         ));
     }
     let Some(expected) = expected else { return Manual::Fine };
@@ -51,6 +51,8 @@ pub(super) fn judge(
     let now_there = found.unwrap_or("no image");
     let before = expected.image.as_deref().unwrap_or("no image");
     let (backup, source) = (record.id.clone(), record.id.source.clone());
+    // Another change, met by the same backup, is other news.
+    let occasion = format!("/{now_there}");
     let change = |done: OnManualChange| News::ManualChange {
         backup,
         found: now_there.to_owned(),
@@ -63,18 +65,18 @@ pub(super) fn judge(
             expected.because.words()
         )),
         OnManualChange::Overwrite => {
-            record.tell("", now, change(OnManualChange::Overwrite));
+            record.tell(&occasion, now, change(OnManualChange::Overwrite));
             Manual::Fine
         }
         // There is no image to follow.
         OnManualChange::Adopt if found.is_none() => Manual::Fine,
         // What was made from an instance of the new image carries its change on.
         OnManualChange::Adopt if record.base.as_ref().map(ImageId::as_str) == found => {
-            record.tell("", now, change(OnManualChange::Adopt));
+            record.tell(&occasion, now, change(OnManualChange::Adopt));
             Manual::Fine
         }
         OnManualChange::Adopt => {
-            record.tell("", now, change(OnManualChange::Adopt));
+            record.tell(&occasion, now, change(OnManualChange::Adopt));
             let reason = format!("somebody gave {now_there} in place of {before}; what follows is based on that");
             Manual::Rests(Publication::Adopted(now_there.to_owned()), reason)
         }

@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
 use super::manual::{self, Manual};
+pub use super::place::{PublishedTo, TemplateUse};
 use super::record::Backup;
 use crate::facts::{Parameter, TemplateRef};
-use crate::id::{GroupName, ImageId, TemplateId};
+use crate::id::{GroupName, ImageId};
 use crate::notice::News;
 use crate::plan::{Publish, PublishTo};
 use crate::refusal::{Refusal, Why};
@@ -80,24 +81,6 @@ pub enum Publication {
     Held(String),
 }
 
-/// Where an image is published.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum PublishedTo {
-    /// In a version of a launch template that the group launches from.
-    Version {
-        /// The template.
-        template: TemplateId,
-        /// Its version with the image.
-        version: u64,
-    },
-    /// In a parameter of the Parameter Store.
-    Parameter {
-        /// Its name.
-        parameter: String,
-    },
-}
-
 /// An answer about the publication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicationEvent {
@@ -107,6 +90,8 @@ pub enum PublicationEvent {
         expected: Option<Expected>,
         /// What the plan says now.
         publish: Publish,
+        /// Why the backup before it was held, if it was: that again is no news.
+        held: Option<String>,
     },
     /// Another backup has the turn.
     TurnTaken,
@@ -114,8 +99,8 @@ pub enum PublicationEvent {
     Newer,
     /// The source is in no plan any more, or its plan publishes nothing.
     Unwanted(String),
-    /// An operator holds the source.
-    OnHold(String),
+    /// An operator holds the source: why, and why the backup before it was held, if it was.
+    OnHold(String, Option<String>),
     /// What the group launches from.
     TemplateRead(TemplateUse),
     /// The version is made, or was made when an earlier call went unanswered.
@@ -124,29 +109,12 @@ pub enum PublicationEvent {
     Pointed,
     /// What stands in the parameter.
     ParameterRead(Option<Parameter>),
-    /// Our image stands in the parameter.
+    /// AWS took our image for the parameter. Whether it stands there shows only when it is read.
     Written,
     /// AWS refused a call, or the group can't be published to.
     Refused(Refusal),
     /// The group, its template or the parameter is no longer what was read.
     Changed(String),
-}
-
-/// What a group launches from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateUse {
-    /// How the group names it.
-    pub group: TemplateRef,
-    /// The version in use, by number.
-    pub version: u64,
-    /// The image that it names.
-    pub image: Option<String>,
-    /// The version that an earlier call of ours made from the version in use, if there is one.
-    pub ours: Option<u64>,
-    /// Why our image can't be put into it, and what to do, if it can't.
-    pub obstacle: Option<String>,
-    /// What of the group our image is not for, in words.
-    pub left_alone: Vec<String>,
 }
 
 impl Publication {
@@ -173,13 +141,17 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
         return "stale".into();
     }
     match (record.publication.clone(), event) {
-        (Due, TurnGiven { expected, publish }) => {
+        (Due, TurnGiven { expected, publish, held }) => {
             record.publish = publish;
+            record.held_before = held;
             go(record, now, Reading { expected }, "it is its turn".into())
         }
         (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published"),
         (Due, Unwanted(why)) => rest(record, now, Publication::Superseded, why),
-        (Due, OnHold(why)) => hold(record, now, why),
+        (Due, OnHold(why, held)) => {
+            record.held_before = held;
+            hold(record, now, why)
+        }
         (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
         (Reading { expected }, TemplateRead(used)) => template_read(record, expected.as_ref(), used, now),
         (Reading { expected }, ParameterRead(found)) => parameter_read(record, expected.as_ref(), found, now),
@@ -187,7 +159,11 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
         (Pointing { group, version, .. }, Pointed) => {
             published(record, PublishedTo::Version { template: group.template, version }, now)
         }
-        (Writing { name, .. }, Written) => published(record, PublishedTo::Parameter { parameter: name }, now),
+        // AWS checks the image some time after it took the call: only what is read there counts (AWS: PutParameter).
+        (Writing { name, .. }, Written) => {
+            record.publication = Due;
+            again(record, now, RETRY_SECONDS, &format!("{name} is written, and read again"))
+        }
         (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Refused(refusal)) => {
             refused(record, &refusal, now)
         }
@@ -210,7 +186,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | TurnTaken
             | Newer
             | Unwanted(_)
-            | OnHold(_)
+            | OnHold(..)
             | TemplateRead(_)
             | VersionMade(_)
             | Pointed
@@ -343,9 +319,10 @@ fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
     rest(record, now, Publication::Published(to), reason)
 }
 
-/// The same hold again, after a release, is news again.
+/// A hold for the reason for which the backup before was held is no news; after a release it is.
 fn hold(record: &mut Backup, now: Time, reason: String) -> String {
-    if let Some(image) = record.image.clone() {
+    let known = record.held_before.as_ref() == Some(&reason);
+    if let Some(image) = record.image.clone().filter(|_| !known) {
         let occasion = format!("/{}", now.as_second());
         record.tell(&occasion, now, News::PublicationHeld { backup: record.id.clone(), image, reason: reason.clone() });
     }

@@ -20,8 +20,9 @@ pub enum Queue {
 pub fn queue(record: &Backup) -> Queue {
     match record.state {
         State::Requested | State::Creating | State::Pending | State::Good => Queue::Poll,
-        // A member is not left protected until the next cleanup.
-        _ if matches!(record.scale_in, ScaleIn::Owed(_)) => Queue::Poll,
+        // A member is not left protected until the next cleanup; but while its protection can't be taken away, the
+        // leftovers need not wait for that.
+        _ if matches!(record.scale_in, ScaleIn::Owed(at) if at <= record.look_at) => Queue::Poll,
         // What failed is told at once; its leftovers can wait for the cleanup.
         State::Failed if !record.outbox.is_empty() || !record.source_told => Queue::Poll,
         State::Failed | State::Expiring | State::Deleting | State::Deleted => Queue::Cleanup,

@@ -6,7 +6,7 @@ use super::life::State;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
 use crate::Time;
-use crate::id::{BackupId, ImageId, InstanceId, SnapshotId};
+use crate::id::{BackupId, ImageId, InstanceId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
 use crate::plan::{Capture, Policy, Publish};
 
@@ -56,6 +56,9 @@ pub struct Backup {
     /// Whether the instance is protected from scale-in by us.
     #[serde(default)]
     pub scale_in: ScaleIn,
+    /// The last refusal to take its protection away that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection_told: Option<String>,
     /// The instance went away while its image was made.
     #[serde(default)]
     pub instance_lost: bool,
@@ -65,6 +68,9 @@ pub struct Backup {
     /// The image's snapshots, as far as AWS has told them. They stay on record when they are deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotId>,
+    /// Versions of launch templates that we made with the image, and that go before it. On record while it is condemned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<(TemplateId, u64)>,
     /// When AWS said that all of it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_at: Option<Time>,
@@ -73,9 +79,15 @@ pub struct Backup {
     /// What its plan says of publishing it.
     #[serde(default)]
     pub publish: Publish,
+    /// Why the backup before it was held, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_before: Option<String>,
     /// What of a mixed instances policy the image is not for, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_alone: Vec<String>,
+    /// When a pin was asked for last, or to take it away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_asked_at: Option<Time>,
     /// Somebody wants it kept, whatever its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pin>,
@@ -120,6 +132,8 @@ pub struct Pin {
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When it was asked for.
+    pub at: Time,
 }
 
 /// The instance that an image is made from.
@@ -133,6 +147,15 @@ pub struct Chosen {
     pub generation: u32,
     /// Somebody has protected the instance from scale-in already.
     pub protected_from_scale_in: bool,
+}
+
+impl Pin {
+    fn words(&self, done: &str) -> String {
+        match &self.reason {
+            Some(reason) => format!("{done} by {}: {reason}", self.by),
+            None => format!("{done} by {}", self.by),
+        }
+    }
 }
 
 /// What AWS holds of a backup, as far as we know.
@@ -181,13 +204,17 @@ impl Backup {
             generation: 0,
             capture: policy.capture,
             scale_in: ScaleIn::Untouched,
+            protection_told: None,
             instance_lost: false,
             image: None,
             snapshots: Vec::new(),
+            versions: Vec::new(),
             good_at: None,
             publication: Publication::NotAsked,
             publish: policy.publish.clone(),
+            held_before: None,
             left_alone: Vec::new(),
+            pin_asked_at: None,
             pinned: None,
             refused: None,
             source_told: true,
@@ -204,18 +231,44 @@ impl Backup {
         }
     }
 
-    /// Keeps it by hand, or not any more; told if that is new.
-    pub(super) fn pin(&mut self, pin: Option<Pin>, now: Time) -> String {
-        if self.pinned == pin || (self.pinned.is_none() && pin.is_none()) {
-            return "it is so already".into();
+    /// Why nobody can have it kept any more, if so.
+    #[must_use]
+    pub fn cannot_be_pinned(&self) -> Option<&'static str> {
+        match self.state {
+            State::Requested | State::Creating | State::Pending | State::Good => None,
+            State::Expiring | State::Deleting => Some("it is being deleted"),
+            State::Deleted => Some("it is deleted"),
+            State::Failed => Some("it failed"),
         }
-        let reason = match pin.as_ref() {
-            Some(Pin { by, reason: Some(reason) }) => format!("pinned by {by}: {reason}"),
-            Some(Pin { by, reason: None }) => format!("pinned by {by}"),
-            None => "unpinned".to_owned(),
-        };
-        let news = News::BackupPinned { backup: self.id.clone(), pinned: pin.is_some(), reason: reason.clone() };
-        self.pinned = pin;
+    }
+
+    /// Requests come twice, late and in any order: the newest one holds.
+    fn is_asked_late(&self, at: Time, is_so: bool) -> bool {
+        is_so || self.pin_asked_at.is_some_and(|asked| asked >= at)
+    }
+
+    /// Keeps it by hand; told if that is new.
+    pub(super) fn pin(&mut self, pin: Pin, now: Time) -> String {
+        if self.is_asked_late(pin.at, self.pinned.is_some()) {
+            return "it is so already, or was asked before".into();
+        }
+        self.pin_asked_at = Some(pin.at);
+        let reason = pin.words("pinned");
+        self.pinned = Some(pin);
+        let news = News::BackupPinned { backup: self.id.clone(), pinned: true, reason: reason.clone() };
+        self.tell(&format!("/{}", now.as_second()), now, news);
+        reason
+    }
+
+    /// Keeps it as its plan says again.
+    pub(super) fn unpin(&mut self, asked: &Pin, now: Time) -> String {
+        if self.is_asked_late(asked.at, self.pinned.is_none()) {
+            return "it is so already, or was asked before".into();
+        }
+        self.pin_asked_at = Some(asked.at);
+        self.pinned = None;
+        let reason = asked.words("unpinned");
+        let news = News::BackupPinned { backup: self.id.clone(), pinned: false, reason: reason.clone() };
         self.tell(&format!("/{}", now.as_second()), now, news);
         reason
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Asked | Held ─▶ Condemned ─▶ SnapshotsLeft ─▶ Gone
-//!     look by name   deregister     delete the rest
-//!     and by tag
+//!     look by name   delete template versions    delete the rest
+//!     and by tag     of ours, then deregister
 //! ```
 //!
 //! The ids are on record before the first delete: once an image is deregistered, AWS no longer tells which snapshots
@@ -13,7 +13,7 @@
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use crate::facts::{Image, SnapshotDeletion};
-use crate::id::SnapshotId;
+use crate::id::{SnapshotId, TemplateId};
 use crate::notice::{DeletedBackup, News};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
@@ -23,14 +23,19 @@ use crate::{Time, later, seconds_between};
 pub const LATE_IMAGE_SECONDS_MAX: i64 = 15 * 60;
 /// How long a removal may take before an operator hears of it.
 pub const REMOVAL_SECONDS_MAX: i64 = 24 * 60 * 60;
+/// How long after it was seen that nothing needs an image it may be deleted, in seconds.
+pub const CONDEMNED_SECONDS_MAX: i64 = 30;
 /// Pause before a deletion that was refused is tried again.
 pub const REFUSED_RETRY_SECONDS: i64 = 60 * 60;
 
 /// An answer about the removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives for the time of a decision")]
 pub enum RemovalEvent {
     /// What AWS holds of it, and who needs it.
     Inspected(Inspection),
+    /// The template versions of ours are deleted; those that are left, with AWS's reason.
+    VersionsDeleted(TemplateId, Vec<(u64, String)>),
     /// The image is deregistered, or was already gone; with what became of each snapshot that AWS spoke of.
     Deregistered(Vec<(SnapshotId, SnapshotDeletion)>),
     /// What became of each snapshot.
@@ -48,6 +53,8 @@ pub struct Inspection {
     pub ours: bool,
     /// Snapshots that bear our stack's tag and this backup's, copies among them.
     pub snapshots: Vec<SnapshotId>,
+    /// Versions of launch templates that we made with the image.
+    pub versions: Vec<(TemplateId, u64)>,
     /// Who launches from the image, in words; or what could not be read.
     pub needed_by: Vec<String>,
 }
@@ -55,7 +62,12 @@ pub struct Inspection {
 /// What `event` makes of a record whose artifact must go.
 pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> String {
     match (record.artifact, event) {
-        (Artifact::Asked | Artifact::Held, RemovalEvent::Inspected(inspection)) => inspected(record, inspection, now),
+        (Artifact::Asked | Artifact::Held | Artifact::Condemned, RemovalEvent::Inspected(inspection)) => {
+            inspected(record, inspection, now)
+        }
+        (Artifact::Condemned, RemovalEvent::VersionsDeleted(template, left)) => {
+            versions_deleted(record, &template, &left)
+        }
         (Artifact::Condemned, RemovalEvent::Deregistered(results)) => deregistered(record, &results, now),
         (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
         (Artifact::Asked | Artifact::Held | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
@@ -69,6 +81,7 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
             | Artifact::SnapshotsLeft
             | Artifact::Gone,
             RemovalEvent::Inspected(_)
+            | RemovalEvent::VersionsDeleted(..)
             | RemovalEvent::Deregistered(_)
             | RemovalEvent::SnapshotsDeleted(_)
             | RemovalEvent::Refused(_),
@@ -115,6 +128,7 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
         add(&mut record.snapshots, inspection.snapshots);
     }
     record.image = Some(image.id);
+    record.versions = inspection.versions;
     record.artifact = Artifact::Condemned;
     condemned(record, reason, now)
 }
@@ -157,6 +171,18 @@ fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
         return enter(record, State::Deleting, now, why);
     }
     reason
+}
+
+/// A version that stays is only one of ten thousand: it keeps nothing else back (AWS: Launch template restrictions).
+fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, String)]) -> String {
+    record.versions.retain(|(of, _)| of != template);
+    match left {
+        [] => format!("its versions of {template} are deleted"),
+        left => {
+            let left: Vec<_> = left.iter().map(|(number, why)| format!("version {number} ({why})")).collect();
+            format!("of {template} {} stays", left.join(", "))
+        }
+    }
 }
 
 fn deregistered(record: &mut Backup, results: &[(SnapshotId, SnapshotDeletion)], now: Time) -> String {
@@ -260,10 +286,18 @@ fn add(known: &mut Vec<SnapshotId>, more: Vec<SnapshotId>) {
 }
 
 /// What the removal asks for next.
-pub(super) fn due(record: &Backup) -> Option<Effect> {
+pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
     match record.artifact {
         Artifact::Asked | Artifact::Held => Some(Effect::Inspect),
-        Artifact::Condemned => record.image.clone().map(Effect::Deregister),
+        // That nothing needs it was seen some time ago: an operator may have gone back to it since.
+        Artifact::Condemned if seconds_between(record.look_at, now) > CONDEMNED_SECONDS_MAX => Some(Effect::Inspect),
+        Artifact::Condemned => match record.versions.first() {
+            Some((template, _)) => {
+                let ours = record.versions.iter().filter(|(of, _)| of == template);
+                Some(Effect::DeleteVersions(template.clone(), ours.map(|(_, number)| *number).collect()))
+            }
+            None => record.image.clone().map(Effect::Deregister),
+        },
         Artifact::SnapshotsLeft => Some(Effect::DeleteSnapshots(record.snapshots.clone())),
         Artifact::None | Artifact::Gone => None,
     }

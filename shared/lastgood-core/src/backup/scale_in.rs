@@ -73,16 +73,17 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             record.scale_in = ScaleIn::GivenBack;
             "the protection from scale-in is taken away".into()
         }
-        (ScaleIn::Owed(_), ScaleInEvent::OffRefused(refusal))
-            if matches!(refusal.why, Why::Missing | Why::WrongState) =>
-        {
+        (ScaleIn::Owed(_), ScaleInEvent::OffRefused(refusal)) if refusal.why == Why::Missing => {
             record.scale_in = ScaleIn::GivenBack;
             format!("its protection went with it: {refusal}")
         }
         (ScaleIn::Owed(_), ScaleInEvent::OffRefused(refusal)) => {
             record.scale_in = ScaleIn::Owed(later(now, OWED_RETRY_SECONDS));
             let reason = refusal.to_string();
-            if let Some(instance) = record.instance.clone() {
+            // A member that is on its way in or out takes the call later, or is gone then.
+            let is_news = refusal.why != Why::WrongState && record.protection_told.as_ref() != Some(&reason);
+            if let Some(instance) = record.instance.clone().filter(|_| is_news) {
+                record.protection_told = Some(reason.clone());
                 let backup = record.id.clone();
                 record.tell("", now, News::ProtectionLeft { backup, instance, reason: reason.clone() });
             }

@@ -89,7 +89,7 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         taken.select(&label, selected, node, mistakes);
     }
     if let (PublishTo::Parameter(name), Some((select, _))) = (&publish.to, &selected) {
-        taken.parameter(&label, name, select.groups.len(), node.place_of(&["publish", "ssm"]), mistakes);
+        taken.parameter(&label, name, select, node.place_of(&["publish", "ssm"]), mistakes);
     }
     let (select, places) = selected?;
     let policy = Policy {

@@ -20,7 +20,7 @@ plans:
     until: '2027-01-01T00:00:00Z'
     retain: {last: 5, within: 30d, daily: 7, weekly: 4, monthly: 12, yearly: 2}
     capture: {reboot: never, protect_from_scale_in: true, during_refresh: true}
-    publish: {ssm: /images/web, on_manual_change: adopt, max_generations: 20}
+    publish: {on_manual_change: adopt, max_generations: 20}
     on_source_deleted: delete
     on_overdue: 90m
 removed: {old: keep, group/web-old: delete}
@@ -63,9 +63,7 @@ removed: {old: keep, group/web-old: delete}
               "during_refresh": true
             },
             "publish": {
-              "to": {
-                "parameter": "/images/web"
-              },
+              "to": "group",
               "on_manual_change": "adopt",
               "max_generations": 20
             },

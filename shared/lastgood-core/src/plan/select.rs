@@ -74,7 +74,8 @@ impl Taken {
     pub(super) fn select(&mut self, plan: &str, (select, places): &Selected, node: &Node, mistakes: &mut Mistakes<'_>) {
         for (id, place) in places {
             if let Some(other) = self.sources.get(id) {
-                let what = format!("{} is in plan {other} too; leave it in one of the two", shown(&id.to_string()));
+                let id = shown(&id.to_string());
+                let what = format!("{id} is in two plans, {other} and {plan}; leave it in one of them");
                 mistakes.add(*place, what);
             } else {
                 self.sources.insert(id.clone(), plan.to_owned());
@@ -99,17 +100,24 @@ impl Taken {
         &mut self,
         plan: &str,
         name: &str,
-        groups: usize,
+        select: &Select,
         place: Place,
         mistakes: &mut Mistakes<'_>,
     ) {
         if let Some(other) = self.parameters.get(name) {
             let what = format!("'{}' is written by plan {other} too; give each plan its own parameter", shown(name));
             mistakes.add(place, what);
-        } else if groups > 1 {
+        } else if !select.tags.is_empty() {
             let what = format!(
-                "'{}' would hold the image of {groups} groups by turns; give each group its own plan and parameter",
+                "'{}' would hold the image of every group with these tags by turns; leave the tags out, and give each group its own plan and parameter",
                 shown(name)
+            );
+            mistakes.add(place, what);
+        } else if select.groups.len() > 1 {
+            let what = format!(
+                "'{}' would hold the image of {} groups by turns; give each group its own plan and parameter",
+                shown(name),
+                select.groups.len()
             );
             mistakes.add(place, what);
         }

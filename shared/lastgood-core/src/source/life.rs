@@ -30,6 +30,8 @@ pub enum Turn {
         expected: Option<Expected>,
         /// What the plan says now.
         publish: Publish,
+        /// Why the backup before it was held, if it was.
+        held: Option<String>,
     },
     /// Another backup is at it.
     Taken,
@@ -37,8 +39,8 @@ pub enum Turn {
     Newer,
     /// Nothing of the source is published: it is in no plan any more, or its plan publishes nothing.
     Unwanted(String),
-    /// An operator holds it.
-    OnHold(String),
+    /// An operator holds it: why, and why the backup before it was held, if it was.
+    OnHold(String, Option<String>),
 }
 
 /// How a backup came out so far, as it tells its source.
@@ -102,13 +104,20 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     let same = before.plan.is_some()
         && before.lost.is_none()
         && before.policy.schedule == policy.schedule
-        && before.policy.spread_seconds == policy.spread_seconds
-        && before.policy.on_overdue_seconds == policy.on_overdue_seconds;
+        && before.policy.spread_seconds == policy.spread_seconds;
+    let later_overdue = policy.on_overdue_seconds - before.policy.on_overdue_seconds;
     source.plan = Some(plan.name.clone());
     source.policy = policy;
-    (source.lost, source.missing_since, source.retire_at, source.contested_by) = (None, None, None, None);
-    if !same {
+    (source.lost, source.missing_since, source.retire_at) = (None, None, None);
+    if same {
+        source.due_by = source.due_by.map(|due_by| later(due_by, later_overdue));
+    } else {
         begin(&mut source, now);
+        // A slot that has come, and waits for its spread, is not lost by a change of the plan.
+        let spread = before.spread();
+        let waits = |slot: &Time| *slot <= now && now < later(*slot, spread);
+        let waiting = before.next_slot.filter(|slot| waits(slot) && before.lost.is_none() && before.plan.is_some());
+        source.next_slot = waiting.or(source.next_slot);
     }
     if before.is_overdue(now) {
         // A new schedule is no excuse: what was due stays due until a good backup comes.
@@ -150,7 +159,7 @@ pub fn unplan(before: &Source, backups: Afterwards, now: Time) -> Source {
     end(&mut source);
     source.retire_at = match backups {
         Afterwards::Keep => None,
-        Afterwards::Delete => Some(now),
+        Afterwards::Delete => Some(before.retire_at.map_or(now, |at| at.min(now))),
     };
     source
 }
@@ -217,7 +226,7 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     } else if newer_good || newer_published {
         Some(Turn::Newer)
     } else {
-        source.on_hold.as_ref().map(|hold| Turn::OnHold(hold.words()))
+        source.on_hold.as_ref().map(|hold| Turn::OnHold(hold.words(), source.hold.clone()))
     };
     if let Some(no) = no {
         source.turn = source.turn.filter(|holder| *holder != slot);
@@ -228,7 +237,8 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     }
     source.turn = Some(slot);
     let (expected, publish) = (source.expected.clone(), source.policy.publish.clone());
-    (source, Turn::Given { expected, publish })
+    let held = source.hold.clone();
+    (source, Turn::Given { expected, publish, held })
 }
 
 /// Takes the turn from the backup of `slot`, if it has it.
@@ -248,7 +258,7 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         && source.last_good.as_ref().is_none_or(|known| known.slot < slot)
     {
         source.last_good = Some(good.clone());
-        if source.plan.is_some() {
+        if source.plan.is_some() && source.lost.is_none() {
             source.due_by = due_by(&source, slot);
             source.overdue_told = false;
         }
@@ -257,7 +267,10 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         && source.published.as_ref().is_none_or(|known| known.slot < slot)
     {
         source.published = Some(published.clone());
-        source.expected = Some(Expected { image: Some(published.image.to_string()), because: Because::Published });
+        // What a plan of before published elsewhere says nothing of the place of now.
+        if published.to.is_at(&source.policy.publish.to) {
+            source.expected = Some(Expected { image: Some(published.image.to_string()), because: Because::Published });
+        }
         source.hold = None;
     }
     if let Some(image) = &outcome.adopted

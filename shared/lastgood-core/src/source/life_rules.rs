@@ -2,7 +2,7 @@
 
 use super::life::*;
 use super::operator::{hold, release, skip};
-use super::record::{Because, Expected, Good, Published, Retry, Source};
+use super::record::{Because, Expected, Found, Good, Published, Retry, Source};
 use crate::backup::{Origin, PublishedTo};
 use crate::id::{ImageId, SourceId};
 use crate::plan::{Afterwards, Capture, Plan, Policy, Publish, PublishTo, Select};
@@ -11,7 +11,7 @@ use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
 fn given() -> Turn {
-    Turn::Given { expected: None, publish: Publish::default() }
+    Turn::Given { expected: None, publish: Publish::default(), held: None }
 }
 
 pub(super) fn at(text: &str) -> Time {
@@ -178,11 +178,12 @@ fn nothing_is_published_while_an_operator_holds_it() {
     let held = hold(&source, "alice", Some("release freeze"), at("10:30:00"));
     assert_eq!(hold(&held, "alice", Some("release freeze"), at("10:30:00")), held, "the same request again");
     let (_, turn) = ask_turn(&held, at("11:00:00"));
-    assert_eq!(turn, Turn::OnHold("held by alice: release freeze".into()));
+    assert_eq!(turn, Turn::OnHold("held by alice: release freeze".into(), None));
     assert!(claim(&held, at("11:00:00")).is_some(), "backups are made all the same");
-    let old = release(&held, "bob", None, at("10:29:00"));
+    let old = release(&held, "bob", None, None, at("10:29:00"));
     assert_eq!(old, held, "a release that is older than the hold is about another one");
-    let released = release(&held, "bob", None, at("10:31:00"));
+    let released = release(&held, "bob", None, None, at("10:31:00"));
+    assert_eq!(release(&source, "bob", None, None, at("10:31:00")), source, "nothing waits");
     assert_eq!(ask_turn(&released, at("11:00:00")).1, given());
     let told: Vec<_> = released.outbox.iter().map(|notice| notice.message.as_str()).collect();
     assert_eq!(
@@ -206,15 +207,20 @@ fn what_is_expected_follows_what_was_applied_published_and_adopted() {
     assert_eq!(expect(source.clone(), Some("ami-1".into())), source, "applied again: it is still what we published");
     let source = hear(&source, &Outcome { adopted: Some("ami-9".into()), ..nothing(at("12:00:00")) });
     assert_eq!(expected(&source), Some((Some("ami-9".into()), Because::Adopted)));
-    assert_eq!(release(&source, "alice", None, at("12:30:00")).expected, None::<Expected>);
+    let source = hear(&source, &Outcome { hold: Some("changed".into()), ..nothing(at("13:00:00")) });
+    let kept = release(&source, "alice", None, Some(&Found(Some("ami-9".into()))), at("13:30:00"));
+    assert_eq!(expected(&kept), Some((Some("ami-9".into()), Because::Adopted)), "what was adopted stays adopted");
+    let accepted = release(&source, "alice", None, Some(&Found(Some("ami-7".into()))), at("13:30:00"));
+    assert_eq!(expected(&accepted), Some((Some("ami-7".into()), Because::Applied)), "this change, and no later one");
+    assert_eq!(release(&source, "alice", None, None, at("13:30:00")).expected, None::<Expected>);
 }
 
 #[test]
 fn a_skipped_slot_is_passed_over_once_and_nobody_waits_for_it() {
     let source = web(Pattern::Hourly);
-    let skipped = skip(&source, at("11:00:00"), "alice", at("10:30:00"));
+    let skipped = skip(&source, at("11:00:00"), "alice", None, at("10:30:00"));
     assert_eq!((skipped.next_slot, skipped.due_by), (Some(at("12:00:00")), Some(at("14:00:00"))));
-    assert_eq!(skip(&skipped, at("11:00:00"), "alice", at("10:30:00")), skipped, "the same request again");
+    assert_eq!(skip(&skipped, at("11:00:00"), "alice", None, at("10:30:00")), skipped, "the same request again");
     assert_eq!(claim(&skipped, at("11:30:00")), None);
 }
 

@@ -3,7 +3,7 @@
 //! Requests come over the bus, at least once: each is safe to repeat, for its event's time is part of what it does.
 
 use super::life::due_by;
-use super::record::{OnHold, Source};
+use super::record::{Because, Expected, Found, OnHold, Source};
 use crate::Time;
 use crate::notice::News;
 
@@ -11,28 +11,49 @@ use crate::notice::News;
 #[must_use]
 pub fn hold(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source {
     let on_hold = OnHold { by: by.to_owned(), reason: reason.map(str::to_owned), at };
-    if before.on_hold.as_ref() == Some(&on_hold) {
+    if is_late(before, at, before.on_hold.as_ref() == Some(&on_hold)) {
         return before.clone();
     }
     let mut source = before.clone();
+    source.asked_at = Some(at);
     let reason = on_hold.words();
     source.on_hold = Some(on_hold);
     source.tell(&at.as_second().to_string(), at, News::SourceHeld { reason });
     source
 }
 
-/// Publishing goes on: the newest good image replaces whatever is there now, whoever put it there.
-///
-/// A request that is older than the hold is about another one, and changes nothing.
+/// Requests come twice, late and in any order: one that is no newer than the last that was heard is about the past.
+fn is_late(before: &Source, at: Time, is_so: bool) -> bool {
+    is_so || before.asked_at.is_some_and(|asked| asked >= at)
+}
+
+/// Whether anything of the source waits for an operator.
 #[must_use]
-pub fn release(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source {
+pub fn waits(source: &Source) -> bool {
+    source.on_hold.is_some() || source.hold.is_some()
+}
+
+/// Publishing goes on: the newest good image replaces the one that is there now, whoever put it there. `found` is what
+/// is there, if that can be told: a change after this is another one, and is held again.
+///
+/// Where nothing waits there is nothing to release.
+#[must_use]
+pub fn release(before: &Source, by: &str, reason: Option<&str>, found: Option<&Found>, at: Time) -> Source {
     let mut source = before.clone();
-    if source.on_hold.as_ref().is_some_and(|hold| hold.at > at) {
+    if is_late(before, at, !waits(before)) {
         return source;
     }
+    source.asked_at = Some(at);
     source.on_hold = None;
     source.hold = None;
-    source.expected = None;
+    source.expected = match found {
+        // What was adopted, or published, and is still there stays what it is.
+        Some(Found(image)) if source.expected.as_ref().is_some_and(|expected| expected.image == *image) => {
+            source.expected
+        }
+        Some(Found(image)) => Some(Expected { image: image.clone(), because: Because::Applied }),
+        None => None,
+    };
     if source != *before {
         let reason = reason.map_or_else(|| format!("released by {by}"), |reason| format!("released by {by}: {reason}"));
         source.tell(&at.as_second().to_string(), at, News::SourceReleased { reason });
@@ -43,7 +64,7 @@ pub fn release(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Sou
 /// The next slot is passed over, and nobody waits for its backup. `slot` is the one that the operator saw: if that has
 /// come meanwhile, nothing is passed over.
 #[must_use]
-pub fn skip(before: &Source, slot: Time, by: &str, at: Time) -> Source {
+pub fn skip(before: &Source, slot: Time, by: &str, reason: Option<&str>, at: Time) -> Source {
     let mut source = before.clone();
     if source.next_slot != Some(slot) {
         return source;
@@ -52,9 +73,10 @@ pub fn skip(before: &Source, slot: Time, by: &str, at: Time) -> Source {
     let due = due_by(&source, slot);
     // What is overdue stays so: a slot that is passed over brings no backup.
     if !source.is_overdue(at) {
-        source.due_by = source.due_by.max(due);
+        source.due_by = due.map(|due| source.due_by.map_or(due, |before| before.max(due)));
     }
-    let news = News::SlotSkipped { slot, next_slot: source.next_slot, reason: format!("skipped by {by}") };
+    let reason = reason.map_or_else(|| format!("skipped by {by}"), |reason| format!("skipped by {by}: {reason}"));
+    let news = News::SlotSkipped { slot, next_slot: source.next_slot, reason };
     source.tell(&slot.as_second().to_string(), at, news);
     source
 }

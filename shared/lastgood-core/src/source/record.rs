@@ -47,6 +47,9 @@ pub struct Source {
     /// An operator wants nothing published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_hold: Option<OnHold>,
+    /// When a hold or a release was asked for that was heard last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Time>,
     /// Why the newest image was not published, if it was not: an operator is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
@@ -65,9 +68,9 @@ pub struct Source {
     /// When all its backups may go, but for pinned ones: it was deleted, or taken out of its plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retire_at: Option<Time>,
-    /// Another plan that selects it by tag too; told once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contested_by: Option<String>,
+    /// Other plans that select it by tag too; each was told once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contested_by: Vec<String>,
     /// Notices that are not sent yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Notice>,
@@ -92,6 +95,10 @@ pub struct Expected {
     /// Why it is expected.
     pub because: Because,
 }
+
+/// The image that is found where a plan publishes, if one is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found(pub Option<String>);
 
 /// Why an image is expected somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -212,13 +219,14 @@ impl Source {
             turn: None,
             expected: None,
             on_hold: None,
+            asked_at: None,
             hold: None,
             failure: None,
             halt_told: false,
             missing_since: None,
             lost: None,
             retire_at: None,
-            contested_by: None,
+            contested_by: Vec::new(),
             outbox: Vec::new(),
         }
     }

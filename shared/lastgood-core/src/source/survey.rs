@@ -86,12 +86,16 @@ fn present(plan: &Plan, id: &SourceId, before: Option<&Source>, now: Time) -> So
     match &before.plan {
         None => found(Some(before)),
         Some(name) if *name == plan.name && before.lost.is_some() => found(Some(before)),
-        Some(name) if *name == plan.name => Source { missing_since: None, ..before.clone() },
+        // A plan that was changed while the group was away counts from now on.
+        Some(name) if *name == plan.name => {
+            let source = Source { missing_since: None, ..before.clone() };
+            if source.policy == plan.policy { source } else { apply(Some(&source), id, plan, now) }
+        }
         // It stays where it is; who wrote the plans is told, once.
         Some(name) => {
             let mut source = before.clone();
-            if source.contested_by.as_ref() != Some(&plan.name) {
-                source.contested_by = Some(plan.name.clone());
+            if !source.contested_by.contains(&plan.name) {
+                source.contested_by.push(plan.name.clone());
                 let news = News::SourceContested { plan: name.clone(), other: plan.name.clone() };
                 source.tell(&format!("{}/{}", now.as_second(), plan.name), now, news);
             }
@@ -106,6 +110,17 @@ fn unselected(plan: &Plan, before: &Source, now: Time) -> Source {
     (source.missing_since, source.lost) = (None, None);
     let reason = format!("it does not bear the tags of plan {} any more; its backups stay", plan.name);
     source.tell(&now.as_second().to_string(), now, News::SourceLost { reason });
+    source
+}
+
+/// What a change of its plan makes of a source that is away: the plan counts, and when its backups go is found anew.
+#[must_use]
+pub fn apply_to_absent(before: &Source, plan: &Plan) -> Source {
+    let mut source = Source { policy: plan.policy.clone(), ..before.clone() };
+    source.retire_at = match (plan.policy.on_source_deleted, source.lost) {
+        (Afterwards::Delete, Some(lost)) => before.retire_at.or_else(|| Some(later(lost, RETIRE_SECONDS))),
+        (Afterwards::Delete, None) | (Afterwards::Keep, _) => None,
+    };
     source
 }
 

@@ -1,0 +1,28 @@
+//! Every group of the account, planned or not: who shares a template with another, and who launches from an image.
+
+use lastgood_core::facts::{Group, Tags};
+use lastgood_core::seconds_between;
+
+use crate::Engine;
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
+
+/// How old the list may be, in seconds: it is told once for all decisions of a run that come within this time.
+const SEEN_SECONDS_MAX: i64 = 30;
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// The groups, as AWS told them just now or a moment ago.
+    pub(crate) async fn every_group(&self) -> Result<Answer<Vec<Group>>, CallFailed> {
+        let mut seen = self.seen.lock().await;
+        let now = self.clock.now();
+        if let Some((at, groups)) = seen.as_ref()
+            && seconds_between(*at, now) <= SEEN_SECONDS_MAX
+        {
+            return Ok(Ok(groups.clone()));
+        }
+        let told = self.cloud.groups_tagged(&Tags::new()).await?;
+        if let Ok(groups) = &told {
+            *seen = Some((self.clock.now(), groups.clone()));
+        }
+        Ok(told)
+    }
+}

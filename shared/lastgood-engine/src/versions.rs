@@ -1,0 +1,40 @@
+//! Deleting the template versions that were made for a backup: a template takes ten thousand (AWS: Launch template
+//! restrictions), and one that names an image which is gone launches nothing.
+
+use std::collections::BTreeMap;
+
+use lastgood_core::backup::removal::RemovalEvent;
+use lastgood_core::backup::{Backup, Event};
+use lastgood_core::facts::TemplateVersion;
+use lastgood_core::id::TemplateId;
+
+use crate::Engine;
+use crate::drive::Carried;
+use crate::port::{Bus, Clock, Cloud, Store};
+use crate::publish::version_description;
+
+/// The versions that say of themselves that they were made for this backup.
+pub(crate) fn ours(record: &Backup, naming: &BTreeMap<TemplateId, Vec<TemplateVersion>>) -> Vec<(TemplateId, u64)> {
+    let is_ours = |version: &&TemplateVersion| {
+        let base = version.description.rsplit(' ').next().and_then(|base| base.parse().ok());
+        base.is_some_and(|base| version.description == version_description(record, base))
+    };
+    let of = |(template, versions): (&TemplateId, &Vec<TemplateVersion>)| -> Vec<(TemplateId, u64)> {
+        versions.iter().filter(is_ours).map(|version| (template.clone(), version.number)).collect()
+    };
+    naming.iter().flat_map(of).collect()
+}
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    pub(crate) async fn delete_versions(&self, template: TemplateId, versions: &[u64]) -> Carried {
+        let event = match self.cloud.delete_template_versions(&template, versions).await? {
+            Ok(left) => RemovalEvent::VersionsDeleted(template, left),
+            Err(refusal) if refusal.why.passes() => RemovalEvent::Refused(refusal),
+            Err(refusal) => {
+                let left = versions.iter().map(|number| (*number, refusal.to_string())).collect();
+                RemovalEvent::VersionsDeleted(template, left)
+            }
+        };
+        Ok(Event::Removal(event))
+    }
+}
