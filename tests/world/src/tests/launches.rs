@@ -47,7 +47,7 @@ fn a_policy_launches_its_overrides_in_turn() {
     assert_eq!(templates, [base.clone(), graviton.clone(), base.clone(), base]);
     assert_eq!((world.group_image("web"), world.group_images("web")), (Some(intel.clone()), vec![intel, arm, own]));
     let fact = ready(Cloud::groups(&world, &["web".into()])).expect("answered").expect("told").remove(0);
-    assert_eq!(fact.members[1].template, Some(graviton));
+    assert_eq!(fact.members[1].template, Some((graviton, 1)));
     let LaunchSource::Mixed(facts::MixedPolicy { overrides, .. }) = fact.launches_from else { panic!("a policy") };
     let alone: Vec<bool> = overrides.iter().map(facts::Override::stands_alone).collect();
     assert_eq!(alone, [false, true, true]);
@@ -114,19 +114,22 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
         token: None,
     };
     world.ec2().create_template_version(version).expect("made");
-    let set = |template, version| ready(world.set_mixed_version(&group.name, template, version)).expect("answered");
-    set(&template, 2).expect("set");
+    let set = |template, base, version| {
+        ready(world.set_mixed_version(&group.name, template, base, version)).expect("answered")
+    };
+    set(&template, 1, 2).expect("set");
     let expected = MixedPolicy { base: by_number(&template, 2), ..policy };
     assert_eq!(world.group_view("web").expect("there").from, LaunchFrom::Mixed(expected));
     assert_eq!(world.group_image("web"), Some(new));
 
-    assert_eq!(set(&own.template, 1).expect_err("not its base").why, Why::WrongState);
-    assert_eq!(set(&template, 9).expect_err("no such version").why, Why::Invalid);
+    assert_eq!(set(&own.template, 2, 1).expect_err("not its base").why, Why::WrongState);
+    assert_eq!(set(&template, 1, 3).expect_err("another version now").why, Why::WrongState);
+    assert_eq!(set(&template, 2, 9).expect_err("no such version").why, Why::Invalid);
     world.lock_group("web");
-    assert_eq!(set(&template, 1).expect_err("held").why, Why::Locked);
+    assert_eq!(set(&template, 2, 1).expect_err("held").why, Why::Locked);
     world.unlock_group("web");
     world.group("plain", &by_number(&template, 1), 0);
-    let missing = |name: &str| ready(world.set_mixed_version(&name.into(), &template, 1)).expect("answered");
+    let missing = |name: &str| ready(world.set_mixed_version(&name.into(), &template, 1, 1)).expect("answered");
     assert_eq!(missing("plain").expect_err("no policy").why, Why::WrongState);
     assert_eq!(missing("none").expect_err("no group").why, Why::Missing);
 }
