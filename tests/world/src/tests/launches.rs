@@ -97,7 +97,7 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
     let own = by_number(&world.template("own", &old), 1);
     let rest = Verbatim::from([("WeightedCapacity".to_owned(), "2".to_owned())]);
     let policy = MixedPolicy {
-        base: TemplateRef { template: template.clone(), version: VersionRef::Latest },
+        base: by_number(&template, 1),
         overrides: vec![
             Override { rest, ..Override::of_type("m5.large") },
             Override::of_type("c5.large").with_template(&own),
