@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lastgood_core::facts::{self, LaunchSource, TemplateRef, VersionRef};
+use lastgood_core::facts::{self, LaunchSource, VersionRef};
 use lastgood_core::id::{ImageId, InstanceId};
 use lastgood_core::refusal::Why;
 use lastgood_engine::port::Cloud;
