@@ -15,4 +15,4 @@ mod survey_rules;
 pub use life::{
     Claim, Outcome, Turn, apply, ask_turn, claim, expect, free_turn, halt, hear, overdue, sent, unplan, wake,
 };
-pub use record::{Because, Expected, Failure, Found, Good, OnHold, Published, Retry, Source};
+pub use record::{Asked, Because, Expected, Failure, Found, Good, OnHold, Published, Retry, Source};

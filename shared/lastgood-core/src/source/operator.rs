@@ -3,7 +3,7 @@
 //! Requests come over the bus, at least once: each is safe to repeat, for its event's time is part of what it does.
 
 use super::life::due_by;
-use super::record::{Because, Expected, Found, OnHold, Source};
+use super::record::{Asked, Because, Expected, Found, OnHold, Source};
 use crate::Time;
 use crate::notice::News;
 
@@ -11,20 +11,15 @@ use crate::notice::News;
 #[must_use]
 pub fn hold(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source {
     let on_hold = OnHold { by: by.to_owned(), reason: reason.map(str::to_owned), at };
-    if is_late(before, at, before.on_hold.as_ref() == Some(&on_hold)) {
+    if before.on_hold.as_ref() == Some(&on_hold) || Asked::Hold(at).is_old(before.asked) {
         return before.clone();
     }
     let mut source = before.clone();
-    source.asked_at = Some(at);
+    source.asked = Some(Asked::Hold(at));
     let reason = on_hold.words();
     source.on_hold = Some(on_hold);
     source.tell(&at.as_second().to_string(), at, News::SourceHeld { reason });
     source
-}
-
-/// Requests come twice, late and in any order: one that is no newer than the last that was heard is about the past.
-fn is_late(before: &Source, at: Time, is_so: bool) -> bool {
-    is_so || before.asked_at.is_some_and(|asked| asked >= at)
 }
 
 /// Whether anything of the source waits for an operator.
@@ -40,10 +35,10 @@ pub fn waits(source: &Source) -> bool {
 #[must_use]
 pub fn release(before: &Source, by: &str, reason: Option<&str>, found: Option<&Found>, at: Time) -> Source {
     let mut source = before.clone();
-    if is_late(before, at, !waits(before)) {
+    if !waits(before) || Asked::Release(at).is_old(before.asked) {
         return source;
     }
-    source.asked_at = Some(at);
+    source.asked = Some(Asked::Release(at));
     source.on_hold = None;
     source.hold = None;
     source.expected = match found {

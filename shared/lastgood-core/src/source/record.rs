@@ -47,9 +47,9 @@ pub struct Source {
     /// An operator wants nothing published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_hold: Option<OnHold>,
-    /// When a hold or a release was asked for that was heard last.
+    /// The hold or release that was heard last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked_at: Option<Time>,
+    pub asked: Option<Asked>,
     /// Why the newest image was not published, if it was not: an operator is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<String>,
@@ -121,6 +121,28 @@ impl Because {
             Self::Applied => "that was there when its plan was applied",
             Self::Adopted => "that was adopted last",
         }
+    }
+}
+
+/// What an operator asked last, and when: requests come twice, late and in any order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// To hold the source.
+    Hold(Time),
+    /// To release it.
+    Release(Time),
+}
+
+impl Asked {
+    /// Whether `self` has been heard already, or was asked before `last` was. Of two within one second the one that is
+    /// heard last counts.
+    #[must_use]
+    pub fn is_old(self, last: Option<Self>) -> bool {
+        let at = |asked: Self| match asked {
+            Self::Hold(at) | Self::Release(at) => at,
+        };
+        last.is_some_and(|last| self == last || at(self) < at(last))
     }
 }
 
@@ -219,7 +241,7 @@ impl Source {
             turn: None,
             expected: None,
             on_hold: None,
-            asked_at: None,
+            asked: None,
             hold: None,
             failure: None,
             halt_told: false,
