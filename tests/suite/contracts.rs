@@ -9,7 +9,7 @@ use expect_test::{ExpectFile, expect_file};
 use lastgood_core::Time;
 use lastgood_core::backup::PublishedTo;
 use lastgood_core::id::{BackupId, SourceId};
-use lastgood_core::incoming::{Envelope, Incoming};
+use lastgood_core::incoming::{Envelope, Incoming, Request};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
 use serde_json::{Value, json};
@@ -225,4 +225,13 @@ fn the_readmes_plan_is_right() {
     let (plan, _) = after.split_once("```").expect("its end");
     let file = lastgood_core::plan::read("README.md", plan).unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
     assert_eq!((file.plans.len(), file.removed.len()), (1, 2));
+}
+
+#[test]
+fn every_request_wakes_backup_tick_and_no_person() {
+    let template = fs::read_to_string(Path::new(EVENTS).join("../infra/template.yaml")).expect("the template");
+    for kind in Request::DETAIL_TYPES.iter().chain([&"Backup Requested"]) {
+        let named = template.lines().filter(|line| line.trim() == format!("- {kind}")).count();
+        assert_eq!(named, 2, "{kind}: in the rule that wakes backup-tick, and left out by the one that tells people");
+    }
 }
