@@ -7,7 +7,8 @@ use std::path::Path;
 use lastgood_core::backup::State;
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{self, Afterwards, PlanFile};
-use lastgood_engine::apply::{Absent, ApplyError, Change, compare, write};
+use lastgood_core::source::Source;
+use lastgood_engine::apply::{Absent, ApplyError, Change, SourceChange, compare, write};
 use lastgood_engine::{Clock, Store, chain};
 
 use crate::connect::Connection;
@@ -37,9 +38,12 @@ pub(crate) fn read(file: &Path) -> Result<PlanFile, Failure> {
 
 pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: Choices) -> Result<(), Failure> {
     let mut change = compared(connection, &file, choices).await?;
-    show(connection, &change, choices).await?;
+    // JSON is one document: that of what is written in the end.
+    if !choices.json || change.unsaid.is_empty() || choices.dry_run {
+        show(connection, &change, choices).await?;
+    }
     if choices.dry_run {
-        return Ok(());
+        return if change.unsaid.is_empty() { Ok(()) } else { Err(not_said(&change.unsaid)) };
     }
     if !change.unsaid.is_empty() {
         let said = ask_what_becomes(&change.unsaid, choices)?;
@@ -91,7 +95,17 @@ async fn write_on_what_stands(
         let plans = |change: &Change| -> BTreeMap<_, _> {
             change.plans.iter().map(|(name, plan)| (name.clone(), (plan.before.clone(), plan.after.clone()))).collect()
         };
-        if plans(&now) != plans(&change) || !now.unsaid.is_empty() {
+        let sources = |change: &Change| -> BTreeMap<SourceId, (Option<String>, bool)> {
+            let of = |source: &SourceChange| {
+                let after = &source.after.record;
+                (after.id.clone(), (after.plan.clone(), after.retire_at.is_some()))
+            };
+            change.sources.iter().map(of).collect()
+        };
+        // What is left to write must be part of what was shown.
+        let shown = sources(&change);
+        let as_shown = sources(&now).iter().all(|(id, becomes)| shown.get(id) == Some(becomes));
+        if plans(&now) != plans(&change) || !as_shown || !now.unsaid.is_empty() {
             return Err("Somebody else changed plans or sources meanwhile; run it again.".into());
         }
         change = now;
@@ -102,7 +116,8 @@ async fn write_on_what_stands(
 /// How many good backups each source has that leaves its plan.
 async fn count_good(connection: &Connection, change: &Change) -> Result<BTreeMap<SourceId, usize>, Failure> {
     let mut good = BTreeMap::new();
-    for source in change.sources.iter().map(|source| &source.after.record).filter(|source| source.plan.is_none()) {
+    let told = |source: &&Source| source.plan.is_none() || source.retire_at.is_some();
+    for source in change.sources.iter().map(|source| &source.after.record).filter(told) {
         let backups = connection.lastgood.table.backups(&source.id).await.map_err(|error| chain(&error))?;
         let count = backups.iter().filter(|backup| backup.record.state == State::Good).count();
         good.insert(source.id.clone(), count);
@@ -117,13 +132,7 @@ fn ask_what_becomes(
     choices: Choices,
 ) -> Result<Vec<(String, Afterwards)>, Failure> {
     if choices.yes || !std::io::stdin().is_terminal() {
-        let leave: Vec<_> = unsaid.iter().map(|(id, plan)| format!("{id} (plan {plan})")).collect();
-        let lines: Vec<_> = unsaid.keys().map(|id| format!("  {id}: keep    # or delete")).collect();
-        return Err(format!(
-            "what becomes of the backups of {}? Say it in the plan file, by source or by plan:\nremoved:\n{}\nNothing was written.",
-            leave.join(", "),
-            lines.join("\n")
-        ));
+        return Err(not_said(unsaid));
     }
     let mut by_plan: BTreeMap<&str, Vec<&SourceId>> = BTreeMap::new();
     for (id, plan) in unsaid {
@@ -136,6 +145,16 @@ fn ask_what_becomes(
         said.extend(names.into_iter().map(|name| (name, afterwards)));
     }
     Ok(said)
+}
+
+fn not_said(unsaid: &BTreeMap<SourceId, String>) -> Failure {
+    let leave: Vec<_> = unsaid.iter().map(|(id, plan)| format!("{id} (plan {plan})")).collect();
+    let lines: Vec<_> = unsaid.keys().map(|id| format!("  {id}: keep    # or delete")).collect();
+    format!(
+        "what becomes of the backups of {}? Say it in the plan file, by source or by plan:\nremoved:\n{}\nNothing was written.",
+        leave.join(", "),
+        lines.join("\n")
+    )
 }
 
 fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {

@@ -96,7 +96,13 @@ fn source_lines(change: &SourceChange, unsaid: &BTreeMap<SourceId, String>, good
         },
         (None, Some(plan)) => format!("+ {}: plan {plan}, {}\n", after.id, dates(after)),
         (Some(was), Some(plan)) if was != plan => format!("~ {}: plan {was} -> {plan}, {}\n", after.id, dates(after)),
-        (_, _) => format!("~ {}: {}\n", after.id, dates(after)),
+        (_, _) => match after.retire_at {
+            Some(at) => {
+                let backups = count(good(after), "good backup");
+                format!("- {}: it was deleted; its {backups}: deleted after {at}, but for pinned ones\n", after.id)
+            }
+            None => format!("~ {}: {}\n", after.id, dates(after)),
+        },
     }
 }
 
@@ -200,5 +206,6 @@ pub(crate) fn json(change: &Change) -> serde_json::Value {
         "sources": sources.collect::<Vec<_>>(),
         "untouched": change.untouched,
         "selects_nothing": change.empty,
+        "unsaid": change.unsaid.keys().collect::<Vec<_>>(),
     })
 }

@@ -112,10 +112,15 @@ fn judge<'a>(
     // the base.
     if let LaunchSource::Mixed(policy) = &group.launches_from {
         let own_template = member.template.as_ref().is_some_and(|(template, version)| {
-            let alone = policy.overrides.iter().filter_map(|other| other.template.as_ref());
-            let is_base = policy.base.template == *template
-                && !matches!(policy.base.version, VersionRef::Number(base) if base != *version);
-            !is_base && alone.into_iter().any(|own| own.template == *template)
+            let mut alone = policy.overrides.iter().filter_map(|other| other.template.as_ref());
+            alone.any(|own| {
+                own.template == *template
+                    && match own.version {
+                        VersionRef::Number(number) => number == *version,
+                        // What it followed then nobody knows; the base's own template is not followed by an override.
+                        VersionRef::Default | VersionRef::Latest => own.template != policy.base.template,
+                    }
+            })
         });
         let image = instance.image.as_ref().map(ImageId::as_str);
         let own_image = image.is_some() && policy.overrides.iter().any(|other| other.image.as_deref() == image);

@@ -176,7 +176,7 @@ fn unselected(change: &mut Change, file: &PlanFile, source: &Source, now: Time) 
     // One that is only missing is the survey's: it is not taken out of its plan by an answer without it.
     let may_return = |plan: &&Plan| plan.select.names(&source.id) || (is_away(source) && !plan.select.tags.is_empty());
     if let Some(plan) = still.filter(may_return).filter(|_| of_itself.is_none()) {
-        return Some(survey::apply_to_absent(source, plan));
+        return Some(survey::apply_to_absent(source, plan, now));
     }
     let said = of_itself.or_else(|| file.removed.get(plan).copied());
     if said.is_none() {

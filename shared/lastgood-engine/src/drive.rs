@@ -55,16 +55,21 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.out_of_time = true;
                 return report;
             }
-            live = report.take_in(self.wave(wave).await);
+            live = report.take_in(self.wave(part, wave).await);
         }
     }
 
     /// Does what is due and feeds the answers back.
-    async fn wave(&self, wave: Vec<(Versioned<Backup>, Effect)>) -> Vec<Fed> {
+    async fn wave(&self, part: Queue, wave: Vec<(Versioned<Backup>, Effect)>) -> Vec<Fed> {
         let (looks, single): (Vec<_>, Vec<_>) = wave.into_iter().partition(|(_, effect)| is_asked_together(effect));
         let singly = stream::iter(single).map(|(record, effect)| async move {
             if self.out_of_time() {
                 return (None, Report { out_of_time: true, ..Report::default() });
+            }
+            self.wait_to_delete(&effect).await;
+            // Its turn may have come late: what the record asks for now counts, not what it asked for then.
+            if due(&record.record, part, self.clock.now()).as_ref() != Some(&effect) {
+                return (Some(record), Report::default());
             }
             // Boxed, as in drive.
             let carried = Box::pin(self.carry(&record.record, effect)).await;
@@ -75,6 +80,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let feeds = together.map(|(record, carried)| self.feed_carried(record, carried));
         fed.extend(feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Fed>>().await);
         fed
+    }
+
+    /// Waits for the call that deletes, so that nothing comes between the last look at the record and the deletion. Should
+    /// there be no call for now, the deletion finds that out by itself.
+    async fn wait_to_delete(&self, effect: &Effect) {
+        let action = match effect {
+            Effect::Deregister(_) => "ec2:DeregisterImage",
+            Effect::DeleteVersions(..) => "ec2:DeleteLaunchTemplateVersions",
+            _ => return,
+        };
+        let _ = self.cloud.ready(action).await;
     }
 
     async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {

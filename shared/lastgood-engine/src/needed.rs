@@ -81,7 +81,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // What a refresh goes to, or back to, is nobody's to delete (AWS: Undo changes with a rollback).
         match self.cloud.active_refresh(&own.name).await? {
             Ok(None) => {}
-            Ok(Some(refresh)) => needs.by.push(format!("instance refresh {refresh}, perhaps")),
+            // Without its id: the next refresh is no news.
+            Ok(Some(_)) => needs.by.push("the instance refresh that is under way, perhaps".to_owned()),
             Err(refusal) => needs.unread(&refusal),
         }
         match &own.launches_from {
@@ -93,8 +94,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => needs.unread(&refusal),
             },
             LaunchSource::Unreadable(what) => needs.by.push(format!("who can say, for {what}")),
-            LaunchSource::Template(named) => self.resolved(named, image, &who, needs).await?,
-            LaunchSource::Mixed(policy) => self.resolved(&policy.base, image, &who, needs).await?,
+            LaunchSource::Template(_) | LaunchSource::Mixed(_) => {
+                for named in group::templates(own) {
+                    self.resolved(named, image, &who, needs).await?;
+                }
+            }
         }
         Ok(())
     }
@@ -166,34 +170,41 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             users.sort_by_key(|(who, _)| who.clone());
             users.dedup();
-            for (who, version) in users {
-                self.by_version(&template, version, &naming, &who, needs).await?;
-            }
+            self.by_users(&template, users, &naming, needs).await?;
             needs.versions.insert(template, naming);
         }
         Ok(())
     }
 
-    async fn by_version(
+    /// Which of the users of a template launch from one of the versions with the image. Its default and its latest are
+    /// asked for once, however many follow them.
+    async fn by_users(
         &self,
         template: &TemplateId,
-        version: VersionRef,
+        users: Vec<(String, VersionRef)>,
         naming: &[TemplateVersion],
-        who: &str,
         needs: &mut Needs,
     ) -> Result<(), CallFailed> {
-        let number = match version {
-            VersionRef::Number(number) => number,
-            VersionRef::Default | VersionRef::Latest => match self.cloud.template_version(template, version).await? {
-                Ok(version) => version.number,
-                Err(refusal) => {
-                    needs.unread(&refusal);
-                    return Ok(());
+        let mut followed = Vec::new();
+        for version in [VersionRef::Default, VersionRef::Latest] {
+            if !users.iter().any(|(_, used)| *used == version) {
+                continue;
+            }
+            match self.cloud.template_version(template, version).await? {
+                Ok(found) => followed.push((version, found.number)),
+                Err(refusal) => needs.unread(&refusal),
+            }
+        }
+        for (who, version) in users {
+            let number = match version {
+                VersionRef::Number(number) => Some(number),
+                VersionRef::Default | VersionRef::Latest => {
+                    followed.iter().find(|(other, _)| *other == version).map(|(_, number)| *number)
                 }
-            },
-        };
-        if naming.iter().any(|version| version.number == number) {
-            needs.by.push(format!("{who} (version {number} of {template})"));
+            };
+            if let Some(number) = number.filter(|number| naming.iter().any(|version| version.number == *number)) {
+                needs.by.push(format!("{who} (version {number} of {template})"));
+            }
         }
         Ok(())
     }

@@ -37,7 +37,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let now = self.clock.now();
         for record in survey(plan, &groups, &records, now) {
             let before = known.iter().find(|source| source.record.id == record.id);
-            let is_new = before.is_none_or(|before| before.record.plan.is_none() || before.record.lost.is_some());
+            let is_new = before.is_none_or(|before| {
+                let elsewhere = before.record.policy.publish.to != record.policy.publish.to;
+                before.record.plan.is_none() || before.record.lost.is_some() || elsewhere
+            });
             let group = groups.iter().find(|group| group.name.as_str() == record.id.name());
             let record = match group.filter(|_| is_new) {
                 Some(group) => match image_in_use(&self.cloud, group, &plan.policy.publish.to).await? {

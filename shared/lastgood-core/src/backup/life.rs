@@ -19,6 +19,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use super::moves::{again, enter, fail, lost, wait};
 use super::publication::{self, PublicationEvent};
 pub use super::queue::{Queue, is_work_of, queue};
 pub use super::record::Chosen;
@@ -28,7 +29,7 @@ use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
-use crate::notice::{News, Notice};
+use crate::notice::Notice;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, pace, seconds_between};
 
@@ -268,7 +269,11 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::Released) => publication::released(record, now),
         (Good, Event::Woken) => publication::woken(record),
         (Good, Event::LetGo(_)) if record.pinned.is_some() => "it is pinned".into(),
-        (Good, Event::LetGo(why)) if record.publication.is_at_rest() => enter(record, Expiring, now, why),
+        (Good, Event::LetGo(why)) if record.publication.is_at_rest() => {
+            // However it came to be good again: whether something needs it is looked up now.
+            record.artifact = Artifact::Held;
+            enter(record, Expiring, now, why)
+        }
         (Good, Event::LetGo(_)) => "it is being published".into(),
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
@@ -295,56 +300,6 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
         | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }
-}
-
-pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String) -> String {
-    record.state = state;
-    record.since = now;
-    record.look_at = now;
-    record.trouble = None;
-    record.reason.clone_from(&reason);
-    reason
-}
-
-/// The instance went away under its image: another member is tried, once.
-pub(super) fn lost(record: &mut Backup, now: Time, reason: &str) -> String {
-    record.instance_lost = true;
-    let next = if record.retries().is_none() { "; another member is tried" } else { "" };
-    fail(record, now, format!("{reason}{next}"))
-}
-
-pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
-    record.source_told = false;
-    scale_in::owe(record, now);
-    record.tell("", now, News::BackupFailed { backup: record.id.clone(), reason: reason.clone() });
-    enter(record, State::Failed, now, reason)
-}
-
-/// The same again after a pause, for this reason; or the end of the wait, if its time is over.
-pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &str) -> String {
-    record.look_at = later(now, pause_seconds);
-    record.trouble = Some(why.to_owned());
-    let waited = seconds_between(record.since, now);
-    let over = |seconds_max: i64, what: &str| {
-        (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
-    };
-    let reason = match record.state {
-        State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
-        State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
-        State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
-        State::Good => return publication::waits(record, now, why),
-        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
-        State::Deleted => None,
-    };
-    match reason {
-        Some(reason) => fail(record, now, reason),
-        None => format!("later again: {why}"),
-    }
-}
-
-/// AWS wants a pause: the same call again, later.
-pub(super) fn wait(record: &mut Backup, now: Time, refusal: &Refusal) -> String {
-    again(record, now, RETRY_SECONDS, &refusal.to_string())
 }
 
 /// The one thing that the record asks for at `now` of the function that looks at `part`. The source hears first, for it

@@ -7,12 +7,13 @@ use super::life::{
     is_work_of, queue,
 };
 use super::life_table::{backup, image, inspection, now, sight, start};
-use super::publication::{PUBLISHING_SECONDS_MAX, Publication};
-use super::record::Backup;
+use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
+use super::record::{Backup, Pin};
 use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
-use crate::facts::{ImageState, SnapshotState, TemplateRef, VersionRef};
+use crate::facts::{ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
+use crate::plan::{Publish, PublishTo};
 
 #[test]
 fn no_wait_is_without_end() {
@@ -143,4 +144,63 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     for form in [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")] {
         assert_eq!(crate::stored::decode::<Backup>(form).expect("reads back"), record);
     }
+}
+
+#[test]
+fn an_image_that_stays_is_looked_at_anew_before_it_is_deleted() {
+    let inspected = |needed_by: Vec<String>| {
+        let inspection = Inspection { needed_by, ..inspection(Some(image(ImageState::Available))) };
+        Event::Removal(RemovalEvent::Inspected(inspection))
+    };
+    let condemned = decide(&backup(State::Expiring), inspected(Vec::new()), now()).record;
+    assert!(matches!(due(&condemned, Queue::Cleanup, now()), Some(Effect::DeleteVersions(..))));
+    // Half a minute later it is looked at again, and an operator has gone back to it.
+    let late = later(now(), 31);
+    assert_eq!(due(&condemned, Queue::Cleanup, late), Some(Effect::Inspect));
+    let stays = decide(&condemned, inspected(vec!["group/web".into()]), late).record;
+    assert_eq!((stays.state, stays.versions.len()), (State::Good, 0));
+    let mut told = stays.clone();
+    told.outbox.clear();
+    let again = decide(&told, Event::LetGo("older".into()), later(late, 3600)).record;
+    assert_eq!(due(&again, Queue::Cleanup, later(late, 3600)), Some(Effect::Inspect));
+}
+
+#[test]
+fn an_image_that_aws_took_for_a_parameter_and_did_not_keep_is_told() {
+    let parameter = |value: &str| Parameter { value: value.into(), data_type: "aws:ec2:image".into() };
+    let publish = Publish { to: PublishTo::Parameter("/images/web".into()), ..Publish::default() };
+    let mut record = Backup { publication: Publication::Due, publish: publish.clone(), ..backup(State::Good) };
+    let mut time = now();
+    let mut writes = 0;
+    while !record.publication.is_at_rest() {
+        let event = match due(&record, Queue::Poll, time) {
+            Some(Effect::AskTurn) => {
+                PublicationEvent::TurnGiven { expected: None, publish: publish.clone(), held: None }
+            }
+            Some(Effect::ReadParameter(_)) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
+            Some(Effect::WriteParameter { .. }) => {
+                writes += 1;
+                PublicationEvent::Written
+            }
+            other => {
+                assert_eq!(other, None);
+                time = later(time, 60);
+                continue;
+            }
+        };
+        record = decide(&record, Event::Publication(event), time).record;
+    }
+    assert_eq!(writes, 1, "written once, then looked at");
+    assert!(matches!(&record.publication, Publication::Held(why) if why.contains("did not keep it")));
+}
+
+#[test]
+fn the_newest_request_about_a_pin_holds_whatever_the_order() {
+    let at = |seconds| later(start(), seconds);
+    let pin = |seconds| Pin { by: "alice".into(), reason: None, at: at(seconds) };
+    let pinned = decide(&backup(State::Good), Event::Pinned(pin(1)), now()).record;
+    let again = decide(&pinned, Event::Pinned(pin(3)), now()).record;
+    let late = decide(&again, Event::Unpinned(pin(2)), now()).record;
+    assert!(late.pinned.is_some(), "the pin was asked for after that");
+    assert!(decide(&late, Event::Unpinned(pin(4)), now()).record.pinned.is_none());
 }

@@ -6,6 +6,7 @@
 
 pub mod life;
 mod manual;
+mod moves;
 mod place;
 pub mod publication;
 pub mod queue;

@@ -32,6 +32,9 @@ use crate::{Time, later, seconds_between};
 /// How long a publication may take. An instance refresh may lock the group's configuration for 14 days (AWS: Use an
 /// instance refresh).
 pub const PUBLISHING_SECONDS_MAX: i64 = 15 * 24 * 60 * 60;
+/// How long AWS may take to show what was written into a parameter: it checks an image some time after it took the call
+/// (AWS: PutParameter, DataType).
+pub const WRITTEN_SECONDS_MAX: i64 = 15 * 60;
 /// Pause before a group that is locked is asked again.
 pub const LOCKED_POLL_SECONDS: i64 = 5 * 60;
 
@@ -162,6 +165,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
         // AWS checks the image some time after it took the call: only what is read there counts (AWS: PutParameter).
         (Writing { name, .. }, Written) => {
             record.publication = Due;
+            record.written_at.get_or_insert(now);
             again(record, now, RETRY_SECONDS, &format!("{name} is written, and read again"))
         }
         (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Refused(refusal)) => {
@@ -224,6 +228,7 @@ pub(super) fn released(record: &mut Backup, now: Time) -> String {
             let reason = go(record, now, Publication::Due, "it is released".into());
             // Nobody is at it: the next poll takes it up, without a lease to wait for.
             record.look_at = later(now, -LEASE_SECONDS);
+            record.written_at = None;
             reason
         }
         Publication::NotAsked
@@ -279,6 +284,14 @@ fn parameter_read(record: &mut Backup, expected: Option<&Expected>, found: Optio
         Manual::Held(reason) => return hold(record, now, reason),
         Manual::Rests(publication, reason) => return rest(record, now, publication, reason),
         Manual::Fine => {}
+    }
+    if let Some(written) = record.written_at {
+        if seconds_between(written, now) >= WRITTEN_SECONDS_MAX {
+            let reason = format!("AWS took the image for {name} and did not keep it; can this account launch it?");
+            return hold(record, now, reason);
+        }
+        record.publication = Publication::Due;
+        return again(record, now, RETRY_SECONDS, &format!("{name} does not show the image yet"));
     }
     let reason = format!("{name} is written");
     go(record, now, Publication::Writing { name, was: found }, reason)

@@ -71,6 +71,12 @@ pub struct Backup {
     /// Versions of launch templates that we made with the image, and that go before it. On record while it is condemned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<(TemplateId, u64)>,
+    /// AWS left some of them: they are not tried again.
+    #[serde(default)]
+    pub versions_tried: bool,
+    /// When AWS took the image for the parameter first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_at: Option<Time>,
     /// When AWS said that all of it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_at: Option<Time>,
@@ -209,6 +215,8 @@ impl Backup {
             image: None,
             snapshots: Vec::new(),
             versions: Vec::new(),
+            versions_tried: false,
+            written_at: None,
             good_at: None,
             publication: Publication::NotAsked,
             publish: policy.publish.clone(),
@@ -242,17 +250,21 @@ impl Backup {
         }
     }
 
-    /// Requests come twice, late and in any order: the newest one holds.
-    fn is_asked_late(&self, at: Time, is_so: bool) -> bool {
-        is_so || self.pin_asked_at.is_some_and(|asked| asked >= at)
+    /// Requests come twice, late and in any order: the newest one holds, and of two within one second the one that is
+    /// heard last. Whether this one changes anything.
+    fn hears(&mut self, at: Time, is_so: bool) -> bool {
+        let is_late = self.pin_asked_at.is_some_and(|asked| asked > at);
+        if !is_late {
+            self.pin_asked_at = Some(at);
+        }
+        !is_late && !is_so
     }
 
     /// Keeps it by hand; told if that is new.
     pub(super) fn pin(&mut self, pin: Pin, now: Time) -> String {
-        if self.is_asked_late(pin.at, self.pinned.is_some()) {
+        if !self.hears(pin.at, self.pinned.is_some()) {
             return "it is so already, or was asked before".into();
         }
-        self.pin_asked_at = Some(pin.at);
         let reason = pin.words("pinned");
         self.pinned = Some(pin);
         let news = News::BackupPinned { backup: self.id.clone(), pinned: true, reason: reason.clone() };
@@ -262,10 +274,9 @@ impl Backup {
 
     /// Keeps it as its plan says again.
     pub(super) fn unpin(&mut self, asked: &Pin, now: Time) -> String {
-        if self.is_asked_late(asked.at, self.pinned.is_none()) {
+        if !self.hears(asked.at, self.pinned.is_none()) {
             return "it is so already, or was asked before".into();
         }
-        self.pin_asked_at = Some(asked.at);
         self.pinned = None;
         let reason = asked.words("unpinned");
         let news = News::BackupPinned { backup: self.id.clone(), pinned: false, reason: reason.clone() };

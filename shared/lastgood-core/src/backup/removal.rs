@@ -128,7 +128,7 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
         add(&mut record.snapshots, inspection.snapshots);
     }
     record.image = Some(image.id);
-    record.versions = inspection.versions;
+    record.versions = if record.versions_tried { Vec::new() } else { inspection.versions };
     record.artifact = Artifact::Condemned;
     condemned(record, reason, now)
 }
@@ -173,12 +173,15 @@ fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
     reason
 }
 
-/// A version that stays is only one of ten thousand: it keeps nothing else back (AWS: Launch template restrictions).
+/// A version that stays may have become the default since the look: it is looked again, and then it keeps nothing else
+/// back, for it is only one of ten thousand (AWS: Launch template restrictions).
 fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, String)]) -> String {
     record.versions.retain(|(of, _)| of != template);
     match left {
         [] => format!("its versions of {template} are deleted"),
         left => {
+            record.versions_tried = true;
+            record.artifact = Artifact::Held;
             let left: Vec<_> = left.iter().map(|(number, why)| format!("version {number} ({why})")).collect();
             format!("of {template} {} stays", left.join(", "))
         }
@@ -251,6 +254,11 @@ fn gone(record: &mut Backup, reason: String, now: Time) -> String {
 /// before; leftovers are looked at again later.
 fn stays(record: &mut Backup, reason: String, now: Time) -> String {
     told(record, &reason, now);
+    // It was condemned, perhaps: whoever lets it go again looks again.
+    if record.artifact == Artifact::Condemned {
+        record.artifact = Artifact::Held;
+    }
+    record.versions.clear();
     if matches!(record.state, State::Expiring | State::Deleting) {
         enter(record, State::Good, now, format!("it stays: {reason}"));
     }

@@ -109,6 +109,9 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     source.plan = Some(plan.name.clone());
     source.policy = policy;
     (source.lost, source.missing_since, source.retire_at) = (None, None, None);
+    if before.plan.is_none() || before.lost.is_some() {
+        source.hold = None;
+    }
     if same {
         source.due_by = source.due_by.map(|due_by| later(due_by, later_overdue));
     } else {

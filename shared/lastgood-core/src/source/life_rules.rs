@@ -183,7 +183,9 @@ fn nothing_is_published_while_an_operator_holds_it() {
     let old = release(&held, "bob", None, None, at("10:29:00"));
     assert_eq!(old, held, "a release that is older than the hold is about another one");
     let released = release(&held, "bob", None, None, at("10:31:00"));
-    assert_eq!(release(&source, "bob", None, None, at("10:31:00")), source, "nothing waits");
+    let nothing_waits = release(&source, "bob", None, None, at("10:31:00"));
+    assert!(nothing_waits.outbox.is_empty());
+    assert_eq!(hold(&nothing_waits, "alice", None, at("10:30:00")).on_hold, None, "it was asked before the release");
     assert_eq!(ask_turn(&released, at("11:00:00")).1, given());
     let told: Vec<_> = released.outbox.iter().map(|notice| notice.message.as_str()).collect();
     assert_eq!(

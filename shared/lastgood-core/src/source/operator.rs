@@ -35,10 +35,14 @@ pub fn waits(source: &Source) -> bool {
 #[must_use]
 pub fn release(before: &Source, by: &str, reason: Option<&str>, found: Option<&Found>, at: Time) -> Source {
     let mut source = before.clone();
-    if !waits(before) || Asked::Release(at).is_old(before.asked) {
+    if Asked::Release(at).is_old(before.asked) {
         return source;
     }
+    // A hold that was asked for before this comes too late, also if there was nothing to release.
     source.asked = Some(Asked::Release(at));
+    if !waits(before) {
+        return source;
+    }
     source.on_hold = None;
     source.hold = None;
     source.expected = match found {

@@ -115,11 +115,16 @@ fn unselected(plan: &Plan, before: &Source, now: Time) -> Source {
 
 /// What a change of its plan makes of a source that is away: the plan counts, and when its backups go is found anew.
 #[must_use]
-pub fn apply_to_absent(before: &Source, plan: &Plan) -> Source {
-    let mut source = Source { policy: plan.policy.clone(), ..before.clone() };
-    source.retire_at = match (plan.policy.on_source_deleted, source.lost) {
-        (Afterwards::Delete, Some(lost)) => before.retire_at.or_else(|| Some(later(lost, RETIRE_SECONDS))),
-        (Afterwards::Delete, None) | (Afterwards::Keep, _) => None,
+pub fn apply_to_absent(before: &Source, plan: &Plan, now: Time) -> Source {
+    let mut source = before.clone();
+    // One that is only missing takes the plan up when it is back.
+    if source.lost.is_none() {
+        return source;
+    }
+    source.policy = plan.policy.clone();
+    source.retire_at = match plan.policy.on_source_deleted {
+        Afterwards::Delete => before.retire_at.or_else(|| Some(later(now, RETIRE_SECONDS))),
+        Afterwards::Keep => None,
     };
     source
 }

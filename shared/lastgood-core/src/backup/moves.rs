@@ -1,0 +1,58 @@
+//! The moves that every part of a life makes: into a state, into failure, and the same again later.
+
+use super::life::{CREATING_SECONDS_MAX, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, RETRY_SECONDS, State};
+use super::record::Backup;
+use super::{publication, removal, scale_in};
+use crate::notice::News;
+use crate::refusal::Refusal;
+use crate::{Time, later, seconds_between};
+
+pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String) -> String {
+    record.state = state;
+    record.since = now;
+    record.look_at = now;
+    record.trouble = None;
+    record.reason.clone_from(&reason);
+    reason
+}
+
+/// The instance went away under its image: another member is tried, once.
+pub(super) fn lost(record: &mut Backup, now: Time, reason: &str) -> String {
+    record.instance_lost = true;
+    let next = if record.retries().is_none() { "; another member is tried" } else { "" };
+    fail(record, now, format!("{reason}{next}"))
+}
+
+pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
+    record.source_told = false;
+    scale_in::owe(record, now);
+    record.tell("", now, News::BackupFailed { backup: record.id.clone(), reason: reason.clone() });
+    enter(record, State::Failed, now, reason)
+}
+
+/// The same again after a pause, for this reason; or the end of the wait, if its time is over.
+pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &str) -> String {
+    record.look_at = later(now, pause_seconds);
+    record.trouble = Some(why.to_owned());
+    let waited = seconds_between(record.since, now);
+    let over = |seconds_max: i64, what: &str| {
+        (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
+    };
+    let reason = match record.state {
+        State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
+        State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
+        State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
+        State::Good => return publication::waits(record, now, why),
+        State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
+        State::Deleted => None,
+    };
+    match reason {
+        Some(reason) => fail(record, now, reason),
+        None => format!("later again: {why}"),
+    }
+}
+
+/// AWS wants a pause: the same call again, later.
+pub(super) fn wait(record: &mut Backup, now: Time, refusal: &Refusal) -> String {
+    again(record, now, RETRY_SECONDS, &refusal.to_string())
+}
