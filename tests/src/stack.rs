@@ -10,7 +10,7 @@ use lastgood_core::pace::Share;
 use lastgood_core::plan;
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_engine::{Bus, Cloud, Engine, Report, Running, Store};
-use lastgood_world::{MemoryStore, RecordingBus, World};
+use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
 
 /// The stack's name, the value of our tags.
 pub const STACK: &str = "lastgood-test";
@@ -52,6 +52,25 @@ impl Stack {
     #[must_use]
     pub fn new(world: World) -> Self {
         Self { world, store: MemoryStore::new(), bus: RecordingBus::new(), heard: std::sync::Mutex::new(0) }
+    }
+
+    /// A deployment over `count` groups of one, `g000` and on, with an hourly plan that keeps one backup, at 10:30.
+    #[must_use]
+    pub fn of_groups(count: usize) -> Self {
+        let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+        let base = world.base_image();
+        let names: Vec<String> = (0..count).map(|number| format!("g{number:03}")).collect();
+        for name in &names {
+            let template = world.template(name, &base);
+            world.group(name, &by_number(&template, 1), 1);
+        }
+        let stack = Self::new(world);
+        let plan = format!(
+            "plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly, retain: {{last: 1}}}}]",
+            names.join(", ")
+        );
+        stack.apply(&plan).expect("applied");
+        stack
     }
 
     /// Applies a plan file.

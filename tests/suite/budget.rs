@@ -3,25 +3,6 @@
 use expect_test::expect;
 use lastgood_tests::cut::{Cut, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{World, by_number};
-
-fn groups(count: usize) -> Stack {
-    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
-    let base = world.base_image();
-    let names: Vec<String> = (0..count).map(|number| format!("g{number:03}")).collect();
-    for name in &names {
-        let template = world.template(name, &base);
-        world.group(name, &by_number(&template, 1), 1);
-    }
-    let stack = Stack::new(world);
-    stack
-        .apply(&format!(
-            "plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly, retain: {{last: 1}}}}]",
-            names.join(", ")
-        ))
-        .expect("applied");
-    stack
-}
 
 fn calls(stack: &Stack) -> String {
     stack.world.calls().iter().map(|(call, count)| format!("{call} {count}\n")).collect()
@@ -29,7 +10,7 @@ fn calls(stack: &Stack) -> String {
 
 #[test]
 fn each_aws_call_of_a_whole_backup_is_counted() {
-    let stack = groups(1);
+    let stack = Stack::of_groups(1);
     // The first backup, good and published; then the second, and the first is let go. Beside that a survey of the plan
     // every four minutes: 30.
     stack.run(2 * 60);
@@ -52,7 +33,7 @@ fn each_aws_call_of_a_whole_backup_is_counted() {
 
 #[test]
 fn describes_are_asked_for_many_groups_at_once() {
-    let stack = groups(250);
+    let stack = Stack::of_groups(250);
     let before = stack.world.calls();
     stack.world.advance(30 * 60);
     stack.invoke(Invocation::Tick);
@@ -79,7 +60,7 @@ fn describes_are_asked_for_many_groups_at_once() {
 
 #[test]
 fn an_idle_tick_asks_the_table_once_and_nothing_else() {
-    let stack = groups(50);
+    let stack = Stack::of_groups(50);
     let knife = Knife::new(None);
     let (store, cloud, bus) = (
         Cut { port: &stack.store, knife: &knife },

@@ -3,28 +3,10 @@
 use lastgood_core::backup::State;
 use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{World, by_number};
-
-fn groups(count: usize) -> Stack {
-    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
-    let base = world.base_image();
-    let names: Vec<String> = (0..count).map(|number| format!("g{number:03}")).collect();
-    for name in &names {
-        let template = world.template(name, &base);
-        world.group(name, &by_number(&template, 1), 1);
-    }
-    let stack = Stack::new(world);
-    let plan = format!(
-        "plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly, retain: {{last: 1}}}}]",
-        names.join(", ")
-    );
-    stack.apply(&plan).expect("applied");
-    stack
-}
 
 #[test]
 fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
-    let stack = groups(500);
+    let stack = Stack::of_groups(500);
     stack.world.advance(20 * 60);
     stack.world.enforce_throttling();
     stack.world.advance(10 * 60);
@@ -44,7 +26,7 @@ fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
 
 #[test]
 fn what_others_use_up_is_met_with_longer_and_longer_pauses() {
-    let stack = groups(1);
+    let stack = Stack::of_groups(1);
     stack.world.advance(30 * 60);
     stack.world.throttle_next("ec2:CreateImage", 4);
     let mut looks = Vec::new();
@@ -64,7 +46,7 @@ fn what_others_use_up_is_met_with_longer_and_longer_pauses() {
 
 #[test]
 fn a_source_with_much_to_delete_leaves_room_for_the_others() {
-    let stack = groups(3);
+    let stack = Stack::of_groups(3);
     let keep = |last: u32| {
         let plan = "plans: [{name: all, select: {groups: [g000, g001, g002]}, schedule: hourly, retain: {last: LAST}}]";
         stack.apply(&plan.replace("LAST", &last.to_string())).expect("applied");
@@ -90,7 +72,7 @@ fn a_source_with_much_to_delete_leaves_room_for_the_others() {
 
 #[test]
 fn throttling_delays_and_loses_nothing() {
-    let stack = groups(1);
+    let stack = Stack::of_groups(1);
     stack.world.throttle_next("ec2:CreateImage", 3);
     stack.world.throttle_next("autoscaling:DescribeAutoScalingGroups", 2);
     stack.world.throttle_next("ec2:DescribeImages", 2);
