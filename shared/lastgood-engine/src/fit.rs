@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::Time;
-use lastgood_core::facts::{Group, Tags, TemplateVersion};
+use lastgood_core::facts::{Group, Tags};
 use lastgood_core::group;
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
@@ -13,8 +13,8 @@ use lastgood_core::source::{Found, Source};
 
 use crate::CALLS_AT_ONCE_MAX;
 use crate::apply::ApplyError;
-use crate::port::{CallFailed, Cloud};
-use crate::survey::groups_of;
+use crate::port::Cloud;
+use crate::survey::{Read, groups_of, read};
 
 /// What the plans of a file select.
 #[derive(Clone, Debug, Default)]
@@ -87,32 +87,6 @@ fn id(group: &Group) -> SourceId {
     SourceId::Group(group.name.clone())
 }
 
-/// What is read of one group's place of publication.
-enum Read {
-    /// Nothing is published, or nothing can be told.
-    Nothing,
-    /// The version in use.
-    Version(TemplateVersion),
-    /// What stands in the parameter.
-    Parameter(Option<String>),
-    /// AWS does not tell, in words.
-    Refused(String),
-}
-
-async fn read(cloud: &impl Cloud, group: &Group, to: &PublishTo) -> Result<Read, CallFailed> {
-    Ok(match (to, group.launches_from.template()) {
-        (PublishTo::Nothing, _) | (PublishTo::Group, None) => Read::Nothing,
-        (PublishTo::Parameter(name), _) => match cloud.parameter(name).await? {
-            Ok(found) => Read::Parameter(found.map(|found| found.value)),
-            Err(refusal) => Read::Refused(refusal.to_string()),
-        },
-        (PublishTo::Group, Some(named)) => match cloud.template_version(&named.template, named.version).await? {
-            Ok(version) => Read::Version(version),
-            Err(refusal) => Read::Refused(refusal.to_string()),
-        },
-    })
-}
-
 impl Fit<'_> {
     fn mistake(&mut self, place: (u64, u64), what: String) {
         let (line, column) = place;
@@ -182,11 +156,7 @@ impl Fit<'_> {
             self.mistake(place, format!("{id} can't be published to: {obstacle}"));
         }
         if let Some(selected) = self.selected.sources.get_mut(&id) {
-            selected.image_in_use = match read {
-                Read::Version(version) => Some(Found(version.image.clone())),
-                Read::Parameter(value) => Some(Found(value.clone())),
-                Read::Nothing | Read::Refused(_) => None,
-            };
+            selected.image_in_use = read.image_in_use();
         }
     }
 }

@@ -11,7 +11,7 @@ use lastgood_core::source::{Found, Source, operator};
 use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 use crate::report::Report;
-use crate::survey::image_in_use;
+use crate::survey::read;
 
 /// How often something is asked of a backup again that met somebody else's save.
 const SAVES_MAX: usize = 5;
@@ -81,7 +81,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let SourceId::Group(name) = id;
         let groups = self.cloud.groups(std::slice::from_ref(name)).await?.unwrap_or_default();
         let Some(found) = group::named(&groups, name) else { return Ok(None) };
-        Ok(image_in_use(&self.cloud, found, &source.record.policy.publish.to).await?)
+        Ok(read(&self.cloud, found, &source.record.policy.publish.to).await?.image_in_use())
     }
 
     /// The newest good backup asks for its turn again if it was held; the poll carries it on. A source that still waits

@@ -1,6 +1,6 @@
 //! Looking for the sources of plans: which groups are there, and which bear a plan's tags (backup-tick, and `apply`).
 
-use lastgood_core::facts::{Group, LaunchSource};
+use lastgood_core::facts::{Group, TemplateVersion};
 use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::{Plan, PublishTo};
 use lastgood_core::source::survey::survey;
@@ -43,7 +43,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             });
             let group = groups.iter().find(|group| group.name.as_str() == record.id.name());
             let record = match group.filter(|_| is_new) {
-                Some(group) => match image_in_use(&self.cloud, group, &plan.policy.publish.to).await? {
+                Some(group) => match read(&self.cloud, group, &plan.policy.publish.to).await?.image_in_use() {
                     Some(Found(image)) => source::expect(record, image),
                     None => record,
                 },
@@ -100,30 +100,40 @@ pub(crate) async fn groups_of(
     Ok(Ok(groups))
 }
 
-/// What stands now where the plan publishes: `None` if that can't be told, and then any image is taken as it is found.
-pub(crate) async fn image_in_use(
-    cloud: &impl Cloud,
-    group: &Group,
-    to: &PublishTo,
-) -> Result<Option<Found>, CallFailed> {
-    match to {
-        PublishTo::Nothing => Ok(None),
-        PublishTo::Parameter(name) => {
-            let parameter = cloud.parameter(name).await?;
-            Ok(parameter.ok().map(|parameter| Found(parameter.map(|parameter| parameter.value))))
+/// What is read of the place where a plan publishes a group's image.
+pub(crate) enum Read {
+    /// Nothing is published, or nothing can be told.
+    Nothing,
+    /// The version in use.
+    Version(TemplateVersion),
+    /// What stands in the parameter.
+    Parameter(Option<String>),
+    /// AWS does not tell, in words.
+    Refused(String),
+}
+
+impl Read {
+    /// The image that stands there: `None` if that can't be told, and then any image is taken as it is found.
+    pub(crate) fn image_in_use(&self) -> Option<Found> {
+        match self {
+            Self::Version(version) => Some(Found(version.image.clone())),
+            Self::Parameter(value) => Some(Found(value.clone())),
+            Self::Nothing | Self::Refused(_) => None,
         }
-        PublishTo::Group => match &group.launches_from {
-            LaunchSource::Configuration(_) | LaunchSource::Unreadable(_) => Ok(None),
-            LaunchSource::Template(named) => version_image(cloud, named).await,
-            LaunchSource::Mixed(policy) => version_image(cloud, &policy.base).await,
-        },
     }
 }
 
-async fn version_image(
-    cloud: &impl Cloud,
-    named: &lastgood_core::facts::TemplateRef,
-) -> Result<Option<Found>, CallFailed> {
-    let version = cloud.template_version(&named.template, named.version).await?;
-    Ok(version.ok().map(|version| Found(version.image)))
+/// Reads it: one call, or none.
+pub(crate) async fn read(cloud: &impl Cloud, group: &Group, to: &PublishTo) -> Result<Read, CallFailed> {
+    Ok(match (to, group.launches_from.template()) {
+        (PublishTo::Nothing, _) | (PublishTo::Group, None) => Read::Nothing,
+        (PublishTo::Parameter(name), _) => match cloud.parameter(name).await? {
+            Ok(found) => Read::Parameter(found.map(|found| found.value)),
+            Err(refusal) => Read::Refused(refusal.to_string()),
+        },
+        (PublishTo::Group, Some(named)) => match cloud.template_version(&named.template, named.version).await? {
+            Ok(version) => Read::Version(version),
+            Err(refusal) => Read::Refused(refusal.to_string()),
+        },
+    })
 }
