@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lastgood_core::backup::State;
 use lastgood_core::id::SourceId;
-use lastgood_core::plan::{self, Afterwards, PlanFile};
+use lastgood_core::plan::{self, Afterwards, Mistake, PlanFile};
 use lastgood_core::source::Source;
 use lastgood_engine::apply::{Absent, ApplyError, Change, SourceChange, compare, write};
 use lastgood_engine::{Clock, Store, chain};
@@ -30,10 +30,12 @@ const TRIES_MAX: usize = 10;
 /// The plans of a file, or every mistake in it, a line each.
 pub(crate) fn read(file: &Path) -> Result<PlanFile, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    plan::read(&file.display().to_string(), &text).map_err(|mistakes| {
-        let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        format!("{}\nNothing was written.", lines.join("\n"))
-    })
+    plan::read(&file.display().to_string(), &text).map_err(|mistakes| mistaken(&mistakes))
+}
+
+fn mistaken(mistakes: &[Mistake]) -> Failure {
+    let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    format!("{}\nNothing was written.", lines.join("\n"))
 }
 
 pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: Choices) -> Result<(), Failure> {
@@ -170,10 +172,7 @@ fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {
 
 fn told(error: &ApplyError) -> Failure {
     match error {
-        ApplyError::Mistakes(mistakes) => {
-            let lines: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            format!("{}\nNothing was written.", lines.join("\n"))
-        }
+        ApplyError::Mistakes(mistakes) => mistaken(mistakes),
         ApplyError::Refused(_) | ApplyError::Call(_) => format!("{}\nNothing was written.", chain(error)),
         ApplyError::Outdated { .. } => chain(error),
     }
