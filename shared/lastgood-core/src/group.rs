@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId};
-use crate::plan::Capture;
 use crate::{Time, later, seconds_between};
 
 /// Tag on a group whose instances keep state that must not be replaced: its instances can be backed up one by one, but
 /// no image of one of them may become all of them.
 pub const TAG_STATEFUL: &str = "lastgood:stateful";
+/// How a version says that its image stands in a parameter (AWS: Use AWS Systems Manager parameters instead of AMI IDs).
+pub const RESOLVE: &str = "resolve:ssm:";
 /// A member that reaches the group's maximum instance lifetime within this time is about to be replaced: AWS does that
 /// gradually, ahead of time (AWS: Replace instances based on maximum instance lifetime).
 pub const LIFETIME_LEFT_SECONDS_MIN: i64 = 60 * 60;
@@ -54,9 +55,8 @@ impl Unable {
 }
 
 /// Why no image is made of a member of this group now: a refresh that is under way replaces them.
-pub fn refreshing(name: &GroupName, refresh: Option<&RefreshId>, capture: Capture) -> Option<String> {
-    let refresh = refresh.filter(|_| !capture.during_refresh)?;
-    Some(format!("instance refresh {refresh} of {name} is under way, and its plan does not say 'during_refresh: true'"))
+pub fn refreshing(name: &GroupName, refresh: &RefreshId) -> String {
+    format!("instance refresh {refresh} of {name} is under way, and its plan does not say 'during_refresh: true'")
 }
 
 /// The newest member that is able, or why none is. Of two that started in the same second the one with the greater id:
@@ -173,7 +173,7 @@ pub fn unpublishable(group: &Group) -> Option<String> {
 /// Why no image can be put into this version of the group's template, and what to do instead.
 pub fn resolves(version: &TemplateVersion) -> Option<String> {
     let alias = version.image.as_deref().filter(|image| image.starts_with("resolve:"))?;
-    let parameter = alias.trim_start_matches("resolve:ssm:");
+    let parameter = alias.trim_start_matches(RESOLVE);
     Some(format!(
         "version {} of the template takes its image from {alias}; write an image id into the template, or 'publish: {{ssm: {parameter}}}'",
         version.number

@@ -170,8 +170,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Ok(refresh) => refresh,
                 Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
             };
-            if let Some(why) = group::refreshing(name, refresh.as_ref(), record.capture) {
-                return Ok(Event::NoInstance(why));
+            if let Some(refresh) = refresh {
+                return Ok(Event::NoInstance(group::refreshing(name, &refresh)));
             }
         }
         let name = image_name(&record.id);

@@ -12,8 +12,6 @@ use lastgood_core::refusal::{Refusal, Why};
 use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 
-/// How a version says that its image stands in a parameter (AWS: Use AWS Systems Manager parameters instead of AMI IDs).
-const RESOLVE: &str = "resolve:ssm:";
 /// Parameters of AWS's own: they name AWS's images, never one of ours (AWS: Discover public parameters).
 const PUBLIC: &str = "/aws/";
 
@@ -118,7 +116,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(());
             }
         };
-        let parameter = version.image.as_deref().and_then(|image| image.strip_prefix(RESOLVE));
+        let parameter = version.image.as_deref().and_then(|image| image.strip_prefix(group::RESOLVE));
         if let Some(parameter) = parameter.filter(|name| !name.starts_with(PUBLIC)) {
             let words = format!("{who} (version {} of {})", version.number, named.template);
             self.named_by_parameter(parameter, image, &words, needs).await?;

@@ -16,6 +16,8 @@ use crate::publish::publishable;
 /// DataType).
 const IMAGE_PARAMETER: &str = "aws:ec2:image";
 
+const PUT_PARAMETER: &str = "ssm:PutParameter";
+
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn read_parameter(&self, record: &Backup, name: &str) -> Carried {
         if let Err(refusal) = self.may_be_named(record).await? {
@@ -30,7 +32,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Whether the image can be launched, and its group be given another one now.
     async fn may_be_named(&self, record: &Backup) -> Result<Answer<()>, CallFailed> {
         let SourceId::Group(name) = &record.id.source;
-        let refused = |why, message| Ok(Err(Refusal { why, action: "ssm:PutParameter".to_owned(), message }));
         let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
             Ok(groups) => groups,
             Err(refusal) => return Ok(Err(refusal)),
@@ -45,13 +46,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(stateful) = group::stateful(found) {
-            return refused(Why::Invalid, stateful);
+            return Ok(Err(Refusal { why: Why::Invalid, action: PUT_PARAMETER.to_owned(), message: stateful }));
         }
-        match self.cloud.active_refresh(name).await? {
-            Ok(None) => Ok(Ok(())),
-            Ok(Some(refresh)) => refused(Why::Locked, format!("instance refresh {refresh} is under way")),
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        self.no_refresh(name, PUT_PARAMETER).await
     }
 
     /// Writes the image's id if what stands in the parameter is still what was read. AWS has no lock for this, so it is

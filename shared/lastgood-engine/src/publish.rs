@@ -96,15 +96,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(named) => named,
             Err(refusal) => return refused(refusal),
         };
-        // Whatever the refresh replaces with, a new version now would come in between (AWS: Use an instance refresh with
-        // skip matching).
-        match self.cloud.active_refresh(&group.name).await? {
-            Ok(None) => {}
-            Ok(Some(refresh)) => {
-                let (action, why) = ("autoscaling:DescribeInstanceRefreshes".to_owned(), Why::Locked);
-                return refused(Refusal { why, action, message: format!("instance refresh {refresh} is under way") });
-            }
-            Err(refusal) => return refused(refusal),
+        if let Err(refusal) = self.no_refresh(&group.name, "autoscaling:DescribeInstanceRefreshes").await? {
+            return refused(refusal);
         }
         let version = match self.cloud.template_version(&named.template, named.version).await? {
             Ok(version) => version,
@@ -131,6 +124,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let used =
             TemplateUse { group: named, version: version.number, image: version.image, ours, obstacle, left_alone };
         Ok(told(PublicationEvent::TemplateRead(used)))
+    }
+
+    /// Refuses `action` while an instance refresh is under way: whatever it replaces with, another image now would come
+    /// in between (AWS: Use an instance refresh with skip matching).
+    pub(crate) async fn no_refresh(&self, group: &GroupName, action: &str) -> Result<Answer<()>, CallFailed> {
+        Ok(match self.cloud.active_refresh(group).await? {
+            Ok(None) => Ok(()),
+            Ok(Some(refresh)) => {
+                let message = format!("instance refresh {refresh} is under way");
+                Err(Refusal { why: Why::Locked, action: action.to_owned(), message })
+            }
+            Err(refusal) => Err(refusal),
+        })
     }
 
     /// Why the image can't be put into the version, and what to do instead.

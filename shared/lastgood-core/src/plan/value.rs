@@ -92,7 +92,7 @@ pub(super) fn parameter(name: &str) -> Result<(), Wrong> {
     let levels = name.matches('/').count();
     let remedy = if let Some((_, path)) = name.split_once(":parameter/") {
         format!("it is an ARN; write the path alone: '/{path}'")
-    } else if let Some(path) = name.strip_prefix("resolve:ssm:") {
+    } else if let Some(path) = name.strip_prefix(crate::group::RESOLVE) {
         format!("a launch template refers to it so; write the path alone: '{path}'")
     } else if !name.starts_with('/') {
         format!("it must begin with '/'; write '/{}'", name.replace(|c| !plain(c), "-"))
