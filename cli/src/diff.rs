@@ -127,6 +127,7 @@ fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
         ("retain", policy.retain.to_string()),
         ("capture", capture(policy.capture)),
         ("publish", publish(&policy.publish)),
+        ("keep_in_use", policy.keep_in_use.to_string()),
         ("on_source_deleted", afterwards(policy.on_source_deleted).to_owned()),
         ("on_overdue", length(policy.on_overdue_seconds)),
     ]

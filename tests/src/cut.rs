@@ -9,7 +9,8 @@ use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::facts::{
-    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
+    VersionRef,
 };
 use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::notice::Notice;
@@ -17,6 +18,7 @@ use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
+use lastgood_core::sweep::Sweep;
 use lastgood_engine::port::{ImageRequest, Posted, VersionRequest};
 use lastgood_engine::{
     Answer, Bus, CallFailed, Cloud, Key, PlanWrite, Saved, ScaleInProtection, Store, Versioned, Written,
@@ -49,8 +51,16 @@ impl Knife {
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
+}
 
-    async fn gate<T>(&self, call: impl Future<Output = T>) -> T {
+/// What every call of a port passes.
+pub trait Gate: Sync {
+    /// Lets a call through, now, later or never.
+    fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send;
+}
+
+impl Gate for Knife {
+    async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         if self.at == Some(At::Before(number)) {
             pending::<()>().await;
@@ -63,26 +73,26 @@ impl Knife {
     }
 }
 
-/// A port under a knife.
+/// A port behind a gate.
 #[derive(Debug)]
-pub struct Cut<'a, P> {
+pub struct Cut<'a, P, G = Knife> {
     /// The port.
     pub port: &'a P,
-    /// The knife that all ports of an invocation share.
-    pub knife: &'a Knife,
+    /// The gate that all ports of an invocation share.
+    pub gate: &'a G,
 }
 
 type Called<T> = Result<Answer<T>, CallFailed>;
 
-impl<P: Cloud> Cloud for Cut<'_, P> {
+impl<P: Cloud, G: Gate> Cloud for Cut<'_, P, G> {
     async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
-        self.knife.gate(self.port.groups(names)).await
+        self.gate.pass(self.port.groups(names)).await
     }
     async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
-        self.knife.gate(self.port.groups_tagged(tags)).await
+        self.gate.pass(self.port.groups_tagged(tags)).await
     }
-    async fn active_refresh(&self, group: &GroupName) -> Called<Option<RefreshId>> {
-        self.knife.gate(self.port.active_refresh(group)).await
+    async fn active_refresh(&self, group: &GroupName) -> Called<Option<Refresh>> {
+        self.gate.pass(self.port.active_refresh(group)).await
     }
     async fn set_scale_in_protection(
         &self,
@@ -90,126 +100,141 @@ impl<P: Cloud> Cloud for Cut<'_, P> {
         instance: &InstanceId,
         protection: ScaleInProtection,
     ) -> Called<()> {
-        self.knife.gate(self.port.set_scale_in_protection(group, instance, protection)).await
+        self.gate.pass(self.port.set_scale_in_protection(group, instance, protection)).await
     }
-    async fn configuration_image(&self, name: &str) -> Called<Option<String>> {
-        self.knife.gate(self.port.configuration_image(name)).await
+    async fn configurations(&self) -> Called<Vec<Configuration>> {
+        self.gate.pass(self.port.configurations()).await
+    }
+    async fn instances_of(&self, image: &ImageId) -> Called<Vec<InstanceId>> {
+        self.gate.pass(self.port.instances_of(image)).await
+    }
+    async fn image_references(&self, image: &ImageId) -> Called<Vec<String>> {
+        self.gate.pass(self.port.image_references(image)).await
+    }
+    async fn images_tagged(&self, key: &str, value: &str) -> Called<Vec<Image>> {
+        self.gate.pass(self.port.images_tagged(key, value)).await
     }
     async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
-        self.knife.gate(self.port.architectures(instance_types)).await
+        self.gate.pass(self.port.architectures(instance_types)).await
     }
     async fn parameter(&self, name: &str) -> Called<Option<Parameter>> {
-        self.knife.gate(self.port.parameter(name)).await
+        self.gate.pass(self.port.parameter(name)).await
     }
     async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
-        self.knife.gate(self.port.set_parameter(name, parameter)).await
+        self.gate.pass(self.port.set_parameter(name, parameter)).await
     }
     async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
-        self.knife.gate(self.port.set_mixed_version(group, template, base, version)).await
+        self.gate.pass(self.port.set_mixed_version(group, template, base, version)).await
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
-        self.knife.gate(self.port.instances(ids)).await
+        self.gate.pass(self.port.instances(ids)).await
     }
     async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
-        self.knife.gate(self.port.images(ids)).await
+        self.gate.pass(self.port.images(ids)).await
     }
     async fn image_named(&self, name: &str) -> Called<Option<Image>> {
-        self.knife.gate(self.port.image_named(name)).await
+        self.gate.pass(self.port.image_named(name)).await
     }
     async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
-        self.knife.gate(self.port.snapshots(ids)).await
+        self.gate.pass(self.port.snapshots(ids)).await
     }
     async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
-        self.knife.gate(self.port.snapshots_tagged(key, value)).await
+        self.gate.pass(self.port.snapshots_tagged(key, value)).await
     }
     async fn create_image(&self, request: &ImageRequest) -> Called<ImageId> {
-        self.knife.gate(self.port.create_image(request)).await
+        self.gate.pass(self.port.create_image(request)).await
     }
     async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
-        self.knife.gate(self.port.deregister_image(image)).await
+        self.gate.pass(self.port.deregister_image(image)).await
     }
     async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
-        self.knife.gate(self.port.delete_snapshot(id)).await
+        self.gate.pass(self.port.delete_snapshot(id)).await
     }
     async fn template_version(&self, template: &TemplateId, version: VersionRef) -> Called<TemplateVersion> {
-        self.knife.gate(self.port.template_version(template, version)).await
+        self.gate.pass(self.port.template_version(template, version)).await
     }
     async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Called<Vec<TemplateVersion>> {
-        self.knife.gate(self.port.template_versions_with(template, image)).await
+        self.gate.pass(self.port.template_versions_with(template, image)).await
     }
     async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
-        self.knife.gate(self.port.create_template_version(request)).await
+        self.gate.pass(self.port.create_template_version(request)).await
     }
     async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        self.knife.gate(self.port.delete_template_versions(template, versions)).await
+        self.gate.pass(self.port.delete_template_versions(template, versions)).await
     }
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
-        self.knife.gate(self.port.set_default_version(template, version)).await
+        self.gate.pass(self.port.set_default_version(template, version)).await
     }
     async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        self.knife.gate(self.port.set_group_version(group, template, version)).await
+        self.gate.pass(self.port.set_group_version(group, template, version)).await
     }
 }
 
-impl<P: Store> Store for Cut<'_, P> {
+impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
-        self.knife.gate(self.port.due(queue, now, limit)).await
+        self.gate.pass(self.port.due(queue, now, limit)).await
     }
     async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.knife.gate(self.port.source(id)).await
+        self.gate.pass(self.port.source(id)).await
     }
     async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.knife.gate(self.port.sources()).await
+        self.gate.pass(self.port.sources()).await
     }
     async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.save_source(source)).await
+        self.gate.pass(self.port.save_source(source)).await
     }
     async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.knife.gate(self.port.backup(id)).await
+        self.gate.pass(self.port.backup(id)).await
     }
     async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
-        self.knife.gate(self.port.backups(source)).await
+        self.gate.pass(self.port.backups(source)).await
     }
     async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
-        self.knife.gate(self.port.backup_of(image)).await
+        self.gate.pass(self.port.backup_of(image)).await
     }
     async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.save_backup(backup)).await
+        self.gate.pass(self.port.save_backup(backup)).await
     }
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.claim(source, backup)).await
+        self.gate.pass(self.port.claim(source, backup)).await
     }
     async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.create_backup(backup)).await
+        self.gate.pass(self.port.create_backup(backup)).await
     }
     async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.knife.gate(self.port.rollout(id)).await
+        self.gate.pass(self.port.rollout(id)).await
     }
     async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.save_rollout(rollout)).await
+        self.gate.pass(self.port.save_rollout(rollout)).await
     }
     async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.knife.gate(self.port.plans()).await
+        self.gate.pass(self.port.plans()).await
     }
     async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.knife.gate(self.port.plan(name)).await
+        self.gate.pass(self.port.plan(name)).await
     }
     async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.save_plan(plan)).await
+        self.gate.pass(self.port.save_plan(plan)).await
+    }
+    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
+        self.gate.pass(self.port.sweep()).await
+    }
+    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
+        self.gate.pass(self.port.save_sweep(sweep)).await
     }
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
-        self.knife.gate(self.port.bucket(action)).await
+        self.gate.pass(self.port.bucket(action)).await
     }
     async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
-        self.knife.gate(self.port.save_bucket(action, bucket)).await
+        self.gate.pass(self.port.save_bucket(action, bucket)).await
     }
     async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
-        self.knife.gate(self.port.write_plans(plans, sources)).await
+        self.gate.pass(self.port.write_plans(plans, sources)).await
     }
 }
 
-impl<P: Bus> Bus for Cut<'_, P> {
+impl<P: Bus, G: Gate> Bus for Cut<'_, P, G> {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
-        self.knife.gate(self.port.post(notices)).await
+        self.gate.pass(self.port.post(notices)).await
     }
 }

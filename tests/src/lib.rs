@@ -1,5 +1,6 @@
 //! What the tests and the demo are made of: a whole deployment in one process, and one of real binaries.
 
+pub mod chaos;
 pub mod cut;
 pub mod package;
 pub mod python;

@@ -9,7 +9,7 @@ use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::Share;
 use lastgood_core::plan;
 use lastgood_engine::apply::{self, Absent, ApplyError};
-use lastgood_engine::{Bus, Cloud, Engine, Report, Running, Store};
+use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
 
 /// The stack's name, the value of our tags.
@@ -99,20 +99,7 @@ impl Stack {
         let running = Running { stack: STACK, stop_at: Time::MAX, share: Share::default() };
         let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
-        let report = async {
-            match invocation {
-                Invocation::Tick => engine.tick().await.map_err(|error| error.to_string()),
-                Invocation::Request(slot, request) => {
-                    engine.request(slot, request).await.map_err(|error| error.to_string())
-                }
-                Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| error.to_string()),
-                Invocation::Poll => engine.poll().await.map_err(|error| error.to_string()),
-                Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| error.to_string()),
-                Invocation::Cleanup => engine.cleanup().await.map_err(|error| error.to_string()),
-                Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| error.to_string()),
-            }
-        };
-        report.now_or_never().map(std::result::Result::unwrap_or_default)
+        handle(&engine, invocation).now_or_never().map(std::result::Result::unwrap_or_default)
     }
 
     /// What the deployed rules would deliver now: AWS's events about images, and our own about good backups.
@@ -216,6 +203,22 @@ impl Stack {
             snapshot.tags.get("lastgood:managed-by").is_some_and(|tag| tag == STACK)
         };
         self.world.snapshots().into_iter().filter(ours).collect()
+    }
+}
+
+/// What the functions do: the invocation's use case.
+pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
+    engine: &Engine<'_, S, C, B, K>,
+    invocation: Invocation,
+) -> Result<Report, String> {
+    match invocation {
+        Invocation::Tick => engine.tick().await.map_err(|error| error.to_string()),
+        Invocation::Request(slot, request) => engine.request(slot, request).await.map_err(|error| error.to_string()),
+        Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| error.to_string()),
+        Invocation::Poll => engine.poll().await.map_err(|error| error.to_string()),
+        Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| error.to_string()),
+        Invocation::Cleanup => engine.cleanup().await.map_err(|error| error.to_string()),
+        Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| error.to_string()),
     }
 }
 

@@ -17,16 +17,18 @@ fn each_aws_call_of_a_whole_backup_is_counted() {
     expect![[r#"
         autoscaling:DescribeAutoScalingGroups 42
         autoscaling:DescribeInstanceRefreshes 5
+        autoscaling:DescribeLaunchConfigurations 1
         autoscaling:UpdateAutoScalingGroup 2
         ec2:CreateImage 2
         ec2:CreateLaunchTemplateVersion 2
         ec2:DeleteLaunchTemplateVersions 1
         ec2:DeregisterImage 1
-        ec2:DescribeImages 10
+        ec2:DescribeImageReferences 1
+        ec2:DescribeImages 11
         ec2:DescribeInstanceTypes 2
         ec2:DescribeInstances 2
         ec2:DescribeLaunchTemplateVersions 8
-        ec2:DescribeSnapshots 3
+        ec2:DescribeSnapshots 4
     "#]]
     .assert_eq(&calls(&stack));
 }
@@ -63,9 +65,9 @@ fn an_idle_tick_asks_the_table_once_and_nothing_else() {
     let stack = Stack::of_groups(50);
     let knife = Knife::new(None);
     let (store, cloud, bus) = (
-        Cut { port: &stack.store, knife: &knife },
-        Cut { port: &stack.world, knife: &knife },
-        Cut { port: &stack.bus, knife: &knife },
+        Cut { port: &stack.store, gate: &knife },
+        Cut { port: &stack.world, gate: &knife },
+        Cut { port: &stack.bus, gate: &knife },
     );
     stack.invoke_on(&store, &cloud, &bus, Invocation::Tick).expect("it ends");
     assert_eq!(knife.calls(), 1);

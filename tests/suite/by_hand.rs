@@ -82,16 +82,22 @@ fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
 }
 
 #[test]
-fn versions_go_with_their_images_but_for_those_that_somebody_else_made() {
+fn an_image_that_stands_in_a_version_of_somebody_elses_stays_with_it() {
     let (stack, template) = web();
     stack.run(60);
     let first = stack.backups("group/web")[0].image.clone().expect("good");
     let theirs = make_version(&stack, &template, 1, Some(&first));
     stack.run(6 * 60);
     let numbers: Vec<_> = stack.world.template_versions(&template).iter().map(|version| version.number).collect();
-    // The first, which was there before; theirs; and those of the three images that are kept.
-    assert_eq!(numbers.len(), 5, "{numbers:?}");
-    assert!(numbers.contains(&1) && numbers.contains(&theirs), "{numbers:?}");
+    // The first, which was there before; theirs, with the image that it names and our version of that; and those of the
+    // three images that the plan keeps.
+    assert_eq!(numbers, [1, 2, theirs, 7, 8, 9]);
+    assert!(stack.our_images().iter().any(|image| image.id == first));
+    let refused: Vec<_> =
+        stack.told().into_iter().filter(|notice| notice.news.detail_type() == "Deletion Refused").collect();
+    assert_eq!(refused.len(), 1, "it is told once");
+    let words = format!("needed by version {theirs} of {template}, which somebody else made");
+    assert!(refused[0].message.contains(&words), "{}", refused[0].message);
     assert!(stack.world.launch_failures().is_empty());
 }
 
@@ -145,9 +151,10 @@ fn an_image_that_was_deregistered_before_it_was_published_is_not_published() {
     assert!(!waits.publication.is_at_rest());
     assert!(waits.trouble.as_deref().is_some_and(|why| why.contains("the image is not visible")), "{waits:?}");
     assert_eq!(stack.world.group_image("web"), before);
-    // The next one is good, and is published instead.
+    // It is told once nobody can hope any more. The next one is good, and is published.
     stack.run(65);
-    assert_eq!(stack.backups("group/web")[1].publication, Publication::Superseded);
+    let Publication::Held(why) = &stack.backups("group/web")[1].publication else { panic!("held") };
+    assert!(why.contains("somebody deregistered it"), "{why}");
     assert_eq!(stack.world.group_image("web"), newest_image(&stack));
 }
 
@@ -286,7 +293,7 @@ fn an_apply_that_dies_half_way_is_finished_by_the_next() {
     let compare = apply::compare(&stack.store, &stack.world, &file, Absent::Stay, now);
     let change = compare.now_or_never().expect("ready").expect("compared");
     let knife = Knife::new(Some(At::Before(1)));
-    let cut = Cut { port: &stack.store, knife: &knife };
+    let cut = Cut { port: &stack.store, gate: &knife };
     assert!(apply::write(&cut, &change, now).now_or_never().is_none(), "it dies before the second part");
     stack.apply(&fewer).expect("applied");
     let planned = names.iter().filter(|name| stack.source(&format!("group/{name}")).plan.is_some()).count();

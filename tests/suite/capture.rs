@@ -147,9 +147,9 @@ fn protected_backup(victim: Option<(usize, At)>) -> Vec<usize> {
         let at = victim.and_then(|(victim, at)| (victim == number).then_some(at));
         let knife = Knife::new(at);
         let (store, cloud, bus) = (
-            Cut { port: &stack.store, knife: &knife },
-            Cut { port: &stack.world, knife: &knife },
-            Cut { port: &stack.bus, knife: &knife },
+            Cut { port: &stack.store, gate: &knife },
+            Cut { port: &stack.world, gate: &knife },
+            Cut { port: &stack.bus, gate: &knife },
         );
         stack.invoke_on(&store, &cloud, &bus, invocation);
         calls.push(knife.calls());

@@ -190,6 +190,7 @@ fn notices() -> Vec<Notice> {
         },
         News::BackupsDeleted {
             backups: vec![DeletedBackup {
+                shared: Vec::new(),
                 backup: backup.clone(),
                 image: Some(image()),
                 snapshots: vec!["snap-0a".into()],

@@ -32,9 +32,9 @@ fn two_backups(victim: Option<(usize, At)>) -> (Vec<usize>, String) {
             let number = calls.len();
             let at = victim.and_then(|(victim, at)| (victim == number).then_some(at));
             let knife = Knife::new(at);
-            let store = Cut { port: &stack.store, knife: &knife };
-            let cloud = Cut { port: &stack.world, knife: &knife };
-            let bus = Cut { port: &stack.bus, knife: &knife };
+            let store = Cut { port: &stack.store, gate: &knife };
+            let cloud = Cut { port: &stack.world, gate: &knife };
+            let bus = Cut { port: &stack.bus, gate: &knife };
             let ended = stack.invoke_on(&store, &cloud, &bus, invocation.clone());
             assert_eq!(ended.is_none(), at.is_some(), "it dies where it is cut, and only there");
             if at.is_some() {

@@ -7,7 +7,8 @@ use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::later;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
-    CreateVersion, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World, by_number,
+    CreateVersion, LaunchFrom, LaunchFromText, Override, RefreshStatus, StartRefresh, TemplateData, TemplateName,
+    UpdateGroup, World, by_number,
 };
 
 const BY_TAG: &str =
@@ -107,17 +108,30 @@ fn a_group_that_is_not_told_once_keeps_the_image_that_it_launches_from() {
 }
 
 #[test]
-fn nothing_is_deleted_while_a_refresh_may_go_to_it() {
-    let (stack, _) =
+fn what_an_instance_refresh_goes_to_is_not_deleted() {
+    let (stack, template) =
         web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, capture: {during_refresh: true}}"));
     stack.run(3 * 60 + 5);
-    stack.world.lock_group("web");
-    stack.run(3 * 60);
-    assert_eq!(stack.our_images().len(), 6, "three more were made, and none deleted");
-    assert!(told(&stack, "Deletion Refused")[0].contains("instance refresh"));
-    stack.world.unlock_group("web");
+    // Somebody rolls the group back to the oldest of three, and that takes hours.
+    let oldest = stack.backups("group/web")[2].image.clone().expect("good");
+    let desired = Some(LaunchFromText::from(&by_number(&template, version_of(&stack, 2))));
+    let refresh = StartRefresh { group: "web".into(), desired, ..StartRefresh::default() };
+    let refresh = stack.world.autoscaling().start_refresh(&refresh).expect("begun");
+    let saved = stack.world.group_view("web").expect("there").from;
+    stack.run(5 * 60);
+    let left: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
+    assert!(left.contains(&oldest), "the refresh goes to it");
+    let LaunchFrom::Template(saved) = saved else { panic!("a template") };
+    let VersionRef::Number(saved) = saved.version else { panic!("a number") };
+    let versions = stack.world.template_versions(&template);
+    let saved = versions.into_iter().find(|version| version.number == saved).and_then(|version| version.data.image);
+    assert!(left.iter().any(|image| Some(image.to_string()) == saved), "it can be rolled back to what the group says");
+    let refused = told(&stack, "Deletion Refused");
+    assert!(refused[0].contains(&format!("instance refresh {refresh} of group/web, which goes to it")), "{refused:?}");
+    stack.world.set_refresh("web", RefreshStatus::Successful);
     stack.run(2 * 60);
-    assert_eq!(stack.our_images().len(), 3);
+    assert_eq!(stack.world.group_image("web"), Some(oldest), "the operator wins");
+    assert!(stack.world.launch_failures().is_empty());
 }
 
 #[test]

@@ -158,9 +158,9 @@ fn publish_cut(way: Way, at: Option<At>) -> usize {
     stack.world.advance(10 * 60);
     let knife = Knife::new(at);
     let (store, cloud, bus) = (
-        Cut { port: &stack.store, knife: &knife },
-        Cut { port: &stack.world, knife: &knife },
-        Cut { port: &stack.bus, knife: &knife },
+        Cut { port: &stack.store, gate: &knife },
+        Cut { port: &stack.world, gate: &knife },
+        Cut { port: &stack.bus, gate: &knife },
     );
     let ended = stack.invoke_on(&store, &cloud, &bus, Invocation::Poll);
     assert_eq!(ended.is_none(), at.is_some(), "{context}");

@@ -4,12 +4,14 @@
 use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, Filter, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy,
+    AutoScalingGroup, Filter, InstanceRefresh, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState,
+    MixedInstancesPolicy,
 };
 use lastgood_core::facts::{
-    Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Tags, TemplateRef, VersionRef,
+    Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Refresh, Tags, TemplateRef,
+    VersionRef,
 };
-use lastgood_core::id::{GroupName, InstanceId, RefreshId, TemplateId};
+use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::{Answer, CallFailed, ScaleInProtection};
 
@@ -197,10 +199,7 @@ pub(crate) async fn set_mixed_version(
 }
 
 /// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
-pub(crate) async fn active_refresh(
-    client: &Client,
-    group: &GroupName,
-) -> Result<Answer<Option<RefreshId>>, CallFailed> {
+pub(crate) async fn active_refresh(client: &Client, group: &GroupName) -> Result<Answer<Option<Refresh>>, CallFailed> {
     use InstanceRefreshStatus as S;
     let request = client.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
     let output = answer(REFRESHES, request.send().await)?;
@@ -209,9 +208,19 @@ pub(crate) async fn active_refresh(
         match newest.status()? {
             S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
             // A status that nobody knows yet may be one under way.
-            _ => newest.instance_refresh_id().map(RefreshId::from),
+            _ => Some(Refresh { id: newest.instance_refresh_id()?.into(), desired: desired(newest) }),
         }
     }))
+}
+
+/// What a refresh goes to, if it does not go to what the group launches from anyway.
+fn desired(refresh: &InstanceRefresh) -> Option<LaunchSource> {
+    let desired = refresh.desired_configuration()?;
+    let unreadable = |what| LaunchSource::Unreadable(format!("{what}, in the goal of an instance refresh"));
+    if let Some(template) = desired.launch_template() {
+        return Some(template_ref(template).map_or_else(unreadable, LaunchSource::Template));
+    }
+    desired.mixed_instances_policy().map(|policy| mixed(policy).map_or_else(unreadable, LaunchSource::Mixed))
 }
 
 pub(crate) async fn set_scale_in_protection(
@@ -228,11 +237,18 @@ pub(crate) async fn set_scale_in_protection(
     Ok(answer(PROTECT, request.send().await)?.map(|_| ()))
 }
 
-pub(crate) async fn configuration_image(client: &Client, name: &str) -> Result<Answer<Option<String>>, CallFailed> {
-    let request = client.describe_launch_configurations().launch_configuration_names(name);
-    let output = answer(CONFIGURATIONS, request.send().await)?;
-    Ok(output.map(|output| {
-        let found = output.launch_configurations().iter().find(|found| found.launch_configuration_name() == Some(name));
-        found.and_then(|found| found.image_id()).map(str::to_owned)
-    }))
+/// Every launch configuration of the account: there are at most 200 (AWS: Quotas for Auto Scaling).
+pub(crate) async fn configurations(client: &Client) -> Result<Answer<Vec<Configuration>>, CallFailed> {
+    let mut pages = client.describe_launch_configurations().into_paginator().page_size(PAGE_GROUPS_MAX).send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        match answer(CONFIGURATIONS, page)? {
+            Ok(page) => found.extend(page.launch_configurations().iter().filter_map(|told| {
+                let (name, image) = (told.launch_configuration_name()?.to_owned(), told.image_id()?.to_owned());
+                Some(Configuration { name, image })
+            })),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(found))
 }

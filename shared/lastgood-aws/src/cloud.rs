@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use lastgood_core::facts::{
-    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
+    VersionRef,
 };
-use lastgood_core::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_engine::port::{ImageRequest, VersionRequest};
 use lastgood_engine::{Answer, CallFailed, Cloud, ScaleInProtection};
 
-use crate::ec2::{images, instances, snapshots, templates};
+use crate::ec2::{images, instances, references, snapshots, templates};
 use crate::{autoscaling, ssm};
 
 /// The clients of EC2, Auto Scaling and the Parameter Store.
@@ -43,7 +44,7 @@ impl Cloud for Aws {
         autoscaling::groups_tagged(&self.autoscaling, tags).await
     }
 
-    async fn active_refresh(&self, group: &GroupName) -> Called<Option<RefreshId>> {
+    async fn active_refresh(&self, group: &GroupName) -> Called<Option<Refresh>> {
         autoscaling::active_refresh(&self.autoscaling, group).await
     }
 
@@ -56,8 +57,17 @@ impl Cloud for Aws {
         autoscaling::set_scale_in_protection(&self.autoscaling, group, instance, protection).await
     }
 
-    async fn configuration_image(&self, name: &str) -> Called<Option<String>> {
-        autoscaling::configuration_image(&self.autoscaling, name).await
+    async fn configurations(&self) -> Called<Vec<Configuration>> {
+        autoscaling::configurations(&self.autoscaling).await
+    }
+    async fn instances_of(&self, image: &ImageId) -> Called<Vec<InstanceId>> {
+        instances::instances_of(&self.ec2, image).await
+    }
+    async fn image_references(&self, image: &ImageId) -> Called<Vec<String>> {
+        references::image_references(&self.ec2, image).await
+    }
+    async fn images_tagged(&self, key: &str, value: &str) -> Called<Vec<Image>> {
+        images::images_tagged(&self.ec2, key, value).await
     }
 
     async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
-use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
 
 /// Tags, by key.
 pub type Tags = BTreeMap<String, String>;
@@ -103,6 +103,24 @@ pub enum VersionRef {
     Latest,
 }
 
+/// An instance refresh that is under way, as DescribeInstanceRefreshes tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// Its id.
+    pub id: RefreshId,
+    /// What the group is to launch from when it succeeds; `None`: what the group launches from anyway.
+    pub desired: Option<LaunchSource>,
+}
+
+/// A launch configuration, as DescribeLaunchConfigurations tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// Its name.
+    pub name: String,
+    /// The image that it names.
+    pub image: String,
+}
+
 /// One member of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -192,6 +210,8 @@ pub struct Image {
     pub architecture: Option<String>,
     /// Deregistration protection is on: nobody may deregister it.
     pub protected: bool,
+    /// When it was begun, if AWS tells.
+    pub created_at: Option<Time>,
 }
 
 impl Image {
@@ -225,6 +245,8 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// Its tags.
     pub tags: Tags,
+    /// When it was begun, if AWS tells.
+    pub started_at: Option<Time>,
 }
 
 /// The state of a snapshot.

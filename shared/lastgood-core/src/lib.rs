@@ -10,6 +10,7 @@ pub mod group;
 pub mod id;
 pub mod incoming;
 pub mod name;
+pub mod needed;
 pub mod notice;
 pub mod pace;
 pub mod plan;
@@ -19,6 +20,7 @@ pub mod rollout;
 pub mod schedule;
 pub mod source;
 pub mod stored;
+pub mod sweep;
 
 /// A point in time, in UTC. Lastgood works in whole seconds; fractions are cut where time comes in.
 pub type Time = jiff::Timestamp;

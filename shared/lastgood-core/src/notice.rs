@@ -128,6 +128,24 @@ pub enum News {
         /// What forbids it.
         reason: String,
     },
+    /// Something bears our tag, and no record speaks of it: nothing of it is deleted.
+    #[serde(rename = "Artifact Unknown")]
+    ArtifactUnknown {
+        /// The backup that its tag names.
+        backup: String,
+        /// Images.
+        images: Vec<ImageId>,
+        /// Snapshots that no image of ours is over.
+        snapshots: Vec<SnapshotId>,
+    },
+    /// The image of a good backup is gone, and Lastgood did not deregister it.
+    #[serde(rename = "Backup Lost")]
+    BackupLost {
+        /// Which backup.
+        backup: BackupId,
+        /// Its image.
+        image: Option<ImageId>,
+    },
     /// Nothing of the source is deleted as long as its newest backup failed.
     #[serde(rename = "Deletion Halted")]
     DeletionHalted {
@@ -219,6 +237,9 @@ pub struct DeletedBackup {
     pub image: Option<ImageId>,
     /// The snapshots that are gone.
     pub snapshots: Vec<SnapshotId>,
+    /// Snapshots of it that stay, for another image is over them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SnapshotId>,
     /// Why it was let go.
     pub reason: String,
 }
@@ -238,6 +259,8 @@ impl News {
             Self::ManualChange { .. } => "Manual Change",
             Self::LineageDeep { .. } => "Lineage Deep",
             Self::ProtectionLeft { .. } => "Protection Left",
+            Self::ArtifactUnknown { .. } => "Artifact Unknown",
+            Self::BackupLost { .. } => "Backup Lost",
             Self::DeletionHalted { .. } => "Deletion Halted",
             Self::SourceFound { .. } => "Source Found",
             Self::SourceLost { .. } => "Source Lost",
@@ -323,7 +346,11 @@ impl News {
                     .map(|deleted| {
                         let image = deleted.image.as_ref().map_or("no image", ImageId::as_str);
                         let snapshots = count(deleted.snapshots.len(), "snapshot");
-                        format!("{} ({image}, {snapshots}): {}", deleted.backup.slot, deleted.reason)
+                        let shared = match deleted.shared.as_slice() {
+                            [] => String::new(),
+                            shared => format!("; {} stay, for another image is over them", joined(shared)),
+                        };
+                        format!("{} ({image}, {snapshots}{shared}): {}", deleted.backup.slot, deleted.reason)
                     })
                     .collect();
                 format!("{source}: deleted backup of {}", each.join(", of "))
@@ -331,12 +358,31 @@ impl News {
             Self::DeletionRefused { backup, reason } => {
                 format!("{source}: backup of {} stays for now: {reason}", backup.slot)
             }
+            Self::ArtifactUnknown { backup, images, snapshots } => {
+                let images = images.iter().map(ImageId::as_str);
+                let ids: Vec<&str> = images.chain(snapshots.iter().map(SnapshotId::as_str)).collect();
+                format!(
+                    "{source}: no record speaks of {}, tagged as the backup {backup}; it stays, and is yours to keep or to delete",
+                    ids.join(", ")
+                )
+            }
+            Self::BackupLost { backup, image } => {
+                let image = image.as_ref().map_or("its image", ImageId::as_str);
+                format!(
+                    "{source}: the backup of {} can't be restored any more: somebody deregistered {image}",
+                    backup.slot
+                )
+            }
             Self::CheckpointReached { refresh, percentage, delay_seconds } => format!(
                 "{source}: refresh {refresh} pauses at {percentage} percent; it goes on by itself after {delay_seconds} s"
             ),
             Self::RolloutChanged { refresh, status } => format!("{source}: refresh {refresh}: {status}"),
         }
     }
+}
+
+fn joined(ids: &[SnapshotId]) -> String {
+    ids.iter().map(SnapshotId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -86,6 +86,9 @@ pub struct Policy {
     /// What becomes of a good image.
     #[serde(default)]
     pub publish: Publish,
+    /// Images stay as long as an instance that was launched from one is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_in_use: bool,
     /// What becomes of the backups of a source that was deleted.
     #[serde(default)]
     pub on_source_deleted: Afterwards,

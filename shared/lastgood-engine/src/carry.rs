@@ -6,17 +6,17 @@ use lastgood_core::backup::life::Effect;
 use lastgood_core::backup::removal::{Inspection, RemovalEvent};
 use lastgood_core::backup::scale_in::ScaleInEvent;
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::Tags;
+use lastgood_core::facts::{Image, ImageState, Tags};
 use lastgood_core::group;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, SourceId};
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name, tag_value};
+use lastgood_core::needed::{Leaving, Rank, needs, unused};
 use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
 
 use crate::Engine;
 use crate::drive::Carried;
-use crate::needed::Needs;
 use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned};
 use crate::versions::ours;
 
@@ -163,7 +163,22 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }))
     }
 
+    /// Makes the image. Before the backup is given up it is looked whether an earlier call made it and its answer was lost.
     async fn create_image(&self, record: &Backup, instance: InstanceId) -> Carried {
+        let given_up = match self.ask_for_image(record, instance).await? {
+            Event::CreateRefused(refusal) if refusal.why.passes() => return Ok(Event::CreateRefused(refusal)),
+            given_up @ (Event::NoInstance(_) | Event::CreateRefused(_)) => given_up,
+            event => return Ok(event),
+        };
+        match self.cloud.image_named(&image_name(&record.id)).await? {
+            Ok(Some(image)) if self.is_ours(record, &image.tags) && !image.is_deregistered() => {
+                Ok(Event::ImageMade(image.id))
+            }
+            Ok(_) | Err(_) => Ok(given_up),
+        }
+    }
+
+    async fn ask_for_image(&self, record: &Backup, instance: InstanceId) -> Carried {
         if !record.capture.during_refresh {
             let SourceId::Group(name) = &record.id.source;
             let refresh = match self.cloud.active_refresh(name).await? {
@@ -171,7 +186,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
             };
             if let Some(refresh) = refresh {
-                return Ok(Event::NoInstance(group::refreshing(name, &refresh)));
+                return Ok(Event::NoInstance(group::refreshing(name, &refresh.id)));
             }
         }
         let name = image_name(&record.id);
@@ -208,16 +223,24 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     async fn inspect(&self, record: &Backup) -> Carried {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        // By its id if that is on record: by its name another one might be found.
-        let found = match &record.image {
-            Some(id) => self.cloud.images(std::slice::from_ref(id)).await?.map(|images| images.into_iter().next()),
-            None => self.cloud.image_named(&image_name(&record.id)).await?,
-        };
-        let image = match found {
-            // One that is only still told is gone.
-            Ok(image) => image.filter(|image| !image.is_deregistered()),
+        let source = self.store.source(&record.id.source).await?.map(|source| source.record);
+        let newest = source.as_ref().and_then(|source| source.last_good.clone());
+        // By its id if that is on record: by its name another one might be found. Its successor is asked for beside it.
+        let mut asked: Vec<ImageId> = record.image.iter().cloned().collect();
+        asked.extend(newest.iter().map(|good| good.image.clone()).filter(|image| Some(image) != record.image.as_ref()));
+        let seen = match self.cloud.images(&asked).await? {
+            Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
         };
+        let found = match &record.image {
+            Some(id) => seen.iter().find(|image| image.id == *id).cloned(),
+            None => match self.cloud.image_named(&image_name(&record.id)).await? {
+                Ok(found) => found,
+                Err(refusal) => return refused(refusal),
+            },
+        };
+        // One that is only still told is gone.
+        let image = found.filter(|image| !image.is_deregistered());
         let tag = tag_value(&record.id.to_string());
         let snapshots = match self.cloud.snapshots_tagged(TAG_BACKUP, &tag).await? {
             Ok(snapshots) => snapshots,
@@ -226,14 +249,39 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let is_ours = image.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
         let snapshots =
             snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
-        let needs = match &image {
-            Some(image) => self.needed_by(record, image).await?,
-            None => Needs::default(),
+        let mut inspection = Inspection {
+            ours: is_ours,
+            snapshots: snapshots.collect(),
+            versions: Vec::new(),
+            needed_by: Vec::new(),
+            image,
         };
-        let versions = ours(record, &needs.versions);
-        let (needed_by, snapshots) = (needs.by, snapshots.collect());
-        let inspection = Inspection { image, ours: is_ours, snapshots, versions, needed_by };
+        // Versions of ours may be left of an image that somebody else deregistered.
+        let id = inspection.image.as_ref().map(|image| image.id.clone()).or_else(|| record.image.clone());
+        if let Some(id) = id {
+            let reading = self.read_account(record, &id, source.as_ref()).await?;
+            let ours = ours(record, &reading.templates);
+            let rank = self.rank(record, source.as_ref(), &seen);
+            let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
+            let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
+            inspection.needed_by = needs(&reading, &leaving).iter().map(ToString::to_string).collect();
+            inspection.versions = unused(&reading, &leaving);
+        }
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
+    }
+
+    /// Where the backup stands among those of its source, by what AWS tells of their images now.
+    fn rank(&self, record: &Backup, source: Option<&source::Source>, seen: &[Image]) -> Rank {
+        let now = self.clock.now();
+        if record.good_at.is_none() || source.is_some_and(|source| source.retire_at.is_some_and(|at| at <= now)) {
+            return Rank::Dispensable;
+        }
+        let newest = source.and_then(|source| source.last_good.as_ref());
+        let newer = newest.filter(|good| good.slot > record.id.slot);
+        let is_there = |good: &source::Good| {
+            seen.iter().any(|image| image.id == good.image && image.state == ImageState::Available)
+        };
+        if newer.is_some_and(is_there) { Rank::Replaced } else { Rank::Last }
     }
 
     async fn deregister(&self, image: &ImageId) -> Carried {

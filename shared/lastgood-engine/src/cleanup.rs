@@ -29,6 +29,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(error) => report.trouble(&source.record.id, &error),
             }
         }
+        match self.sweep().await {
+            Ok(swept) => report.add(swept),
+            Err(error) => report.trouble(&"sweep", &error),
+        }
         // One of each source in turn: a source with much to delete must not use up the calls of all others.
         report.add(self.drive(Queue::Cleanup, in_turn(let_go)).await);
         report.throttled = self.cloud.throttled();

@@ -28,6 +28,7 @@ mod publish;
 mod refresh;
 mod report;
 mod survey;
+mod sweep;
 mod versions;
 
 pub use begin::RequestError;

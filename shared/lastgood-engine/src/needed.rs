@@ -1,13 +1,18 @@
-//! Who needs an image: asked right before it is deleted. What can't be read counts as needed.
+//! Reading the account for the judgement who needs an image. Here nothing is judged: see [`lastgood_core::needed`].
+//!
+//! Where an image stands is asked of DescribeImageReferences, and looked up besides wherever it must be expected: in the
+//! templates of its group, and where it was published.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
-use lastgood_core::facts::{Group, Image, LaunchSource, TemplateVersion, VersionRef};
+use lastgood_core::facts::{Group, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
-use lastgood_core::id::{SourceId, TemplateId};
+use lastgood_core::id::{ImageId, SourceId, TemplateId};
+use lastgood_core::needed::{Reading, TemplateReading};
 use lastgood_core::plan::PublishTo;
 use lastgood_core::refusal::{Refusal, Why};
+use lastgood_core::source::Source;
 
 use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
@@ -15,210 +20,209 @@ use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 /// Parameters of AWS's own: they name AWS's images, never one of ours (AWS: Discover public parameters).
 const PUBLIC: &str = "/aws/";
 
-/// Who needs an image, in words; and, by the way, in which versions of which templates it stands.
-#[derive(Debug, Default)]
-pub(crate) struct Needs {
-    pub(crate) by: Vec<String>,
-    pub(crate) versions: BTreeMap<TemplateId, Vec<TemplateVersion>>,
-}
-
-impl Needs {
-    fn unread(&mut self, refusal: &Refusal) {
-        self.by.push(format!("who can say, for {refusal}"));
-    }
-}
-
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Whether any group launches from the image in any way that shows, or a parameter of the source's plan names it.
-    pub(crate) async fn needed_by(&self, record: &Backup, image: &Image) -> Result<Needs, CallFailed> {
-        let mut needs = Needs::default();
+    /// Reads all that may say that the image of `record` is needed. `source` is what is on record of its source.
+    pub(crate) async fn read_account(
+        &self,
+        record: &Backup,
+        image: &ImageId,
+        source: Option<&Source>,
+    ) -> Result<Reading, CallFailed> {
+        let mut reading = Reading::default();
+        let mut templates = self.groups_into(&mut reading, record, source).await?;
+        if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
+            templates.insert(template.clone());
+        }
+        let references = read(&mut reading, self.cloud.image_references(image).await?);
+        let references = references.unwrap_or_default();
+        templates
+            .extend(references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from));
+        self.parameters_into(&mut reading, record, source).await?;
+        reading.others = references.into_iter().filter(|arn| is_something_else(arn, &reading)).collect();
+        let configurations = read(&mut reading, self.cloud.configurations().await?);
+        reading.configurations = configurations.unwrap_or_default();
+        if source.is_some_and(|source| source.policy.keep_in_use) {
+            let instances = read(&mut reading, self.cloud.instances_of(image).await?);
+            reading.instances = instances.unwrap_or_default();
+        }
+        self.templates_into(&mut reading, record, image, templates).await?;
+        Ok(reading)
+    }
+
+    /// Every group, its own as it is right now. Returns the templates that its own group names.
+    async fn groups_into(
+        &self,
+        reading: &mut Reading,
+        record: &Backup,
+        source: Option<&Source>,
+    ) -> Result<BTreeSet<TemplateId>, CallFailed> {
         let SourceId::Group(name) = &record.id.source;
-        let source = self.store.source(&record.id.source).await?.map(|source| source.record);
-        let plans = [Some(&record.publish.to), source.as_ref().map(|source| &source.policy.publish.to)];
-        let mut parameters: Vec<&str> = plans
+        reading.groups = read(reading, self.every_group().await?).unwrap_or_default();
+        let own = read(reading, self.cloud.groups(std::slice::from_ref(name)).await?);
+        let own = own.and_then(|groups| group::named(&groups, name).cloned());
+        // One answer without the group proves nothing, as long as nobody else has found it gone.
+        let gone = source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
+        let listed = group::named(&reading.groups, name).is_some();
+        let Some(own) = own else {
+            if listed || !gone {
+                reading.unread.push(format!("AWS does not tell {}", record.id.source));
+            }
+            return Ok(BTreeSet::new());
+        };
+        reading.groups.retain(|group| group.name != own.name);
+        let templates = group::templates(&own).into_iter().map(|named| named.template.clone()).collect();
+        reading.groups.push(own);
+        Ok(templates)
+    }
+
+    /// The parameters of the plans of then and of now, and those that versions of its group take their image from.
+    async fn parameters_into(
+        &self,
+        reading: &mut Reading,
+        record: &Backup,
+        source: Option<&Source>,
+    ) -> Result<(), CallFailed> {
+        let plans = [Some(&record.publish.to), source.map(|source| &source.policy.publish.to)];
+        let mut names: BTreeSet<String> = plans
             .into_iter()
             .flatten()
             .filter_map(|to| match to {
-                PublishTo::Parameter(name) => Some(name.as_str()),
+                PublishTo::Parameter(name) => Some(name.clone()),
                 PublishTo::Group | PublishTo::Nothing => None,
             })
             .collect();
-        parameters.dedup();
-        for parameter in parameters {
-            self.named_by_parameter(parameter, image, parameter, &mut needs).await?;
+        let SourceId::Group(own) = &record.id.source;
+        let named: Vec<TemplateRef> =
+            group::named(&reading.groups, own).map(group::templates).unwrap_or_default().into_iter().cloned().collect();
+        for named in named {
+            let version = read(reading, self.cloud.template_version(&named.template, named.version).await?);
+            let alias = version.and_then(|version| version.image);
+            let alias = alias.as_deref().and_then(|image| image.strip_prefix(group::RESOLVE));
+            names.extend(alias.filter(|name| !name.starts_with(PUBLIC)).map(str::to_owned));
         }
-        let every = match self.every_group().await? {
-            Ok(every) => every,
-            Err(refusal) => {
-                needs.unread(&refusal);
-                return Ok(needs);
-            }
-        };
-        let own = self.cloud.groups(std::slice::from_ref(name)).await?;
-        let own = match &own {
-            Ok(groups) => group::named(groups, name),
-            Err(refusal) => {
-                needs.unread(refusal);
-                None
-            }
-        };
-        // One answer without the group proves nothing, as long as nobody else has found it gone.
-        let gone = source.as_ref().is_none_or(|source| source.lost.is_some() || source.plan.is_none());
-        match own {
-            Some(own) => self.launched_by(own, image, &mut needs).await?,
-            None if gone && group::named(&every, name).is_none() => {}
-            None => needs.by.push(format!("who can say, for AWS does not tell {}", record.id.source)),
-        }
-        self.in_templates(record, own, &every, image, &mut needs).await?;
-        Ok(needs)
-    }
-
-    /// What the group needs beside its templates.
-    async fn launched_by(&self, own: &Group, image: &Image, needs: &mut Needs) -> Result<(), CallFailed> {
-        let who = format!("group/{}", own.name);
-        // What a refresh goes to, or back to, is nobody's to delete (AWS: Undo changes with a rollback).
-        match self.cloud.active_refresh(&own.name).await? {
-            Ok(None) => {}
-            // Without its id: the next refresh is no news.
-            Ok(Some(_)) => needs.by.push("the instance refresh that is under way, perhaps".to_owned()),
-            Err(refusal) => needs.unread(&refusal),
-        }
-        match &own.launches_from {
-            LaunchSource::Configuration(configuration) => match self.cloud.configuration_image(configuration).await? {
-                Ok(named) if named.as_deref() == Some(image.id.as_str()) => {
-                    needs.by.push(format!("{who} (launch configuration {configuration})"));
-                }
-                Ok(_) => {}
-                Err(refusal) => needs.unread(&refusal),
-            },
-            LaunchSource::Unreadable(what) => needs.by.push(format!("who can say, for {what}")),
-            LaunchSource::Template(_) | LaunchSource::Mixed(_) => {
-                for named in group::templates(own) {
-                    self.resolved(named, image, &who, needs).await?;
-                }
+        for name in names {
+            if let Some(found) = read(reading, self.cloud.parameter(&name).await?) {
+                reading.parameters.push((name, found.map(|found| found.value).unwrap_or_default()));
             }
         }
         Ok(())
     }
 
-    /// A version that takes its image from a parameter may take this one.
-    async fn resolved(
+    /// The versions with the image, of these templates and of those that refreshes go to; and what is followed of them.
+    async fn templates_into(
         &self,
-        named: &lastgood_core::facts::TemplateRef,
-        image: &Image,
-        who: &str,
-        needs: &mut Needs,
+        reading: &mut Reading,
+        record: &Backup,
+        image: &ImageId,
+        templates: BTreeSet<TemplateId>,
     ) -> Result<(), CallFailed> {
-        let version = match self.cloud.template_version(&named.template, named.version).await? {
-            Ok(version) => version,
+        for template in templates {
+            self.template_into(reading, image, template).await?;
+        }
+        // A refresh of any group that launches from one of them, and of its own, may go to another version.
+        let SourceId::Group(own) = &record.id.source;
+        let with_image = |group: &Group| {
+            let named = group::templates(group);
+            named.iter().any(|named| reading.templates.iter().any(|found| found.template == named.template))
+        };
+        let asked: Vec<_> =
+            reading.groups.iter().filter(|group| group.name == *own || with_image(group)).cloned().collect();
+        for group in asked {
+            let refresh = match self.cloud.active_refresh(&group.name).await? {
+                Ok(refresh) => refresh,
+                // A group that is gone launches nothing.
+                Err(refusal) if refusal.why == Why::Missing && group.name != *own => None,
+                Err(refusal) => {
+                    reading.unread.push(refusal.to_string());
+                    None
+                }
+            };
+            let Some(refresh) = refresh else { continue };
+            for named in refresh.desired.iter().flat_map(of_source) {
+                if !reading.templates.iter().any(|found| found.template == named.template) {
+                    self.template_into(reading, image, named.template.clone()).await?;
+                }
+            }
+            reading.refreshes.push((group.name, refresh));
+        }
+        self.followed_into(reading).await
+    }
+
+    async fn template_into(
+        &self,
+        reading: &mut Reading,
+        image: &ImageId,
+        template: TemplateId,
+    ) -> Result<(), CallFailed> {
+        let naming = match self.cloud.template_versions_with(&template, image).await? {
+            Ok(naming) => naming,
+            // A template that is gone launches nothing.
+            Err(refusal) if refusal.why == Why::Missing => return Ok(()),
             Err(refusal) => {
-                needs.unread(&refusal);
+                reading.unread.push(refusal.to_string());
                 return Ok(());
             }
         };
-        let parameter = version.image.as_deref().and_then(|image| image.strip_prefix(group::RESOLVE));
-        if let Some(parameter) = parameter.filter(|name| !name.starts_with(PUBLIC)) {
-            let words = format!("{who} (version {} of {})", version.number, named.template);
-            self.named_by_parameter(parameter, image, &words, needs).await?;
+        if !naming.is_empty() {
+            reading.templates.push(TemplateReading { template, default: None, latest: None, naming });
         }
         Ok(())
     }
 
-    /// Every group, planned or not, that launches from a version with the image, of the templates of this group and of
-    /// the one that the image was published to; and their defaults, from which whoever names no version launches.
-    async fn in_templates(
-        &self,
-        record: &Backup,
-        own: Option<&Group>,
-        every: &[Group],
-        image: &Image,
-        needs: &mut Needs,
-    ) -> Result<(), CallFailed> {
-        for group in every {
-            if let LaunchSource::Mixed(policy) = &group.launches_from
-                && policy.overrides.iter().any(|other| other.image.as_deref() == Some(image.id.as_str()))
-            {
-                needs.by.push(format!("group/{} (an override's own image)", group.name));
+    /// Which version is the default of each, and which the latest if anybody follows that. Each is asked for once.
+    async fn followed_into(&self, reading: &mut Reading) -> Result<(), CallFailed> {
+        let desired = reading.refreshes.iter().filter_map(|(_, refresh)| refresh.desired.as_ref());
+        let sources = reading.groups.iter().map(|group| &group.launches_from).chain(desired);
+        let latest: BTreeSet<TemplateId> = sources
+            .flat_map(of_source)
+            .filter(|named| named.version == VersionRef::Latest)
+            .map(|named| named.template.clone())
+            .collect();
+        let mut templates = std::mem::take(&mut reading.templates);
+        for found in &mut templates {
+            let number = |version: TemplateVersion| version.number;
+            let default = self.cloud.template_version(&found.template, VersionRef::Default).await?;
+            found.default = read(reading, default).map(number);
+            if latest.contains(&found.template) {
+                let latest = self.cloud.template_version(&found.template, VersionRef::Latest).await?;
+                found.latest = read(reading, latest).map(number);
             }
         }
-        let mut templates: Vec<TemplateId> =
-            own.map(group::templates).unwrap_or_default().into_iter().map(|named| named.template.clone()).collect();
-        if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
-            templates.push(template.clone());
-        }
-        templates.sort();
-        templates.dedup();
-        for template in templates {
-            let naming = match self.cloud.template_versions_with(&template, &image.id).await? {
-                Ok(naming) => naming,
-                // A template that is gone launches nothing.
-                Err(refusal) if refusal.why == Why::Missing => continue,
-                Err(refusal) => {
-                    needs.unread(&refusal);
-                    continue;
-                }
-            };
-            if naming.is_empty() {
-                continue;
-            }
-            let mut users: Vec<(String, VersionRef)> = vec![("its default".into(), VersionRef::Default)];
-            for group in every.iter().chain(own) {
-                let of_this = group::templates(group).into_iter().filter(|named| named.template == template);
-                users.extend(of_this.map(|named| (format!("group/{}", group.name), named.version)));
-            }
-            users.sort_by_key(|(who, _)| who.clone());
-            users.dedup();
-            self.by_users(&template, users, &naming, needs).await?;
-            needs.versions.insert(template, naming);
-        }
+        reading.templates = templates;
         Ok(())
     }
+}
 
-    /// Which of the users of a template launch from one of the versions with the image. Its default and its latest are
-    /// asked for once, however many follow them.
-    async fn by_users(
-        &self,
-        template: &TemplateId,
-        users: Vec<(String, VersionRef)>,
-        naming: &[TemplateVersion],
-        needs: &mut Needs,
-    ) -> Result<(), CallFailed> {
-        let mut followed = Vec::new();
-        for version in [VersionRef::Default, VersionRef::Latest] {
-            if !users.iter().any(|(_, used)| *used == version) {
-                continue;
-            }
-            match self.cloud.template_version(template, version).await? {
-                Ok(found) => followed.push((version, found.number)),
-                Err(refusal) => needs.unread(&refusal),
-            }
+/// The answer; or a note that it could not be read.
+fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
+    match answer {
+        Ok(found) => Some(found),
+        Err(refusal) => {
+            reading.unread.push(refusal.to_string());
+            None
         }
-        for (who, version) in users {
-            let number = match version {
-                VersionRef::Number(number) => Some(number),
-                VersionRef::Default | VersionRef::Latest => {
-                    followed.iter().find(|(other, _)| *other == version).map(|(_, number)| *number)
-                }
-            };
-            if let Some(number) = number.filter(|number| naming.iter().any(|version| version.number == *number)) {
-                needs.by.push(format!("{who} (version {number} of {template})"));
-            }
-        }
-        Ok(())
     }
+}
 
-    async fn named_by_parameter(
-        &self,
-        parameter: &str,
-        image: &Image,
-        who: &str,
-        needs: &mut Needs,
-    ) -> Result<(), CallFailed> {
-        match self.cloud.parameter(parameter).await? {
-            Ok(Some(found)) if found.value == image.id.as_str() => needs.by.push(who.to_owned()),
-            Ok(_) => {}
-            Err(refusal) => needs.unread(&refusal),
-        }
-        Ok(())
+/// Every template that a launch source names.
+fn of_source(from: &LaunchSource) -> Vec<&TemplateRef> {
+    let mut named: Vec<&TemplateRef> = from.template().into_iter().collect();
+    if let LaunchSource::Mixed(policy) = from {
+        named.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
     }
+    named
+}
+
+/// What AWS says refers to an image and is not read by itself: templates are; parameters of ours are; an instance needs
+/// its image only if a plan says so.
+fn is_something_else(arn: &str, reading: &Reading) -> bool {
+    if arn.contains(":launch-template/") || arn.contains(":instance/") {
+        return false;
+    }
+    let is_read = |name: &str| reading.parameters.iter().any(|(read, _)| read.trim_start_matches('/') == name);
+    !part_after(arn, ":parameter/").is_some_and(is_read)
+}
+
+fn part_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.split_once(mark).map(|(_, part)| part)
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::lock::Mutex;
 use lastgood_core::facts::{
-    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
+    VersionRef,
 };
-use lastgood_core::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::pace::{self, Share};
 use lastgood_core::{Time, later};
 
@@ -137,7 +138,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
     async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
         paced!(self, "autoscaling:DescribeAutoScalingGroups", 1, self.cloud.groups_tagged(tags))
     }
-    async fn active_refresh(&self, group: &GroupName) -> Called<Option<RefreshId>> {
+    async fn active_refresh(&self, group: &GroupName) -> Called<Option<Refresh>> {
         paced!(self, "autoscaling:DescribeInstanceRefreshes", 1, self.cloud.active_refresh(group))
     }
     async fn set_scale_in_protection(
@@ -149,8 +150,17 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         let call = self.cloud.set_scale_in_protection(group, instance, protection);
         paced!(self, "autoscaling:SetInstanceProtection", 1, call)
     }
-    async fn configuration_image(&self, name: &str) -> Called<Option<String>> {
-        paced!(self, "autoscaling:DescribeLaunchConfigurations", 1, self.cloud.configuration_image(name))
+    async fn configurations(&self) -> Called<Vec<Configuration>> {
+        paced!(self, "autoscaling:DescribeLaunchConfigurations", 1, self.cloud.configurations())
+    }
+    async fn instances_of(&self, image: &ImageId) -> Called<Vec<InstanceId>> {
+        paced!(self, "ec2:DescribeInstances", 1, self.cloud.instances_of(image))
+    }
+    async fn image_references(&self, image: &ImageId) -> Called<Vec<String>> {
+        paced!(self, "ec2:DescribeImageReferences", 1, self.cloud.image_references(image))
+    }
+    async fn images_tagged(&self, key: &str, value: &str) -> Called<Vec<Image>> {
+        paced!(self, "ec2:DescribeImages", 1, self.cloud.images_tagged(key, value))
     }
     async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
         let calls = instance_types.len().div_ceil(GROUPS_A_DESCRIBE);

@@ -9,7 +9,7 @@ use lastgood_core::refusal::{Refusal, Why};
 
 use crate::Engine;
 use crate::drive::Carried;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
+use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 use crate::publish::publishable;
 
 /// The kind of parameter that a launch template resolves; AWS checks that its value is an image (AWS: PutParameter,
@@ -20,8 +20,8 @@ const PUT_PARAMETER: &str = "ssm:PutParameter";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn read_parameter(&self, record: &Backup, name: &str) -> Carried {
-        if let Err(refusal) = self.may_be_named(record).await? {
-            return Ok(Event::Publication(PublicationEvent::Refused(refusal)));
+        if let Err(why) = self.may_be_named(record).await? {
+            return Ok(Event::Publication(why));
         }
         Ok(Event::Publication(match self.cloud.parameter(name).await? {
             Ok(found) => PublicationEvent::ParameterRead(found),
@@ -30,25 +30,26 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Whether the image can be launched, and its group be given another one now.
-    async fn may_be_named(&self, record: &Backup) -> Result<Answer<()>, CallFailed> {
+    async fn may_be_named(&self, record: &Backup) -> Result<Result<(), PublicationEvent>, CallFailed> {
+        let refused = |refusal| Ok(Err(PublicationEvent::Refused(refusal)));
         let SourceId::Group(name) = &record.id.source;
         let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
             Ok(groups) => groups,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return refused(refusal),
         };
         let ids: Vec<ImageId> = record.image.iter().cloned().collect();
         let images = match self.cloud.images(&ids).await? {
             Ok(images) => images,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return refused(refusal),
         };
         let found = match publishable(record, name, &groups, &images) {
             Ok((found, _)) => found,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(why) => return Ok(Err(why)),
         };
         if let Some(stateful) = group::stateful(found) {
-            return Ok(Err(Refusal { why: Why::Invalid, action: PUT_PARAMETER.to_owned(), message: stateful }));
+            return refused(Refusal { why: Why::Invalid, action: PUT_PARAMETER.to_owned(), message: stateful });
         }
-        self.no_refresh(name, PUT_PARAMETER).await
+        Ok(self.no_refresh(name, PUT_PARAMETER).await?.map_err(PublicationEvent::Refused))
     }
 
     /// Writes the image's id if what stands in the parameter is still what was read. AWS has no lock for this, so it is

@@ -11,7 +11,8 @@ use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::facts::{
-    Group, Image, Instance, Parameter, Snapshot, SnapshotDeletion, Tags, TemplateVersion, VersionRef,
+    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
+    VersionRef,
 };
 use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::notice::Notice;
@@ -20,6 +21,7 @@ use lastgood_core::refusal::Refusal;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
+use lastgood_core::sweep::Sweep;
 
 /// A call that did not get through, or whose answer was lost.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +129,10 @@ pub trait Store: Sync {
     fn plan(&self, name: &str) -> impl Future<Output = Result<Option<Versioned<Planned>>, CallFailed>> + Send;
     /// Saves a plan on its version.
     fn save_plan(&self, plan: &Versioned<Planned>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// The record of the sweep.
+    fn sweep(&self) -> impl Future<Output = Result<Option<Versioned<Sweep>>, CallFailed>> + Send;
+    /// Saves that on its version.
+    fn save_sweep(&self, sweep: &Versioned<Sweep>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// What is left of our share of an action's calls.
     fn bucket(&self, action: &str) -> impl Future<Output = Result<Option<Versioned<Bucket>>, CallFailed>> + Send;
     /// Saves that on its version.
@@ -209,7 +215,7 @@ pub trait Cloud: Sync {
     fn active_refresh(
         &self,
         group: &GroupName,
-    ) -> impl Future<Output = Result<Answer<Option<RefreshId>>, CallFailed>> + Send;
+    ) -> impl Future<Output = Result<Answer<Option<Refresh>>, CallFailed>> + Send;
     /// SetInstanceProtection of one member.
     fn set_scale_in_protection(
         &self,
@@ -217,11 +223,8 @@ pub trait Cloud: Sync {
         instance: &InstanceId,
         protection: ScaleInProtection,
     ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// DescribeLaunchConfigurations: the image that a launch configuration names, `None` if it is not there.
-    fn configuration_image(
-        &self,
-        name: &str,
-    ) -> impl Future<Output = Result<Answer<Option<String>>, CallFailed>> + Send;
+    /// DescribeLaunchConfigurations: every one of the account.
+    fn configurations(&self) -> impl Future<Output = Result<Answer<Vec<Configuration>>, CallFailed>> + Send;
     /// DescribeInstanceTypes: for each instance type the architectures that it runs.
     fn architectures(
         &self,
@@ -239,6 +242,19 @@ pub trait Cloud: Sync {
     fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Answer<Vec<Instance>>, CallFailed>> + Send;
     /// DescribeImages of our account, by id, disabled ones too.
     fn images(&self, ids: &[ImageId]) -> impl Future<Output = Result<Answer<Vec<Image>>, CallFailed>> + Send;
+    /// DescribeInstances: those that were launched from this image and are not terminated.
+    fn instances_of(&self, image: &ImageId)
+    -> impl Future<Output = Result<Answer<Vec<InstanceId>>, CallFailed>> + Send;
+    /// DescribeImageReferences: the ARNs of templates (of all their versions), parameters, recipes and instances that
+    /// refer to this image. It knows no groups and no launch configurations.
+    fn image_references(&self, image: &ImageId)
+    -> impl Future<Output = Result<Answer<Vec<String>>, CallFailed>> + Send;
+    /// DescribeImages of our account, by the value of one tag, disabled ones too.
+    fn images_tagged(
+        &self,
+        key: &str,
+        value: &str,
+    ) -> impl Future<Output = Result<Answer<Vec<Image>>, CallFailed>> + Send;
     /// DescribeImages of our account, by exact name, disabled ones too.
     fn image_named(&self, name: &str) -> impl Future<Output = Result<Answer<Option<Image>>, CallFailed>> + Send;
     /// DescribeSnapshots of our account, by id.

@@ -79,7 +79,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let carried = match found {
                     Ok((groups, images)) => match publishable(&record.record, &name, groups, images) {
                         Ok((group, image)) => Box::pin(self.read_template(&record.record, group, image)).await,
-                        Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
+                        Err(why) => Ok(told(why)),
                     },
                     Err(AskFailed::Refused(refusal)) => Ok(told(PublicationEvent::Refused(refusal.clone()))),
                     Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
@@ -132,7 +132,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(match self.cloud.active_refresh(group).await? {
             Ok(None) => Ok(()),
             Ok(Some(refresh)) => {
-                let message = format!("instance refresh {refresh} is under way");
+                let message = format!("instance refresh {} is under way", refresh.id);
                 Err(Refusal { why: Why::Locked, action: action.to_owned(), message })
             }
             Err(refusal) => Err(refusal),
@@ -275,21 +275,20 @@ pub(crate) fn publishable<'a>(
     name: &GroupName,
     groups: &'a [Group],
     images: &'a [Image],
-) -> Answer<(&'a Group, &'a Image)> {
+) -> Result<(&'a Group, &'a Image), PublicationEvent> {
     let image = images.iter().find(|image| Some(&image.id) == record.image.as_ref());
     let what = match image.map(|image| (image, &image.state)) {
         Some((image, ImageState::Available)) => {
-            return group::named(groups, name).map(|group| (group, image)).ok_or_else(|| no_group(name));
+            let found = group::named(groups, name).map(|group| (group, image));
+            return found.ok_or_else(|| PublicationEvent::Refused(no_group(name)));
         }
         Some((_, ImageState::Disabled)) => "somebody disabled the image",
         Some((_, ImageState::Pending | ImageState::Broken(_))) => "the image can't be launched any more",
         // One answer without the image proves nothing: it is asked for again, until it is there or a newer one is good.
-        None => {
-            let (action, message) = ("ec2:DescribeImages".to_owned(), "the image is not visible".to_owned());
-            return Err(Refusal { why: Why::TooSoon, action, message });
-        }
+        None => return Err(PublicationEvent::ImageUnseen),
     };
-    Err(Refusal { why: Why::Missing, action: "ec2:DescribeImages".to_owned(), message: what.to_owned() })
+    let (action, message) = ("ec2:DescribeImages".to_owned(), what.to_owned());
+    Err(PublicationEvent::Refused(Refusal { why: Why::Missing, action, message }))
 }
 
 /// What a version of ours says of itself: for which backup it was made, and from which version.

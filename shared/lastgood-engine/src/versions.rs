@@ -1,12 +1,11 @@
 //! Deleting the template versions that were made for a backup: a template takes ten thousand (AWS: Launch template
 //! restrictions), and one that names an image which is gone launches nothing.
 
-use std::collections::BTreeMap;
-
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::TemplateVersion;
 use lastgood_core::id::TemplateId;
+use lastgood_core::needed::TemplateReading;
 
 use crate::Engine;
 use crate::drive::Carried;
@@ -14,15 +13,15 @@ use crate::port::{Bus, Clock, Cloud, Store};
 use crate::publish::version_description;
 
 /// The versions that say of themselves that they were made for this backup.
-pub(crate) fn ours(record: &Backup, naming: &BTreeMap<TemplateId, Vec<TemplateVersion>>) -> Vec<(TemplateId, u64)> {
+pub(crate) fn ours(record: &Backup, templates: &[TemplateReading]) -> Vec<(TemplateId, u64)> {
     let is_ours = |version: &&TemplateVersion| {
         let base = version.description.rsplit(' ').next().and_then(|base| base.parse().ok());
         base.is_some_and(|base| version.description == version_description(record, base))
     };
-    let of = |(template, versions): (&TemplateId, &Vec<TemplateVersion>)| -> Vec<(TemplateId, u64)> {
-        versions.iter().filter(is_ours).map(|version| (template.clone(), version.number)).collect()
+    let of = |found: &TemplateReading| -> Vec<(TemplateId, u64)> {
+        found.naming.iter().filter(is_ours).map(|version| (found.template.clone(), version.number)).collect()
     };
-    naming.iter().flat_map(of).collect()
+    templates.iter().flat_map(of).collect()
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {

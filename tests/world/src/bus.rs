@@ -1,9 +1,12 @@
 //! The port `Bus`: it keeps what is posted.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::notice::Notice;
 use lastgood_engine::port::{Bus, CallFailed, Posted};
+
+use crate::weather::{Fate, Sky, Weather};
 
 /// A bus that remembers. What is sent twice is in it twice.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ struct State {
     calls_failing: usize,
     answers_lost: usize,
     notices_refused: usize,
+    sky: Sky,
 }
 
 impl RecordingBus {
@@ -45,6 +49,16 @@ impl RecordingBus {
         self.lock().notices_refused += notices;
     }
 
+    /// From now on calls meet this weather.
+    pub fn set_weather(&self, seed: u64, weather: Weather) {
+        self.lock().sky.set(seed, weather);
+    }
+
+    /// How many faults there were of each kind.
+    pub fn faults(&self) -> BTreeMap<&'static str, usize> {
+        self.lock().sky.done.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,15 +72,25 @@ impl Bus for RecordingBus {
             state.calls_failing -= 1;
             return failed("the bus is out of reach");
         }
+        let fate = state.sky.fate();
+        if matches!(fate, Fate::Unheard | Fate::Throttled) {
+            return failed("the call was not heard");
+        }
+        let entries_refused = state.sky.weather.entries_refused;
         let mut posted = Vec::new();
         for notice in notices {
             if state.notices_refused > 0 {
                 state.notices_refused -= 1;
                 posted.push(Posted::NotSent("InternalFailure".to_owned()));
+            } else if state.sky.strikes(entries_refused, "entries refused") {
+                posted.push(Posted::NotSent("ThrottlingException".to_owned()));
             } else {
                 state.sent.push(notice.clone());
                 posted.push(Posted::Sent);
             }
+        }
+        if fate == Fate::Unanswered {
+            return failed("the answer is lost");
         }
         if state.answers_lost > 0 {
             state.answers_lost -= 1;

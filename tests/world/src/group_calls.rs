@@ -10,6 +10,7 @@ use crate::group::{
 };
 use crate::service::AutoScaling;
 use crate::state::Asked;
+use crate::witness::group_place;
 
 /// Whether a group with instances is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,8 @@ impl AutoScaling<'_> {
     /// DescribeAutoScalingGroups.
     pub fn describe_groups(&self, asks: &DescribeGroups) -> Result<Page<Group>, AwsError> {
         let about = format!("{:?} {:?}", asks.names, asks.filters);
-        let asked = Asked::new("autoscaling:DescribeAutoScalingGroups", "*", about);
+        let places = asks.names.iter().map(|name| group_place(&GroupName::from(name.as_str())));
+        let asked = Asked::new("autoscaling:DescribeAutoScalingGroups", "*", about).reading(places);
         self.0.call(asked, |state| state.describe_groups(asks))
     }
 

@@ -186,11 +186,18 @@ impl State {
             protection: Protection::Off,
             visible_at: later(self.now, self.settings.image_visible_seconds),
             deregistered_at: None,
-            ends_badly: self.faults.images.pop_front(),
+            ends_badly: self.image_ends_badly(),
         };
         self.add_image(image);
+        self.witness_image(&id);
         self.after(seconds, Due::ImageDone(id.clone()));
         Ok(id)
+    }
+
+    fn image_ends_badly(&mut self) -> Option<String> {
+        let per_mille = self.sky.weather.images_failing;
+        let struck = self.sky.strikes(per_mille, "images failed").then(|| "the weather was bad".to_owned());
+        self.faults.images.pop_front().or(struck)
     }
 
     /// AWS: CreateImage: of what is running or stopped; its words admit `stopping`.
@@ -255,6 +262,7 @@ impl State {
             self.fail_image(id, StateReason { code: "Server.InternalError".to_owned(), message });
         } else {
             image.state = ImageState::Available;
+            self.witness_progress();
             events::image_changed(self, id, "available", "");
         }
     }

@@ -191,6 +191,8 @@ impl State {
             let message = format!("The image {id} has deregistration protection and can't be deregistered");
             return Err(AwsError::new("OperationNotPermitted", message));
         }
+        self.witness_image_goes(&ImageId::from(id));
+        let image = self.image_mut(id)?;
         image.state = ImageState::Deregistered;
         image.deregistered_at = Some(now);
         let (id, snapshots) = (image.id.clone(), image.snapshots());
@@ -208,6 +210,7 @@ impl State {
 
     /// AWS: DeregisterImage, DeleteSnapshotResults.
     fn delete_associated(&mut self, id: SnapshotId) -> DeletionResult {
+        let left = self.sky.weather.snapshots_left;
         let shared = self.snapshots.get(&id).is_some_and(|snapshot| !snapshot.images.is_empty());
         let code = if shared {
             "skipped".to_owned()
@@ -215,7 +218,10 @@ impl State {
             "missing-permissions".to_owned()
         } else if let Some(code) = self.faults.deletions.pop_front() {
             code
+        } else if self.witness.caller.is_some() && self.sky.strikes(left, "snapshots left behind") {
+            "internal-error".to_owned()
         } else {
+            self.witness_snapshot_goes(&id);
             self.drop_snapshot(&id);
             "success".to_owned()
         };

@@ -26,6 +26,7 @@ mod parameter;
 mod policy;
 mod port;
 mod port_facts;
+mod reference;
 mod refresh;
 mod scaling;
 mod service;
@@ -39,6 +40,8 @@ mod template_calls;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod weather;
+mod witness;
 
 pub use bus::RecordingBus;
 pub use configuration::{Configuration, DescribeConfigurations};
@@ -54,6 +57,7 @@ pub use launch::{Device, Launch};
 pub use member::{Capacity, Lifecycle, Member, ScaleIn};
 pub use parameter::{Overwrite, Parameter, PutParameter};
 pub use policy::{LaunchFrom, LaunchFromText, MixedPolicy, MixedText, Override, OverrideText, Specification, Verbatim};
+pub use reference::{DescribeReferences, Reference};
 pub use refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
 pub use scaling::LaunchFailure;
 pub use service::{AutoScaling, Ec2, ParameterStore};
@@ -61,8 +65,9 @@ pub use settings::Settings;
 pub use setup::by_number;
 pub use snapshot::{DescribeSnapshots, Snapshot, SnapshotState};
 pub use state::{ACCOUNT, Call, REGION, World};
-pub use store::MemoryStore;
+pub use store::{MemoryStore, SavedBackup};
 pub use template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };
 pub use template_calls::VersionDeletion;
+pub use weather::Weather;

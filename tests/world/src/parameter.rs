@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::fault::AwsError;
 use crate::service::ParameterStore;
 use crate::state::{ACCOUNT, Asked, REGION, State, World};
+use crate::witness::parameter_place;
 
 /// How a launch template names an image by way of a parameter (AWS: Use AWS Systems Manager parameters instead of AMI
 /// IDs).
@@ -51,7 +52,8 @@ pub(crate) type Versions = BTreeMap<u64, Parameter>;
 impl ParameterStore<'_> {
     /// GetParameter: the latest version.
     pub fn get_parameter(&self, name: &str) -> Result<Parameter, AwsError> {
-        self.0.call(Asked::new("ssm:GetParameter", parameter_arn(name), name), |state| state.parameter(name).cloned())
+        let asked = Asked::new("ssm:GetParameter", parameter_arn(name), name).reading([parameter_place(name)]);
+        self.0.call(asked, |state| state.parameter(name).cloned())
     }
 
     /// PutParameter: the version. An image id in an `aws:ec2:image` is not looked up, as AWS does some time later.
@@ -81,7 +83,7 @@ impl World {
     }
 }
 
-fn parameter_arn(name: &str) -> String {
+pub(crate) fn parameter_arn(name: &str) -> String {
     format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{}", name.trim_start_matches('/'))
 }
 
@@ -101,6 +103,14 @@ impl State {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
         if value.is_empty() || name.is_empty() || !name.chars().all(plain) {
             return Err(AwsError::new("ValidationException", format!("'{name}' can't hold '{value}'")));
+        }
+        if self
+            .parameters
+            .get(name)
+            .and_then(|versions| versions.values().next_back())
+            .is_none_or(|held| held.value != *value)
+        {
+            self.witness_changes(&parameter_place(name));
         }
         let versions = self.parameters.entry(name.clone()).or_default();
         if !versions.is_empty() && *overwrite == Overwrite::No {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use lastgood_core::Time;
 use lastgood_core::facts::{self, Parameter, SnapshotDeletion, Tags, VersionRef};
-use lastgood_core::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::port::{Answer, CallFailed, Clock, Cloud, ImageRequest, ScaleInProtection, VersionRequest};
 
-use crate::configuration::DescribeConfigurations;
+use crate::configuration::{Configuration, DescribeConfigurations};
 use crate::fault::AwsError;
 use crate::filter::{Filter, Page, Paging};
 use crate::group::{DescribeGroups, Group, UpdateGroup};
@@ -19,7 +19,8 @@ use crate::instance_type::{Architecture, DescribeInstanceTypes};
 use crate::member::ScaleIn;
 use crate::parameter::{Overwrite, PutParameter};
 use crate::policy::{LaunchFrom, LaunchFromText, MixedText, Specification};
-use crate::port_facts::{answer, group_fact, image_fact, instance_fact, snapshot_fact, version_fact};
+use crate::port_facts::{answer, group_fact, image_fact, instance_fact, refresh_fact, snapshot_fact, version_fact};
+use crate::reference::{DescribeReferences, VERSION_DEPTH_MAX};
 use crate::refresh::DescribeRefreshes;
 use crate::snapshot::DescribeSnapshots;
 use crate::state::World;
@@ -123,13 +124,13 @@ impl Cloud for World {
         answer(DESCRIBE_GROUPS, found.map(|groups| groups.iter().map(group_fact).collect()))
     }
 
-    async fn active_refresh(&self, group: &GroupName) -> Asked<Option<RefreshId>> {
+    async fn active_refresh(&self, group: &GroupName) -> Asked<Option<facts::Refresh>> {
         let found = all(|token| {
             let (group, paging) = (group.to_string(), paging(NAMES_A_CALL, token));
             self.autoscaling().describe_refreshes(&DescribeRefreshes { group, ids: Vec::new(), paging })
         });
         let active = found.map(|refreshes| refreshes.into_iter().find(|refresh| refresh.status.is_active()));
-        answer("autoscaling:DescribeInstanceRefreshes", active.map(|active| active.map(|refresh| refresh.id)))
+        answer("autoscaling:DescribeInstanceRefreshes", active.map(|active| active.map(refresh_fact)))
     }
 
     async fn set_scale_in_protection(
@@ -146,11 +147,44 @@ impl Cloud for World {
         answer("autoscaling:SetInstanceProtection", done)
     }
 
-    async fn configuration_image(&self, name: &str) -> Asked<Option<String>> {
-        let asks = DescribeConfigurations { names: vec![name.to_owned()], paging: Paging::default() };
-        let found = self.autoscaling().describe_configurations(&asks);
-        let image = found.map(|page| page.items.into_iter().next().map(|found| found.image.0));
-        answer("autoscaling:DescribeLaunchConfigurations", image)
+    async fn configurations(&self) -> Asked<Vec<facts::Configuration>> {
+        let found = all(|token| {
+            let asks = DescribeConfigurations { names: Vec::new(), paging: paging(NAMES_A_CALL, token) };
+            self.autoscaling().describe_configurations(&asks)
+        });
+        let fact = |found: Configuration| facts::Configuration { name: found.name, image: found.image.0 };
+        let found = found.map(|found| found.into_iter().map(fact).collect());
+        answer("autoscaling:DescribeLaunchConfigurations", found)
+    }
+
+    async fn instances_of(&self, image: &ImageId) -> Asked<Vec<InstanceId>> {
+        let there = ["pending", "running", "stopping", "stopped", "shutting-down"];
+        let found = all(|token| {
+            self.ec2().describe_instances(&DescribeInstances {
+                ids: Vec::new(),
+                filters: vec![Filter::new("image-id", image.as_str()), Filter::any("instance-state-name", there)],
+                paging: paging(IDS_A_CALL, token),
+            })
+        });
+        let found = found.map(|found| found.into_iter().map(|instance| instance.id).collect());
+        answer("ec2:DescribeInstances", found)
+    }
+
+    async fn image_references(&self, image: &ImageId) -> Asked<Vec<String>> {
+        let found = all(|token| {
+            self.ec2().describe_image_references(&DescribeReferences {
+                images: vec![image.to_string()],
+                version_depth: VERSION_DEPTH_MAX,
+                paging: paging(IDS_A_CALL, token),
+            })
+        });
+        let found = found.map(|found| found.into_iter().map(|reference| reference.arn).collect());
+        answer("ec2:DescribeImageReferences", found)
+    }
+
+    async fn images_tagged(&self, key: &str, value: &str) -> Asked<Vec<facts::Image>> {
+        let found = self.all_images(&Filter::new(&format!("tag:{key}"), &literal(value)));
+        answer("ec2:DescribeImages", found)
     }
 
     async fn architectures(&self, instance_types: &[String]) -> Asked<BTreeMap<String, Vec<String>>> {

@@ -10,6 +10,7 @@ use crate::image::{Image, ImageState, Protection};
 use crate::instance::{Instance, InstanceState};
 use crate::member::{Lifecycle, Member};
 use crate::policy::LaunchFrom;
+use crate::refresh::Refresh;
 use crate::snapshot::{Snapshot, SnapshotState};
 use crate::template::TemplateVersion;
 
@@ -62,8 +63,8 @@ pub(crate) fn answer<T>(action: &'static str, result: Result<T, AwsError>) -> Re
     }
 }
 
-pub(crate) fn group_fact(group: &Group) -> facts::Group {
-    let launches_from = match &group.from {
+fn launch_source(from: &LaunchFrom) -> LaunchSource {
+    match from {
         LaunchFrom::Template(named) => LaunchSource::Template(named.clone()),
         LaunchFrom::Mixed(policy) => {
             let overrides = policy.overrides.iter().map(|told| facts::Override {
@@ -74,11 +75,18 @@ pub(crate) fn group_fact(group: &Group) -> facts::Group {
             LaunchSource::Mixed(facts::MixedPolicy { base: policy.base.clone(), overrides: overrides.collect() })
         }
         LaunchFrom::Configuration(name) => LaunchSource::Configuration(name.clone()),
-    };
+    }
+}
+
+pub(crate) fn refresh_fact(refresh: Refresh) -> facts::Refresh {
+    facts::Refresh { id: refresh.id, desired: refresh.desired.as_ref().map(launch_source) }
+}
+
+pub(crate) fn group_fact(group: &Group) -> facts::Group {
     facts::Group {
         name: group.name.clone(),
         tags: group.tags.clone(),
-        launches_from,
+        launches_from: launch_source(&group.from),
         members: group.members.iter().map(member_fact).collect(),
         warmup_seconds: group.times.warmup_seconds(),
         lifetime_seconds_max: group.times.lifetime_seconds_max,
@@ -130,6 +138,7 @@ pub(crate) fn image_fact(image: &Image) -> facts::Image {
         devices: devices.collect(),
         architecture: Some(image.architecture.to_string()),
         protected: image.protection != Protection::Off,
+        created_at: Some(image.created_at),
     }
 }
 
@@ -139,7 +148,8 @@ pub(crate) fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
         SnapshotState::Completed => facts::SnapshotState::Completed,
         SnapshotState::Error => facts::SnapshotState::Broken(snapshot.message.clone()),
     };
-    facts::Snapshot { id: snapshot.id.clone(), state, tags: snapshot.tags.clone() }
+    let started_at = Some(snapshot.started_at);
+    facts::Snapshot { id: snapshot.id.clone(), state, tags: snapshot.tags.clone(), started_at }
 }
 
 pub(crate) fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {

@@ -117,6 +117,7 @@ impl Ec2<'_> {
                 let message = format!("The snapshot {id} is currently in use by {image}");
                 return Err(AwsError::new("InvalidSnapshot.InUse", message));
             }
+            state.witness_snapshot_goes(&SnapshotId::from(id));
             state.drop_snapshot(&SnapshotId::from(id));
             Ok(())
         })
@@ -157,6 +158,12 @@ impl State {
         Ok(())
     }
 
+    fn snapshot_ends_badly(&mut self) -> Option<String> {
+        let per_mille = self.sky.weather.snapshots_failing;
+        let struck = self.sky.strikes(per_mille, "snapshots failed").then(|| "the weather was bad".to_owned());
+        self.faults.snapshots.pop_front().or(struck)
+    }
+
     /// Begins a snapshot that completes in `seconds`.
     pub(crate) fn begin_snapshot(
         &mut self,
@@ -186,7 +193,7 @@ impl State {
             images: BTreeSet::new(),
             deleted: false,
             visible_at: later(now, self.settings.snapshot_visible_seconds),
-            ends_badly: self.faults.snapshots.pop_front(),
+            ends_badly: self.snapshot_ends_badly(),
         };
         self.snapshots.insert(id.clone(), snapshot);
         self.after(seconds, Due::SnapshotDone(id.clone()));
@@ -207,6 +214,7 @@ impl State {
             snapshot.state = SnapshotState::Completed;
             snapshot.completed_at = Some(now);
         }
+        self.witness_progress();
     }
 
     /// Deletes a snapshot. While it is pending that only takes effect when it completes, and it counts until then

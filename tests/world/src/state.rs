@@ -23,6 +23,8 @@ use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::template::{Template, Token};
 use crate::throttle::Buckets;
+use crate::weather::Sky;
+use crate::witness::Witness;
 
 /// The account that everything is in.
 pub const ACCOUNT: &str = "123456789012";
@@ -65,12 +67,18 @@ pub(crate) struct Asked {
     /// The permissions that it needs: action and resource.
     pub(crate) needs: Vec<(&'static str, String)>,
     pub(crate) about: String,
+    /// What the caller knows once it is answered, in the words of the witness.
+    pub(crate) reads: Vec<String>,
 }
 
 impl Asked {
     /// A call that needs the permission of its own name, on one resource.
     pub(crate) fn new(action: &'static str, resource: impl Into<String>, about: impl Into<String>) -> Self {
-        Self { action, needs: vec![(action, resource.into())], about: about.into() }
+        Self { action, needs: vec![(action, resource.into())], about: about.into(), reads: Vec::new() }
+    }
+
+    pub(crate) fn reading(self, places: impl IntoIterator<Item = String>) -> Self {
+        Self { reads: places.into_iter().collect(), ..self }
     }
 
     pub(crate) fn and(mut self, action: &'static str, resource: impl Into<String>) -> Self {
@@ -84,6 +92,8 @@ pub(crate) struct State {
     pub(crate) now: Time,
     pub(crate) settings: Settings,
     pub(crate) faults: Faults,
+    pub(crate) sky: Sky,
+    pub(crate) witness: Witness,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) images: BTreeMap<ImageId, Image>,
     /// Image names in use, and by whom.
@@ -159,6 +169,8 @@ impl World {
             now: whole_second(start),
             settings,
             faults: Faults::default(),
+            sky: Sky::default(),
+            witness: Witness::default(),
             instances: BTreeMap::new(),
             images: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -231,9 +243,13 @@ impl World {
     ) -> Result<T, AwsError> {
         let mut state = self.lock();
         let state = &mut *state;
-        let Asked { action, needs, about } = asked;
+        let Asked { action, needs, about, reads } = asked;
         *state.calls.entry(action.to_owned()).or_default() += 1;
         let judged = state.buckets.take(action, state.now).and_then(|()| state.faults.judge(action, &needs));
+        let judged = judged.and_then(|answered| match state.witness.caller {
+            Some(_) if answered == Answered::Yes => state.sky.judge(action),
+            _ => Ok(answered),
+        });
         let (result, outcome) = match judged {
             Err(error) => (Err(error), None),
             Ok(Answered::Yes) => (run(state), None),
@@ -243,6 +259,9 @@ impl World {
                 (Err(lost), Some(format!("{done}, answer lost")))
             }
         };
+        if result.is_ok() {
+            state.witness_reads(reads);
+        }
         let outcome = outcome.unwrap_or_else(|| match &result {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.code.clone(),

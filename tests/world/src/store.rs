@@ -12,7 +12,10 @@ use lastgood_core::rollout::{self, Rollout};
 use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
+use lastgood_core::sweep::Sweep;
 use lastgood_engine::port::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
+
+use crate::weather::{Fate, Sky, Weather};
 
 /// The table.
 #[derive(Debug, Default)]
@@ -33,11 +36,18 @@ struct Table {
     rollouts: BTreeMap<RefreshId, Row>,
     plans: BTreeMap<String, Row>,
     buckets: BTreeMap<String, Versioned<Bucket>>,
+    sweep: Option<Row>,
     by_image: BTreeMap<ImageId, BackupId>,
     /// Where each record stands in the queues, and the queues in the order of time.
     places: BTreeMap<Key, (Queue, Time)>,
     queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
+    sky: Sky,
+    /// Every save of a backup since it was last asked, if somebody watches: what was there, and what is.
+    watched: Option<Vec<SavedBackup>>,
 }
+
+/// A save of a backup: what was there before, and what is there now.
+pub type SavedBackup = (Option<Backup>, Backup);
 
 impl MemoryStore {
     /// An empty table.
@@ -57,6 +67,60 @@ impl MemoryStore {
         table.rollouts.iter().for_each(|(id, row)| line(&format!("rollout/{id}"), row));
         table.plans.iter().for_each(|(name, row)| line(&format!("plan/{name}"), row));
         text
+    }
+
+    /// From now on calls meet this weather.
+    pub fn set_weather(&self, seed: u64, weather: Weather) {
+        self.lock().sky.set(seed, weather);
+    }
+
+    /// How many faults there were of each kind.
+    pub fn faults(&self) -> BTreeMap<&'static str, usize> {
+        self.lock().sky.done.clone()
+    }
+
+    /// From now on saves of backups are kept for [`MemoryStore::take_saved`].
+    pub fn watch(&self) {
+        self.lock().watched = Some(Vec::new());
+    }
+
+    /// The saves of backups since this was last asked, in their order.
+    pub fn take_saved(&self) -> Vec<SavedBackup> {
+        self.lock().watched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Every backup. Not a call.
+    pub fn all_backups(&self) -> Vec<Backup> {
+        self.lock().backups.values().map(|row| stored::decode(&row.text).expect("it was encoded here")).collect()
+    }
+
+    /// Every source. Not a call.
+    pub fn all_sources(&self) -> Vec<Source> {
+        self.lock().sources.values().map(|row| stored::decode(&row.text).expect("it was encoded here")).collect()
+    }
+
+    /// What stands in a queue, whenever it is due. Not a call.
+    pub fn waiting(&self, queue: Queue) -> Vec<(Time, Key)> {
+        self.lock().queues.get(&queue).into_iter().flatten().cloned().collect()
+    }
+
+    /// A row is lost: a bad script, a restore of the table from before. Not a call.
+    pub fn lose_backup(&self, id: &BackupId) {
+        let mut table = self.lock();
+        table.backups.remove(id);
+        table.by_image.retain(|_, other| other != id);
+        table.place(Key::Backup(id.clone()), Queue::Poll, None);
+    }
+
+    /// Carries a call out, if it gets through.
+    fn call<T>(&self, run: impl FnOnce(&mut Table) -> Result<T, CallFailed>) -> Result<T, CallFailed> {
+        let mut table = self.lock();
+        let failed = |why: &str| Err(CallFailed::new("dynamodb", why));
+        match table.sky.fate() {
+            Fate::Through => run(&mut table),
+            Fate::Unanswered => run(&mut table).and_then(|_| failed("the answer is lost")),
+            Fate::Unheard | Fate::Throttled => failed("the call was not heard"),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -86,7 +150,11 @@ impl Table {
 
     fn put_backup(&mut self, backup: &Backup, version: u64) {
         let row = Row { version, text: stored::encode(backup) };
-        self.backups.insert(backup.id.clone(), row);
+        let before = self.backups.insert(backup.id.clone(), row);
+        if let Some(watched) = &mut self.watched {
+            let before = before.map(|row| stored::decode(&row.text).expect("it was encoded here"));
+            watched.push((before, backup.clone()));
+        }
         if let Some(image) = &backup.image {
             self.by_image.insert(image.clone(), backup.id.clone());
         }
@@ -119,60 +187,74 @@ impl Table {
 
 impl Store for MemoryStore {
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
-        let table = self.lock();
-        let waiting = table.queues.get(&queue).into_iter().flatten();
-        Ok(waiting.take_while(|(wake, _)| *wake <= now).take(limit).map(|(_, key)| key.clone()).collect())
+        self.call(|table| {
+            let waiting = table.queues.get(&queue).into_iter().flatten();
+            let waiting = waiting.take_while(|(wake, _)| *wake <= now).take(limit).map(|(_, key)| key.clone());
+            let mut due: Vec<Key> = waiting.collect();
+            let lagging = table.sky.weather.lagging;
+            due.retain(|_| !table.sky.strikes(lagging, "records an index lacked"));
+            Ok(due)
+        })
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.lock().sources.get(id).map(|row| read(row, stored::decode)).transpose()
+        self.call(|table| table.sources.get(id).map(|row| read(row, stored::decode)).transpose())
     }
 
     async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.lock().sources.values().map(|row| read(row, stored::decode)).collect()
+        self.call(|table| table.sources.values().map(|row| read(row, stored::decode)).collect())
     }
 
     async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        if version_of(&table.sources, &source.record.id) != source.version {
-            return Ok(Saved::Outdated);
-        }
-        table.put_source(&source.record, source.version + 1);
-        Ok(Saved::As(source.version + 1))
+        self.call(|table| {
+            if version_of(&table.sources, &source.record.id) != source.version {
+                return Ok(Saved::Outdated);
+            }
+            table.put_source(&source.record, source.version + 1);
+            Ok(Saved::As(source.version + 1))
+        })
     }
 
     async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.lock().backups.get(id).map(|row| read(row, stored::decode)).transpose()
+        self.call(|table| table.backups.get(id).map(|row| read(row, stored::decode)).transpose())
     }
 
     async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
         let slot = |slot| BackupId { source: source.clone(), slot };
-        let table = self.lock();
-        table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev().map(|(_, row)| read(row, stored::decode)).collect()
+        self.call(|table| {
+            let rows = table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev();
+            rows.map(|(_, row)| read(row, stored::decode)).collect()
+        })
     }
 
     async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
-        Ok(self.lock().by_image.get(image).cloned())
+        self.call(|table| {
+            let found = table.by_image.get(image).cloned();
+            let lagging = table.sky.weather.lagging;
+            Ok(found.filter(|_| !table.sky.strikes(lagging, "records an index lacked")))
+        })
     }
 
     async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        if version_of(&table.backups, &backup.record.id) != backup.version {
-            return Ok(Saved::Outdated);
-        }
-        table.put_backup(&backup.record, backup.version + 1);
-        Ok(Saved::As(backup.version + 1))
+        self.call(|table| {
+            if version_of(&table.backups, &backup.record.id) != backup.version {
+                return Ok(Saved::Outdated);
+            }
+            table.put_backup(&backup.record, backup.version + 1);
+            Ok(Saved::As(backup.version + 1))
+        })
     }
 
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        let outdated = version_of(&table.sources, &source.record.id) != source.version;
-        if outdated || table.backups.contains_key(&backup.id) {
-            return Ok(Saved::Outdated);
-        }
-        table.put_source(&source.record, source.version + 1);
-        table.put_backup(backup, 1);
-        Ok(Saved::As(source.version + 1))
+        self.call(|table| {
+            let outdated = version_of(&table.sources, &source.record.id) != source.version;
+            if outdated || table.backups.contains_key(&backup.id) {
+                return Ok(Saved::Outdated);
+            }
+            table.put_source(&source.record, source.version + 1);
+            table.put_backup(backup, 1);
+            Ok(Saved::As(source.version + 1))
+        })
     }
 
     async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
@@ -180,149 +262,89 @@ impl Store for MemoryStore {
     }
 
     async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.lock().rollouts.get(id).map(|row| read(row, stored::decode)).transpose()
+        self.call(|table| table.rollouts.get(id).map(|row| read(row, stored::decode)).transpose())
     }
 
     async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        if version_of(&table.rollouts, &rollout.record.refresh) != rollout.version {
-            return Ok(Saved::Outdated);
-        }
-        table.put_rollout(&rollout.record, rollout.version + 1);
-        Ok(Saved::As(rollout.version + 1))
+        self.call(|table| {
+            if version_of(&table.rollouts, &rollout.record.refresh) != rollout.version {
+                return Ok(Saved::Outdated);
+            }
+            table.put_rollout(&rollout.record, rollout.version + 1);
+            Ok(Saved::As(rollout.version + 1))
+        })
     }
 
     async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.lock().plans.values().map(|row| read(row, stored::decode)).collect()
+        self.call(|table| table.plans.values().map(|row| read(row, stored::decode)).collect())
     }
 
     async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.lock().plans.get(name).map(|row| read(row, stored::decode)).transpose()
+        self.call(|table| table.plans.get(name).map(|row| read(row, stored::decode)).transpose())
     }
 
     async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        if version_of(&table.plans, &plan.record.plan.name) != plan.version {
-            return Ok(Saved::Outdated);
-        }
-        table.put_plan(&plan.record, plan.version + 1);
-        Ok(Saved::As(plan.version + 1))
+        self.call(|table| {
+            if version_of(&table.plans, &plan.record.plan.name) != plan.version {
+                return Ok(Saved::Outdated);
+            }
+            table.put_plan(&plan.record, plan.version + 1);
+            Ok(Saved::As(plan.version + 1))
+        })
+    }
+
+    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
+        self.call(|table| table.sweep.as_ref().map(|row| read(row, stored::decode)).transpose())
+    }
+
+    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
+        self.call(|table| {
+            if table.sweep.as_ref().map_or(0, |row| row.version) != sweep.version {
+                return Ok(Saved::Outdated);
+            }
+            table.sweep = Some(Row { version: sweep.version + 1, text: stored::encode(&sweep.record) });
+            Ok(Saved::As(sweep.version + 1))
+        })
     }
 
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
-        Ok(self.lock().buckets.get(action).cloned())
+        self.call(|table| Ok(table.buckets.get(action).cloned()))
     }
 
     async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
-        let mut table = self.lock();
-        if table.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
-            return Ok(Saved::Outdated);
-        }
-        let saved = Versioned { record: bucket.record.clone(), version: bucket.version + 1 };
-        table.buckets.insert(action.to_owned(), saved);
-        Ok(Saved::As(bucket.version + 1))
+        self.call(|table| {
+            if table.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
+                return Ok(Saved::Outdated);
+            }
+            let saved = Versioned { record: bucket.record.clone(), version: bucket.version + 1 };
+            table.buckets.insert(action.to_owned(), saved);
+            Ok(Saved::As(bucket.version + 1))
+        })
     }
 
     async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
-        let mut table = self.lock();
-        let same = |write: &PlanWrite| match write {
-            PlanWrite::Put(plan) => version_of(&table.plans, &plan.record.plan.name) == plan.version,
-            PlanWrite::Remove { name, version } => version_of(&table.plans, name) == *version,
-        };
-        let outdated = sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version);
-        if outdated || !plans.iter().all(same) {
-            return Ok(Written::Outdated);
-        }
-        for write in plans {
-            match write {
-                PlanWrite::Put(plan) => table.put_plan(&plan.record, plan.version + 1),
-                PlanWrite::Remove { name, .. } => {
-                    table.plans.remove(name);
-                    table.place(Key::Plan(name.clone()), Queue::Tick, None);
+        self.call(|table| {
+            let same = |write: &PlanWrite| match write {
+                PlanWrite::Put(plan) => version_of(&table.plans, &plan.record.plan.name) == plan.version,
+                PlanWrite::Remove { name, version } => version_of(&table.plans, name) == *version,
+            };
+            let outdated = sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version);
+            if outdated || !plans.iter().all(same) {
+                return Ok(Written::Outdated);
+            }
+            for write in plans {
+                match write {
+                    PlanWrite::Put(plan) => table.put_plan(&plan.record, plan.version + 1),
+                    PlanWrite::Remove { name, .. } => {
+                        table.plans.remove(name);
+                        table.place(Key::Plan(name.clone()), Queue::Tick, None);
+                    }
                 }
             }
-        }
-        for source in sources {
-            table.put_source(&source.record, source.version + 1);
-        }
-        Ok(Written::Whole)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    use super::*;
-
-    fn ready<T>(future: impl Future<Output = Result<T, CallFailed>>) -> T {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(done) => done.expect("in memory"),
-            Poll::Pending => panic!("the store was pending"),
-        }
-    }
-
-    fn at(text: &str) -> Time {
-        format!("2026-01-15T{text}Z").parse().expect("a time")
-    }
-
-    /// A table with a plan of two sources, whose slots come at 11:00.
-    fn table() -> (MemoryStore, Vec<Versioned<Source>>) {
-        let text = "plans: [{name: web, select: {groups: [b, a]}, schedule: hourly}]";
-        let plan = lastgood_core::plan::read("plans.yaml", text).expect("a plan").plans[0].plan.clone();
-        let id = |name: &str| SourceId::Group(name.into());
-        let sources: Vec<_> = ["a", "b"]
-            .iter()
-            .map(|name| Versioned::new(source::apply(None, &id(name), &plan, at("10:30:00"))))
-            .collect();
-        let store = MemoryStore::new();
-        let plans = [PlanWrite::Put(Versioned::new(Planned { plan, survey_at: at("12:00:00") }))];
-        assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Whole);
-        // They were new then: a second time nothing is written.
-        assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Outdated);
-        let sources = ready(store.sources());
-        (store, sources)
-    }
-
-    #[test]
-    fn a_queue_tells_what_is_due_in_the_order_of_time_and_no_more_than_asked() {
-        let (store, sources) = table();
-        let keys: Vec<Key> = sources.iter().map(|source| Key::Source(source.record.id.clone())).collect();
-        assert_eq!(ready(store.due(Queue::Tick, at("10:59:59"), 10)), []);
-        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 10)), keys);
-        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 1)), keys[..1]);
-        assert_eq!(ready(store.due(Queue::Poll, at("11:00:00"), 10)), []);
-        let mut late = sources[0].clone();
-        late.record.next_slot = Some(at("11:30:00"));
-        assert_eq!(ready(store.save_source(&late)), Saved::As(2));
-        assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 10)), keys[1..]);
-        assert_eq!(ready(store.due(Queue::Tick, at("11:30:00"), 10)), [keys[1].clone(), keys[0].clone()]);
-    }
-
-    #[test]
-    fn a_slot_is_claimed_once_or_nothing_is_written() {
-        let (store, sources) = table();
-        let claim = source::claim(&sources[0].record, at("11:00:00")).expect("due");
-        let moved = Versioned { record: claim.source.clone(), version: sources[0].version };
-        assert_eq!(ready(store.claim(&moved, &claim.backup)), Saved::As(2));
-        let before = store.dump();
-        assert_eq!(ready(store.claim(&moved, &claim.backup)), Saved::Outdated);
-        // The source is as it was read, but the backup is there.
-        let again = Versioned { version: 2, ..moved };
-        assert_eq!(ready(store.claim(&again, &claim.backup)), Saved::Outdated);
-        assert_eq!(ready(store.create_backup(&claim.backup)), Saved::Outdated);
-        assert_eq!(store.dump(), before);
-        let backups = ready(store.backups(&claim.backup.id.source));
-        assert_eq!(backups, [Versioned { record: claim.backup.clone(), version: 1 }]);
-        // Others leave it to whoever claimed it for a while.
-        assert_eq!(ready(store.due(Queue::Poll, at("11:00:59"), 10)), []);
-        assert_eq!(ready(store.due(Queue::Poll, at("11:01:00"), 10)), [Key::Backup(claim.backup.id.clone())]);
-
-        let mut imaged = backups[0].clone();
-        imaged.record.image = Some("ami-1".into());
-        assert_eq!(ready(store.save_backup(&imaged)), Saved::As(2));
-        assert_eq!(ready(store.save_backup(&imaged)), Saved::Outdated);
-        assert_eq!(ready(store.backup_of(&"ami-1".into())), Some(claim.backup.id));
+            for source in sources {
+                table.put_source(&source.record, source.version + 1);
+            }
+            Ok(Written::Whole)
+        })
     }
 }

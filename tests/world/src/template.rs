@@ -11,6 +11,7 @@ use crate::filter::{self, Filter, Page, Paging};
 use crate::instance::{check_id, check_page};
 use crate::launch::Device;
 use crate::state::{State, World};
+use crate::witness::template_place;
 
 /// AWS: Launch template restrictions: versions of one template. Deleted ones do not count.
 const VERSIONS_MAX: usize = 10_000;
@@ -241,6 +242,9 @@ impl State {
             None => TemplateData::default(),
         };
         let now = self.now;
+        let id = self.template(&request.template)?.id.clone();
+        // Whoever follows the latest version launches from this one.
+        self.witness_changes(&template_place(&id));
         let template = self.template_mut(&request.template)?;
         if template.versions.len() >= VERSIONS_MAX {
             let message = format!("You've reached the limit of {VERSIONS_MAX} versions for {}", template.id);
@@ -258,7 +262,8 @@ impl State {
             data: request.data.over(&base),
         };
         template.versions.insert(number, version);
-        Ok((template.id.clone(), number))
+        self.witness_makes_version(&id, number);
+        Ok((id, number))
     }
 
     /// AWS: EC2 error codes, InvalidLaunchTemplateId, InvalidLaunchTemplateName.

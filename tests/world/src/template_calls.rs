@@ -1,6 +1,7 @@
 //! The calls about launch templates. What they do is in `template.rs`.
 
 use lastgood_core::facts::Tags;
+use lastgood_core::id::TemplateId;
 
 use crate::fault::AwsError;
 use crate::filter::Page;
@@ -9,6 +10,7 @@ use crate::state::{Asked, check_tags, ec2_arn};
 use crate::template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };
+use crate::witness::template_place;
 
 /// What became of one version: its number, and the code if it was not deleted.
 pub type VersionDeletion = (u64, Result<(), &'static str>);
@@ -48,7 +50,11 @@ impl Ec2<'_> {
     /// DescribeLaunchTemplateVersions: newest first.
     pub fn describe_template_versions(&self, asks: &DescribeVersions) -> Result<Page<TemplateVersion>, AwsError> {
         let about = format!("{:?} {:?} {:?}", asks.template, asks.versions, asks.filters);
-        let asked = Asked::new("ec2:DescribeLaunchTemplateVersions", "*", about);
+        let places = match &asks.template {
+            TemplateName::Id(id) => Some(template_place(&TemplateId::from(id.as_str()))),
+            TemplateName::Name(_) => None,
+        };
+        let asked = Asked::new("ec2:DescribeLaunchTemplateVersions", "*", about).reading(places);
         self.0.call(asked, |state| state.describe_versions(asks))
     }
 
@@ -63,7 +69,9 @@ impl Ec2<'_> {
     pub fn set_default_version(&self, template: &TemplateName, version: &str) -> Result<Template, AwsError> {
         let asked = template_call("ec2:ModifyLaunchTemplate", template, format!("{template:?} {version}"));
         self.0.call(asked, |state| {
-            let number = state.version(template, version)?.number;
+            let found = state.version(template, version)?;
+            state.witness_changes(&template_place(&found.template));
+            let number = found.number;
             let template = state.template_mut(template)?;
             template.default = number;
             Ok(template.clone())
@@ -78,11 +86,15 @@ impl Ec2<'_> {
     ) -> Result<Vec<VersionDeletion>, AwsError> {
         let asked = template_call("ec2:DeleteLaunchTemplateVersions", template, format!("{template:?} {versions:?}"));
         self.0.call(asked, |state| {
-            let template = state.template_mut(template)?;
             // AWS: DeleteLaunchTemplateVersions: up to 200, and never the default.
             if versions.len() > 200 {
                 return Err(AwsError::new("InvalidParameterValue", "At most 200 versions can be deleted at once"));
             }
+            let Template { id, default, .. } = state.template(template)?.clone();
+            for number in versions.iter().filter(|number| **number != default) {
+                state.witness_version_goes(&id, *number);
+            }
+            let template = state.template_mut(template)?;
             let delete = |number: &u64| {
                 let result = if *number == template.default {
                     Err("unexpectedError")

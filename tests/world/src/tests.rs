@@ -3,6 +3,7 @@
 mod groups;
 mod launches;
 mod limits;
+mod table;
 
 use std::future::Future;
 use std::pin::pin;

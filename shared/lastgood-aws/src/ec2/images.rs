@@ -4,6 +4,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{self, Filter, ResourceType, SnapshotReturnCodes, Tag, TagSpecification};
 use lastgood_core::facts::{Image, ImageState, SnapshotDeletion};
 use lastgood_core::id::{ImageId, SnapshotId};
+use lastgood_core::whole_second;
 use lastgood_engine::port::ImageRequest;
 use lastgood_engine::{Answer, CallFailed};
 
@@ -28,6 +29,10 @@ pub(crate) async fn images(client: &Client, ids: &[ImageId]) -> Result<Answer<Ve
 pub(crate) async fn image_named(client: &Client, name: &str) -> Result<Answer<Option<Image>>, CallFailed> {
     let images = described(client, filter("name", [literal(name)])).await?;
     Ok(images.map(|images| images.into_iter().find(|image| image.name == name)))
+}
+
+pub(crate) async fn images_tagged(client: &Client, key: &str, value: &str) -> Result<Answer<Vec<Image>>, CallFailed> {
+    described(client, filter(format!("tag:{key}"), [literal(value)])).await
 }
 
 /// Images of our own account only: without an owner AWS answers with every public one. Disabled ones are hidden unless
@@ -65,6 +70,8 @@ fn image(image: &types::Image) -> Option<Image> {
         devices,
         architecture: image.architecture().map(|architecture| architecture.as_str().to_owned()),
         protected,
+        // AWS tells it as text, with milliseconds (AWS: Image, CreationDate).
+        created_at: image.creation_date().and_then(|at| at.parse().ok()).map(whole_second),
     })
 }
 

@@ -32,6 +32,28 @@ pub(crate) async fn instances(client: &Client, ids: &[InstanceId]) -> Result<Ans
     Ok(Ok(instances))
 }
 
+/// All that may still be started or stopped again.
+const THERE: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
+
+pub(crate) async fn instances_of(client: &Client, image: &ImageId) -> Result<Answer<Vec<InstanceId>>, CallFailed> {
+    let request = client
+        .describe_instances()
+        .filters(filter("image-id", [image.to_string()]))
+        .filters(filter("instance-state-name", THERE.map(str::to_owned)));
+    let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        match answer(DESCRIBE, page)? {
+            Ok(page) => {
+                let all = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
+                found.extend(all.filter_map(|instance| instance.instance_id().map(InstanceId::from)));
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(found))
+}
+
 /// An instance whose launch time AWS does not tell can't be the newest one.
 fn instance(instance: &types::Instance) -> Option<Instance> {
     let running = instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running);

@@ -2,6 +2,7 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{self, Filter};
+use lastgood_core::Time;
 use lastgood_core::facts::{Snapshot, SnapshotState};
 use lastgood_core::id::SnapshotId;
 use lastgood_engine::{Answer, CallFailed};
@@ -53,7 +54,8 @@ fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {
             SnapshotState::Broken(format!("{}: {message}", other.as_str()))
         }
     };
-    Some(Snapshot { id: SnapshotId::from(snapshot.snapshot_id()?), state, tags: tags(snapshot.tags()) })
+    let started_at = snapshot.start_time().and_then(|at| Time::from_second(at.secs()).ok());
+    Some(Snapshot { id: SnapshotId::from(snapshot.snapshot_id()?), state, tags: tags(snapshot.tags()), started_at })
 }
 
 pub(crate) async fn delete_snapshot(client: &Client, id: &SnapshotId) -> Result<Answer<()>, CallFailed> {

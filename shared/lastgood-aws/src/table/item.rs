@@ -6,6 +6,7 @@
 //! | source | `ACCOUNT/REGION#sources` | `group/NAME` |
 //! | backup | `ACCOUNT/REGION#backups#group/NAME` | its slot, so that they stand in the order of time |
 //! | rollout | `ACCOUNT/REGION#rollouts` | the refresh's id |
+//! | sweep | `ACCOUNT/REGION#sweeps` | `sweep` |
 //! | bucket | `ACCOUNT/REGION#buckets` | the action that it paces, `ec2:CreateImage` |
 //!
 //! `v` is the version, `body` the stored form, `mark` the write's author. `queue` and `wake` are there only while
@@ -22,6 +23,7 @@ use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
+use lastgood_core::sweep::Sweep;
 use lastgood_core::{Time, backup, later, name, rollout, source, stored};
 use lastgood_engine::{CallFailed, Key, Versioned};
 use serde::de::DeserializeOwned;
@@ -131,6 +133,21 @@ impl Keys {
         let digest = name::digest(&[record]);
         let shard = u64::from_str_radix(&digest[..8], 16).unwrap_or(0) % SHARDS;
         wake.map(|wake| (self.queue(queue, shard), wake))
+    }
+
+    pub(crate) fn sweep(&self) -> Attributes {
+        self.key("sweeps", "sweep")
+    }
+
+    pub(crate) fn sweep_item(&self, sweep: &Versioned<Sweep>) -> Item {
+        Item {
+            key: self.sweep(),
+            body: stored::encode(&sweep.record),
+            version: sweep.version,
+            due: None,
+            artifact: None,
+            expires: None,
+        }
     }
 
     pub(crate) fn bucket(&self, action: &str) -> Attributes {

@@ -21,6 +21,7 @@ use lastgood_core::pace::{Bucket, Share};
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
+use lastgood_core::sweep::Sweep;
 use lastgood_engine::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
 use serde::de::DeserializeOwned;
 
@@ -293,6 +294,14 @@ impl Store for Table {
 
     async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
         self.put(self.keys.plan_item(plan)).await
+    }
+
+    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
+        self.get(self.keys.sweep()).await
+    }
+
+    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.sweep_item(sweep)).await
     }
 
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {

@@ -1,6 +1,6 @@
 //! What Auto Scaling is sent, and how its answers are read.
 
-use lastgood_core::facts::{LaunchSource, Lifecycle, MixedPolicy, Override, TemplateRef, VersionRef};
+use lastgood_core::facts::{Configuration, LaunchSource, Lifecycle, MixedPolicy, Override, TemplateRef, VersionRef};
 use lastgood_core::id::GroupName;
 use lastgood_core::refusal::Why;
 use lastgood_engine::{Cloud, ScaleInProtection};
@@ -191,7 +191,7 @@ async fn a_launch_configuration_tells_its_image() {
     let body = format!(
         "<DescribeLaunchConfigurationsResponse {XMLNS}><DescribeLaunchConfigurationsResult><LaunchConfigurations><member><LaunchConfigurationName>old</LaunchConfigurationName><ImageId>ami-1</ImageId></member></LaunchConfigurations></DescribeLaunchConfigurationsResult></DescribeLaunchConfigurationsResponse>"
     );
-    let wire = Wire::answering(&[(200, &body), (200, &body)]).await;
-    assert_eq!(wire.aws().configuration_image("old").await.expect("judged"), Ok(Some("ami-1".into())));
-    assert_eq!(wire.aws().configuration_image("other").await.expect("judged"), Ok(None));
+    let wire = Wire::answering(&[(200, &body)]).await;
+    let found = vec![Configuration { name: "old".into(), image: "ami-1".into() }];
+    assert_eq!(wire.aws().configurations().await.expect("judged"), Ok(found));
 }

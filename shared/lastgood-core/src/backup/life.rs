@@ -7,6 +7,8 @@
 //!      └────────────┴──────────┴─▶ Failed             └──────────┘   are on record before the first delete)
 //!                                  (reason; leftovers are cleaned)    something needs it: it stays
 //!
+//!  What the sweep finds of a failed or a deleted one goes the same way again: Deleted ─▶ Expiring, and Failed anew.
+//!
 //!  beside it:  artifact     None | Asked | Held | Condemned | SnapshotsLeft | Gone
 //!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
 //!                           | Published | Superseded | Adopted | Held
@@ -109,6 +111,17 @@ pub enum Event {
     Unpinned(Pin),
     /// Retention lets it go.
     LetGo(String),
+    /// The sweep found something of it at AWS though nothing should be left.
+    LeftBehind {
+        /// Its image.
+        image: Option<ImageId>,
+        /// Snapshots without an image.
+        snapshots: Vec<SnapshotId>,
+    },
+    /// The sweep did not find its image.
+    ImageGone,
+    /// The sweep found its image again.
+    ImageBack,
     /// Of its removal.
     Removal(RemovalEvent),
     /// A call did not get through, and what was tried.
@@ -275,6 +288,14 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             enter(record, Expiring, now, why)
         }
         (Good, Event::LetGo(_)) => "it is being published".into(),
+        (Good, Event::ImageGone) => removal::image_gone(record, now),
+        (Good, Event::ImageBack) => {
+            (record.missing_since, record.lost_told) = (None, false);
+            "its image is there".into()
+        }
+        (Failed | Deleted, Event::LeftBehind { image, snapshots }) => {
+            removal::left_behind(record, image, snapshots, now)
+        }
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
 
@@ -298,6 +319,11 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             Event::Publication(_) | Event::LetGo(_) | Event::Released,
         )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
+        | (
+            Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
+            Event::ImageGone | Event::ImageBack,
+        )
+        | (Requested | Creating | Pending | Good | Expiring | Deleting, Event::LeftBehind { .. })
         | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }
 }

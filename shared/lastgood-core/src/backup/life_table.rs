@@ -33,6 +33,7 @@ pub(super) fn policy() -> Policy {
         retain: Retention::default(),
         capture: Capture::default(),
         publish: Publish::default(),
+        keep_in_use: false,
         on_source_deleted: Afterwards::Keep,
         on_overdue_seconds: 7200,
     }
@@ -90,6 +91,7 @@ pub(super) fn image(state: ImageState) -> Image {
         devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
         architecture: Some("x86_64".into()),
         protected: false,
+        created_at: None,
     }
 }
 
@@ -193,6 +195,14 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
         ("pinned", Event::Pinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("released", Event::Released, soon),
+        ("image gone", Event::ImageGone, soon),
+        ("image back", Event::ImageBack, soon),
+        (
+            "left behind: image",
+            Event::LeftBehind { image: Some("ami-1".into()), snapshots: vec!["snap-3".into()] },
+            soon,
+        ),
+        ("left behind: snapshot", Event::LeftBehind { image: None, snapshots: vec!["snap-1".into()] }, soon),
         (
             "image broken: instance lost",
             Event::ImageSeen(Sight::Seen(
@@ -343,6 +353,7 @@ fn every_publication_and_every_event() {
         ("written", PublicationEvent::Written),
         ("version made", PublicationEvent::VersionMade(2)),
         ("pointed", PublicationEvent::Pointed),
+        ("image unseen", PublicationEvent::ImageUnseen),
         ("refused: locked", PublicationEvent::Refused(refusal(Why::Locked))),
         ("refused: too soon", PublicationEvent::Refused(refusal(Why::TooSoon))),
         ("refused: denied", PublicationEvent::Refused(refusal(Why::Denied))),

@@ -21,6 +21,7 @@ use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
 use super::manual::{self, Manual};
 pub use super::place::{PublishedTo, TemplateUse};
 use super::record::Backup;
+use super::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId};
 use crate::notice::News;
@@ -114,6 +115,8 @@ pub enum PublicationEvent {
     ParameterRead(Option<Parameter>),
     /// AWS took our image for the parameter. Whether it stands there shows only when it is read.
     Written,
+    /// AWS does not show the image.
+    ImageUnseen,
     /// AWS refused a call, or the group can't be published to.
     Refused(Refusal),
     /// The group, its template or the parameter is no longer what was read.
@@ -137,8 +140,8 @@ impl Publication {
 pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> String {
     use Publication::{Due, Making, Pointing, Reading, Writing};
     use PublicationEvent::{
-        Changed, Newer, OnHold, ParameterRead, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken, Unwanted,
-        VersionMade, Written,
+        Changed, ImageUnseen, Newer, OnHold, ParameterRead, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken,
+        Unwanted, VersionMade, Written,
     };
     if record.publication.is_at_rest() {
         return "stale".into();
@@ -168,6 +171,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             record.written_at.get_or_insert(now);
             again(record, now, RETRY_SECONDS, &format!("{name} is written, and read again"))
         }
+        (Reading { .. }, ImageUnseen) => unseen(record, now),
         (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Refused(refusal)) => {
             refused(record, &refusal, now)
         }
@@ -196,6 +200,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Pointed
             | ParameterRead(_)
             | Written
+            | ImageUnseen
             | Refused(_)
             | Changed(_),
         ) => "stale".into(),
@@ -254,6 +259,7 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
 
 fn template_read(record: &mut Backup, expected: Option<&Expected>, used: TemplateUse, now: Time) -> String {
     record.left_alone = used.left_alone;
+    record.missing_since = None;
     if used.image.as_deref() == record.image.as_ref().map(ImageId::as_str) {
         let to = PublishedTo::Version { template: used.group.template, version: used.version };
         return published(record, to, now);
@@ -276,6 +282,7 @@ fn template_read(record: &mut Backup, expected: Option<&Expected>, used: Templat
 
 fn parameter_read(record: &mut Backup, expected: Option<&Expected>, found: Option<Parameter>, now: Time) -> String {
     let PublishTo::Parameter(name) = record.publish.to.clone() else { return "stale".into() };
+    record.missing_since = None;
     let value = found.as_ref().map(|found| found.value.as_str());
     if value.is_some() && value == record.image.as_ref().map(ImageId::as_str) {
         return published(record, PublishedTo::Parameter { parameter: name }, now);
@@ -312,6 +319,17 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
         return wait(record, now, refusal);
     }
     hold(record, now, refusal.to_string())
+}
+
+/// One answer without the image proves nothing (AWS: Eventual consistency). It loses its turn meanwhile, for nobody knows
+/// whether it comes back.
+fn unseen(record: &mut Backup, now: Time) -> String {
+    let since = *record.missing_since.get_or_insert(now);
+    if seconds_between(since, now) >= VISIBLE_SECONDS_MAX {
+        return hold(record, now, "the image is gone: somebody deregistered it".into());
+    }
+    record.publication = Publication::Due;
+    again(record, now, RETRY_SECONDS, "the image is not visible")
 }
 
 fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {

@@ -35,6 +35,9 @@ pub struct Backup {
     /// How many calls in a row did not get through.
     #[serde(default)]
     pub failures: u32,
+    /// That its image is gone was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost_told: bool,
     /// Since when AWS does not show the image, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Time>,
@@ -68,6 +71,9 @@ pub struct Backup {
     /// The image's snapshots, as far as AWS has told them. They stay on record when they are deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotId>,
+    /// Snapshots of it that another image is over too: they stay with that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SnapshotId>,
     /// Versions of launch templates that we made with the image, and that go before it. On record while it is condemned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub versions: Vec<(TemplateId, u64)>,
@@ -204,6 +210,7 @@ impl Backup {
             trouble: None,
             failures: 0,
             missing_since: None,
+            lost_told: false,
             artifact: Artifact::None,
             instance: None,
             base: None,
@@ -214,6 +221,7 @@ impl Backup {
             instance_lost: false,
             image: None,
             snapshots: Vec::new(),
+            shared: Vec::new(),
             versions: Vec::new(),
             versions_tried: false,
             written_at: None,

@@ -12,8 +12,9 @@
 
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
+use super::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{Image, SnapshotDeletion};
-use crate::id::{SnapshotId, TemplateId};
+use crate::id::{ImageId, SnapshotId, TemplateId};
 use crate::notice::{DeletedBackup, News};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
@@ -53,7 +54,7 @@ pub struct Inspection {
     pub ours: bool,
     /// Snapshots that bear our stack's tag and this backup's, copies among them.
     pub snapshots: Vec<SnapshotId>,
-    /// Versions of launch templates that we made with the image.
+    /// Versions of launch templates that we made with the image, and that nobody launches from.
     pub versions: Vec<(TemplateId, u64)>,
     /// Who launches from the image, in words; or what could not be read.
     pub needed_by: Vec<String>,
@@ -111,7 +112,8 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
 }
 
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
-    let Some(image) = inspection.image else { return no_image(record, &inspection.snapshots, now) };
+    let Some(image) = &inspection.image else { return no_image(record, inspection, now) };
+    let image = image.clone();
     if !inspection.ours {
         return not_ours(record, &image, now);
     }
@@ -147,16 +149,24 @@ fn not_ours(record: &mut Backup, image: &Image, now: Time) -> String {
 }
 
 /// There is no image: it was deregistered, by hand or by us, or never made, or is not visible yet.
-fn no_image(record: &mut Backup, tagged: &[SnapshotId], now: Time) -> String {
+fn no_image(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
         return "an image of its name may still appear".into();
     }
     // Of a backup that was good every snapshot is on record. One that bears our tag beside those is somebody's copy.
     if record.state == State::Failed {
-        add(&mut record.snapshots, tagged.to_vec());
+        add(&mut record.snapshots, inspection.snapshots);
     }
-    record.artifact = if record.snapshots.is_empty() { Artifact::Gone } else { Artifact::SnapshotsLeft };
+    let versions = if record.versions_tried { Vec::new() } else { inspection.versions };
+    record.artifact = if !versions.is_empty() && inspection.needed_by.is_empty() {
+        record.versions = versions;
+        Artifact::Condemned
+    } else if record.snapshots.is_empty() {
+        Artifact::Gone
+    } else {
+        Artifact::SnapshotsLeft
+    };
     condemned(record, "there is no image of it".into(), now)
 }
 
@@ -198,7 +208,9 @@ fn deregistered(record: &mut Backup, results: &[(SnapshotId, SnapshotDeletion)],
     };
     let shared =
         |id: &SnapshotId| results.iter().any(|(other, result)| other == id && *result == SnapshotDeletion::Shared);
-    record.snapshots.retain(|id| !shared(id));
+    for id in record.snapshots.clone().into_iter().filter(|id| shared(id)) {
+        stays_with_another(record, id);
+    }
     record.artifact = if record.snapshots.iter().all(done) { Artifact::Gone } else { Artifact::SnapshotsLeft };
     if record.artifact == Artifact::Gone {
         return gone(record, "the image and its snapshots are deleted".into(), now);
@@ -220,7 +232,7 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
                     return again(record, now, RETRY_SECONDS, &format!("the image is still there: {refusal}"));
                 }
                 // Another one: the snapshot is not ours alone, and stays with that image.
-                record.snapshots.retain(|other| other != id);
+                stays_with_another(record, id.clone());
             }
             Err(refusal) => refusals.push(format!("{id}: {refusal}")),
         }
@@ -234,6 +246,12 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
     again(record, now, REFUSED_RETRY_SECONDS, &reason)
 }
 
+/// A snapshot is under another image too: it is not ours alone, and is told of.
+fn stays_with_another(record: &mut Backup, id: SnapshotId) {
+    record.snapshots.retain(|other| *other != id);
+    add(&mut record.shared, vec![id]);
+}
+
 fn gone(record: &mut Backup, reason: String, now: Time) -> String {
     if record.state == State::Failed {
         // It keeps the reason of its failure.
@@ -243,6 +261,7 @@ fn gone(record: &mut Backup, reason: String, now: Time) -> String {
         backup: record.id.clone(),
         image: record.image.clone(),
         snapshots: record.snapshots.clone(),
+        shared: record.shared.clone(),
         reason: record.reason.clone(),
     };
     record.tell("", now, News::BackupsDeleted { backups: vec![deleted] });
@@ -291,6 +310,45 @@ fn add(known: &mut Vec<SnapshotId>, more: Vec<SnapshotId>) {
             known.push(id);
         }
     }
+}
+
+/// The sweep found something of a backup of which nothing should be left: it is looked up, and goes, as anything else.
+pub(super) fn left_behind(
+    record: &mut Backup,
+    image: Option<ImageId>,
+    snapshots: Vec<SnapshotId>,
+    now: Time,
+) -> String {
+    if !matches!(record.artifact, Artifact::None | Artifact::Gone) {
+        return "it is being cleaned".into();
+    }
+    let what: Vec<&str> = image.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str)).collect();
+    let reason = format!("left behind: {}", what.join(", "));
+    record.versions_tried = false;
+    record.refused = None;
+    record.artifact = if image.is_some() { Artifact::Held } else { Artifact::SnapshotsLeft };
+    record.image = record.image.take().or(image);
+    add(&mut record.snapshots, snapshots);
+    match (record.state, record.artifact) {
+        (State::Deleted, Artifact::Held) => enter(record, State::Expiring, now, reason),
+        (State::Deleted, _) => enter(record, State::Deleting, now, reason),
+        _ => {
+            record.look_at = now;
+            reason
+        }
+    }
+}
+
+/// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).
+pub(super) fn image_gone(record: &mut Backup, now: Time) -> String {
+    let since = *record.missing_since.get_or_insert(now);
+    if seconds_between(since, now) < VISIBLE_SECONDS_MAX || record.lost_told {
+        return "its image is not told".into();
+    }
+    record.lost_told = true;
+    let news = News::BackupLost { backup: record.id.clone(), image: record.image.clone() };
+    record.tell("", now, news);
+    "somebody deregistered its image".into()
 }
 
 /// What the removal asks for next.

@@ -98,6 +98,7 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         retain: retain?,
         capture,
         publish,
+        keep_in_use: text.keep_in_use.unwrap_or_default(),
         on_source_deleted: text.on_source_deleted.unwrap_or_default(),
         on_overdue_seconds: on_overdue_seconds?,
     };

@@ -72,6 +72,8 @@ pub(super) struct PlanText {
     /// What becomes of a good image: nothing ('none'), or the group launches from it.
     #[schemars(example = json!({"ssm": "/images/web"}))]
     pub(super) publish: Option<PublishText>,
+    /// Images stay as long as an instance that was launched from one is there, running or stopped.
+    pub(super) keep_in_use: Option<bool>,
     /// What becomes of the backups of a group that was deleted. They are kept if left out.
     pub(super) on_source_deleted: Option<Afterwards>,
     /// How long after a slot its good backup is due: '2h', which is meant if left out.

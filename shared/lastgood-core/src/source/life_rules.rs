@@ -25,6 +25,7 @@ pub(super) fn plan(pattern: Pattern) -> Plan {
         retain: Retention::default(),
         capture: Capture::default(),
         publish: Publish::default(),
+        keep_in_use: false,
         on_source_deleted: Afterwards::Keep,
         on_overdue_seconds: 7200,
     };

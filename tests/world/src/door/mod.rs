@@ -9,6 +9,7 @@ mod autoscaling_refresh;
 mod ec2_image;
 mod ec2_instance;
 mod ec2_mapping;
+mod ec2_reference;
 mod ec2_snapshot;
 mod ec2_template;
 mod policy;
@@ -155,6 +156,7 @@ fn ec2_action(action: &str) -> Option<Action> {
         .or_else(|| ec2_template::action(action))
         .or_else(|| ec2_instance::action(action))
         .or_else(|| ec2_mapping::action(action))
+        .or_else(|| ec2_reference::action(action))
 }
 
 /// AWS: Auto Scaling Query API: the result in `<ActionResult>`, errors in `<ErrorResponse>`.

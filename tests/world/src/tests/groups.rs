@@ -265,7 +265,10 @@ fn a_refresh_holds_the_configuration_until_it_succeeds() {
     let template = world.template("web", &old);
     let group = world.group("web", &by_number(&template, 1), 1);
     let other = world.template("other", &new);
-    let active = || ready(world.active_refresh(&group.name)).expect("answered");
+    let active = || {
+        let told = ready(world.active_refresh(&group.name)).expect("answered");
+        told.map(|refresh| refresh.map(|refresh| refresh.id))
+    };
     assert_eq!(active(), Ok(None));
     let autoscaling = world.autoscaling();
     assert_eq!(code(autoscaling.cancel_refresh("web")), "ActiveInstanceRefreshNotFound");

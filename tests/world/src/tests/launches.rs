@@ -264,8 +264,8 @@ fn a_launch_configuration_is_told_and_launched_from() {
     let from = world.launch_configuration("old", &image);
     let group = world.group_from("web", from, 1, facts::Tags::new());
     assert_eq!((launched(&world)[0].0.clone(), group.members[0].template.clone()), (image.clone(), None));
-    let told = |name: &str| ready(world.configuration_image(name)).expect("answered").expect("told");
-    assert_eq!((told("old"), told("none")), (Some(image.to_string()), None));
+    let told = ready(world.configurations()).expect("answered").expect("told");
+    assert_eq!(told, [facts::Configuration { name: "old".to_owned(), image: image.to_string() }]);
     let fact = ready(Cloud::groups(&world, &["web".into()])).expect("answered").expect("told").remove(0);
     assert_eq!(fact.launches_from, LaunchSource::Configuration("old".to_owned()));
 }

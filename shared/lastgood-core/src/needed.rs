@@ -1,0 +1,228 @@
+//! Who needs an image: judged over one reading of the account, right before the image may be deleted.
+//!
+//! An image stays as long as anything could be launched from it again: by a group, by the goal of an instance refresh or
+//! by what it rolls back to (which is what the group itself says), by a version of a template that is not ours, by a launch
+//! configuration or a parameter; as long as a plan protects its instances; if somebody pinned it; and if no newer good
+//! image of its source is there. What could not be read counts as a need. [`needs`] only adds up: no need takes another
+//! one away.
+
+use std::fmt;
+
+use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateRef, TemplateVersion, VersionRef};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
+
+/// What was read of the account, as far as it bears on one image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    /// Every group of the account, planned or not.
+    pub groups: Vec<Group>,
+    /// The refreshes that are under way.
+    pub refreshes: Vec<(GroupName, Refresh)>,
+    /// Every template in which the image stands.
+    pub templates: Vec<TemplateReading>,
+    /// Every launch configuration of the account.
+    pub configurations: Vec<Configuration>,
+    /// Parameters that may name the image, each with its value.
+    pub parameters: Vec<(String, String)>,
+    /// Instances that were launched from the image and are not terminated, if the plan protects them.
+    pub instances: Vec<InstanceId>,
+    /// Other things that AWS says refer to the image, by their ARNs.
+    pub others: Vec<String>,
+    /// What could not be read, in words.
+    pub unread: Vec<String>,
+}
+
+/// A launch template with the image in some of its versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateReading {
+    /// The template.
+    pub template: TemplateId,
+    /// Its default version, by number; `None` only if none of its versions has the image.
+    pub default: Option<u64>,
+    /// Its latest version, by number; `None` only if nobody follows it.
+    pub latest: Option<u64>,
+    /// The versions that name the image.
+    pub naming: Vec<TemplateVersion>,
+}
+
+/// The image that is to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving<'a> {
+    /// Which.
+    pub image: &'a ImageId,
+    /// The versions that we made with it. They go with it, unless somebody launches from one.
+    pub ours: &'a [(TemplateId, u64)],
+    /// Who pinned its backup, in words.
+    pub pinned: Option<String>,
+    /// Whether its source can do without it.
+    pub rank: Rank,
+}
+
+/// Where a backup stands among those of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rank {
+    /// It never was good, or all backups of its source may go.
+    Dispensable,
+    /// A newer good one is there.
+    Replaced,
+    /// It is the newest good one, or no newer one is there.
+    Last,
+}
+
+/// Somebody who needs an image.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A group launches from it.
+    Group(GroupName, TemplateId, u64),
+    /// An override of a group's mixed instances policy names it.
+    Override(GroupName),
+    /// An instance refresh of a group goes to it.
+    Refresh(GroupName, RefreshId),
+    /// It is what everybody launches from who names no version of the template.
+    Default(TemplateId, u64),
+    /// A version that is not ours names it.
+    Version(TemplateId, u64),
+    /// A launch configuration names it.
+    Configuration(String),
+    /// A parameter names it.
+    Parameter(String),
+    /// An instance of it is there, and its plan says that it stays as long.
+    Instance(InstanceId),
+    /// Something else refers to it: its ARN.
+    Other(String),
+    /// Its backup is pinned: by whom.
+    Pin(String),
+    /// No newer good image of its source is there.
+    LastGood,
+    /// Something could not be read.
+    Unread(String),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(group, template, version) => write!(f, "group/{group} (version {version} of {template})"),
+            Self::Override(group) => write!(f, "group/{group} (an override's own image)"),
+            Self::Refresh(group, refresh) => write!(f, "instance refresh {refresh} of group/{group}, which goes to it"),
+            Self::Default(template, version) => write!(f, "{template}, whose default is version {version}"),
+            Self::Version(template, version) => {
+                write!(f, "version {version} of {template}, which somebody else made")
+            }
+            Self::Configuration(name) => write!(f, "launch configuration {name}"),
+            Self::Parameter(name) => write!(f, "parameter {name}"),
+            Self::Instance(instance) => write!(f, "{instance}, for its plan keeps what instances use"),
+            Self::Other(arn) => write!(f, "{arn}"),
+            Self::Pin(who) => write!(f, "a pin: {who}"),
+            Self::LastGood => write!(f, "its source, for no newer good image of it is there"),
+            Self::Unread(what) => write!(f, "who can say, for {what}"),
+        }
+    }
+}
+
+/// Everybody who needs the image; nobody, if it may go.
+#[must_use]
+pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
+    let is_it = |text: &str| text == leaving.image.as_str();
+    let mut needs = Vec::new();
+    needs.extend(leaving.pinned.clone().map(Need::Pin));
+    if leaving.rank == Rank::Last {
+        needs.push(Need::LastGood);
+    }
+    for group in &reading.groups {
+        by_source(&group.launches_from, leaving, reading, &mut needs, &|found| match found {
+            Found::Version(template, version) => Need::Group(group.name.clone(), template, version),
+            Found::Override => Need::Override(group.name.clone()),
+            Found::Unreadable(what) => Need::Unread(what),
+        });
+    }
+    for (group, refresh) in &reading.refreshes {
+        if let Some(desired) = &refresh.desired {
+            by_source(desired, leaving, reading, &mut needs, &|found| match found {
+                Found::Version(..) | Found::Override => Need::Refresh(group.clone(), refresh.id.clone()),
+                Found::Unreadable(what) => Need::Unread(what),
+            });
+        }
+    }
+    for found in &reading.templates {
+        for version in &found.naming {
+            let ours = leaving.ours.contains(&(found.template.clone(), version.number));
+            if found.default == Some(version.number) {
+                needs.push(Need::Default(found.template.clone(), version.number));
+            } else if !ours {
+                needs.push(Need::Version(found.template.clone(), version.number));
+            }
+        }
+    }
+    let configurations = reading.configurations.iter().filter(|found| is_it(&found.image));
+    needs.extend(configurations.map(|found| Need::Configuration(found.name.clone())));
+    let parameters = reading.parameters.iter().filter(|(_, value)| is_it(value));
+    needs.extend(parameters.map(|(name, _)| Need::Parameter(name.clone())));
+    needs.extend(reading.instances.iter().cloned().map(Need::Instance));
+    needs.extend(reading.others.iter().cloned().map(Need::Other));
+    needs.extend(reading.unread.iter().cloned().map(Need::Unread));
+    let mut told = Vec::new();
+    needs.retain(|need| {
+        let is_new = !told.contains(need);
+        told.push(need.clone());
+        is_new
+    });
+    needs
+}
+
+/// The versions of ours that nobody launches from: those may go, whatever becomes of the image.
+#[must_use]
+pub fn unused(reading: &Reading, leaving: &Leaving<'_>) -> Vec<(TemplateId, u64)> {
+    let needs = needs(reading, leaving);
+    let used = |template: &TemplateId, number: u64| {
+        needs.iter().any(|need| match need {
+            Need::Group(_, of, version) | Need::Default(of, version) => of == template && *version == number,
+            Need::Refresh(..) | Need::Unread(_) => true,
+            Need::Override(_)
+            | Need::Version(..)
+            | Need::Configuration(_)
+            | Need::Parameter(_)
+            | Need::Instance(_)
+            | Need::Other(_)
+            | Need::Pin(_)
+            | Need::LastGood => false,
+        })
+    };
+    leaving.ours.iter().filter(|(template, number)| !used(template, *number)).cloned().collect()
+}
+
+enum Found {
+    Version(TemplateId, u64),
+    Override,
+    Unreadable(String),
+}
+
+/// What of a launch source leads to the image.
+fn by_source(
+    from: &LaunchSource,
+    leaving: &Leaving<'_>,
+    reading: &Reading,
+    needs: &mut Vec<Need>,
+    name: &dyn Fn(Found) -> Need,
+) {
+    let mut named: Vec<&TemplateRef> = from.template().into_iter().collect();
+    match from {
+        LaunchSource::Mixed(policy) => {
+            named.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
+            let own = policy.overrides.iter().filter_map(|other| other.image.as_deref());
+            needs.extend(own.filter(|image| *image == leaving.image.as_str()).map(|_| name(Found::Override)));
+        }
+        LaunchSource::Unreadable(what) => needs.push(name(Found::Unreadable(what.clone()))),
+        LaunchSource::Template(_) | LaunchSource::Configuration(_) => {}
+    }
+    for named in named {
+        let Some(found) = reading.templates.iter().find(|found| found.template == named.template) else { continue };
+        let number = match named.version {
+            VersionRef::Number(number) => Some(number),
+            VersionRef::Default => found.default,
+            VersionRef::Latest => found.latest,
+        };
+        if let Some(number) = number.filter(|number| found.naming.iter().any(|version| version.number == *number)) {
+            needs.push(name(Found::Version(named.template.clone(), number)));
+        }
+    }
+}

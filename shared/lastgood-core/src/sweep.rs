@@ -1,0 +1,203 @@
+//! The sweep: what AWS holds under our tag is laid beside the records, every few hours.
+//!
+//! A CreateImage that stalled until after its backup was given up leaves an image that nobody waits for; a deletion that was
+//! believed done may not have been. Both are found here and go the way of every removal. What bears our tag and is on no
+//! record is told once and left alone: our tag *and* our record, both, or nothing is deleted. And a good backup whose image
+//! somebody deregistered is told, for then its source is not as restorable as it seems.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::backup::{Artifact, Backup, Event, State};
+use crate::facts::{Image, Snapshot};
+use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
+use crate::name::TAG_BACKUP;
+use crate::notice::{News, Notice};
+use crate::{Time, later, seconds_between};
+
+/// Pause between two sweeps.
+pub const SWEEP_SECONDS: i64 = 6 * 60 * 60;
+/// How old something must be before it counts as left behind: four times as old as a function can live (AWS: Lambda
+/// quotas, 15 minutes).
+pub const ORPHAN_SECONDS_MIN: i64 = 60 * 60;
+/// How many things without a record are remembered as told. Those that come after are told again each time.
+pub const TOLD_MAX: usize = 1_000;
+
+/// What is on record of the sweep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// When it is done next.
+    pub next_at: Time,
+    /// Images and snapshots without a record that were told.
+    #[serde(default)]
+    pub told: BTreeSet<String>,
+    /// Notices that are not sent yet.
+    #[serde(default)]
+    pub outbox: Vec<Notice>,
+}
+
+/// What AWS holds under our tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Images.
+    pub images: Vec<Image>,
+    /// Snapshots.
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Sweep {
+    /// The record before the first sweep.
+    #[must_use]
+    pub fn first() -> Self {
+        Self { next_at: Time::UNIX_EPOCH, told: BTreeSet::new(), outbox: Vec::new() }
+    }
+
+    /// Whether it is time.
+    #[must_use]
+    pub fn is_due(&self, now: Time) -> bool {
+        now >= self.next_at
+    }
+
+    /// The record after a sweep that found these things without a record.
+    #[must_use]
+    pub fn done(&self, unknown: &[Unknown], now: Time) -> Self {
+        let mut next = Self { next_at: later(now, SWEEP_SECONDS), told: BTreeSet::new(), outbox: self.outbox.clone() };
+        for Unknown { source, backup, images, snapshots } in unknown {
+            let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
+            let ids: Vec<String> = ids.map(str::to_owned).collect();
+            if ids.iter().any(|id| !self.told.contains(id)) {
+                let news = News::ArtifactUnknown {
+                    backup: backup.clone(),
+                    images: images.clone(),
+                    snapshots: snapshots.clone(),
+                };
+                next.outbox.push(Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news));
+            }
+            // What is gone by the next sweep is forgotten.
+            next.told.extend(ids);
+        }
+        while next.told.len() > TOLD_MAX {
+            next.told.pop_last();
+        }
+        next
+    }
+
+    /// The record without notices that are on the bus.
+    #[must_use]
+    pub fn sent(&self, ids: &[String]) -> Self {
+        let mut next = self.clone();
+        next.outbox.retain(|notice| !ids.contains(&notice.id));
+        next
+    }
+}
+
+/// Things of one backup that no record speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The source that their tag names.
+    pub source: SourceId,
+    /// The backup that their tag names, as it stands there.
+    pub backup: String,
+    /// Images.
+    pub images: Vec<ImageId>,
+    /// Snapshots.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+fn is_old(begun: Option<Time>, now: Time) -> bool {
+    begun.is_some_and(|begun| seconds_between(begun, now) >= ORPHAN_SECONDS_MIN)
+}
+
+/// What the sweep tells a backup, if anything. `held` is all that bears our tag; what bears this backup's is taken of it.
+#[must_use]
+pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
+    let tag = crate::name::tag_value(&record.id.to_string());
+    let is_its = |tags: &crate::facts::Tags| tags.get(TAG_BACKUP) == Some(&tag);
+    let there = |image: &&Image| !image.is_deregistered();
+    match record.state {
+        State::Good => {
+            let id = record.image.as_ref()?;
+            let is_there = held.images.iter().filter(there).any(|image| image.id == *id);
+            match (is_there, record.missing_since) {
+                (true, None) => None,
+                (true, Some(_)) => Some(Event::ImageBack),
+                (false, _) => Some(Event::ImageGone),
+            }
+        }
+        State::Failed | State::Deleted if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
+            let image = held.images.iter().filter(there).find(|image| {
+                is_its(&image.tags)
+                    && is_old(image.created_at, now)
+                    && record.image.as_ref().is_none_or(|known| *known == image.id)
+            });
+            let under: BTreeSet<&SnapshotId> = held.images.iter().flat_map(|image| &image.snapshots).collect();
+            let left = held.snapshots.iter().filter(|snapshot| {
+                is_its(&snapshot.tags)
+                    && is_old(snapshot.started_at, now)
+                    && !under.contains(&snapshot.id)
+                    && !record.shared.contains(&snapshot.id)
+                    // Of a backup that was good every snapshot is on record. Another one is somebody's copy.
+                    && (record.state == State::Failed || record.snapshots.contains(&snapshot.id))
+            });
+            let (image, snapshots) = (image.map(|image| image.id.clone()), left.map(|left| left.id.clone()));
+            let snapshots: Vec<SnapshotId> = snapshots.collect();
+            (image.is_some() || !snapshots.is_empty()).then_some(Event::LeftBehind { image, snapshots })
+        }
+        State::Failed
+        | State::Deleted
+        | State::Requested
+        | State::Creating
+        | State::Pending
+        | State::Expiring
+        | State::Deleting => None,
+    }
+}
+
+/// What bears our tag and belongs to no record, by backup. `records` are those of all sources that the tags name.
+#[must_use]
+pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
+    let by_tag: BTreeMap<String, &Backup> =
+        records.iter().map(|record| (crate::name::tag_value(&record.id.to_string()), *record)).collect();
+    let mut found: BTreeMap<String, Unknown> = BTreeMap::new();
+    for image in held.images.iter().filter(|image| !image.is_deregistered() && is_old(image.created_at, now)) {
+        let Some((tag, source)) = tagged(&image.tags) else { continue };
+        let known = by_tag.get(tag).is_some_and(|record| record.image.as_ref().is_none_or(|known| *known == image.id));
+        if !known {
+            entry(&mut found, tag, source).images.push(image.id.clone());
+        }
+    }
+    let under: BTreeSet<&SnapshotId> = held.images.iter().flat_map(|image| &image.snapshots).collect();
+    for snapshot in held.snapshots.iter().filter(|snapshot| is_old(snapshot.started_at, now)) {
+        let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
+        let known = by_tag.get(tag).is_some_and(|record| match record.state {
+            State::Good | State::Expiring | State::Deleting | State::Deleted => {
+                record.snapshots.contains(&snapshot.id) || record.shared.contains(&snapshot.id)
+            }
+            State::Requested | State::Creating | State::Pending | State::Failed => true,
+        });
+        if !known && !under.contains(&snapshot.id) {
+            entry(&mut found, tag, source).snapshots.push(snapshot.id.clone());
+        }
+    }
+    found.into_values().collect()
+}
+
+fn entry<'a>(found: &'a mut BTreeMap<String, Unknown>, tag: &str, source: SourceId) -> &'a mut Unknown {
+    let new = || Unknown { source, backup: tag.to_owned(), images: Vec::new(), snapshots: Vec::new() };
+    found.entry(tag.to_owned()).or_insert_with(new)
+}
+
+/// The backup that tags name, and its source.
+fn tagged(tags: &crate::facts::Tags) -> Option<(&str, SourceId)> {
+    let tag = tags.get(TAG_BACKUP)?;
+    Some((tag, source_of(tag)?))
+}
+
+fn source_of(tag: &str) -> Option<SourceId> {
+    match tag.parse::<BackupId>() {
+        Ok(id) => Some(id.source),
+        // A long name is cut in its tag: what is left of it names the source well enough for a person.
+        Err(_) => tag.split('@').next()?.parse().ok(),
+    }
+}

@@ -1,0 +1,84 @@
+//! The sweep, as part of the hourly cleanup: reads what AWS holds under our tag and lays it beside the records. What is found
+//! is judged in [`lastgood_core::sweep`].
+
+use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::{Backup, State};
+use lastgood_core::id::{ImageId, SourceId};
+use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
+use lastgood_core::sweep::{self, Held, Sweep};
+
+use crate::Engine;
+use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::report::Report;
+
+const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Sweeps, if it is time; and tells what an earlier sweep could not.
+    pub(crate) async fn sweep(&self) -> Result<Report, CallFailed> {
+        let known = self.store.sweep().await?;
+        let mut record = known.unwrap_or_else(|| Versioned::new(Sweep::first()));
+        let mut report = Report::default();
+        if record.record.is_due(self.clock.now()) {
+            // AWS first: whatever it tells then has its record by the time that the table is asked.
+            let mut held = self.held().await?;
+            let now = self.clock.now();
+            let mut sources: Vec<SourceId> =
+                self.store.sources().await?.into_iter().map(|source| source.record.id).collect();
+            sources.sort();
+            let mut records = Vec::new();
+            for source in &sources {
+                if self.out_of_time() {
+                    report.out_of_time = true;
+                    return Ok(report);
+                }
+                records.extend(self.store.backups(source).await?);
+            }
+            self.untagged(&records, &mut held).await?;
+            let plain: Vec<_> = records.iter().map(|record| &record.record).collect();
+            let next = record.record.done(&sweep::unknown(&plain, &held, now), now);
+            let found = records.into_iter().filter_map(|record| {
+                let event = sweep::of_backup(&record.record, &held, now)?;
+                Some((record, event))
+            });
+            let found: Vec<_> = found.collect();
+            report.add(self.drive(Queue::Cleanup, found).await);
+            let saved = Versioned { record: next, version: record.version };
+            match self.store.save_sweep(&saved).await? {
+                Saved::As(version) => record = Versioned { version, ..saved },
+                // Somebody else swept.
+                Saved::Outdated => return Ok(report),
+            }
+        }
+        if !record.record.outbox.is_empty() {
+            let sent = self.post(&record.record.outbox).await?;
+            let next = Versioned { record: record.record.sent(&sent), version: record.version };
+            self.store.save_sweep(&next).await?;
+        }
+        Ok(report)
+    }
+
+    /// Images of good backups that do not bear our tag any more: they are there all the same.
+    async fn untagged(&self, records: &[Versioned<Backup>], held: &mut Held) -> Result<(), CallFailed> {
+        let good = records.iter().map(|record| &record.record).filter(|record| record.state == State::Good);
+        let ids = good.filter_map(|record| record.image.clone());
+        let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
+        if !ids.is_empty() {
+            let found = self.cloud.images(&ids).await?;
+            held.images.extend(found.map_err(|refusal| CallFailed::new(DESCRIBE_IMAGES, refusal.to_string()))?);
+        }
+        Ok(())
+    }
+
+    /// What bears our stack's tag.
+    async fn held(&self) -> Result<Held, CallFailed> {
+        let stack = tag_value(self.running.stack);
+        let refused = |action, refusal: lastgood_core::refusal::Refusal| CallFailed::new(action, refusal.to_string());
+        let images = self.cloud.images_tagged(TAG_MANAGED_BY, &stack).await?;
+        let snapshots = self.cloud.snapshots_tagged(TAG_MANAGED_BY, &stack).await?;
+        Ok(Held {
+            images: images.map_err(|refusal| refused(DESCRIBE_IMAGES, refusal))?,
+            snapshots: snapshots.map_err(|refusal| refused("ec2:DescribeSnapshots", refusal))?,
+        })
+    }
+}

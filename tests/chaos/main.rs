@@ -1,0 +1,110 @@
+//! `cargo chaos --seeds N [--from N]`: so many days, each from its own number. `cargo chaos --seed N`: one of them, told.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use lastgood_tests::chaos::{Story, day};
+
+/// How many failing seeds are told before the rest is only counted.
+const TOLD_MAX: usize = 10;
+
+const USAGE: &str = "cargo chaos --seeds N [--from N]    days of N seeds, from 0 or from another one on\n\
+                     cargo chaos --seed N                one of them, with its story";
+
+#[derive(Debug, Default)]
+struct Sum {
+    faults: BTreeMap<&'static str, usize>,
+    effects: usize,
+    backups: usize,
+    wrong: Vec<(u64, String)>,
+    seeds_wrong: usize,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |name: &str| {
+        let at = args.iter().position(|arg| arg == name)?;
+        args.get(at + 1)?.replace('_', "").parse::<u64>().ok()
+    };
+    if let Some(seed) = number("--seed") {
+        return told(seed);
+    }
+    let Some(seeds) = number("--seeds") else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    many(number("--from").unwrap_or(0), seeds)
+}
+
+fn told(seed: u64) -> ExitCode {
+    let day = day(seed, Story::Told);
+    for line in &day.story {
+        println!("{line}");
+    }
+    println!("seed {seed}: {} wrong", day.wrongs.len());
+    for wrong in &day.wrongs {
+        println!("  {wrong}");
+    }
+    if day.wrongs.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn many(from: u64, seeds: u64) -> ExitCode {
+    let next = AtomicU64::new(from);
+    let sum = Mutex::new(Sum::default());
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut mine = Sum::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= from + seeds {
+                        break;
+                    }
+                    mine.take_in(seed, day(seed, Story::Silent));
+                }
+                sum.lock().unwrap_or_else(PoisonError::into_inner).add(mine);
+            });
+        }
+    });
+    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+    sum.wrong.sort();
+    println!("seeds {seeds}, backups {}, effects {}, faults:", sum.backups, sum.effects);
+    for (what, count) in &sum.faults {
+        println!("  {count:>9} {what}");
+    }
+    println!("violations: {} in {} seeds", sum.wrong.len(), sum.seeds_wrong);
+    for (seed, wrong) in sum.wrong.iter().take(TOLD_MAX) {
+        println!("  seed {seed}: {wrong}");
+    }
+    if let Some((seed, _)) = sum.wrong.first() {
+        println!("its story: cargo chaos --seed {seed}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+impl Sum {
+    fn take_in(&mut self, seed: u64, day: lastgood_tests::chaos::Day) {
+        for (what, count) in day.faults {
+            *self.faults.entry(what).or_default() += count;
+        }
+        self.effects += day.effects;
+        self.backups += day.backups;
+        self.seeds_wrong += usize::from(!day.wrongs.is_empty());
+        self.wrong.extend(day.wrongs.into_iter().map(|wrong| (seed, wrong)));
+    }
+
+    fn add(&mut self, other: Self) {
+        for (what, count) in other.faults {
+            *self.faults.entry(what).or_default() += count;
+        }
+        self.effects += other.effects;
+        self.backups += other.backups;
+        self.seeds_wrong += other.seeds_wrong;
+        self.wrong.extend(other.wrong);
+    }
+}

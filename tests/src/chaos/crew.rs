@@ -1,0 +1,402 @@
+//! Who does the work of a day: invocations of the functions, several at once and none of them in a hurry; the mail that
+//! wakes them; and the clock that moves when nobody can.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use fastrand::Rng;
+use lastgood_core::backup::life::Queue;
+use lastgood_core::notice::Notice;
+use lastgood_core::pace::Share;
+use lastgood_core::{Time, later, seconds_between};
+use lastgood_engine::apply::ApplyError;
+use lastgood_engine::{Engine, Running};
+use lastgood_world::{MemoryStore, RecordingBus, Weather, World};
+
+use super::arrows::wrong_move;
+use super::gate::{ChaosClock, ChaosGate, Fate};
+use super::scene::Scene;
+use super::{Day, Story, hands, is_effect, rest};
+use crate::cut::{At, Cut};
+use crate::stack::{Invocation, STACK, handle};
+
+/// How long the storm takes.
+const STORM_MINUTES: i64 = 50;
+/// How often Lambda tries an event again that a function failed on, and when (AWS: Error handling for asynchronous
+/// invocation).
+const TRIES_MAX: u32 = 2;
+/// When a function begins nothing new, before it is killed.
+const STOP_SECONDS: i64 = 12;
+
+/// An invocation that is under way.
+struct Live<'a> {
+    caller: u64,
+    invocation: Invocation,
+    tries: u32,
+    deadline: Time,
+    gate: Arc<ChaosGate<'a>>,
+    future: Pin<Box<dyn Future<Output = bool> + 'a>>,
+}
+
+/// An invocation that is to come.
+#[derive(Clone, Debug)]
+struct Letter {
+    invocation: Invocation,
+    tries: u32,
+}
+
+/// A day under way.
+pub(super) struct Crew<'a> {
+    pub(super) scene: &'a Scene,
+    pub(super) rng: Rng,
+    live: Vec<Live<'a>>,
+    mail: BTreeMap<(Time, u64), Letter>,
+    letters: u64,
+    storm: bool,
+    pub(super) day: Day,
+    tells: bool,
+    pub(super) hand: hands::Memory,
+    told: usize,
+    wrongs: usize,
+}
+
+/// How long each function may take (infra/template.yaml: Timeout).
+fn timeout_seconds(invocation: &Invocation) -> i64 {
+    match invocation {
+        Invocation::Tick | Invocation::Request(..) | Invocation::Asked(..) => 60,
+        Invocation::Poll | Invocation::News(_) => 120,
+        Invocation::Cleanup | Invocation::CleanupSource(_) => 300,
+    }
+}
+
+impl<'a> Crew<'a> {
+    pub(super) fn new(scene: &'a Scene, story: Story) -> Self {
+        let hand = hands::Memory::of(scene);
+        let mut crew = Self {
+            scene,
+            rng: Rng::with_seed(scene.seed ^ 0x5eed),
+            live: Vec::new(),
+            mail: BTreeMap::new(),
+            letters: 0,
+            storm: true,
+            day: Day::default(),
+            tells: story == Story::Told,
+            hand,
+            told: 0,
+            wrongs: 0,
+        };
+        scene.stack.store.watch();
+        crew.say(|| format!("{scene:#?}"));
+        let _ = crew.apply();
+        crew
+    }
+
+    pub(super) fn world(&self) -> &'a World {
+        &self.scene.stack.world
+    }
+
+    pub(super) fn say(&mut self, what: impl FnOnce() -> String) {
+        if self.tells {
+            let at = self.world().time();
+            self.day.story.push(format!("{} {}", at.strftime("%d %H:%M:%S"), what()));
+        }
+    }
+
+    pub(super) fn wrong(&mut self, what: String) {
+        self.say(|| format!("WRONG: {what}"));
+        self.day.wrongs.push(what);
+    }
+
+    /// Applies the plans as they are wished now, again until the table is in reach. Whether they can be applied.
+    pub(super) fn apply(&mut self) -> bool {
+        let text = super::scene::plan_file(&self.scene.groups, &self.hand.wishes);
+        let mut done = self.scene.stack.apply(&text);
+        while let Err(ApplyError::Call(_) | ApplyError::Outdated { .. }) = done {
+            done = self.scene.stack.apply(&text);
+        }
+        self.say(|| format!("apply: {done:?}\n{text}"));
+        self.see_saves();
+        done.is_ok()
+    }
+
+    /// Everything that may go wrong does.
+    pub(super) fn storm(&mut self) {
+        let scene = self.scene;
+        self.world().set_weather(scene.seed, scene.weather);
+        scene.stack.store.set_weather(scene.seed + 1, scene.table_weather);
+        scene.stack.bus.set_weather(scene.seed + 2, scene.bus_weather);
+        for minute in 0..STORM_MINUTES {
+            let begin = self.world().time();
+            for invocation in [Invocation::Tick, Invocation::Poll] {
+                self.schedule(invocation);
+            }
+            if minute % 12 == 7 {
+                self.schedule(Invocation::Cleanup);
+            }
+            if self.rng.u32(0..1000) < scene.hands {
+                hands::act(self);
+            }
+            self.pass_until(later(begin, 60));
+        }
+    }
+
+    /// A schedule fires: mostly once, within the minute (AWS: Creating a rule that runs on a schedule).
+    fn schedule(&mut self, invocation: Invocation) {
+        let fate = self.rng.u32(0..1000);
+        if fate < self.scene.events_lost / 4 {
+            return;
+        }
+        let after = self.rng.i64(0..20);
+        self.post(invocation.clone(), 0, after);
+        if fate > 990 {
+            self.post(invocation, 0, after + 1);
+        }
+    }
+
+    /// An invocation is to come.
+    pub(super) fn post(&mut self, invocation: Invocation, tries: u32, after_seconds: i64) {
+        self.letters += 1;
+        let at = later(self.world().time(), after_seconds);
+        self.mail.insert((at, self.letters), Letter { invocation, tries });
+    }
+
+    /// Events are best effort: lost, doubled, late, in any order.
+    fn collect(&mut self) {
+        for invocation in self.scene.stack.deliveries() {
+            if !self.storm {
+                self.post(invocation, 0, 0);
+                continue;
+            }
+            let fate = self.rng.u32(0..1000);
+            if fate >= self.scene.events_lost {
+                let after = self.rng.i64(0..90);
+                self.post(invocation.clone(), 0, after);
+            }
+            if fate % 1000 > 1000 - self.scene.events_lost / 3 {
+                let after = self.rng.i64(0..300);
+                self.post(invocation, 0, after);
+            }
+        }
+    }
+
+    /// Lets everything happen until `end`.
+    fn pass_until(&mut self, end: Time) {
+        loop {
+            self.collect();
+            self.deliver();
+            self.bury();
+            let ready: Vec<usize> =
+                (0..self.live.len()).filter(|index| self.live[*index].gate.waits().is_none()).collect();
+            if !ready.is_empty() {
+                let index = ready[self.rng.usize(0..ready.len())];
+                self.step(index);
+                continue;
+            }
+            let now = self.world().time();
+            if now >= end {
+                return;
+            }
+            let waits = self.live.iter().filter_map(|live| live.gate.waits());
+            let deadlines = self.live.iter().filter(|live| !live.gate.is_leaving()).map(|live| live.deadline);
+            let letters = self.mail.keys().next().map(|(at, _)| *at);
+            let next = waits.chain(deadlines).chain(letters).chain([end]).min().unwrap_or(end);
+            self.world().advance_to(next.max(later(now, 1)).min(end));
+        }
+    }
+
+    fn deliver(&mut self) {
+        let now = self.world().time();
+        while let Some(entry) = self.mail.first_entry()
+            && entry.key().0 <= now
+        {
+            let letter = entry.remove();
+            self.begin(letter);
+        }
+    }
+
+    fn begin(&mut self, letter: Letter) {
+        let scene = self.scene;
+        let fate = self.fate();
+        let seed = self.rng.u64(..);
+        let yields = if self.storm { scene.yields } else { 0 };
+        let gate = Arc::new(ChaosGate::new(&scene.stack.world, fate, yields, seed));
+        let deadline = later(self.world().time(), timeout_seconds(&letter.invocation));
+        self.letters += 1;
+        let caller = self.letters;
+        self.say(|| format!("#{caller} {:?} {fate:?}", letter.invocation));
+        hands::heard(self, &letter.invocation);
+        let future = Box::pin(invocation(scene, Arc::clone(&gate), letter.invocation.clone(), deadline));
+        self.live.push(Live { caller, invocation: letter.invocation, tries: letter.tries, deadline, gate, future });
+    }
+
+    fn fate(&mut self) -> Fate {
+        if !self.storm || self.rng.u32(0..1000) >= self.scene.deaths {
+            return Fate::Lives;
+        }
+        let call = self.rng.usize(0..40);
+        match self.rng.u32(0..8) {
+            0..=1 => Fate::Dies(At::Before(call)),
+            2..=4 => Fate::Dies(At::After(call)),
+            5..=6 => Fate::Stalls(call, self.rng.i64(1..200)),
+            _ => Fate::Leaves(call, self.rng.i64(1..1500)),
+        }
+    }
+
+    /// One invocation goes on until it lets others act.
+    fn step(&mut self, index: usize) {
+        let live = &mut self.live[index];
+        let (caller, world) = (live.caller, &self.scene.stack.world);
+        world.act_as(Some(caller));
+        let poll = live.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        world.act_as(None);
+        let dead = live.gate.is_dead();
+        match poll {
+            Poll::Ready(well) => self.over(index, well),
+            Poll::Pending if dead => self.over(index, false),
+            Poll::Pending => {}
+        }
+        self.see_saves();
+        self.see_notices();
+        if self.storm && self.rng.u32(0..8) == 0 {
+            self.world().advance(1);
+        }
+    }
+
+    /// An invocation has ended, well or not. Lambda tries again what it was given if it did not.
+    fn over(&mut self, index: usize, well: bool) {
+        let Live { caller, invocation, tries, gate, .. } = self.live.swap_remove(index);
+        self.say(|| {
+            format!("#{caller} {} after {} calls", if well { "ends" } else { "is dead or failed" }, gate.calls())
+        });
+        if !well && tries < TRIES_MAX {
+            self.post(invocation, tries + 1, 60 * i64::from(tries + 1));
+        }
+    }
+
+    /// Lambda kills what takes too long. A call that is on its way is not called back.
+    fn bury(&mut self) {
+        let now = self.world().time();
+        while let Some(index) =
+            self.live.iter().position(|live| live.deadline <= now && !live.gate.is_leaving() || live.gate.is_dead())
+        {
+            self.over(index, false);
+        }
+    }
+
+    /// Every save is judged.
+    pub(super) fn see_saves(&mut self) {
+        for (before, after) in self.scene.stack.store.take_saved() {
+            if let (Some(_), Some(image)) = (after.good_at, &after.image) {
+                self.world().told_good(image);
+            }
+            if let Some(wrong) = wrong_move(before.as_ref(), &after) {
+                self.wrong(wrong);
+            }
+            if let Some(wrong) = rest::untrue(self.world(), before.as_ref(), &after) {
+                self.wrong(wrong);
+            }
+            self.say(|| {
+                format!(
+                    "  {} {:?} {:?} {:?}: {}",
+                    after.id.slot_text(),
+                    after.state,
+                    after.artifact,
+                    after.publication,
+                    after.trouble.as_ref().unwrap_or(&after.reason)
+                )
+            });
+        }
+        let wrongs = self.world().wrongs();
+        for wrong in wrongs.into_iter().skip(self.wrongs) {
+            self.wrongs += 1;
+            self.wrong(wrong);
+        }
+    }
+
+    fn see_notices(&mut self) {
+        if !self.tells {
+            return;
+        }
+        let sent: Vec<Notice> = self.scene.stack.bus.sent().into_iter().skip(self.told).collect();
+        self.told += sent.len();
+        for notice in sent {
+            self.say(|| format!("  NOTICE {}", notice.message));
+        }
+    }
+
+    /// The faults stop, and all of it must come to rest.
+    pub(super) fn calm(&mut self) {
+        let none = Weather::default();
+        self.storm = false;
+        self.say(|| "the storm is over".to_owned());
+        self.world().set_weather(0, none);
+        self.scene.stack.store.set_weather(0, none);
+        self.scene.stack.bus.set_weather(0, none);
+        hands::mend(self);
+        // What was begun in the storm ends: what is on its way arrives.
+        let arrived = later(self.world().time(), 1500);
+        self.minutes_until(arrived);
+        // An image may be pending for a day; backups of what is deleted wait for a day.
+        for hours in [1, 1, 25, 25] {
+            let begin = self.world().time();
+            self.pass_until(later(begin, hours * 3600 - 600));
+            self.post(Invocation::Cleanup, 0, 0);
+            self.minutes_until(later(begin, hours * 3600));
+        }
+    }
+
+    /// The schedules fire every minute in which they find anything to do: the others cost nothing and change nothing.
+    fn minutes_until(&mut self, end: Time) {
+        while self.world().time() < end {
+            let now = self.world().time();
+            let store: &MemoryStore = &self.scene.stack.store;
+            let due = |queue: Queue| store.waiting(queue).first().is_some_and(|(at, _)| *at <= now);
+            let (tick, poll) = (due(Queue::Tick), due(Queue::Poll) || due(Queue::Tick));
+            if tick {
+                self.post(Invocation::Tick, 0, 0);
+            }
+            if poll {
+                self.post(Invocation::Poll, 0, 0);
+            }
+            let next = self.scene.stack.store.waiting(Queue::Poll).first().map(|(at, _)| *at);
+            let hour = seconds_between(Time::UNIX_EPOCH, now) / 3600 * 3600 + 3600;
+            if seconds_between(Time::UNIX_EPOCH, now) % 3600 < 60 {
+                self.post(Invocation::Cleanup, 0, 0);
+            }
+            let _ = (next, hour);
+            self.pass_until(later(now, 60));
+        }
+    }
+
+    /// What the day came to.
+    pub(super) fn end(mut self) -> Day {
+        for wrong in rest::wrongs(&self) {
+            self.wrong(wrong);
+        }
+        let stack = &self.scene.stack;
+        let bus: &RecordingBus = &stack.bus;
+        for faults in [self.world().faults(), stack.store.faults(), bus.faults()] {
+            for (what, count) in faults {
+                *self.day.faults.entry(what).or_default() += count;
+            }
+        }
+        let calls = self.world().calls();
+        self.day.effects = calls.iter().filter(|(action, _)| is_effect(action)).map(|(_, count)| count).sum();
+        self.day.backups = stack.store.all_backups().len();
+        self.day
+    }
+}
+
+/// One invocation, over ports behind its own gate.
+async fn invocation(scene: &Scene, gate: Arc<ChaosGate<'_>>, invocation: Invocation, deadline: Time) -> bool {
+    let gate: &ChaosGate<'_> = &gate;
+    let store = Cut { port: &scene.stack.store, gate };
+    let cloud = Cut { port: &scene.stack.world, gate };
+    let bus = Cut { port: &scene.stack.bus, gate };
+    let clock = ChaosClock { gate };
+    let running = Running { stack: STACK, stop_at: later(deadline, -STOP_SECONDS), share: Share::default() };
+    let engine = Engine::new(&store, &cloud, &bus, &clock, running);
+    handle(&engine, invocation).await.is_ok()
+}

@@ -1,0 +1,384 @@
+//! What people do in a day: what they ask of Lastgood, and what they do to AWS behind its back.
+
+use lastgood_core::backup::{Backup, State};
+use lastgood_core::facts::VersionRef;
+use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request};
+use lastgood_world::{
+    CreateVersion, ImageState, LaunchFromText, Protection, RefreshStatus, StartRefresh, TemplateData, TemplateName,
+    UpdateGroup, by_number,
+};
+
+use super::crew::Crew;
+use super::scene::{Kind, Scene, Wish};
+use crate::stack::Invocation;
+
+/// What people have done so far, as far as it matters to what is right.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The plans as they are wished now.
+    pub(super) wishes: Vec<Wish>,
+    /// Images that are disabled or protected until the calm.
+    disabled: Vec<ImageId>,
+    protected: Vec<ImageId>,
+    /// Rows that were lost, and the images that they spoke of.
+    pub(super) lost_rows: Vec<(BackupId, Option<ImageId>)>,
+    /// Things that were made by hand, to name the next one.
+    made: usize,
+}
+
+impl Memory {
+    pub(super) fn of(scene: &Scene) -> Self {
+        let (disabled, protected, lost_rows) = (Vec::new(), Vec::new(), Vec::new());
+        Self { wishes: scene.wishes.clone(), disabled, protected, lost_rows, made: 0 }
+    }
+}
+
+/// Somebody does something.
+pub(super) fn act(crew: &mut Crew<'_>) {
+    let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
+    match crew.rng.u32(0..30) {
+        0..=2 => ask_for_a_backup(crew, &group),
+        3 => ask(crew, Request::Hold(about(&group))),
+        4..=5 => ask(crew, Request::Release(about(&group))),
+        6..=7 => pin(crew),
+        8..=10 => change_by_hand(crew, &group),
+        11 => deregister(crew),
+        12 => disable(crew),
+        13 => protect(crew),
+        14 => share(crew),
+        15 => use_elsewhere(crew, &group),
+        16..=18 => kill_a_member(crew, &group),
+        19 => scale(crew, &group),
+        20 => delete_group(crew, &group),
+        21 => tag(crew, &group),
+        22..=23 => refresh(crew, &group),
+        24..=26 => edit_plans(crew),
+        27 => lose_a_row(crew),
+        28 => launch_one(crew),
+        _ => back_by_hand(crew, &group),
+    }
+    crew.see_saves();
+}
+
+fn about(group: &Kind) -> AboutSource {
+    AboutSource { source: source(group).parse().expect("a source"), by: "somebody".into(), reason: None }
+}
+
+fn source(group: &Kind) -> String {
+    format!("group/{}", group.name)
+}
+
+fn ask_for_a_backup(crew: &mut Crew<'_>, group: &Kind) {
+    let request = BackupRequested { source: about(group).source, by: "somebody".into(), reason: None };
+    let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
+    crew.say(|| format!("asks for a backup of {}", group.name));
+    crew.post(Invocation::Request(now, request), 0, after);
+}
+
+fn ask(crew: &mut Crew<'_>, request: Request) {
+    let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
+    crew.say(|| format!("asks: {request:?}"));
+    crew.post(Invocation::Asked(now, request.clone()), 0, after);
+    if crew.rng.u32(0..5) == 0 {
+        crew.post(Invocation::Asked(now, request), 0, after + 40);
+    }
+}
+
+/// An invocation begins: what was changed by hand may be replaced once a release is heard.
+pub(super) fn heard(crew: &mut Crew<'_>, invocation: &Invocation) {
+    if let Invocation::Asked(_, Request::Release(about)) = invocation {
+        let group = crew.scene.groups.iter().find(|group| source(group) == about.source.to_string());
+        if let Some(group) = group {
+            crew.world().released(&group.name, group.parameter.as_deref());
+        }
+    }
+}
+
+/// A good backup, if there is any.
+fn a_good_one(crew: &mut Crew<'_>) -> Option<Backup> {
+    let mut good = crew.scene.stack.store.all_backups();
+    good.retain(|backup| backup.state == State::Good && backup.image.is_some());
+    if good.is_empty() {
+        return None;
+    }
+    let index = crew.rng.usize(0..good.len());
+    Some(good.swap_remove(index))
+}
+
+/// An image of a good backup that is still there.
+fn an_image(crew: &mut Crew<'_>) -> Option<ImageId> {
+    let image = a_good_one(crew)?.image?;
+    let there = crew.world().image(&image).is_some_and(|image| image.deregistered_at.is_none());
+    there.then_some(image)
+}
+
+fn can_be_launched(crew: &Crew<'_>, image: &ImageId) -> bool {
+    crew.world().image(image).is_some_and(|image| image.state == ImageState::Available)
+}
+
+fn pin(crew: &mut Crew<'_>) {
+    let Some(backup) = a_good_one(crew) else { return };
+    let about = AboutBackup { backup: backup.id, by: "somebody".into(), reason: None };
+    let request = if crew.rng.u32(0..3) == 0 { Request::Unpin(about) } else { Request::Pin(about) };
+    ask(crew, request);
+}
+
+/// Somebody gives the group another image, behind Lastgood's back.
+fn change_by_hand(crew: &mut Crew<'_>, group: &Kind) {
+    let image = crew.world().base_image();
+    give(crew, group, &image);
+}
+
+/// Somebody goes back to an older image of ours.
+fn back_by_hand(crew: &mut Crew<'_>, group: &Kind) {
+    if let Some(image) = an_image(crew) {
+        give(crew, group, &image);
+    }
+}
+
+fn give(crew: &mut Crew<'_>, group: &Kind, image: &ImageId) {
+    let world = crew.world();
+    if let Some(parameter) = &group.parameter {
+        world.put_parameter(parameter, image.as_str(), "aws:ec2:image");
+    } else {
+        let data = TemplateData { image: Some(image.to_string()), ..TemplateData::default() };
+        let template = TemplateName::Id(group.template.to_string());
+        let source = Some("$Latest".to_owned());
+        let asked =
+            CreateVersion { template: template.clone(), source, data, description: "by hand".into(), token: None };
+        let Ok(made) = world.ec2().create_template_version(asked) else { return };
+        let done = match group.version {
+            VersionRef::Latest => Ok(()),
+            VersionRef::Default => world.ec2().set_default_version(&template, &made.number.to_string()).map(|_| ()),
+            VersionRef::Number(_) => point(crew, group, made.number),
+        };
+        if done.is_err() {
+            return;
+        }
+    }
+    crew.say(|| format!("gives {} the image {image} by hand", group.name));
+    changed(crew, group);
+}
+
+fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_world::AwsError> {
+    let world = crew.world();
+    let held = world.group_view(&group.name).map(|held| held.from);
+    let from = match held {
+        Some(lastgood_world::LaunchFrom::Mixed(policy)) => {
+            let base = by_number(&group.template, version);
+            LaunchFromText::Mixed((&lastgood_world::MixedPolicy { base, ..policy }).into())
+        }
+        _ => (&by_number(&group.template, version)).into(),
+    };
+    let update = UpdateGroup { name: group.name.clone(), from: Some(from), ..UpdateGroup::default() };
+    world.autoscaling().update_group(&update)
+}
+
+/// What a group launches from was changed by hand. If its plan says to hold that, nobody may undo it.
+fn changed(crew: &mut Crew<'_>, group: &Kind) {
+    let wish = &crew.hand.wishes[group.plan];
+    let sources = crew.scene.stack.store.all_sources();
+    let known = sources.iter().find(|known| known.id.to_string() == source(group));
+    let Some(expected) = known.and_then(|known| known.expected.as_ref()) else { return };
+    let now = match &group.parameter {
+        Some(parameter) => crew.world().parameter(parameter).map(|held| held.value),
+        None => crew.world().group_image(&group.name).map(|image| image.to_string()),
+    };
+    let backups = crew.scene.stack.store.all_backups();
+    let good =
+        backups.iter().filter(|backup| backup.state == State::Good && backup.id.source.to_string() == source(group));
+    let newest = good.max_by_key(|backup| backup.id.slot).and_then(|backup| backup.image.as_ref());
+    // Whoever gives a group the newest image of ours has published it.
+    let published = newest.is_some_and(|newest| Some(newest.as_str()) == now.as_deref());
+    if wish.on_manual_change == "hold" && expected.image != now && !published {
+        crew.world().changed_by_hand(&group.name, group.parameter.as_deref());
+    } else {
+        crew.world().released(&group.name, group.parameter.as_deref());
+    }
+}
+
+fn deregister(crew: &mut Crew<'_>) {
+    let Some(image) = an_image(crew) else { return };
+    let world = crew.world();
+    let snapshots = world.image(&image).map(|image| image.snapshots()).unwrap_or_default();
+    if world.ec2().deregister_image(image.as_str()).is_err() {
+        return;
+    }
+    world.broken_by_hand(&image);
+    crew.say(|| format!("deregisters {image} by hand"));
+    if crew.rng.bool() {
+        for snapshot in snapshots {
+            let _ = crew.world().ec2().delete_snapshot(snapshot.as_str());
+        }
+    }
+}
+
+fn disable(crew: &mut Crew<'_>) {
+    let Some(image) = an_image(crew) else { return };
+    if crew.world().ec2().disable_image(image.as_str()).is_ok() {
+        crew.world().broken_by_hand(&image);
+        crew.say(|| format!("disables {image}"));
+        crew.hand.disabled.push(image);
+    }
+}
+
+fn protect(crew: &mut Crew<'_>) {
+    let Some(image) = an_image(crew) else { return };
+    if crew.world().ec2().protect_image(image.as_str(), Protection::On).is_ok() {
+        crew.say(|| format!("protects {image} from deregistration"));
+        crew.hand.protected.push(image);
+    }
+}
+
+/// Somebody registers an image of their own over the snapshots of one of ours.
+fn share(crew: &mut Crew<'_>) {
+    let Some(image) = an_image(crew) else { return };
+    crew.hand.made += 1;
+    let name = format!("theirs-{}", crew.hand.made);
+    let theirs = crew.world().image_sharing(&image, &name);
+    crew.say(|| format!("registers {theirs} over the snapshots of {image}"));
+}
+
+/// One of our images is used where Lastgood was not asked.
+fn use_elsewhere(crew: &mut Crew<'_>, group: &Kind) {
+    let Some(image) = an_image(crew).filter(|image| can_be_launched(crew, image)) else { return };
+    crew.hand.made += 1;
+    let name = format!("theirs-{}", crew.hand.made);
+    let world = crew.world();
+    match crew.rng.u32(0..4) {
+        0 => {
+            let template = world.template(&name, &image);
+            if crew.rng.bool() {
+                world.group(&name, &by_number(&template, 1), 1);
+            }
+            crew.say(|| format!("uses {image} in {template}"));
+        }
+        1 => {
+            world.launch_configuration(&name, &image);
+            crew.say(|| format!("uses {image} in launch configuration {name}"));
+        }
+        2 => {
+            world.put_parameter(&format!("/theirs/{name}"), image.as_str(), "aws:ec2:image");
+            crew.say(|| format!("uses {image} in a parameter"));
+        }
+        _ => {
+            let versions = world.our_versions();
+            let of_group = versions
+                .iter()
+                .find(|(template, _, named)| *template == group.template && named.as_deref() == Some(image.as_str()));
+            if let Some((template, number, _)) = of_group {
+                world.group(&name, &by_number(template, *number), 1);
+                crew.say(|| format!("makes group {name} launch from our version {number}"));
+            }
+        }
+    }
+}
+
+fn launch_one(crew: &mut Crew<'_>) {
+    if let Some(image) = an_image(crew).filter(|image| can_be_launched(crew, image)) {
+        crew.world().instance(&image);
+    }
+}
+
+fn kill_a_member(crew: &mut Crew<'_>, group: &Kind) {
+    let Some(held) = crew.world().group_view(&group.name) else { return };
+    if held.members.is_empty() {
+        return;
+    }
+    let member = held.members[crew.rng.usize(0..held.members.len())].instance.clone();
+    crew.say(|| format!("{member} of {} is lost", group.name));
+    crew.world().kill(&member);
+}
+
+fn scale(crew: &mut Crew<'_>, group: &Kind) {
+    let desired = crew.rng.usize(1..=4);
+    crew.say(|| format!("{} is to have {desired} members", group.name));
+    let _ = crew.world().autoscaling().set_desired_capacity(&group.name, desired);
+}
+
+fn delete_group(crew: &mut Crew<'_>, group: &Kind) {
+    if crew.rng.u32(0..3) > 0 {
+        return;
+    }
+    crew.say(|| format!("deletes {}", group.name));
+    crew.world().delete_group(&group.name);
+    crew.world().released(&group.name, group.parameter.as_deref());
+    // Whatever its plan says now or later: its backups may all go.
+    crew.world().may_retire(&source(group));
+}
+
+fn tag(crew: &mut Crew<'_>, group: &Kind) {
+    let Some(held) = crew.world().group_view(&group.name) else { return };
+    if held.tags.contains_key("lastgood") {
+        crew.say(|| format!("takes the tag off {}", group.name));
+        crew.world().untag_group(&group.name, "lastgood");
+    } else {
+        crew.say(|| format!("tags {} again", group.name));
+        crew.world().tag_group(&group.name, "lastgood", &format!("p{}", group.plan));
+    }
+}
+
+fn refresh(crew: &mut Crew<'_>, group: &Kind) {
+    let world = crew.world();
+    if world.group_view(&group.name).is_none() {
+        return;
+    }
+    let versions: Vec<u64> = world.template_versions(&group.template).iter().map(|version| version.number).collect();
+    let number = versions[crew.rng.usize(0..versions.len())];
+    let desired = (!matches!(group.version, VersionRef::Latest) && !group.mixed && crew.rng.bool())
+        .then(|| LaunchFromText::from(&by_number(&group.template, number)));
+    let begun = world.autoscaling().start_refresh(&StartRefresh {
+        group: group.name.clone(),
+        desired: desired.clone(),
+        ..StartRefresh::default()
+    });
+    match begun {
+        Ok(_) => crew.say(|| format!("an instance refresh of {} begins: {desired:?}", group.name)),
+        Err(_) => {
+            let how = [RefreshStatus::Successful, RefreshStatus::Cancelled, RefreshStatus::RollbackSuccessful];
+            let status = how[crew.rng.usize(0..3)];
+            world.set_refresh(&group.name, status);
+            crew.say(|| format!("the instance refresh of {} ends: {status:?}", group.name));
+            changed(crew, group);
+        }
+    }
+}
+
+fn edit_plans(crew: &mut Crew<'_>) {
+    let number = crew.rng.usize(0..crew.hand.wishes.len());
+    let before = crew.hand.wishes.clone();
+    crew.hand.wishes[number] = before[number].edited(&mut crew.rng);
+    if !crew.apply() {
+        crew.hand.wishes = before;
+        return;
+    }
+    // Whatever was changed by hand before: from now on another rule may count.
+    for group in crew.scene.groups.clone() {
+        crew.world().released(&group.name, group.parameter.as_deref());
+    }
+}
+
+fn lose_a_row(crew: &mut Crew<'_>) {
+    if crew.rng.u32(0..3) > 0 {
+        return;
+    }
+    let Some(backup) = a_good_one(crew) else { return };
+    crew.say(|| format!("the row of {} is lost", backup.id));
+    crew.scene.stack.store.lose_backup(&backup.id);
+    crew.hand.lost_rows.push((backup.id, backup.image));
+}
+
+/// People tidy up what would keep Lastgood waiting for ever.
+pub(super) fn mend(crew: &mut Crew<'_>) {
+    let world = crew.world();
+    for image in std::mem::take(&mut crew.hand.protected) {
+        let _ = world.ec2().unprotect_image(image.as_str());
+    }
+    for image in std::mem::take(&mut crew.hand.disabled) {
+        let _ = world.ec2().enable_image(image.as_str());
+    }
+    for group in crew.scene.groups.clone() {
+        world.set_refresh(&group.name, RefreshStatus::Cancelled);
+    }
+}

@@ -1,0 +1,57 @@
+//! Chaos: a day of a deployment that comes from one number. A storm, in which everything that may go wrong does, at rates
+//! that the seed says; then a calm, in which all of it must come to rest.
+//!
+//! Judged are every save ([`arrows`]), every effect (the world's own witness), and the rest ([`rest`]). The same seed makes
+//! the same day: a failing one is run again with its story told.
+
+mod arrows;
+mod crew;
+mod gate;
+mod hands;
+mod rest;
+mod scene;
+
+use std::collections::BTreeMap;
+
+use crew::Crew;
+use scene::Scene;
+
+/// What a day came to.
+#[derive(Debug, Default)]
+pub struct Day {
+    /// What must not have happened.
+    pub wrongs: Vec<String>,
+    /// How many faults of each kind there were.
+    pub faults: BTreeMap<&'static str, usize>,
+    /// How many calls changed something, by action: what there was to go wrong.
+    pub effects: usize,
+    /// How many backups there were.
+    pub backups: usize,
+    /// What happened, a line each; only if it is wanted.
+    pub story: Vec<String>,
+}
+
+/// Whether the story is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// It is: slower.
+    Told,
+    /// It is not.
+    Silent,
+}
+
+/// One day.
+#[must_use]
+pub fn day(seed: u64, story: Story) -> Day {
+    let scene = Scene::of(seed);
+    let mut crew = Crew::new(&scene, story);
+    crew.storm();
+    crew.calm();
+    crew.end()
+}
+
+/// Calls that change something at AWS.
+fn is_effect(action: &str) -> bool {
+    let call = action.split_once(':').map_or(action, |(_, call)| call);
+    !["Describe", "Get", "List"].iter().any(|verb| call.starts_with(verb))
+}

@@ -1,0 +1,216 @@
+//! What must be true of every save, and of the whole once it is at rest: judged by what the world holds.
+
+use std::collections::BTreeSet;
+
+use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::scale_in::ScaleIn;
+use lastgood_core::backup::{Artifact, Backup, Publication, State};
+use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::notice::{News, Notice};
+use lastgood_world::{ImageState, Snapshot, World};
+
+use super::crew::Crew;
+
+/// What a save says that is not so.
+pub(super) fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<String> {
+    let became = |state: State| after.state == state && before.is_none_or(|before| before.state != state);
+    let image = after.image.as_ref();
+    if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
+        let proven = image.is_some_and(|image| world.was_proven(image));
+        if !proven {
+            return Some(format!("{} counts as good, and {image:?} was never complete", after.id));
+        }
+    }
+    let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
+    if published(after) && before.is_none_or(|before| !published(before)) && after.good_at.is_none() {
+        return Some(format!("{} is published, and was never good", after.id));
+    }
+    if became(State::Deleted) {
+        let there = image.and_then(|image| world.image(image)).is_some_and(|image| image.deregistered_at.is_none());
+        if there {
+            return Some(format!("{} counts as deleted, and {image:?} is there", after.id));
+        }
+    }
+    None
+}
+
+/// What is wrong at the end of a day.
+pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
+    let backups = crew.scene.stack.store.all_backups();
+    let mut wrongs = Vec::new();
+    for backup in &backups {
+        of_backup(crew, backup, &mut wrongs);
+    }
+    images_without_records(crew, &backups, &mut wrongs);
+    of_groups(crew, &mut wrongs);
+    of_sources(crew, &backups, &mut wrongs);
+    for (template, number, image) in crew.world().our_versions() {
+        let image = image.map(|image| ImageId::from(image.as_str()));
+        let gone = image.as_ref().and_then(|image| crew.world().image(image));
+        let gone = gone.is_some_and(|image| image.deregistered_at.is_some());
+        let excused = image.as_ref().is_none_or(|image| crew.world().is_broken_by_hand(image));
+        if gone && !excused {
+            wrongs.push(format!("version {number} of {template} is ours, and its image is gone"));
+        }
+    }
+    wrongs
+}
+
+fn told<'a>(sent: &'a [Notice], backup: &'a BackupId) -> impl Iterator<Item = &'a News> {
+    sent.iter().map(|notice| &notice.news).filter(move |news| match news {
+        News::BackupGood { backup: of, .. }
+        | News::BackupFailed { backup: of, .. }
+        | News::ImagePublished { backup: of, .. }
+        | News::PublicationHeld { backup: of, .. }
+        | News::DeletionRefused { backup: of, .. } => of == backup,
+        News::BackupsDeleted { backups } => backups.iter().any(|deleted| deleted.backup == *backup),
+        _ => false,
+    })
+}
+
+fn of_backup(crew: &Crew<'_>, backup: &Backup, wrongs: &mut Vec<String>) {
+    let mut wrong = |what: String| wrongs.push(format!("{}: {what}", backup.id));
+    let sent = crew.scene.stack.bus.sent();
+    let was_told = |is_it: fn(&News) -> bool| told(&sent, &backup.id).any(is_it);
+    if !backup.outbox.is_empty() || !backup.source_told {
+        wrong(format!("it has still to tell {:?}", backup.outbox));
+    }
+    if !matches!(backup.scale_in, ScaleIn::Untouched | ScaleIn::GivenBack) {
+        wrong(format!("the protection of {:?} is {:?}", backup.instance, backup.scale_in));
+    }
+    if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
+        wrong("it was good, and nobody was told".into());
+    }
+    let image = backup.image.as_ref().and_then(|image| crew.world().image(image));
+    let by_hand = backup.image.as_ref().is_some_and(|image| crew.world().is_broken_by_hand(image));
+    let there = image.as_ref().is_some_and(|image| image.deregistered_at.is_none());
+    match backup.state {
+        State::Good => {
+            if !backup.publication.is_at_rest() {
+                wrong(format!("its publication is {:?}", backup.publication));
+            }
+            let whole = image.as_ref().is_some_and(|image| image.state == ImageState::Available);
+            if !whole && !by_hand {
+                wrong(format!("it counts as good, and its image is {:?}", image.map(|image| image.state)));
+            }
+            if matches!(backup.publication, Publication::Published(_))
+                && !was_told(|news| matches!(news, News::ImagePublished { .. }))
+            {
+                wrong("it was published, and nobody was told".into());
+            }
+        }
+        State::Deleted => {
+            if !was_told(|news| matches!(news, News::BackupsDeleted { .. })) {
+                wrong("it was deleted, and nobody was told".into());
+            }
+            if there {
+                wrong("it counts as deleted, and its image is there".into());
+            }
+        }
+        State::Failed => {
+            if !was_told(|news| matches!(news, News::BackupFailed { .. })) {
+                wrong("it failed, and nobody was told".into());
+            }
+            let refused = was_told(|news| matches!(news, News::DeletionRefused { .. }));
+            if !matches!(backup.artifact, Artifact::None | Artifact::Gone) && !refused {
+                wrong(format!("it failed, and its artifact is {:?}", backup.artifact));
+            }
+        }
+        State::Requested | State::Creating | State::Pending | State::Expiring | State::Deleting => {
+            wrong(format!("it is not at rest: {:?}, {}", backup.state, backup.reason));
+        }
+    }
+}
+
+/// Nothing of ours is there without a record that knows of it.
+fn images_without_records(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
+    let known: BTreeSet<&ImageId> = backups.iter().filter_map(|backup| backup.image.as_ref()).collect();
+    let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|(_, other)| other.as_ref() == Some(image));
+    let mut over: BTreeSet<String> = BTreeSet::new();
+    for image in crew.world().images() {
+        if image.deregistered_at.is_none() {
+            over.extend(image.snapshots().iter().map(ToString::to_string));
+        }
+    }
+    for image in crew.scene.stack.our_images() {
+        if !known.contains(&image.id) && !lost(&image.id) {
+            wrongs.push(format!("{} ({}) has no record", image.id, image.name));
+        }
+    }
+    let sent = crew.scene.stack.bus.sent();
+    for (id, image) in &crew.hand.lost_rows {
+        let there = image.as_ref().and_then(|image| crew.world().image(image));
+        let there = there.is_some_and(|image| image.deregistered_at.is_none());
+        let is_it = |news: &News| match news {
+            News::ArtifactUnknown { images, .. } => image.as_ref().is_some_and(|image| images.contains(image)),
+            _ => false,
+        };
+        if there && !sent.iter().any(|notice| is_it(&notice.news)) {
+            wrongs.push(format!("{image:?} of {id} has no record any more, and nobody was told"));
+        }
+    }
+    let of_good = |snapshot: &Snapshot| {
+        backups.iter().any(|backup| backup.state == State::Good && backup.snapshots.contains(&snapshot.id))
+    };
+    let refused = |snapshot: &Snapshot| {
+        backups.iter().any(|backup| {
+            backup.state == State::Failed && backup.refused.is_some() && backup.snapshots.contains(&snapshot.id)
+        })
+    };
+    let row_lost = |snapshot: &Snapshot| {
+        let tag = snapshot.tags.get("lastgood:backup");
+        crew.hand.lost_rows.iter().any(|(id, _)| tag == Some(&id.to_string()))
+    };
+    for snapshot in crew.scene.stack.our_snapshots() {
+        let held = over.contains(snapshot.id.as_str());
+        if !held && !of_good(&snapshot) && !refused(&snapshot) && !row_lost(&snapshot) {
+            wrongs.push(format!("{} of {:?} is left", snapshot.id, snapshot.tags.get("lastgood:backup")));
+        }
+    }
+}
+
+fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
+    let world = crew.world();
+    for group in &crew.scene.groups {
+        let Some(held) = world.group_view(&group.name) else { continue };
+        for image in world.group_images(&group.name) {
+            let launchable = world.image(&image).is_some_and(|image| image.state == ImageState::Available);
+            if !launchable && !world.is_broken_by_hand(&image) {
+                wrongs.push(format!("{} can't launch {image}", group.name));
+            }
+        }
+        if held.members.iter().any(|member| member.protected) {
+            wrongs.push(format!("a member of {} is still protected", group.name));
+        }
+    }
+    for failure in world.launch_failures() {
+        let by_hand = world.is_broken_by_hand(&ImageId::from(failure.image.as_str()));
+        // A template that takes its image from a parameter tells the parameter.
+        if !by_hand && !failure.image.starts_with("resolve:") {
+            wrongs.push(format!("{} could not launch {}: {}", failure.group, failure.image, failure.message));
+        }
+    }
+    if !world.reboots().is_empty() {
+        wrongs.push(format!("rebooted: {:?}", world.reboots()));
+    }
+}
+
+fn of_sources(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
+    for source in crew.scene.stack.store.all_sources() {
+        if !source.outbox.is_empty() {
+            wrongs.push(format!("{} has still to tell {:?}", source.id, source.outbox));
+        }
+        if source.turn.is_some() {
+            wrongs.push(format!("{}: {:?} still has the turn to publish", source.id, source.turn));
+        }
+        let of_source = backups.iter().filter(|backup| backup.id.source == source.id);
+        let newest = of_source.filter(|backup| backup.good_at.is_some()).map(|backup| backup.id.slot).max();
+        if source.last_good.as_ref().map(|good| good.slot) < newest {
+            wrongs.push(format!("{} does not know of its good backup of {newest:?}", source.id));
+        }
+    }
+    let waiting = crew.scene.stack.store.waiting(Queue::Poll);
+    if !waiting.is_empty() {
+        wrongs.push(format!("the poll still waits for {waiting:?}"));
+    }
+}

@@ -1,0 +1,358 @@
+//! The witness: the world's own judgement of what Lastgood does to it, from its own truth and not from anybody's records.
+//!
+//! It must know who calls: [`World::act_as`] says so. What an invocation of Lastgood's makes is ours; what it deletes must
+//! be ours, needed by nobody and not the last good one; what it changes must not have been changed by hand since it
+//! looked. What is wrong is kept in words, see [`World::wrongs`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lastgood_core::facts::VersionRef;
+use lastgood_core::id::{GroupName, ImageId, SnapshotId, TemplateId};
+
+use crate::group::Group;
+use crate::image::{Image, ImageState};
+use crate::policy::LaunchFrom;
+use crate::snapshot::SnapshotState;
+use crate::state::{State, World};
+
+/// Tags by which images tell whose they are.
+const TAG_SOURCE: &str = "lastgood:source";
+const TAG_BACKUP: &str = "lastgood:backup";
+
+/// What can be changed by hand, in the words of the marks: a group's own launch configuration, a template's default or
+/// latest version, a parameter.
+pub(crate) fn group_place(name: &GroupName) -> String {
+    format!("group {name}")
+}
+
+pub(crate) fn template_place(template: &TemplateId) -> String {
+    format!("template {template}")
+}
+
+pub(crate) fn parameter_place(name: &str) -> String {
+    format!("parameter {name}")
+}
+
+/// What the world remembers to judge by.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    /// The invocation of Lastgood that calls; nobody's: tests and operators.
+    pub(crate) caller: Option<u64>,
+    wrongs: Vec<String>,
+    /// Images and snapshots, and versions as `lt-… 3`, that Lastgood made.
+    ours: BTreeSet<String>,
+    /// Images that were complete at some time, with every snapshot.
+    pub(crate) proven: BTreeSet<ImageId>,
+    /// Images that Lastgood has told to be good.
+    told_good: BTreeSet<ImageId>,
+    /// Images that people deregistered, disabled or took apart.
+    broken_by_hand: BTreeSet<ImageId>,
+    /// Sources whose backups may all go.
+    retired: BTreeSet<String>,
+    /// Sources whose images stay as long as an instance of them is there.
+    kept_in_use: BTreeSet<String>,
+    /// When each place was last changed by hand, in a count of all that happens.
+    changed: BTreeMap<String, u64>,
+    /// When each invocation last read each place.
+    read: BTreeMap<(u64, String), u64>,
+    count: u64,
+}
+
+impl World {
+    /// Who calls from now on: an invocation of Lastgood's, or nobody's.
+    pub fn act_as(&self, caller: Option<u64>) {
+        self.lock().witness.caller = caller;
+    }
+
+    /// What Lastgood did that it must not do.
+    pub fn wrongs(&self) -> Vec<String> {
+        self.lock().witness.wrongs.clone()
+    }
+
+    /// All backups of this source may go: its plan says so.
+    pub fn may_retire(&self, source: &str) {
+        self.lock().witness.retired.insert(source.to_owned());
+    }
+
+    /// The source is in a plan again: its last good backup stays.
+    pub fn may_not_retire(&self, source: &str) {
+        self.lock().witness.retired.remove(source);
+    }
+
+    /// Images of this source stay as long as instances of them are there.
+    pub fn keep_in_use(&self, source: &str) {
+        self.lock().witness.kept_in_use.insert(source.to_owned());
+    }
+
+    /// Whoever changes what this group launches from by hand has just done so. Nothing of Lastgood may undo that until
+    /// [`World::released`], once it has read it.
+    pub fn changed_by_hand(&self, group: &str, parameter: Option<&str>) {
+        let state = &mut *self.lock();
+        for place in state.places_of(group, parameter) {
+            state.witness.count += 1;
+            let count = state.witness.count;
+            state.witness.changed.insert(place, count);
+        }
+    }
+
+    /// What was changed by hand may be replaced again.
+    pub fn released(&self, group: &str, parameter: Option<&str>) {
+        let state = &mut *self.lock();
+        for place in state.places_of(group, parameter) {
+            state.witness.changed.remove(&place);
+        }
+    }
+
+    /// Somebody took this image apart by hand: what follows from that is not Lastgood's.
+    pub fn broken_by_hand(&self, image: &ImageId) {
+        self.lock().witness.broken_by_hand.insert(image.clone());
+    }
+
+    /// Whether somebody did.
+    pub fn is_broken_by_hand(&self, image: &ImageId) -> bool {
+        self.lock().witness.broken_by_hand.contains(image)
+    }
+
+    /// Lastgood counts this image as good.
+    pub fn told_good(&self, image: &ImageId) {
+        self.lock().witness.told_good.insert(image.clone());
+    }
+
+    /// Whether an image was complete with all of its snapshots at some time.
+    pub fn was_proven(&self, image: &ImageId) -> bool {
+        self.lock().witness.proven.contains(image)
+    }
+
+    /// Versions that Lastgood made and that are still there, each with the image that it names.
+    pub fn our_versions(&self) -> Vec<(TemplateId, u64, Option<String>)> {
+        let state = self.lock();
+        let all = state.templates.values().flat_map(|template| template.versions.values());
+        let ours = all.filter(|version| state.witness.ours.contains(&version_key(&version.template, version.number)));
+        ours.map(|version| (version.template.clone(), version.number, version.data.image.clone())).collect()
+    }
+
+    /// Who refers to an image now, in words.
+    pub fn referrers(&self, image: &ImageId) -> Vec<String> {
+        self.lock().referrers(image)
+    }
+}
+
+fn version_key(template: &TemplateId, number: u64) -> String {
+    format!("{template} {number}")
+}
+
+impl State {
+    fn wrong(&mut self, what: String) {
+        let at = self.now;
+        self.witness.wrongs.push(format!("{at} {what}"));
+    }
+
+    fn places_of(&self, group: &str, parameter: Option<&str>) -> Vec<String> {
+        let mut places: Vec<String> = parameter.map(parameter_place).into_iter().collect();
+        let Some(group) = self.groups.get(&GroupName::from(group)) else { return places };
+        places.push(group_place(&group.name));
+        let named = match &group.from {
+            LaunchFrom::Template(named) => Some(named),
+            LaunchFrom::Mixed(policy) => Some(&policy.base),
+            LaunchFrom::Configuration(_) => None,
+        };
+        places.extend(
+            named
+                .filter(|named| !matches!(named.version, VersionRef::Number(_)))
+                .map(|named| template_place(&named.template)),
+        );
+        places
+    }
+
+    /// An invocation reads these places.
+    pub(crate) fn witness_reads(&mut self, places: Vec<String>) {
+        let Some(caller) = self.witness.caller else { return };
+        for place in places {
+            self.witness.count += 1;
+            let count = self.witness.count;
+            self.witness.read.insert((caller, place), count);
+        }
+    }
+
+    /// An invocation changes what stands in a place.
+    pub(crate) fn witness_changes(&mut self, place: &str) {
+        let Some(caller) = self.witness.caller else { return };
+        let Some(changed) = self.witness.changed.get(place).copied() else { return };
+        // A change between the last look and the call is overwritten: no call of AWS compares.
+        if self.witness.read.get(&(caller, place.to_owned())).is_some_and(|read| *read > changed) {
+            self.wrong(format!("what somebody changed by hand in {place} was seen and undone"));
+        }
+    }
+
+    /// Something is made: if Lastgood makes it, it is ours.
+    pub(crate) fn witness_makes(&mut self, id: String) {
+        if self.witness.caller.is_some() {
+            self.witness.ours.insert(id);
+        }
+    }
+
+    pub(crate) fn witness_makes_version(&mut self, template: &TemplateId, number: u64) {
+        self.witness_makes(version_key(template, number));
+    }
+
+    /// An image was made: there must be none yet for its backup.
+    pub(crate) fn witness_image(&mut self, id: &ImageId) {
+        self.witness_makes(id.to_string());
+        let Some(image) = self.images.get(id).cloned() else { return };
+        for snapshot in image.snapshots() {
+            self.witness_makes(snapshot.to_string());
+        }
+        let backup = image.tags.get(TAG_BACKUP).cloned();
+        let same = |other: &&Image| other.deregistered_at.is_none() && other.tags.get(TAG_BACKUP) == backup.as_ref();
+        if self.witness.caller.is_some()
+            && let Some(backup) = &backup
+            && self.images.values().filter(same).count() > 1
+        {
+            self.wrong(format!("{backup} has two images"));
+        }
+    }
+
+    /// Whether an image is complete with every snapshot, now.
+    fn is_complete(&self, image: &Image) -> bool {
+        let completed =
+            |id: &SnapshotId| self.snapshots.get(id).is_some_and(|snapshot| snapshot.state == SnapshotState::Completed);
+        image.state == ImageState::Available && image.snapshots().iter().all(completed)
+    }
+
+    /// An image or a snapshot of one came along.
+    pub(crate) fn witness_progress(&mut self) {
+        let proven: Vec<ImageId> = self
+            .images
+            .values()
+            .filter(|image| !self.witness.proven.contains(&image.id) && self.is_complete(image))
+            .map(|image| image.id.clone())
+            .collect();
+        self.witness.proven.extend(proven);
+    }
+
+    /// An invocation deregisters an image.
+    pub(crate) fn witness_image_goes(&mut self, id: &ImageId) {
+        if self.witness.caller.is_none() {
+            return;
+        }
+        if !self.witness.ours.contains(id.as_str()) {
+            self.wrong(format!("{id} is deleted, and Lastgood did not make it"));
+        }
+        for who in self.referrers(id) {
+            self.wrong(format!("{id} is deleted, and {who} refers to it"));
+        }
+        let Some(image) = self.images.get(id) else { return };
+        let Some(source) = image.tags.get(TAG_SOURCE).cloned() else { return };
+        let of_source = |other: &&Image| {
+            other.id != *id
+                && other.tags.get(TAG_SOURCE) == Some(&source)
+                && self.witness.ours.contains(other.id.as_str())
+                && self.is_complete(other)
+        };
+        let slot = |image: &Image| image.tags.get(TAG_BACKUP).and_then(|tag| tag.rsplit('@').next()).map(str::to_owned);
+        let newer = self.images.values().filter(of_source).any(|other| slot(other) >= slot(image));
+        if self.witness.told_good.contains(id) && !newer && !self.witness.retired.contains(&source) {
+            self.wrong(format!("{id} is deleted, and it is the newest good image of {source}"));
+        }
+    }
+
+    /// An invocation deletes a snapshot.
+    pub(crate) fn witness_snapshot_goes(&mut self, id: &SnapshotId) {
+        if self.witness.caller.is_some() && !self.witness.ours.contains(id.as_str()) {
+            self.wrong(format!("{id} is deleted, and Lastgood did not make it"));
+        }
+    }
+
+    /// An invocation deletes a version.
+    pub(crate) fn witness_version_goes(&mut self, template: &TemplateId, number: u64) {
+        if self.witness.caller.is_none() {
+            return;
+        }
+        if !self.witness.ours.contains(&version_key(template, number)) {
+            self.wrong(format!("version {number} of {template} is deleted, and Lastgood did not make it"));
+        }
+        let users: Vec<GroupName> = self
+            .groups
+            .values()
+            .filter(|group| self.versions_of(group).contains(&(template.clone(), number)))
+            .map(|group| group.name.clone())
+            .collect();
+        for user in users {
+            self.wrong(format!("version {number} of {template} is deleted, and group {user} launches from it"));
+        }
+    }
+
+    /// Every version that a group may launch from: by its own configuration, and by what a refresh of it goes to.
+    fn versions_of(&self, group: &Group) -> BTreeSet<(TemplateId, u64)> {
+        let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
+        let mut named = Vec::new();
+        for from in desired.into_iter().chain([&group.from]) {
+            match from {
+                LaunchFrom::Template(one) => named.push(one.clone()),
+                LaunchFrom::Mixed(policy) => {
+                    named.push(policy.base.clone());
+                    named.extend(policy.overrides.iter().filter_map(|other| other.template.clone()));
+                }
+                LaunchFrom::Configuration(_) => {}
+            }
+        }
+        let number = |one: &lastgood_core::facts::TemplateRef| {
+            let template = self.templates.get(&one.template)?;
+            let number = match one.version {
+                VersionRef::Number(number) => number,
+                VersionRef::Default => template.default,
+                VersionRef::Latest => template.versions.keys().next_back().copied()?,
+            };
+            Some((one.template.clone(), number))
+        };
+        named.iter().filter_map(number).collect()
+    }
+
+    /// Who refers to an image: everything from which something may be launched again, now or later.
+    fn referrers(&self, id: &ImageId) -> Vec<String> {
+        let mut found = Vec::new();
+        let is_it = |text: &str| self.resolve_image(text).is_ok_and(|image| image == id.as_str());
+        for group in self.groups.values() {
+            let versions = self.versions_of(group);
+            let mut images = versions.iter().filter_map(|(template, number)| {
+                self.templates.get(template)?.versions.get(number)?.data.image.as_deref()
+            });
+            if images.any(is_it) {
+                found.push(format!("group {} (its template)", group.name));
+            }
+            let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
+            for from in desired.into_iter().chain([&group.from]) {
+                if let LaunchFrom::Mixed(policy) = from
+                    && policy.overrides.iter().any(|other| other.image.as_deref().is_some_and(is_it))
+                {
+                    found.push(format!("group {} (an override)", group.name));
+                }
+            }
+        }
+        for template in self.templates.values() {
+            for version in template.versions.values() {
+                let theirs = !self.witness.ours.contains(&version_key(&template.id, version.number));
+                if version.data.image.as_deref().is_some_and(is_it) && (theirs || version.number == template.default) {
+                    found.push(format!("version {} of {}", version.number, template.id));
+                }
+            }
+        }
+        found.extend(
+            self.configurations
+                .iter()
+                .filter(|(_, held)| held.image == *id)
+                .map(|(name, _)| format!("launch configuration {name}")),
+        );
+        for (name, versions) in &self.parameters {
+            if versions.values().next_back().is_some_and(|latest| latest.value == id.as_str()) {
+                found.push(format!("parameter {name}"));
+            }
+        }
+        let source = self.images.get(id).and_then(|image| image.tags.get(TAG_SOURCE));
+        if source.is_some_and(|source| self.witness.kept_in_use.contains(source)) {
+            let there = self.instances.values().filter(|other| other.image == *id && other.terminated_at.is_none());
+            found.extend(there.map(|instance| format!("instance {}", instance.id)));
+        }
+        found
+    }
+}
