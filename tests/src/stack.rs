@@ -54,6 +54,12 @@ impl Stack {
         Self { world, store: MemoryStore::new(), bus: RecordingBus::new(), heard: std::sync::Mutex::new(0) }
     }
 
+    /// A deployment over any table.
+    #[must_use]
+    pub fn over(world: World, store: MemoryStore) -> Self {
+        Self { store, ..Self::new(world) }
+    }
+
     /// A deployment over `count` groups of one, `g000` and on, with an hourly plan that keeps one backup, at 10:30.
     #[must_use]
     pub fn of_groups(count: usize) -> Self {
@@ -111,14 +117,14 @@ impl Stack {
                 deliveries.push(Invocation::News(image));
             }
         }
-        let sent = self.bus.sent();
         let mut heard = self.heard.lock().expect("no test panics with this lock");
-        for notice in &sent[*heard..] {
+        let sent = self.bus.sent_after(*heard);
+        for notice in &sent {
             if let News::BackupGood { .. } = notice.news {
                 deliveries.push(Invocation::CleanupSource(notice.source.clone()));
             }
         }
-        *heard = sent.len();
+        *heard += sent.len();
         deliveries
     }
 

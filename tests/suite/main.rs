@@ -3,6 +3,7 @@
 mod budget;
 mod by_hand;
 mod capture;
+mod chaos;
 mod contracts;
 mod door;
 mod e2e;

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::notice::Notice;
 use lastgood_core::pace::Share;
 use lastgood_core::{Time, later, seconds_between};
 use lastgood_engine::apply::ApplyError;
@@ -319,7 +318,7 @@ impl<'a> Crew<'a> {
         if !self.tells {
             return;
         }
-        let sent: Vec<Notice> = self.scene.stack.bus.sent().into_iter().skip(self.told).collect();
+        let sent = self.scene.stack.bus.sent_after(self.told);
         self.told += sent.len();
         for notice in sent {
             self.say(|| format!("  NOTICE {}", notice.message));
@@ -352,7 +351,7 @@ impl<'a> Crew<'a> {
         while self.world().time() < end {
             let now = self.world().time();
             let store: &MemoryStore = &self.scene.stack.store;
-            let due = |queue: Queue| store.waiting(queue).first().is_some_and(|(at, _)| *at <= now);
+            let due = |queue: Queue| store.next_due(queue).is_some_and(|at| at <= now);
             let (tick, poll) = (due(Queue::Tick), due(Queue::Poll) || due(Queue::Tick));
             if tick {
                 self.post(Invocation::Tick, 0, 0);
@@ -360,12 +359,9 @@ impl<'a> Crew<'a> {
             if poll {
                 self.post(Invocation::Poll, 0, 0);
             }
-            let next = self.scene.stack.store.waiting(Queue::Poll).first().map(|(at, _)| *at);
-            let hour = seconds_between(Time::UNIX_EPOCH, now) / 3600 * 3600 + 3600;
             if seconds_between(Time::UNIX_EPOCH, now) % 3600 < 60 {
                 self.post(Invocation::Cleanup, 0, 0);
             }
-            let _ = (next, hour);
             self.pass_until(later(now, 60));
         }
     }

@@ -37,11 +37,12 @@ pub(super) fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> 
 /// What is wrong at the end of a day.
 pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
     let backups = crew.scene.stack.store.all_backups();
+    let sent = crew.scene.stack.bus.sent();
     let mut wrongs = Vec::new();
     for backup in &backups {
-        of_backup(crew, backup, &mut wrongs);
+        of_backup(crew, backup, &sent, &mut wrongs);
     }
-    images_without_records(crew, &backups, &mut wrongs);
+    images_without_records(crew, &backups, &sent, &mut wrongs);
     of_groups(crew, &mut wrongs);
     of_sources(crew, &backups, &mut wrongs);
     for (template, number, image) in crew.world().our_versions() {
@@ -68,10 +69,9 @@ fn told<'a>(sent: &'a [Notice], backup: &'a BackupId) -> impl Iterator<Item = &'
     })
 }
 
-fn of_backup(crew: &Crew<'_>, backup: &Backup, wrongs: &mut Vec<String>) {
+fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec<String>) {
     let mut wrong = |what: String| wrongs.push(format!("{}: {what}", backup.id));
-    let sent = crew.scene.stack.bus.sent();
-    let was_told = |is_it: fn(&News) -> bool| told(&sent, &backup.id).any(is_it);
+    let was_told = |is_it: fn(&News) -> bool| told(sent, &backup.id).any(is_it);
     if !backup.outbox.is_empty() || !backup.source_told {
         wrong(format!("it has still to tell {:?}", backup.outbox));
     }
@@ -123,7 +123,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, wrongs: &mut Vec<String>) {
 }
 
 /// Nothing of ours is there without a record that knows of it.
-fn images_without_records(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
+fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut Vec<String>) {
     let known: BTreeSet<&ImageId> = backups.iter().filter_map(|backup| backup.image.as_ref()).collect();
     let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|(_, other)| other.as_ref() == Some(image));
     let mut over: BTreeSet<String> = BTreeSet::new();
@@ -137,7 +137,6 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<
             wrongs.push(format!("{} ({}) has no record", image.id, image.name));
         }
     }
-    let sent = crew.scene.stack.bus.sent();
     for (id, image) in &crew.hand.lost_rows {
         let there = image.as_ref().and_then(|image| crew.world().image(image));
         let there = there.is_some_and(|image| image.deregistered_at.is_none());

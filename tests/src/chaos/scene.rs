@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
-use lastgood_world::{Override, Settings, TemplateData, Weather, World};
+use lastgood_world::{MemoryStore, Override, Settings, TemplateData, Weather, World};
 
 use crate::stack::Stack;
 
@@ -153,7 +153,7 @@ impl Scene {
             let alone = !groups.iter().any(|group| group.plan == plan);
             groups.push(group(&mut rng, &world, number, plan, alone, wishes[plan].keep_in_use));
         }
-        let stack = Stack::new(world);
+        let stack = Stack::over(world, MemoryStore::plain());
         let bad = Weather {
             unheard: rate(&mut rng, 30),
             unanswered: rate(&mut rng, 30),

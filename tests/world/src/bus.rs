@@ -34,6 +34,11 @@ impl RecordingBus {
         self.lock().sent.clone()
     }
 
+    /// Those that came after the first `known` ones.
+    pub fn sent_after(&self, known: usize) -> Vec<Notice> {
+        self.lock().sent.get(known..).unwrap_or_default().to_vec()
+    }
+
     /// The next `calls` do not get through at all.
     pub fn fail_next(&self, calls: usize) {
         self.lock().calls_failing += calls;

@@ -1,4 +1,5 @@
-//! The port `Store`, in memory. Records are kept in their stored form, so that every test reads and writes it.
+//! The port `Store`, in memory. What is kept is what the stored form says when it is read back, so that every test goes
+//! through it; only a day of chaos does without, for it is the same thousands of times over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,6 +15,8 @@ use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
 use lastgood_core::sweep::Sweep;
 use lastgood_engine::port::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::weather::{Fate, Sky, Weather};
 
@@ -23,20 +26,18 @@ pub struct MemoryStore {
     table: Mutex<Table>,
 }
 
-#[derive(Clone, Debug)]
-struct Row {
-    version: u64,
-    text: String,
-}
+type Row<T> = Versioned<T>;
 
 #[derive(Debug, Default)]
 struct Table {
-    sources: BTreeMap<SourceId, Row>,
-    backups: BTreeMap<BackupId, Row>,
-    rollouts: BTreeMap<RefreshId, Row>,
-    plans: BTreeMap<String, Row>,
+    /// Records are kept as they come.
+    is_plain: bool,
+    sources: BTreeMap<SourceId, Row<Source>>,
+    backups: BTreeMap<BackupId, Row<Backup>>,
+    rollouts: BTreeMap<RefreshId, Row<Rollout>>,
+    plans: BTreeMap<String, Row<Planned>>,
     buckets: BTreeMap<String, Versioned<Bucket>>,
-    sweep: Option<Row>,
+    sweep: Option<Row<Sweep>>,
     by_image: BTreeMap<ImageId, BackupId>,
     /// Where each record stands in the queues, and the queues in the order of time.
     places: BTreeMap<Key, (Queue, Time)>,
@@ -55,17 +56,32 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// An empty table that does without the stored form.
+    pub fn plain() -> Self {
+        let store = Self::default();
+        store.lock().is_plain = true;
+        store
+    }
+
     /// All of it as text, a line for each record: equal texts are equal tables.
     pub fn dump(&self) -> String {
         let table = self.lock();
         let mut text = String::new();
-        let mut line = |key: &str, row: &Row| {
-            let _ = writeln!(text, "{key} v{} {}", row.version, row.text);
+        let mut line = |key: &str, version: u64, stored: String| {
+            let _ = writeln!(text, "{key} v{version} {stored}");
         };
-        table.sources.iter().for_each(|(id, row)| line(&id.to_string(), row));
-        table.backups.iter().for_each(|(id, row)| line(&id.to_string(), row));
-        table.rollouts.iter().for_each(|(id, row)| line(&format!("rollout/{id}"), row));
-        table.plans.iter().for_each(|(name, row)| line(&format!("plan/{name}"), row));
+        for (id, row) in &table.sources {
+            line(&id.to_string(), row.version, stored::encode(&row.record));
+        }
+        for (id, row) in &table.backups {
+            line(&id.to_string(), row.version, stored::encode(&row.record));
+        }
+        for (id, row) in &table.rollouts {
+            line(&format!("rollout/{id}"), row.version, stored::encode(&row.record));
+        }
+        for (name, row) in &table.plans {
+            line(&format!("plan/{name}"), row.version, stored::encode(&row.record));
+        }
         text
     }
 
@@ -91,12 +107,17 @@ impl MemoryStore {
 
     /// Every backup. Not a call.
     pub fn all_backups(&self) -> Vec<Backup> {
-        self.lock().backups.values().map(|row| stored::decode(&row.text).expect("it was encoded here")).collect()
+        self.lock().backups.values().map(|row| row.record.clone()).collect()
     }
 
     /// Every source. Not a call.
     pub fn all_sources(&self) -> Vec<Source> {
-        self.lock().sources.values().map(|row| stored::decode(&row.text).expect("it was encoded here")).collect()
+        self.lock().sources.values().map(|row| row.record.clone()).collect()
+    }
+
+    /// When the first record of a queue is due. Not a call.
+    pub fn next_due(&self, queue: Queue) -> Option<Time> {
+        self.lock().queues.get(&queue)?.first().map(|(at, _)| *at)
     }
 
     /// What stands in a queue, whenever it is due. Not a call.
@@ -128,32 +149,31 @@ impl MemoryStore {
     }
 }
 
-fn unreadable(error: stored::StoredError) -> CallFailed {
-    CallFailed::new("reading a record", error)
-}
-
-fn read<T>(row: &Row, decode: fn(&str) -> Result<T, stored::StoredError>) -> Result<Versioned<T>, CallFailed> {
-    let record = decode(&row.text).map_err(unreadable)?;
-    Ok(Versioned { record, version: row.version })
-}
-
-fn version_of<K: Ord>(rows: &BTreeMap<K, Row>, key: &K) -> u64 {
+fn version_of<K: Ord, T>(rows: &BTreeMap<K, Row<T>>, key: &K) -> u64 {
     rows.get(key).map_or(0, |row| row.version)
 }
 
 impl Table {
+    /// A record as it is read back.
+    fn row<T: Clone + Serialize + DeserializeOwned>(&self, record: &T, version: u64) -> Row<T> {
+        let record = match self.is_plain {
+            true => record.clone(),
+            false => stored::decode(&stored::encode(record)).expect("what is written can be read"),
+        };
+        Row { record, version }
+    }
+
     fn put_source(&mut self, source: &Source, version: u64) {
-        let row = Row { version, text: stored::encode(source) };
+        let row = self.row(source, version);
         self.sources.insert(source.id.clone(), row);
         self.place(Key::Source(source.id.clone()), Queue::Tick, source::wake(source));
     }
 
     fn put_backup(&mut self, backup: &Backup, version: u64) {
-        let row = Row { version, text: stored::encode(backup) };
+        let row = self.row(backup, version);
         let before = self.backups.insert(backup.id.clone(), row);
         if let Some(watched) = &mut self.watched {
-            let before = before.map(|row| stored::decode(&row.text).expect("it was encoded here"));
-            watched.push((before, backup.clone()));
+            watched.push((before.map(|row| row.record), backup.clone()));
         }
         if let Some(image) = &backup.image {
             self.by_image.insert(image.clone(), backup.id.clone());
@@ -162,14 +182,14 @@ impl Table {
     }
 
     fn put_rollout(&mut self, rollout: &Rollout, version: u64) {
-        let row = Row { version, text: stored::encode(rollout) };
+        let row = self.row(rollout, version);
         self.rollouts.insert(rollout.refresh.clone(), row);
         self.place(Key::Rollout(rollout.refresh.clone()), Queue::Poll, rollout::wake(rollout));
     }
 
     fn put_plan(&mut self, planned: &Planned, version: u64) {
         let name = planned.plan.name.clone();
-        let row = Row { version, text: stored::encode(planned) };
+        let row = self.row(planned, version);
         self.plans.insert(name.clone(), row);
         self.place(Key::Plan(name), Queue::Tick, Some(planned.survey_at));
     }
@@ -198,11 +218,11 @@ impl Store for MemoryStore {
     }
 
     async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.call(|table| table.sources.get(id).map(|row| read(row, stored::decode)).transpose())
+        self.call(|table| Ok(table.sources.get(id).cloned()))
     }
 
     async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.call(|table| table.sources.values().map(|row| read(row, stored::decode)).collect())
+        self.call(|table| Ok(table.sources.values().cloned().collect()))
     }
 
     async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
@@ -216,14 +236,14 @@ impl Store for MemoryStore {
     }
 
     async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.call(|table| table.backups.get(id).map(|row| read(row, stored::decode)).transpose())
+        self.call(|table| Ok(table.backups.get(id).cloned()))
     }
 
     async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
         let slot = |slot| BackupId { source: source.clone(), slot };
         self.call(|table| {
             let rows = table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev();
-            rows.map(|(_, row)| read(row, stored::decode)).collect()
+            Ok(rows.map(|(_, row)| row.clone()).collect())
         })
     }
 
@@ -262,7 +282,7 @@ impl Store for MemoryStore {
     }
 
     async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.call(|table| table.rollouts.get(id).map(|row| read(row, stored::decode)).transpose())
+        self.call(|table| Ok(table.rollouts.get(id).cloned()))
     }
 
     async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
@@ -276,11 +296,11 @@ impl Store for MemoryStore {
     }
 
     async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.call(|table| table.plans.values().map(|row| read(row, stored::decode)).collect())
+        self.call(|table| Ok(table.plans.values().cloned().collect()))
     }
 
     async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.call(|table| table.plans.get(name).map(|row| read(row, stored::decode)).transpose())
+        self.call(|table| Ok(table.plans.get(name).cloned()))
     }
 
     async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
@@ -294,7 +314,7 @@ impl Store for MemoryStore {
     }
 
     async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
-        self.call(|table| table.sweep.as_ref().map(|row| read(row, stored::decode)).transpose())
+        self.call(|table| Ok(table.sweep.clone()))
     }
 
     async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
@@ -302,7 +322,7 @@ impl Store for MemoryStore {
             if table.sweep.as_ref().map_or(0, |row| row.version) != sweep.version {
                 return Ok(Saved::Outdated);
             }
-            table.sweep = Some(Row { version: sweep.version + 1, text: stored::encode(&sweep.record) });
+            table.sweep = Some(table.row(&sweep.record, sweep.version + 1));
             Ok(Saved::As(sweep.version + 1))
         })
     }
