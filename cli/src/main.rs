@@ -171,7 +171,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let connection = Connection::open_with_bus(&cli.deployment).await?;
             ask::unpin(&connection, &backup, asker, cli.json).await
         }
-        Command::Schema => show::print_json(&lastgood_core::plan::schema()),
+        Command::Schema => show::print_json(lastgood_core::plan::schema()),
     }
 }
 

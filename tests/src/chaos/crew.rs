@@ -22,7 +22,7 @@ use crate::cut::{At, Cut};
 use crate::stack::{Invocation, STACK, handle};
 
 /// How long the storm takes.
-const STORM_MINUTES: i64 = 50;
+const STORM_MINUTES: i64 = 40;
 /// How often Lambda tries an event again that a function failed on, and when (AWS: Error handling for asynchronous
 /// invocation).
 const TRIES_MAX: u32 = 2;

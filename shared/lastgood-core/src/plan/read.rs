@@ -1,6 +1,8 @@
 //! What a plan file means. Its shape has been checked; here each value is read, and what is wrong with it is told with
 //! its place and its remedy.
 
+use std::sync::LazyLock;
+
 use jiff::tz::TimeZone;
 use schemars::Schema;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -20,10 +22,13 @@ use crate::schedule::{Pattern, Schedule, Zone};
 
 /// The JSON Schema of plan files.
 #[must_use]
-pub fn schema() -> Value {
-    let mut schema = schemars::schema_for!(FileText);
-    RecursiveTransform(without_null).transform(&mut schema);
-    schema.to_value()
+pub fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let mut schema = schemars::schema_for!(FileText);
+        RecursiveTransform(without_null).transform(&mut schema);
+        schema.to_value()
+    });
+    &SCHEMA
 }
 
 /// A key without a value is a mistake: what is optional is left out.

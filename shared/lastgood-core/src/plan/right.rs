@@ -43,7 +43,7 @@ fn right_files_are_read() {
 /// The schema that stands in the repository, for editors, is the one that files are held against.
 #[test]
 fn the_schema_in_the_repository_is_ours() {
-    let text = serde_json::to_string_pretty(&schema()).expect("JSON");
+    let text = serde_json::to_string_pretty(schema()).expect("JSON");
     expect_file![repository().join("infra/plans.schema.json")].assert_eq(&format!("{text}\n"));
 }
 
