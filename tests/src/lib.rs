@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod cut;
+pub mod fuzz;
 pub mod package;
 pub mod python;
 pub mod stack;

@@ -78,6 +78,8 @@ fn every_notice_matches_its_sample() {
         ("publication-held.json", expect_file!["../../events/lastgood/publication-held.json"]),
         ("backups-deleted.json", expect_file!["../../events/lastgood/backups-deleted.json"]),
         ("deletion-refused.json", expect_file!["../../events/lastgood/deletion-refused.json"]),
+        ("artifact-unknown.json", expect_file!["../../events/lastgood/artifact-unknown.json"]),
+        ("backup-lost.json", expect_file!["../../events/lastgood/backup-lost.json"]),
         ("deletion-halted.json", expect_file!["../../events/lastgood/deletion-halted.json"]),
         ("source-found.json", expect_file!["../../events/lastgood/source-found.json"]),
         ("source-lost.json", expect_file!["../../events/lastgood/source-lost.json"]),
@@ -190,7 +192,7 @@ fn notices() -> Vec<Notice> {
         },
         News::BackupsDeleted {
             backups: vec![DeletedBackup {
-                shared: Vec::new(),
+                shared: vec!["snap-0c".into()],
                 backup: backup.clone(),
                 image: Some(image()),
                 snapshots: vec!["snap-0a".into()],
@@ -201,6 +203,8 @@ fn notices() -> Vec<Notice> {
             backup: backup.clone(),
             reason: "ami-0abcdef1234567890 is needed by group/web-prod".into(),
         },
+        News::ArtifactUnknown { backup: backup.to_string(), images: vec![image()], snapshots: vec!["snap-0d".into()] },
+        News::BackupLost { backup: backup.clone(), image: Some(image()) },
         News::DeletionHalted { backups: 2, failed: slot, reason: "AWS could not make the image: failed".into() },
         News::SourceFound { plan: "web".into() },
         News::SourceLost { reason: "the group is deleted; its backups stay".into() },

@@ -7,6 +7,7 @@ mod chaos;
 mod contracts;
 mod door;
 mod e2e;
+mod fuzz;
 mod kill;
 mod layering;
 mod needed;

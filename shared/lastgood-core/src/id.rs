@@ -150,7 +150,9 @@ impl FromStr for BackupId {
         let (source, slot) = text.rsplit_once('@').ok_or_else(wrong)?;
         let slot = jiff::civil::DateTime::strptime(SLOT_FORMAT, slot).map_err(|_| wrong())?;
         let slot = slot.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?.timestamp();
-        Ok(Self { source: source.parse()?, slot })
+        let id = Self { source: source.parse()?, slot };
+        // A year before zero, or a sixtieth second, would be another slot when it is written.
+        if id.to_string() == text { Ok(id) } else { Err(wrong()) }
     }
 }
 

@@ -226,3 +226,7 @@ fn by_source(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "needed_rules.rs"]
+mod rules;

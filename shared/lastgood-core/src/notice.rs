@@ -341,18 +341,7 @@ impl News {
                 format!("{source}: {image} is good but not published: {reason}")
             }
             Self::BackupsDeleted { backups } => {
-                let each: Vec<_> = backups
-                    .iter()
-                    .map(|deleted| {
-                        let image = deleted.image.as_ref().map_or("no image", ImageId::as_str);
-                        let snapshots = count(deleted.snapshots.len(), "snapshot");
-                        let shared = match deleted.shared.as_slice() {
-                            [] => String::new(),
-                            shared => format!("; {} stay, for another image is over them", joined(shared)),
-                        };
-                        format!("{} ({image}, {snapshots}{shared}): {}", deleted.backup.slot, deleted.reason)
-                    })
-                    .collect();
+                let each: Vec<_> = backups.iter().map(DeletedBackup::words).collect();
                 format!("{source}: deleted backup of {}", each.join(", of "))
             }
             Self::DeletionRefused { backup, reason } => {
@@ -381,8 +370,17 @@ impl News {
     }
 }
 
-fn joined(ids: &[SnapshotId]) -> String {
-    ids.iter().map(SnapshotId::as_str).collect::<Vec<_>>().join(", ")
+impl DeletedBackup {
+    fn words(&self) -> String {
+        let image = self.image.as_ref().map_or("no image", ImageId::as_str);
+        let snapshots = count(self.snapshots.len(), "snapshot");
+        let shared: Vec<&str> = self.shared.iter().map(SnapshotId::as_str).collect();
+        let shared = match shared.as_slice() {
+            [] => String::new(),
+            shared => format!("; {} stay, for another image is over them", shared.join(", ")),
+        };
+        format!("{} ({image}, {snapshots}{shared}): {}", self.backup.slot, self.reason)
+    }
 }
 
 fn count(number: usize, what: &str) -> String {

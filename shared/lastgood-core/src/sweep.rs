@@ -201,3 +201,7 @@ fn source_of(tag: &str) -> Option<SourceId> {
         Err(_) => tag.split('@').next()?.parse().ok(),
     }
 }
+
+#[cfg(test)]
+#[path = "sweep_rules.rs"]
+mod rules;

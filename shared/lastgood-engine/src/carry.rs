@@ -223,6 +223,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     async fn inspect(&self, record: &Backup) -> Carried {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
+        let at = self.clock.now();
         let source = self.store.source(&record.id.source).await?.map(|source| source.record);
         let newest = source.as_ref().and_then(|source| source.last_good.clone());
         // By its id if that is on record: by its name another one might be found. Its successor is asked for beside it.
@@ -250,6 +251,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let snapshots =
             snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
         let mut inspection = Inspection {
+            at,
             ours: is_ours,
             snapshots: snapshots.collect(),
             versions: Vec::new(),

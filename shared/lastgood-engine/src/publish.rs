@@ -270,6 +270,7 @@ const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
 /// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
 /// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
+#[expect(clippy::result_large_err, reason = "it is the event itself, and lives for one decision")]
 pub(crate) fn publishable<'a>(
     record: &Backup,
     name: &GroupName,

@@ -30,6 +30,7 @@ pub(super) fn wrong_move(before: Option<&Backup>, after: &Backup) -> Option<Stri
         .then(|| format!("{} was published and is {:?}", after.id, after.publication))
 }
 
+#[expect(clippy::unnested_or_patterns, reason = "one line for each arrow")]
 fn may_go(from: State, to: State) -> bool {
     use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
     matches!(

@@ -119,10 +119,14 @@ impl Gate for ChaosGate<'_> {
         }
         self.turn().await;
         match self.fate {
-            Fate::Stalls(at, seconds) if at == number => self.until(later(self.world.time(), seconds)).await,
+            Fate::Stalls(at, seconds) if at == number => {
+                self.until(later(self.world.time(), seconds)).await;
+                self.world.comes_late();
+            }
             Fate::Leaves(at, seconds) if at == number => {
                 self.leaving.store(true, Ordering::Relaxed);
                 self.until(later(self.world.time(), seconds)).await;
+                self.world.comes_late();
             }
             Fate::Lives | Fate::Dies(_) | Fate::Stalls(..) | Fate::Leaves(..) => {}
         }

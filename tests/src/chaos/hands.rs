@@ -179,7 +179,7 @@ fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_wor
 fn changed(crew: &mut Crew<'_>, group: &Kind) {
     let wish = &crew.hand.wishes[group.plan];
     let sources = crew.scene.stack.store.all_sources();
-    let known = sources.iter().find(|known| known.id.to_string() == source(group));
+    let known = sources.iter().find(|known| known.id.to_string() == source(group) && known.plan.is_some());
     let Some(expected) = known.and_then(|known| known.expected.as_ref()) else { return };
     let now = match &group.parameter {
         Some(parameter) => crew.world().parameter(parameter).map(|held| held.value),
@@ -315,6 +315,8 @@ fn tag(crew: &mut Crew<'_>, group: &Kind) {
         crew.world().untag_group(&group.name, "lastgood");
     } else {
         crew.say(|| format!("tags {} again", group.name));
+        // What is there when a plan finds it is what it begins with.
+        crew.world().released(&group.name, group.parameter.as_deref());
         crew.world().tag_group(&group.name, "lastgood", &format!("p{}", group.plan));
     }
 }
@@ -333,16 +335,15 @@ fn refresh(crew: &mut Crew<'_>, group: &Kind) {
         desired: desired.clone(),
         ..StartRefresh::default()
     });
-    match begun {
-        Ok(_) => crew.say(|| format!("an instance refresh of {} begins: {desired:?}", group.name)),
-        Err(_) => {
-            let how = [RefreshStatus::Successful, RefreshStatus::Cancelled, RefreshStatus::RollbackSuccessful];
-            let status = how[crew.rng.usize(0..3)];
-            world.set_refresh(&group.name, status);
-            crew.say(|| format!("the instance refresh of {} ends: {status:?}", group.name));
-            changed(crew, group);
-        }
+    if begun.is_ok() {
+        crew.say(|| format!("an instance refresh of {} begins: {desired:?}", group.name));
+        return;
     }
+    let how = [RefreshStatus::Successful, RefreshStatus::Cancelled, RefreshStatus::RollbackSuccessful];
+    let status = how[crew.rng.usize(0..3)];
+    world.set_refresh(&group.name, status);
+    crew.say(|| format!("the instance refresh of {} ends: {status:?}", group.name));
+    changed(crew, group);
 }
 
 fn edit_plans(crew: &mut Crew<'_>) {

@@ -26,6 +26,7 @@ pub(super) struct Kind {
 
 /// A plan, as far as a seed varies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the plan's own switches")]
 pub(super) struct Wish {
     /// How many good backups stay.
     pub(super) last: u32,

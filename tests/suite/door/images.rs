@@ -189,3 +189,36 @@ fn an_image_that_can_not_be_made_says_why() {
     assert_eq!(code, "InvalidParameterValue");
     assert!(message.contains("is not in state 'running' or 'stopping' or 'stopped'"), "{message}");
 }
+
+#[test]
+fn who_refers_to_an_image_is_told_as_far_as_aws_looks() {
+    let Some(client) = client("DescribeImageReferences") else { return };
+    let base = client.world.base_image();
+    let template = client.world.template("web", &base);
+    let other = client.world.base_image();
+    for _ in 0..10 {
+        let data = json!({ "ImageId": other });
+        client
+            .ok("create_launch_template_version", json!({ "LaunchTemplateId": template, "LaunchTemplateData": data }));
+    }
+    client.world.put_parameter("/images/web", base.as_str(), "aws:ec2:image");
+    let instance = client.world.instance(&base);
+    client.world.launch_configuration("old", &base);
+    let arns = |depth: Option<&str>| {
+        let templates = depth.map(|depth| {
+            json!([{ "ResourceType": "ec2:LaunchTemplate",
+                     "ResourceTypeOptions": [{ "OptionName": "version-depth", "OptionValues": [depth] }] }])
+        });
+        let asked = json!({ "ImageIds": [base], "IncludeAllResourceTypes": true,
+                            "ResourceTypes": templates.unwrap_or_else(|| json!([])) });
+        let told = client.ok("describe_image_references", asked)["ImageReferences"].clone();
+        texts(&told, "Arn")
+    };
+    let parts = |arns: Vec<String>| {
+        arns.into_iter().filter_map(|arn| arn.rsplit_once(':').map(|(_, part)| part.to_owned())).collect::<Vec<_>>()
+    };
+    let (instance, template) = (format!("instance/{instance}"), format!("launch-template/{template}"));
+    // Ten newer versions hide it, and a launch configuration is nothing to it.
+    assert_eq!(parts(arns(None)), [instance.clone(), "parameter/images/web".to_owned()]);
+    assert_eq!(parts(arns(Some("10000"))), [instance, template, "parameter/images/web".to_owned()]);
+}

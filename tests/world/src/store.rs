@@ -156,9 +156,10 @@ fn version_of<K: Ord, T>(rows: &BTreeMap<K, Row<T>>, key: &K) -> u64 {
 impl Table {
     /// A record as it is read back.
     fn row<T: Clone + Serialize + DeserializeOwned>(&self, record: &T, version: u64) -> Row<T> {
-        let record = match self.is_plain {
-            true => record.clone(),
-            false => stored::decode(&stored::encode(record)).expect("what is written can be read"),
+        let record = if self.is_plain {
+            record.clone()
+        } else {
+            stored::decode(&stored::encode(record)).expect("what is written can be read")
         };
         Row { record, version }
     }

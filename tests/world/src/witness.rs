@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::facts::VersionRef;
-use lastgood_core::id::{GroupName, ImageId, SnapshotId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 
 use crate::group::Group;
 use crate::image::{Image, ImageState};
@@ -38,6 +38,8 @@ pub(crate) fn parameter_place(name: &str) -> String {
 pub(crate) struct Witness {
     /// The invocation of Lastgood that calls; nobody's: tests and operators.
     pub(crate) caller: Option<u64>,
+    /// Its call was on its way for a while: nothing can call it back, whatever happened meanwhile.
+    late: bool,
     wrongs: Vec<String>,
     /// Images and snapshots, and versions as `lt-… 3`, that Lastgood made.
     ours: BTreeSet<String>,
@@ -47,6 +49,10 @@ pub(crate) struct Witness {
     told_good: BTreeSet<ImageId>,
     /// Images that people deregistered, disabled or took apart.
     broken_by_hand: BTreeSet<ImageId>,
+    /// Versions that a call made which came late.
+    made_late: BTreeSet<String>,
+    /// Members that were protected by a call that came late: whoever made it could not know of it any more.
+    protected_late: BTreeSet<InstanceId>,
     /// Sources whose backups may all go.
     retired: BTreeSet<String>,
     /// Sources whose images stay as long as an instance of them is there.
@@ -61,7 +67,13 @@ pub(crate) struct Witness {
 impl World {
     /// Who calls from now on: an invocation of Lastgood's, or nobody's.
     pub fn act_as(&self, caller: Option<u64>) {
-        self.lock().witness.caller = caller;
+        let witness = &mut self.lock().witness;
+        (witness.caller, witness.late) = (caller, false);
+    }
+
+    /// The call that comes now was on its way for a while. What changed meanwhile is no fault of the caller's.
+    pub fn comes_late(&self) {
+        self.lock().witness.late = true;
     }
 
     /// What Lastgood did that it must not do.
@@ -123,11 +135,20 @@ impl World {
         self.lock().witness.proven.contains(image)
     }
 
-    /// Versions that Lastgood made and that are still there, each with the image that it names.
+    /// Whether a member was protected by a call that came after its caller was gone.
+    pub fn was_protected_late(&self, instance: &InstanceId) -> bool {
+        self.lock().witness.protected_late.contains(instance)
+    }
+
+    /// Versions that Lastgood made and that are still there, each with the image that it names; but for those that a call
+    /// made which came after its caller was gone.
     pub fn our_versions(&self) -> Vec<(TemplateId, u64, Option<String>)> {
         let state = self.lock();
         let all = state.templates.values().flat_map(|template| template.versions.values());
-        let ours = all.filter(|version| state.witness.ours.contains(&version_key(&version.template, version.number)));
+        let ours = all.filter(|version| {
+            let key = version_key(&version.template, version.number);
+            state.witness.ours.contains(&key) && !state.witness.made_late.contains(&key)
+        });
         ours.map(|version| (version.template.clone(), version.number, version.data.image.clone())).collect()
     }
 
@@ -142,7 +163,7 @@ fn version_key(template: &TemplateId, number: u64) -> String {
 }
 
 impl State {
-    fn wrong(&mut self, what: String) {
+    fn wrong(&mut self, what: &str) {
         let at = self.now;
         self.witness.wrongs.push(format!("{at} {what}"));
     }
@@ -176,11 +197,18 @@ impl State {
 
     /// An invocation changes what stands in a place.
     pub(crate) fn witness_changes(&mut self, place: &str) {
-        let Some(caller) = self.witness.caller else { return };
+        let Some(caller) = self.witness.caller.filter(|_| !self.witness.late) else { return };
         let Some(changed) = self.witness.changed.get(place).copied() else { return };
         // A change between the last look and the call is overwritten: no call of AWS compares.
         if self.witness.read.get(&(caller, place.to_owned())).is_some_and(|read| *read > changed) {
-            self.wrong(format!("what somebody changed by hand in {place} was seen and undone"));
+            self.wrong(&format!("what somebody changed by hand in {place} was seen and undone"));
+        }
+    }
+
+    /// Members are protected from scale-in.
+    pub(crate) fn witness_protects(&mut self, instances: &[InstanceId]) {
+        if self.witness.late {
+            self.witness.protected_late.extend(instances.iter().cloned());
         }
     }
 
@@ -193,6 +221,9 @@ impl State {
 
     pub(crate) fn witness_makes_version(&mut self, template: &TemplateId, number: u64) {
         self.witness_makes(version_key(template, number));
+        if self.witness.late {
+            self.witness.made_late.insert(version_key(template, number));
+        }
     }
 
     /// An image was made: there must be none yet for its backup.
@@ -208,7 +239,7 @@ impl State {
             && let Some(backup) = &backup
             && self.images.values().filter(same).count() > 1
         {
-            self.wrong(format!("{backup} has two images"));
+            self.wrong(&format!("{backup} has two images"));
         }
     }
 
@@ -232,14 +263,14 @@ impl State {
 
     /// An invocation deregisters an image.
     pub(crate) fn witness_image_goes(&mut self, id: &ImageId) {
-        if self.witness.caller.is_none() {
+        if self.witness.caller.is_none() || self.witness.late {
             return;
         }
         if !self.witness.ours.contains(id.as_str()) {
-            self.wrong(format!("{id} is deleted, and Lastgood did not make it"));
+            self.wrong(&format!("{id} is deleted, and Lastgood did not make it"));
         }
         for who in self.referrers(id) {
-            self.wrong(format!("{id} is deleted, and {who} refers to it"));
+            self.wrong(&format!("{id} is deleted, and {who} refers to it"));
         }
         let Some(image) = self.images.get(id) else { return };
         let Some(source) = image.tags.get(TAG_SOURCE).cloned() else { return };
@@ -252,24 +283,24 @@ impl State {
         let slot = |image: &Image| image.tags.get(TAG_BACKUP).and_then(|tag| tag.rsplit('@').next()).map(str::to_owned);
         let newer = self.images.values().filter(of_source).any(|other| slot(other) >= slot(image));
         if self.witness.told_good.contains(id) && !newer && !self.witness.retired.contains(&source) {
-            self.wrong(format!("{id} is deleted, and it is the newest good image of {source}"));
+            self.wrong(&format!("{id} is deleted, and it is the newest good image of {source}"));
         }
     }
 
     /// An invocation deletes a snapshot.
     pub(crate) fn witness_snapshot_goes(&mut self, id: &SnapshotId) {
         if self.witness.caller.is_some() && !self.witness.ours.contains(id.as_str()) {
-            self.wrong(format!("{id} is deleted, and Lastgood did not make it"));
+            self.wrong(&format!("{id} is deleted, and Lastgood did not make it"));
         }
     }
 
     /// An invocation deletes a version.
     pub(crate) fn witness_version_goes(&mut self, template: &TemplateId, number: u64) {
-        if self.witness.caller.is_none() {
+        if self.witness.caller.is_none() || self.witness.late {
             return;
         }
         if !self.witness.ours.contains(&version_key(template, number)) {
-            self.wrong(format!("version {number} of {template} is deleted, and Lastgood did not make it"));
+            self.wrong(&format!("version {number} of {template} is deleted, and Lastgood did not make it"));
         }
         let users: Vec<GroupName> = self
             .groups
@@ -278,7 +309,7 @@ impl State {
             .map(|group| group.name.clone())
             .collect();
         for user in users {
-            self.wrong(format!("version {number} of {template} is deleted, and group {user} launches from it"));
+            self.wrong(&format!("version {number} of {template} is deleted, and group {user} launches from it"));
         }
     }
 

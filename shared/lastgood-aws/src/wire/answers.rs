@@ -137,3 +137,53 @@ async fn a_new_version_copies_a_numbered_one_with_its_own_token() {
         assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
     }
 }
+
+#[tokio::test]
+async fn every_reference_is_asked_for_in_all_versions_of_templates() {
+    let page = |arn: &str, more: &str| {
+        format!(
+            r#"<DescribeImageReferencesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imageReferenceSet><item><imageId>ami-1</imageId><resourceType>ec2:LaunchTemplate</resourceType><arn>{arn}</arn></item></imageReferenceSet>{more}</DescribeImageReferencesResponse>"#
+        )
+    };
+    let first = page("arn:aws:ec2:us-east-1:1:launch-template/lt-1", "<nextToken>more</nextToken>");
+    let second = page("arn:aws:ssm:us-east-1:1:parameter/web", "");
+    let wire = Wire::answering(&[(200, &first), (200, &second)]).await;
+    let found = wire.aws().image_references(&"ami-1".into()).await.expect("judged").expect("told");
+    assert_eq!(found, ["arn:aws:ec2:us-east-1:1:launch-template/lt-1", "arn:aws:ssm:us-east-1:1:parameter/web"]);
+    for part in [
+        "Action=DescribeImageReferences",
+        "ImageId.1=ami-1",
+        "IncludeAllResourceTypes=true",
+        "ResourceType.1.ResourceType=ec2%3ALaunchTemplate",
+        "ResourceType.1.ResourceTypeOption.1.OptionName=version-depth",
+        "ResourceType.1.ResourceTypeOption.1.OptionValue.1=10000",
+    ] {
+        assert!(wire.sent()[0].split('&').any(|field| field == part), "{part} is missing in {}", wire.sent()[0]);
+    }
+    assert!(wire.sent()[1].contains("NextToken=more"));
+}
+
+#[tokio::test]
+async fn instances_of_an_image_are_those_that_are_not_terminated() {
+    let body = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
+    let wire = Wire::answering(&[(200, body)]).await;
+    let found = wire.aws().instances_of(&"ami-1".into()).await.expect("judged").expect("told");
+    assert_eq!(found, ["i-1".into()]);
+    let sent = wire.sent().remove(0);
+    assert!(sent.contains("Filter.1.Name=image-id") && sent.contains("Filter.1.Value.1=ami-1"), "{sent}");
+    assert!(sent.contains("Filter.2.Name=instance-state-name") && sent.contains("stopped"), "{sent}");
+    assert!(!sent.contains("terminated"), "{sent}");
+}
+
+#[tokio::test]
+async fn what_bears_our_tag_is_told_with_its_age() {
+    let body = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState><creationDate>2026-01-15T10:30:00.123Z</creationDate></item><item><imageId>ami-2</imageId><imageState>available</imageState></item></imagesSet></DescribeImagesResponse>"#;
+    let wire = Wire::answering(&[(200, body)]).await;
+    let found = wire.aws().images_tagged("lastgood:managed-by", "a*b").await.expect("judged").expect("told");
+    let ages: Vec<_> = found.iter().map(|image| image.created_at.map(|at| at.to_string())).collect();
+    assert_eq!(ages, [Some("2026-01-15T10:30:00Z".to_owned()), None]);
+    let sent = wire.sent().remove(0);
+    assert!(sent.contains("Filter.1.Name=tag%3Alastgood%3Amanaged-by"), "{sent}");
+    // A wildcard in the stack's name is none.
+    assert!(sent.contains("Filter.1.Value.1=a%5C%2Ab") && sent.contains("IncludeDisabled=true"), "{sent}");
+}

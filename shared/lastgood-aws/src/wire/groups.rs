@@ -195,3 +195,29 @@ async fn a_launch_configuration_tells_its_image() {
     let found = vec![Configuration { name: "old".into(), image: "ami-1".into() }];
     assert_eq!(wire.aws().configurations().await.expect("judged"), Ok(found));
 }
+
+#[tokio::test]
+async fn a_refresh_tells_what_it_goes_to() {
+    let refresh = |desired: &str| {
+        format!(
+            "<DescribeInstanceRefreshesResponse {XMLNS}><DescribeInstanceRefreshesResult><InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId><Status>InProgress</Status>{desired}</member></InstanceRefreshes></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>"
+        )
+    };
+    let template = "<DesiredConfiguration><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>7</Version></LaunchTemplate></DesiredConfiguration>";
+    let unreadable = "<DesiredConfiguration><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>seven</Version></LaunchTemplate></DesiredConfiguration>";
+    let wire = Wire::answering(&[(200, &refresh("")), (200, &refresh(template)), (200, &refresh(unreadable))]).await;
+    let aws = wire.aws();
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let found = aws.active_refresh(&"web".into()).await.expect("judged").expect("told").expect("active");
+        assert_eq!(found.id, "r-1".into());
+        told.push(found.desired);
+    }
+    assert_eq!(told[0], None);
+    let named = TemplateRef { template: "lt-1".into(), version: VersionRef::Number(7) };
+    assert_eq!(told[1], Some(LaunchSource::Template(named)));
+    assert!(
+        matches!(&told[2], Some(LaunchSource::Unreadable(why)) if why.contains("'seven' is no version")),
+        "{told:?}"
+    );
+}

@@ -290,7 +290,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::LetGo(_)) => "it is being published".into(),
         (Good, Event::ImageGone) => removal::image_gone(record, now),
         (Good, Event::ImageBack) => {
-            (record.missing_since, record.lost_told) = (None, false);
+            (record.missing_since, record.lost_told) = (None, None);
             "its image is there".into()
         }
         (Failed | Deleted, Event::LeftBehind { image, snapshots }) => {
@@ -316,13 +316,9 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         )
         | (
             Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
-            Event::Publication(_) | Event::LetGo(_) | Event::Released,
+            Event::Publication(_) | Event::LetGo(_) | Event::Released | Event::ImageGone | Event::ImageBack,
         )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
-        | (
-            Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
-            Event::ImageGone | Event::ImageBack,
-        )
         | (Requested | Creating | Pending | Good | Expiring | Deleting, Event::LeftBehind { .. })
         | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }

@@ -4,12 +4,13 @@ use expect_test::{expect, expect_file};
 
 use super::life::{
     CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, State, decide, due,
-    is_work_of, queue,
+    is_work_of, queue, wake,
 };
 use super::life_table::{backup, image, inspection, now, sight, start};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
-use super::record::{Backup, Pin};
+use super::record::{Artifact, Backup, Pin};
 use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
+use super::scale_in::ScaleIn;
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
@@ -143,6 +144,22 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     expect_file!["stored_form_2.json"].assert_eq(&text);
     for form in [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")] {
         assert_eq!(crate::stored::decode::<Backup>(form).expect("reads back"), record);
+    }
+}
+
+#[test]
+fn a_member_is_freed_though_nothing_else_is_left_to_do() {
+    let freed_later = |state, artifact| {
+        let owed = ScaleIn::Owed(later(now(), 90));
+        Backup { scale_in: owed, artifact, outbox: Vec::new(), source_told: true, ..backup(state) }
+    };
+    // What is left of it can be cleaned before its protection can be taken away.
+    assert_eq!(queue(&freed_later(State::Failed, Artifact::Held)), Queue::Cleanup);
+    for (state, artifact) in [(State::Failed, Artifact::Gone), (State::Deleted, Artifact::Gone)] {
+        let record = freed_later(state, artifact);
+        assert_eq!(queue(&record), Queue::Poll);
+        let at = wake(&record).expect("it is owed");
+        assert!(matches!(due(&record, Queue::Poll, at), Some(Effect::Unprotect(_))));
     }
 }
 

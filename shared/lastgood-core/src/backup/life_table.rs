@@ -102,7 +102,9 @@ pub(super) fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
 
 pub(super) fn inspection(image: Option<Image>) -> Inspection {
     let snapshots = vec!["snap-1".into(), "snap-2".into()];
-    Inspection { image, ours: true, snapshots, versions: vec![("lt-1".into(), 2)], needed_by: Vec::new() }
+    // Never too old, whenever it is heard.
+    let at = Time::MAX;
+    Inspection { at, image, ours: true, snapshots, versions: vec![("lt-1".into(), 2)], needed_by: Vec::new() }
 }
 
 fn line(before: &Backup, name: &str, event: Event, now: Time) -> String {
@@ -275,6 +277,14 @@ fn events() -> Vec<(&'static str, Event, Time)> {
                 ("snap-1".into(), SnapshotDeletion::Deleted),
                 ("snap-2".into(), SnapshotDeletion::NotDeleted("internal-error".into())),
             ])),
+            soon,
+        ),
+        (
+            "inspected: long ago",
+            Event::Removal(RemovalEvent::Inspected(Inspection {
+                at: later(soon, -31),
+                ..inspection(Some(image(ImageState::Available)))
+            })),
             soon,
         ),
         ("deregistered, silent", Event::Removal(RemovalEvent::Deregistered(Vec::new())), soon),

@@ -35,9 +35,9 @@ pub struct Backup {
     /// How many calls in a row did not get through.
     #[serde(default)]
     pub failures: u32,
-    /// That its image is gone was told.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lost_told: bool,
+    /// When it was told that its image is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_told: Option<Time>,
     /// Since when AWS does not show the image, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Time>,
@@ -210,7 +210,7 @@ impl Backup {
             trouble: None,
             failures: 0,
             missing_since: None,
-            lost_told: false,
+            lost_told: None,
             artifact: Artifact::None,
             instance: None,
             base: None,

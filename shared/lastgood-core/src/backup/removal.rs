@@ -48,6 +48,8 @@ pub enum RemovalEvent {
 /// What AWS holds of a backup, looked up by its image's name and by its tag on snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
+    /// When it was begun to look: what was seen holds for a moment only.
+    pub at: Time,
     /// The image.
     pub image: Option<Image>,
     /// The image bears our stack's tag and this backup's.
@@ -112,6 +114,10 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
 }
 
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
+    if seconds_between(inspection.at, now) > CONDEMNED_SECONDS_MAX {
+        record.look_at = now;
+        return "what was seen is too old: it is looked again".into();
+    }
     let Some(image) = &inspection.image else { return no_image(record, inspection, now) };
     let image = image.clone();
     if !inspection.ours {
@@ -342,10 +348,10 @@ pub(super) fn left_behind(
 /// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).
 pub(super) fn image_gone(record: &mut Backup, now: Time) -> String {
     let since = *record.missing_since.get_or_insert(now);
-    if seconds_between(since, now) < VISIBLE_SECONDS_MAX || record.lost_told {
+    if seconds_between(since, now) < VISIBLE_SECONDS_MAX || record.lost_told.is_some() {
         return "its image is not told".into();
     }
-    record.lost_told = true;
+    record.lost_told = Some(now);
     let news = News::BackupLost { backup: record.id.clone(), image: record.image.clone() };
     record.tell("", now, news);
     "somebody deregistered its image".into()

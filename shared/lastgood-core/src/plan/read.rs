@@ -50,7 +50,7 @@ pub fn read(file: &str, text: &str) -> Result<PlanFile, Vec<Mistake>> {
     let mut mistakes = Mistakes::of(file);
     let mut found = PlanFile { file: file.to_owned(), ..PlanFile::default() };
     let schema = schema();
-    let tree = yaml::tree(text, &mut mistakes).and_then(|tree| check(&schema, text, tree, &mut mistakes));
+    let tree = yaml::tree(text, &mut mistakes).and_then(|tree| check(schema, text, tree, &mut mistakes));
     if let Some(tree) = tree {
         let parsed: FileText =
             serde_json::from_value(tree.to_json()).expect("what the schema lets through has its types");

@@ -1,0 +1,267 @@
+//! What must hold of the judgement who needs an image.
+
+use expect_test::expect;
+use proptest::prelude::*;
+
+use super::*;
+use crate::facts::{MixedPolicy, Override, Tags};
+
+const IMAGE: &str = "ami-1";
+
+fn template() -> TemplateId {
+    "lt-1".into()
+}
+
+fn named(version: VersionRef) -> TemplateRef {
+    TemplateRef { template: template(), version }
+}
+
+fn version(number: u64) -> TemplateVersion {
+    let description = String::new();
+    TemplateVersion { number, description, image: Some(IMAGE.into()), instance_type: None, devices: Vec::new() }
+}
+
+fn group(name: &str, launches_from: LaunchSource) -> Group {
+    Group {
+        name: name.into(),
+        tags: Tags::new(),
+        launches_from,
+        members: Vec::new(),
+        warmup_seconds: 0,
+        lifetime_seconds_max: None,
+    }
+}
+
+fn mixed(base: VersionRef, overrides: Vec<Override>) -> LaunchSource {
+    LaunchSource::Mixed(MixedPolicy { base: named(base), overrides })
+}
+
+/// The image stands in version 2, which is ours; the default is version 1 and the latest version 3.
+fn reading() -> Reading {
+    let templates =
+        vec![TemplateReading { template: template(), default: Some(1), latest: Some(3), naming: vec![version(2)] }];
+    Reading { templates, ..Reading::default() }
+}
+
+fn judged(reading: &Reading, rank: Rank) -> Vec<String> {
+    let image = IMAGE.into();
+    let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank };
+    needs(reading, &leaving).iter().map(ToString::to_string).collect()
+}
+
+fn with(group: Group) -> Reading {
+    Reading { groups: vec![group], ..reading() }
+}
+
+#[test]
+fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() {
+    assert_eq!(judged(&reading(), Rank::Replaced), Vec::<String>::new());
+    assert_eq!(judged(&reading(), Rank::Dispensable), Vec::<String>::new());
+    let image = IMAGE.into();
+    let ours = [(template(), 2)];
+    let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
+    assert_eq!(unused(&reading(), &leaving), ours);
+}
+
+#[test]
+fn each_need_is_told_in_words() {
+    let image: ImageId = IMAGE.into();
+    let launches = |version| LaunchSource::Template(named(version));
+    let own_image = Override { instance_type: None, template: None, image: Some(IMAGE.into()) };
+    let own_template =
+        |version| Override { instance_type: None, template: Some(named(version)), image: Some("ami-9".into()) };
+    let refresh = |desired| Refresh { id: "r-1".into(), desired: Some(desired) };
+    let goes = |desired| Reading { refreshes: vec![("web".into(), refresh(desired))], ..reading() };
+    let mut theirs = reading();
+    theirs.templates[0].naming.push(version(7));
+    let mut default = reading();
+    default.templates[0].default = Some(2);
+    let mut followed = with(group("web", launches(VersionRef::Default)));
+    followed.templates[0].default = Some(2);
+    let mut latest = with(group("web", launches(VersionRef::Latest)));
+    latest.templates[0].latest = Some(2);
+    let configuration = |image: &str| vec![crate::facts::Configuration { name: "old".into(), image: image.to_owned() }];
+    let cases = [
+        ("by number", with(group("web", launches(VersionRef::Number(2))))),
+        ("by another number", with(group("web", launches(VersionRef::Number(3))))),
+        ("by default", followed),
+        ("by default, another", with(group("web", launches(VersionRef::Default)))),
+        ("by latest", latest),
+        ("by latest, another", with(group("web", launches(VersionRef::Latest)))),
+        ("the base", with(group("web", mixed(VersionRef::Number(2), Vec::new())))),
+        ("an override", with(group("web", mixed(VersionRef::Number(1), vec![own_template(VersionRef::Number(2))])))),
+        ("an image", with(group("web", mixed(VersionRef::Number(1), vec![own_image.clone()])))),
+        ("another", with(group("web", mixed(VersionRef::Number(1), vec![own_template(VersionRef::Number(1))])))),
+        ("unreadable", with(group("web", LaunchSource::Unreadable("no id".into())))),
+        ("configured", with(group("web", LaunchSource::Configuration("old".into())))),
+        ("a refresh", goes(launches(VersionRef::Number(2)))),
+        ("a refresh to another", goes(launches(VersionRef::Number(1)))),
+        ("a refresh to a policy", goes(mixed(VersionRef::Number(1), vec![own_image]))),
+        ("a refresh to who knows what", goes(LaunchSource::Unreadable("no id".into()))),
+        ("its default", default),
+        ("a version of theirs", theirs),
+        ("configuration", Reading { configurations: configuration(IMAGE), ..reading() }),
+        ("another configuration", Reading { configurations: configuration("ami-2"), ..reading() }),
+        ("parameter", Reading { parameters: vec![("/web".into(), IMAGE.into())], ..reading() }),
+        ("another parameter", Reading { parameters: vec![("/web".into(), "ami-2".into())], ..reading() }),
+        ("instance", Reading { instances: vec!["i-1".into()], ..reading() }),
+        ("recipe", Reading { others: vec!["arn:aws:imagebuilder:::image-recipe/web".into()], ..reading() }),
+        ("unread", Reading { unread: vec!["ec2:Call is not permitted".into()], ..reading() }),
+    ];
+    let mut told = String::new();
+    for (name, reading) in &cases {
+        let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank: Rank::Replaced };
+        let goes = if unused(reading, &leaving).is_empty() { "; version 2 stays" } else { "" };
+        told += &format!("{name}: {}{goes}\n", judged(reading, Rank::Replaced).join(" + "));
+    }
+    told += &format!("the last: {}\n", judged(&reading(), Rank::Last).join(" + "));
+    let pinned = Leaving { image: &image, ours: &[], pinned: Some("alice".into()), rank: Rank::Replaced };
+    let words: Vec<_> = needs(&Reading::default(), &pinned).iter().map(ToString::to_string).collect();
+    told += &format!("pinned: {}\n", words.join(" + "));
+    expect![[r#"
+        by number: group/web (version 2 of lt-1); version 2 stays
+        by another number: 
+        by default: group/web (version 2 of lt-1) + lt-1, whose default is version 2; version 2 stays
+        by default, another: 
+        by latest: group/web (version 2 of lt-1); version 2 stays
+        by latest, another: 
+        the base: group/web (version 2 of lt-1); version 2 stays
+        an override: group/web (version 2 of lt-1); version 2 stays
+        an image: group/web (an override's own image)
+        another: 
+        unreadable: who can say, for no id; version 2 stays
+        configured: 
+        a refresh: instance refresh r-1 of group/web, which goes to it; version 2 stays
+        a refresh to another: 
+        a refresh to a policy: instance refresh r-1 of group/web, which goes to it; version 2 stays
+        a refresh to who knows what: who can say, for no id; version 2 stays
+        its default: lt-1, whose default is version 2; version 2 stays
+        a version of theirs: version 7 of lt-1, which somebody else made
+        configuration: launch configuration old
+        another configuration: 
+        parameter: parameter /web
+        another parameter: 
+        instance: i-1, for its plan keeps what instances use
+        recipe: arn:aws:imagebuilder:::image-recipe/web
+        unread: who can say, for ec2:Call is not permitted; version 2 stays
+        the last: its source, for no newer good image of it is there
+        pinned: a pin: alice
+    "#]]
+    .assert_eq(&told);
+}
+
+fn versions() -> impl Strategy<Value = VersionRef> {
+    prop_oneof![(1_u64..4).prop_map(VersionRef::Number), Just(VersionRef::Default), Just(VersionRef::Latest)]
+}
+
+fn sources() -> impl Strategy<Value = LaunchSource> {
+    let overrides = prop::collection::vec(
+        (prop::option::of(versions()), prop::option::of(prop_oneof![Just(IMAGE), Just("ami-2")])).prop_map(
+            |(version, image)| Override {
+                instance_type: None,
+                template: version.map(named),
+                image: image.map(str::to_owned),
+            },
+        ),
+        0..3,
+    );
+    prop_oneof![
+        versions().prop_map(|version| LaunchSource::Template(named(version))),
+        (versions(), overrides).prop_map(|(base, overrides)| mixed(base, overrides)),
+        Just(LaunchSource::Configuration("old".into())),
+    ]
+}
+
+fn readings() -> impl Strategy<Value = Reading> {
+    let groups = prop::collection::vec(sources(), 0..4).prop_map(|sources| {
+        let named = sources.into_iter().enumerate();
+        named.map(|(number, source)| group(&format!("g{number}"), source)).collect::<Vec<_>>()
+    });
+    let refreshes = prop::collection::vec(prop::option::of(sources()), 0..2).prop_map(|desired| {
+        let refresh = |desired| ("g0".into(), Refresh { id: "r-1".into(), desired });
+        desired.into_iter().map(refresh).collect::<Vec<_>>()
+    });
+    let naming = prop::collection::btree_set(1_u64..4, 0..3);
+    (groups, refreshes, naming, 1_u64..4, 1_u64..4).prop_map(|(groups, refreshes, naming, default, latest)| {
+        let naming: Vec<_> = naming.into_iter().map(version).collect();
+        let found = TemplateReading { template: template(), default: Some(default), latest: Some(latest), naming };
+        let templates = if found.naming.is_empty() { Vec::new() } else { vec![found] };
+        Reading { groups, refreshes, templates, ..Reading::default() }
+    })
+}
+
+/// What a launch source would launch from, found by going through it by hand.
+fn launches(source: &LaunchSource, reading: &Reading) -> bool {
+    let stands_in = |named: &TemplateRef| {
+        let Some(found) = reading.templates.first() else { return false };
+        let number = match named.version {
+            VersionRef::Number(number) => number,
+            VersionRef::Default => found.default.expect("told"),
+            VersionRef::Latest => found.latest.expect("told"),
+        };
+        found.naming.iter().any(|version| version.number == number)
+    };
+    match source {
+        LaunchSource::Template(named) => stands_in(named),
+        LaunchSource::Mixed(policy) => {
+            let own = |other: &Override| {
+                other.image.as_deref() == Some(IMAGE) || other.template.as_ref().is_some_and(stands_in)
+            };
+            stands_in(&policy.base) || policy.overrides.iter().any(own)
+        }
+        LaunchSource::Configuration(_) | LaunchSource::Unreadable(_) => false,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_group_or_a_refresh_may_launch_never_goes(reading in readings(), ours in 1_u64..4) {
+        let image = IMAGE.into();
+        let leaving = Leaving { image: &image, ours: &[(template(), ours)], pinned: None, rank: Rank::Replaced };
+        let found = needs(&reading, &leaving);
+        let mut used = reading.groups.iter().map(|group| &group.launches_from)
+            .chain(reading.refreshes.iter().filter_map(|(_, refresh)| refresh.desired.as_ref()));
+        if used.any(|source| launches(source, &reading)) {
+            prop_assert!(!found.is_empty());
+        }
+        // And nothing else keeps it but a version that is not ours, or the default.
+        let used = reading.groups.iter().any(|group| launches(&group.launches_from, &reading))
+            || reading.refreshes.iter().any(|(_, refresh)| refresh.desired.as_ref().is_some_and(|desired| launches(desired, &reading)));
+        let others = reading.templates.iter().any(|found| {
+            found.naming.iter().any(|version| version.number != ours || found.default == Some(version.number))
+        });
+        prop_assert_eq!(!found.is_empty(), used || others);
+    }
+
+    #[test]
+    fn more_that_is_read_never_frees_an_image(one in readings(), more in sources(), unread in any::<bool>()) {
+        let image = IMAGE.into();
+        let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank: Rank::Replaced };
+        let before = needs(&one, &leaving);
+        let mut other = one.clone();
+        other.groups.push(group("more", more));
+        if unread {
+            other.unread.push("nobody knows".into());
+        }
+        let after = needs(&other, &leaving);
+        prop_assert!(before.iter().all(|need| after.contains(need)));
+        prop_assert!(!unread || !after.is_empty());
+    }
+
+    #[test]
+    fn a_version_that_somebody_launches_from_is_never_unused(reading in readings(), ours in 1_u64..4) {
+        let image = IMAGE.into();
+        let leaving = Leaving { image: &image, ours: &[(template(), ours)], pinned: None, rank: Rank::Replaced };
+        if !unused(&reading, &leaving).is_empty() {
+            for group in &reading.groups {
+                let names = |named: &&TemplateRef| match named.version {
+                    VersionRef::Number(number) => number == ours,
+                    VersionRef::Default => reading.templates.first().and_then(|found| found.default) == Some(ours),
+                    VersionRef::Latest => reading.templates.first().and_then(|found| found.latest) == Some(ours),
+                };
+                let stands = reading.templates.iter().any(|found| found.naming.iter().any(|version| version.number == ours));
+                prop_assert!(!stands || !crate::group::templates(group).iter().any(names), "{group:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What must hold of the sweep: what is young, living or not ours is left alone; what is left behind goes.
+
+use super::*;
+use crate::backup::Origin;
+use crate::facts::{ImageState, SnapshotState, Tags};
+use crate::name::TAG_MANAGED_BY;
+use crate::plan::Policy;
+
+const TAG: &str = "group/web@20260115T103000Z";
+
+fn now() -> Time {
+    "2026-01-15T18:00:00Z".parse().expect("a time")
+}
+
+fn backup(state: State, artifact: Artifact) -> Backup {
+    let text = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
+    let policy: Policy = crate::plan::read("plans.yaml", text).expect("a plan").plans[0].plan.policy.clone();
+    let id = TAG.parse().expect("an id");
+    Backup { state, artifact, ..Backup::requested(id, "web", Origin::Schedule, &policy, now()) }
+}
+
+fn tags(backup: &str) -> Tags {
+    [(TAG_MANAGED_BY.to_owned(), "lastgood".to_owned()), (TAG_BACKUP.to_owned(), backup.to_owned())].into()
+}
+
+fn image(id: &str, age_seconds: i64) -> Image {
+    Image {
+        id: id.into(),
+        name: "lastgood-web".into(),
+        state: ImageState::Available,
+        tags: tags(TAG),
+        snapshots: vec!["snap-1".into()],
+        root_device: None,
+        devices: Vec::new(),
+        architecture: None,
+        protected: false,
+        created_at: Some(later(now(), -age_seconds)),
+    }
+}
+
+fn snapshot(id: &str, age_seconds: i64) -> Snapshot {
+    let started_at = Some(later(now(), -age_seconds));
+    Snapshot { id: id.into(), state: SnapshotState::Completed, tags: tags(TAG), started_at }
+}
+
+fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Held {
+    Held { images, snapshots }
+}
+
+#[test]
+fn an_image_that_came_after_its_backup_was_given_up_goes_once_it_is_old() {
+    for state in [State::Failed, State::Deleted] {
+        for artifact in [Artifact::None, Artifact::Gone] {
+            let record = backup(state, artifact);
+            let found =
+                |age| of_backup(&record, &held(vec![image("ami-1", age)], vec![snapshot("snap-1", age)]), now());
+            assert_eq!(found(ORPHAN_SECONDS_MIN - 1), None, "a function may still be at it");
+            // Its snapshots are under it, and go with it.
+            let left = Event::LeftBehind { image: Some("ami-1".into()), snapshots: Vec::new() };
+            assert_eq!(found(ORPHAN_SECONDS_MIN), Some(left));
+        }
+        let cleaned = backup(state, Artifact::Held);
+        assert_eq!(of_backup(&cleaned, &held(vec![image("ami-1", 9_999)], Vec::new()), now()), None);
+    }
+}
+
+#[test]
+fn what_a_living_backup_holds_is_its_own_business() {
+    for state in [State::Requested, State::Creating, State::Pending, State::Expiring, State::Deleting] {
+        let record = backup(state, Artifact::Asked);
+        let all = held(vec![image("ami-1", 99_999)], vec![snapshot("snap-9", 99_999)]);
+        assert_eq!(of_backup(&record, &all, now()), None);
+    }
+}
+
+#[test]
+fn another_image_than_the_one_on_record_is_not_taken_for_it() {
+    let record = Backup { image: Some("ami-2".into()), ..backup(State::Deleted, Artifact::Gone) };
+    let all = held(vec![image("ami-1", 9_999)], Vec::new());
+    assert_eq!(of_backup(&record, &all, now()), None);
+    let told = unknown(&[&record], &all, now());
+    assert_eq!((told.len(), told[0].images.as_slice()), (1, ["ami-1".into()].as_slice()));
+    assert_eq!(told[0].source, "group/web".parse().expect("a source"));
+}
+
+#[test]
+fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
+    let all = held(Vec::new(), vec![snapshot("snap-1", 9_999), snapshot("snap-2", 9_999), snapshot("snap-3", 60)]);
+    let left = |ids: &[&str]| {
+        let snapshots = ids.iter().map(|id| SnapshotId::from(*id)).collect();
+        Some(Event::LeftBehind { image: None, snapshots })
+    };
+    // Of a failed backup all that bear its tag are its own.
+    assert_eq!(of_backup(&backup(State::Failed, Artifact::Gone), &all, now()), left(&["snap-1", "snap-2"]));
+    // Of one that was good the others are somebody's copies; and what another image is over stays.
+    let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Deleted, Artifact::Gone) };
+    assert_eq!(of_backup(&good, &all, now()), left(&["snap-1"]));
+    let shared = Backup { shared: vec!["snap-1".into()], snapshots: Vec::new(), ..good.clone() };
+    assert_eq!(of_backup(&shared, &all, now()), None);
+    let told = unknown(&[&good], &all, now());
+    assert_eq!(told[0].snapshots, ["snap-2".into()]);
+    assert_eq!(unknown(&[&backup(State::Failed, Artifact::Gone)], &all, now()), []);
+}
+
+#[test]
+fn a_good_backup_hears_whether_its_image_is_there() {
+    let good = Backup { image: Some("ami-1".into()), ..backup(State::Good, Artifact::Held) };
+    let there = held(vec![image("ami-1", 9_999)], Vec::new());
+    assert_eq!(of_backup(&good, &there, now()), None);
+    assert_eq!(of_backup(&good, &Held::default(), now()), Some(Event::ImageGone));
+    let mut told_gone = image("ami-1", 9_999);
+    told_gone.state = ImageState::Broken("deregistered".into());
+    assert_eq!(of_backup(&good, &held(vec![told_gone], Vec::new()), now()), Some(Event::ImageGone));
+    let missed = Backup { missing_since: Some(now()), ..good };
+    assert_eq!(of_backup(&missed, &there, now()), Some(Event::ImageBack));
+}
+
+#[test]
+fn what_has_no_record_is_told_once_until_it_is_gone() {
+    let all = held(vec![image("ami-1", 9_999)], vec![snapshot("snap-1", 9_999), snapshot("snap-2", 9_999)]);
+    let found = unknown(&[], &all, now());
+    // The snapshot under the image is told by its image.
+    assert_eq!((found[0].images.len(), found[0].snapshots.as_slice()), (1, ["snap-2".into()].as_slice()));
+    let first = Sweep::first();
+    assert!(first.is_due(now()));
+    let told = first.done(&found, now());
+    assert_eq!(told.outbox.len(), 1);
+    assert!(told.outbox[0].message.contains("no record speaks of ami-1, snap-2"), "{}", told.outbox[0].message);
+    assert!(!told.is_due(later(now(), SWEEP_SECONDS - 1)) && told.is_due(later(now(), SWEEP_SECONDS)));
+    let sent = told.sent(&[told.outbox[0].id.clone()]);
+    assert_eq!(sent.outbox, []);
+    let again = sent.done(&found, later(now(), SWEEP_SECONDS));
+    assert_eq!(again.outbox, [], "it was told");
+    let gone = again.done(&[], later(now(), 2 * SWEEP_SECONDS));
+    assert_eq!(gone.done(&found, later(now(), 3 * SWEEP_SECONDS)).outbox.len(), 1, "it is another one by then");
+    assert_eq!(unknown(&[], &held(vec![image("ami-1", 60)], Vec::new()), now()), [], "its record may be on its way");
+}
