@@ -1,6 +1,7 @@
 //! The tests of the whole: stories in a simulated world, contracts of events, the shape of the repository.
 
 mod budget;
+mod bugs;
 mod by_hand;
 mod capture;
 mod chaos;

@@ -187,6 +187,13 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_that_would_be_written_otherwise_is_none() {
+        for text in ["group/web@-00050101T000000Z", "group/web@20260115T103060Z", "group/web@2026115T103000Z"] {
+            text.parse::<BackupId>().expect_err(text);
+        }
+    }
+
+    #[test]
     fn what_is_no_source_says_what_to_write() {
         let error = "web-prod".parse::<SourceId>().expect_err("no kind");
         assert_eq!(error.to_string(), "'web-prod' is not a source (write group/NAME)");

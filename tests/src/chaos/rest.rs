@@ -207,6 +207,19 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
         if let Some(holder) = holder.filter(|holder| !holder.publication.is_at_rest()) {
             wrongs.push(format!("{}: {} still has the turn to publish", source.id, holder.id));
         }
+        // Whoever wanted them all gone is rid of them, or knows why not.
+        let now = crew.world().time();
+        let stays = |backup: &&Backup| {
+            backup.id.source == source.id
+                && backup.state == State::Good
+                && backup.pinned.is_none()
+                && backup.refused.is_none()
+        };
+        if source.retire_at.is_some_and(|at| at < now)
+            && let Some(stays) = backups.iter().find(stays)
+        {
+            wrongs.push(format!("{} should have gone with its source", stays.id));
+        }
         let of_source = backups.iter().filter(|backup| backup.id.source == source.id);
         let newest = of_source.filter(|backup| backup.good_at.is_some()).map(|backup| backup.id.slot).max();
         if source.last_good.as_ref().map(|good| good.slot) < newest {

@@ -147,6 +147,9 @@ impl Scene {
             ..Settings::default()
         };
         let world = World::with(BEGIN.parse().expect("a time"), pace);
+        if rng.u32(0..4) == 0 {
+            world.enforce_throttling();
+        }
         let wishes: Vec<Wish> = (0..rng.usize(1..=2)).map(|_| Wish::of(&mut rng)).collect();
         let mut groups: Vec<Kind> = Vec::new();
         for number in 0..[1, 1, 2][rng.usize(0..3)] {

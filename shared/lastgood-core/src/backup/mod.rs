@@ -24,3 +24,5 @@ pub use scale_in::ScaleIn;
 mod life_rules;
 #[cfg(test)]
 mod life_table;
+#[cfg(test)]
+mod step_rules;

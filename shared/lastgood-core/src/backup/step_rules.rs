@@ -1,0 +1,235 @@
+//! What each step must say that a table of states alone does not show: counts, guards, and who does what.
+
+use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, wake};
+use super::life_table::{backup, chosen, image, inspection, now, refusal, start};
+use super::publication::{Publication, PublicationEvent};
+use super::record::{Artifact, Backup, Pin};
+use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
+use super::scale_in::{ScaleIn, ScaleInEvent};
+use super::sight::VISIBLE_SECONDS_MAX;
+use crate::facts::{ImageState, SnapshotDeletion};
+use crate::later;
+use crate::notice::News;
+use crate::refusal::Why;
+
+fn pin() -> Pin {
+    Pin { by: "alice".into(), reason: None, at: start() }
+}
+
+fn removal(event: RemovalEvent) -> Event {
+    Event::Removal(event)
+}
+
+#[test]
+fn an_answer_ends_a_row_of_failures_and_nothing_else_does() {
+    let failing = |state| Backup { failures: 3, ..backup(state) };
+    let after = |record: &Backup, event| decide(record, event, now()).record.failures;
+    let creating = failing(State::Creating);
+    assert_eq!(after(&creating, Event::ImageMade("ami-1".into())), 0);
+    assert_eq!(after(&creating, Event::CreateRefused(refusal(Why::TooSoon))), 0);
+    assert_eq!(after(&creating, Event::Woken), 3);
+    assert_eq!(after(&creating, Event::Sent(Vec::new())), 3);
+    assert_eq!(after(&creating, Event::SourceTold), 3);
+    assert_eq!(after(&failing(State::Pending), Event::ArtifactNews), 3);
+    assert_eq!(after(&creating, Event::Unanswered("no answer".into())), 4);
+    // What is stale is no answer to what was asked.
+    assert_eq!(after(&creating, Event::LetGo("older".into())), 3);
+    let owed = Backup { scale_in: ScaleIn::Owed(start()), ..failing(State::Good) };
+    assert_eq!(after(&owed, Event::ScaleIn(ScaleInEvent::OffUnanswered("no answer".into()))), 4);
+}
+
+#[test]
+fn an_image_is_one_deeper_than_what_its_instance_was_launched_from() {
+    for (of, is) in [(0, 1), (1, 2), (4, 5)] {
+        let event = Event::InstanceChosen(Chosen { generation: of, ..chosen() });
+        assert_eq!(decide(&backup(State::Requested), event, now()).record.generation, is);
+    }
+}
+
+#[test]
+fn a_member_is_protected_if_the_plan_says_so_and_nobody_has_done_it() {
+    for (asked, by_others, is) in [
+        (true, false, ScaleIn::Asked),
+        (true, true, ScaleIn::Untouched),
+        (false, false, ScaleIn::Untouched),
+        (false, true, ScaleIn::Untouched),
+    ] {
+        let mut record = backup(State::Requested);
+        record.capture.protect_from_scale_in = asked;
+        let event = Event::InstanceChosen(Chosen { protected_from_scale_in: by_others, ..chosen() });
+        let next = decide(&record, event, now()).record;
+        assert_eq!(next.scale_in, is);
+        let first = due(&next, Queue::Tick, now()).expect("it goes on");
+        assert_eq!(matches!(first, Effect::Protect(_)), is == ScaleIn::Asked, "before the image, not after it");
+    }
+}
+
+#[test]
+fn what_is_pinned_or_being_published_is_not_let_go() {
+    let let_go = |record: &Backup| decide(record, Event::LetGo("older".into()), now()).record.state;
+    assert_eq!(let_go(&backup(State::Good)), State::Expiring);
+    assert_eq!(let_go(&Backup { pinned: Some(pin()), ..backup(State::Good) }), State::Good);
+    assert_eq!(let_go(&Backup { publication: Publication::Due, ..backup(State::Good) }), State::Good);
+}
+
+#[test]
+fn the_cleanup_leaves_protection_to_the_poll_and_its_own_work_waits_for_its_time() {
+    let owed = Backup { scale_in: ScaleIn::Owed(start()), ..backup(State::Failed) };
+    assert!(matches!(due(&owed, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+    assert_eq!(due(&owed, Queue::Cleanup, now()), Some(Effect::Inspect));
+    let waiting = Backup { look_at: later(now(), 1), ..backup(State::Expiring) };
+    assert_eq!(due(&waiting, Queue::Cleanup, now()), None);
+    assert_eq!(due(&waiting, Queue::Cleanup, later(now(), 1)), Some(Effect::Inspect));
+    assert_eq!(due(&waiting, Queue::Poll, later(now(), 1)), None, "it may not delete");
+}
+
+#[test]
+fn whoever_has_something_to_tell_is_woken_a_lease_later() {
+    let at = Some(later(start(), LEASE_SECONDS));
+    let quiet = Backup { look_at: start(), since: start(), ..backup(State::Deleted) };
+    assert_eq!(wake(&quiet), None);
+    assert_eq!(wake(&Backup { source_told: false, ..quiet.clone() }), at);
+    let mut speaks = quiet;
+    let news = News::BackupFailed { backup: speaks.id.clone(), reason: "no".into() };
+    speaks.outbox.push(crate::notice::Notice::new(&speaks.id.source, "x", start(), news));
+    assert_eq!(wake(&speaks), at);
+}
+
+#[test]
+fn a_late_image_of_our_name_is_waited_for_a_quarter_of_an_hour() {
+    let asked = Backup { artifact: Artifact::Asked, image: None, since: start(), ..backup(State::Failed) };
+    let nothing = || {
+        let mut nothing = inspection(None);
+        (nothing.snapshots, nothing.versions) = (Vec::new(), Vec::new());
+        removal(RemovalEvent::Inspected(nothing))
+    };
+    let young = decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX - 1)).record;
+    assert_eq!((young.artifact, young.look_at), (Artifact::Asked, later(start(), LATE_IMAGE_SECONDS_MAX)));
+    assert_eq!(decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX)).record.artifact, Artifact::Gone);
+    // One without our tags is a stranger's, once they had time to appear.
+    let theirs = || {
+        let mut theirs = inspection(Some(image(ImageState::Available)));
+        theirs.ours = false;
+        removal(RemovalEvent::Inspected(theirs))
+    };
+    let young = decide(&asked, theirs(), later(start(), LATE_IMAGE_SECONDS_MAX - 1)).record;
+    assert_eq!((young.artifact, young.look_at), (Artifact::Asked, later(start(), LATE_IMAGE_SECONDS_MAX)));
+    assert_eq!(decide(&asked, theirs(), later(start(), LATE_IMAGE_SECONDS_MAX)).record.artifact, Artifact::None);
+}
+
+#[test]
+fn snapshots_that_another_image_is_over_stay_and_are_told() {
+    let mut condemned = backup(State::Deleting);
+    condemned.artifact = Artifact::Condemned;
+    let results = vec![("snap-1".into(), SnapshotDeletion::Deleted), ("snap-2".into(), SnapshotDeletion::Shared)];
+    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(results)), now()).record;
+    assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
+    assert_eq!((gone.snapshots, gone.shared), (vec!["snap-1".into()], vec!["snap-2".into()]));
+    assert!(gone.outbox[0].message.contains("1 snapshot; snap-2 stay, for another image is over them"), "told");
+    // The same, if AWS says so only when it is deleted by itself.
+    let mut left = backup(State::Deleting);
+    left.artifact = Artifact::SnapshotsLeft;
+    let in_use = crate::refusal::Refusal { message: "in use by ami-theirs".into(), ..refusal(Why::InUse) };
+    let results = vec![("snap-1".into(), Ok(())), ("snap-2".into(), Err(in_use))];
+    let gone = decide(&left, removal(RemovalEvent::SnapshotsDeleted(results)), now()).record;
+    assert_eq!((gone.state, gone.shared), (State::Deleted, vec!["snap-2".into()]));
+    // In use by our own image: that is there after all.
+    let ours = crate::refusal::Refusal { message: "in use by ami-1".into(), ..refusal(Why::InUse) };
+    let back = decide(&left, removal(RemovalEvent::SnapshotsDeleted(vec![("snap-1".into(), Err(ours))])), now()).record;
+    assert_eq!((back.state, back.artifact), (State::Deleting, Artifact::Held));
+    assert_eq!(back.look_at, later(now(), RETRY_SECONDS));
+}
+
+#[test]
+fn snapshots_that_can_t_be_deleted_are_told_and_tried_again() {
+    let mut left = backup(State::Deleting);
+    left.artifact = Artifact::SnapshotsLeft;
+    let results = || vec![("snap-1".into(), Err(refusal(Why::Denied))), ("snap-2".into(), Err(refusal(Why::Missing)))];
+    let again = decide(&left, removal(RemovalEvent::SnapshotsDeleted(results())), now()).record;
+    assert_eq!((again.state, again.artifact), (State::Deleting, Artifact::SnapshotsLeft));
+    assert_eq!((again.look_at, again.outbox.len()), (later(now(), REFUSED_RETRY_SECONDS), 1));
+    assert!(again.outbox[0].message.contains("snap-1: ") && !again.outbox[0].message.contains("snap-2"));
+    let told = decide(&again, removal(RemovalEvent::SnapshotsDeleted(results())), later(now(), 3600)).record;
+    assert_eq!(told.outbox.len(), 1, "the same again is no news");
+}
+
+#[test]
+fn versions_that_aws_left_are_not_tried_twice() {
+    let mut condemned = backup(State::Deleting);
+    condemned.artifact = Artifact::Condemned;
+    condemned.versions = vec![("lt-1".into(), 2), ("lt-2".into(), 5), ("lt-1".into(), 3)];
+    let first = due(&condemned, Queue::Cleanup, now()).expect("due");
+    assert_eq!(first, Effect::DeleteVersions("lt-1".into(), vec![2, 3]));
+    let done = decide(&condemned, removal(RemovalEvent::VersionsDeleted("lt-1".into(), Vec::new())), now()).record;
+    assert_eq!((done.versions.as_slice(), done.artifact), ([("lt-2".into(), 5)].as_slice(), Artifact::Condemned));
+    let left = vec![(5, "it is the default".to_owned())];
+    let left = decide(&done, removal(RemovalEvent::VersionsDeleted("lt-2".into(), left)), now()).record;
+    assert_eq!((left.artifact, left.versions_tried), (Artifact::Held, true));
+    let seen = removal(RemovalEvent::Inspected(inspection(Some(image(ImageState::Available)))));
+    let seen = decide(&left, seen, now()).record;
+    assert_eq!((seen.artifact, seen.versions.len()), (Artifact::Condemned, 0));
+    assert_eq!(due(&seen, Queue::Cleanup, now()), Some(Effect::Deregister("ami-1".into())));
+}
+
+#[test]
+fn versions_of_an_image_that_is_gone_go_unless_something_needs_them() {
+    let seen = |needed: bool| {
+        let mut seen = inspection(None);
+        seen.needed_by = needed.then(|| "group/web".to_owned()).into_iter().collect();
+        decide(&backup(State::Expiring), removal(RemovalEvent::Inspected(seen)), now()).record
+    };
+    assert_eq!((seen(false).state, seen(false).artifact), (State::Deleting, Artifact::Condemned));
+    assert_eq!(due(&seen(false), Queue::Cleanup, now()), Some(Effect::DeleteVersions("lt-1".into(), vec![2])));
+    assert_eq!((seen(true).artifact, seen(true).versions.len()), (Artifact::SnapshotsLeft, 0));
+}
+
+#[test]
+fn a_removal_that_takes_a_day_is_told_once() {
+    let begun = Backup { since: start(), ..backup(State::Deleting) };
+    let late = later(start(), REMOVAL_SECONDS_MAX);
+    let told = |record: &Backup, at| decide(record, Event::Unanswered("no answer".into()), at).record;
+    assert_eq!(told(&begun, later(late, -1)).outbox.len(), 0);
+    let first = told(&begun, late);
+    assert_eq!(first.outbox.len(), 1);
+    assert_eq!(told(&first, later(late, 3600)).outbox.len(), 1);
+}
+
+#[test]
+fn a_good_image_that_is_gone_is_told_once_and_a_quarter_of_an_hour_late() {
+    let gone = |record: &Backup, at| decide(record, Event::ImageGone, at).record;
+    let first = gone(&backup(State::Good), start());
+    assert_eq!((first.missing_since, first.outbox.len()), (Some(start()), 0));
+    assert_eq!(gone(&first, later(start(), VISIBLE_SECONDS_MAX - 1)).outbox.len(), 0);
+    let told = gone(&first, later(start(), VISIBLE_SECONDS_MAX));
+    assert!(told.outbox[0].message.contains("can't be restored any more: somebody deregistered ami-1"));
+    assert_eq!(gone(&told, later(start(), 99_999)).outbox.len(), 1);
+    let back = decide(&told, Event::ImageBack, later(start(), 99_999)).record;
+    assert_eq!((back.missing_since, back.lost_told), (None, None));
+}
+
+#[test]
+fn an_image_that_is_not_shown_is_not_published_and_held_in_the_end() {
+    let reading = Backup { publication: Publication::Reading { expected: None }, ..backup(State::Good) };
+    let unseen = |record: &Backup, at| {
+        let record = Backup { publication: Publication::Reading { expected: None }, ..record.clone() };
+        decide(&record, Event::Publication(PublicationEvent::ImageUnseen), at).record
+    };
+    let first = unseen(&reading, start());
+    assert_eq!((first.publication.clone(), first.look_at), (Publication::Due, later(start(), RETRY_SECONDS)));
+    assert_eq!(unseen(&first, later(start(), VISIBLE_SECONDS_MAX - 1)).publication, Publication::Due);
+    let held = unseen(&first, later(start(), VISIBLE_SECONDS_MAX)).publication;
+    assert_eq!(held, Publication::Held("the image is gone: somebody deregistered it".into()));
+}
+
+#[test]
+fn what_is_left_behind_is_taken_up_with_all_that_is_known_of_it() {
+    let failed = Backup { artifact: Artifact::None, image: None, ..backup(State::Failed) };
+    let left = Event::LeftBehind { image: Some("ami-9".into()), snapshots: vec!["snap-9".into()] };
+    let found = decide(&failed, left.clone(), now()).record;
+    assert_eq!((found.state, found.artifact, found.image), (State::Failed, Artifact::Held, Some("ami-9".into())));
+    assert_eq!(found.snapshots, ["snap-9".into()]);
+    let deleted = Backup { artifact: Artifact::Gone, versions_tried: true, ..backup(State::Deleted) };
+    let found = decide(&deleted, left, now()).record;
+    assert_eq!((found.state, found.artifact, found.versions_tried), (State::Expiring, Artifact::Held, false));
+    assert_eq!(found.image, Some("ami-1".into()), "what is on record stays");
+}

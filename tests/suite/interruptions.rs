@@ -1,0 +1,148 @@
+//! Interruptions: ticks and events that never come, calls that are heard hours later, functions that die half way.
+
+use expect_test::expect;
+use lastgood_core::backup::{Artifact, State};
+use lastgood_core::facts::Tags;
+use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name};
+use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::stack::{Invocation, STACK, Stack};
+use lastgood_world::CreateImage;
+
+use crate::transcript::{DAILY, HOURLY, held, is_there, newest, states, told, web};
+
+#[test]
+fn no_tick_runs_all_day_and_the_poll_says_so() {
+    let (stack, _) = web(HOURLY);
+    for _ in 0..24 * 60 {
+        stack.world.advance(60);
+        stack.invoke(Invocation::Poll);
+    }
+    assert!(stack.backups("group/web").is_empty());
+    stack.run(15);
+    told(&stack, &expect![[""]]);
+    // Once ticks run again, what was missed is one backup.
+    let slots: Vec<_> = stack.backups("group/web").iter().map(|backup| backup.id.slot.to_string()).collect();
+    assert_eq!(slots, ["2026-01-16T10:00:00Z"]);
+    assert_eq!(states(&stack), [State::Good]);
+}
+
+/// Five hours and a half, in which what the rules deliver is what `news` makes of it.
+fn run_with(stack: &Stack, mut news: impl FnMut(Vec<Invocation>) -> Vec<Invocation>) {
+    for _ in 0..330 {
+        stack.world.advance(60);
+        for invocation in news(stack.deliveries()) {
+            stack.invoke(invocation);
+        }
+        stack.invoke(Invocation::Tick);
+        stack.invoke(Invocation::Poll);
+        if stack.world.time().as_second() % 3600 == 0 {
+            stack.invoke(Invocation::Cleanup);
+        }
+    }
+}
+
+#[test]
+fn every_event_is_lost_or_comes_late_and_again_and_the_end_is_the_same() {
+    let (usual, _) = web(HOURLY);
+    usual.run(330);
+    let (lost, _) = web(HOURLY);
+    run_with(&lost, |_| Vec::new());
+    // Each comes a minute late, and again in every minute after that, the youngest first.
+    let (again, _) = web(HOURLY);
+    let mut heard: Vec<Invocation> = Vec::new();
+    run_with(&again, |news| {
+        let late = heard.iter().rev().cloned().collect();
+        heard.extend(news);
+        late
+    });
+    assert!(heard.len() > 10, "{heard:?}");
+    told(&lost, &expect![[""]]);
+    let notices = |stack: &Stack| {
+        let mut ids: Vec<String> = stack.told().into_iter().map(|notice| notice.id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    for stack in [&lost, &again] {
+        assert_eq!(states(stack), states(&usual));
+        assert_eq!(held(stack), held(&usual));
+        assert_eq!(notices(stack), notices(&usual));
+        let good = stack.source("group/web").last_good.expect("good");
+        assert_eq!(stack.world.group_image("web"), Some(good.image));
+    }
+}
+
+/// A deployment whose tick of 11:00 died at its CreateImage: before AWS heard it, or after that.
+fn dies_at_create_image(plan: &str, at: fn(usize) -> At) -> Stack {
+    let dies = |at: At| {
+        let (stack, _) = web(plan);
+        stack.world.advance(30 * 60);
+        let knife = Knife::new(Some(at));
+        let (store, cloud, bus) = (
+            Cut { port: &stack.store, gate: &knife },
+            Cut { port: &stack.world, gate: &knife },
+            Cut { port: &stack.bus, gate: &knife },
+        );
+        let ended = stack.invoke_on(&store, &cloud, &bus, Invocation::Tick);
+        assert!(ended.is_none(), "it dies");
+        stack
+    };
+    let heard = |call: &usize| dies(At::After(*call)).world.calls().contains_key("ec2:CreateImage");
+    let call = (0..100).find(heard).expect("the tick makes an image");
+    dies(at(call))
+}
+
+#[test]
+fn the_function_dies_before_it_has_written_down_its_image() {
+    let stack = dies_at_create_image(HOURLY, At::After);
+    assert_eq!(states(&stack), [State::Creating]);
+    assert_eq!(stack.backups("group/web")[0].image, None);
+    assert_eq!(held(&stack), (1, 2), "AWS makes it all the same");
+    stack.run(30);
+    told(&stack, &expect![[""]]);
+    assert_eq!(states(&stack), [State::Good]);
+    assert_eq!(held(&stack), (1, 2), "it is found by its name, and no second one is made");
+    assert_eq!(stack.world.calls()["ec2:CreateImage"], 2);
+    assert_eq!(stack.world.group_image("web"), Some(newest(&stack)));
+}
+
+#[test]
+fn aws_makes_an_image_hours_after_its_backup_was_given_up() {
+    let stack = dies_at_create_image(DAILY, At::Before);
+    assert_eq!(stack.world.calls().get("ec2:CreateImage"), None, "the call is on its way");
+    // Whoever takes the backup up may not make images any more, and gives it up.
+    stack.world.deny("ec2:CreateImage", "*");
+    stack.run(30);
+    stack.world.allow("ec2:CreateImage");
+    stack.run(50);
+    let given_up = stack.backups("group/web").remove(0);
+    assert_eq!((given_up.state, given_up.artifact), (State::Failed, Artifact::Gone), "nothing is left to be cleaned");
+    let tags: Tags = [
+        (TAG_MANAGED_BY, STACK.to_owned()),
+        (TAG_SOURCE, given_up.id.source.to_string()),
+        (TAG_BACKUP, given_up.id.to_string()),
+        (TAG_PLAN, given_up.plan.clone()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into();
+    let heard = stack.world.ec2().create_image(CreateImage {
+        instance: given_up.instance.as_ref().expect("it was chosen").to_string(),
+        name: image_name(&given_up.id),
+        description: String::new(),
+        no_reboot: true,
+        omitted_devices: Vec::new(),
+        tags: ["image", "snapshot"].map(|kind| (kind.to_owned(), tags.clone())).into(),
+    });
+    let late = heard.expect("the instance is there");
+    // The first sweep was at 12:00, twenty minutes before that; the second one is six hours later.
+    stack.run(5 * 60 + 35);
+    assert!(is_there(&stack, &late));
+    stack.run(10);
+    assert!(!is_there(&stack, &late));
+    assert_eq!(held(&stack), (0, 0), "it goes with its snapshots");
+    let record = stack.backups("group/web").remove(0);
+    assert_eq!((record.state, record.artifact, record.image), (State::Failed, Artifact::Gone, Some(late)));
+    stack.run(17 * 60);
+    told(&stack, &expect![[""]]);
+    assert_eq!(states(&stack), [State::Good, State::Failed]);
+    assert_eq!(held(&stack), (1, 2));
+}
