@@ -1,10 +1,13 @@
 //! Which member an image is made from, and what becomes of it meanwhile.
 
+use expect_test::expect;
 use lastgood_core::backup::{ScaleIn, State};
 use lastgood_core::incoming::{AboutBackup, Request};
 use lastgood_tests::cut::{At, Cut, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateGroup, World, by_number};
+
+use crate::transcript::told;
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
 const PROTECTED: &str =
@@ -53,6 +56,12 @@ fn a_member_in_standby_is_not_imaged() {
     stack.world.enter_standby("web", &standby);
     stack.run(45);
     assert_eq!(stack.backups("group/web")[0].reason, "none of the 3 members of web can be imaged: 3 in standby");
+    told(
+        &stack,
+        &expect![[r#"
+        11:00 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: none of the 3 members of web can be imaged: 3 in standby
+    "#]],
+    );
 }
 
 #[test]

@@ -24,15 +24,24 @@ fn instances_run_on_though_their_image_and_its_snapshots_are_deleted() {
     let image = first.image.clone().expect("good");
     lose_members(&stack);
     stack.run(DAY);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
+    "#]],
+    );
     assert!(!is_there(&stack, &image));
     assert_eq!(held(&stack), (1, 2));
     let members_of_it = members(&stack);
     assert_eq!(members_of_it.len(), 3);
     for member in members_of_it {
         assert_eq!(member.image, image);
-        let instances = stack.world.instances().into_iter();
-        let instance = instances.into_iter().find(|instance| instance.id == member.instance).expect("there");
+        let mut instances = stack.world.instances().into_iter();
+        let instance = instances.find(|instance| instance.id == member.instance).expect("it is there");
         assert_eq!(instance.state, InstanceState::Running);
         let from: Vec<_> = instance.volumes.into_iter().filter_map(|volume| volume.from_snapshot).collect();
         assert_eq!(from, first.snapshots, "its volumes began with what is gone now");
@@ -55,7 +64,17 @@ fn an_image_stays_as_long_as_instances_of_it_run_where_the_plan_says_so() {
     assert_eq!(held(&stack), (2, 4), "the newest, and the one that is in use");
     lose_members(&stack);
     stack.run(60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use, i-5, for its plan keeps what instances use, i-6, for its plan keeps what instances use
+        Jan 16 13:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
+    "#]],
+    );
     assert_eq!(count(&stack, "Deletion Refused"), 1);
     assert!(!is_there(&stack, &first));
     assert_eq!(states(&stack), [State::Good, State::Deleted]);
@@ -69,9 +88,21 @@ fn the_snapshots_stay_under_a_colleagues_second_image() {
     let ours = stack.backups("group/web").remove(0);
     let theirs = stack.world.image_sharing(ours.image.as_ref().expect("good"), "a-colleagues-copy");
     stack.run(DAY);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 0 snapshots; snap-4, snap-5 stay, for another image is over them): older than the last 1 good ones
+    "#]],
+    );
     let deleted = stack.backups("group/web").remove(1);
-    assert_eq!((deleted.state, deleted.snapshots, deleted.shared), (State::Deleted, Vec::new(), ours.snapshots.clone()));
+    assert_eq!(
+        (deleted.state, deleted.snapshots, deleted.shared),
+        (State::Deleted, Vec::new(), ours.snapshots.clone())
+    );
     assert!(!is_there(&stack, ours.image.as_ref().expect("good")));
     assert!(are_there(&stack, &ours.snapshots));
     stack.world.ec2().run_instance(Launch::of(&theirs)).expect("their image can be launched");
@@ -91,9 +122,22 @@ fn a_colleague_took_over_the_snapshots_of_an_image_that_is_gone() {
     let theirs = stack.world.image_sharing(image, "a-colleagues-copy");
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
     stack.run(DAY);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 15 23:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 0 snapshots; snap-4, snap-5 stay, for another image is over them): older than the last 1 good ones
+    "#]],
+    );
     let deleted = stack.backups("group/web").remove(1);
-    assert_eq!((deleted.state, deleted.snapshots, deleted.shared), (State::Deleted, Vec::new(), ours.snapshots.clone()));
+    assert_eq!(
+        (deleted.state, deleted.snapshots, deleted.shared),
+        (State::Deleted, Vec::new(), ours.snapshots.clone())
+    );
     assert_eq!(stack.world.calls()["ec2:DeleteSnapshot"], 2, "AWS says that each is in use");
     assert!(are_there(&stack, &ours.snapshots) && is_there(&stack, &theirs));
 }
@@ -110,7 +154,13 @@ fn somebody_tries_to_delete_a_snapshot_under_a_good_image() {
     assert_eq!(delete(), Err("InvalidSnapshot.InUse".to_owned()), "also under an image that is disabled");
     stack.world.ec2().enable_image(image.as_str()).expect("it is disabled");
     stack.run(12 * 60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
     assert_eq!((states(&stack), held(&stack)), (vec![State::Good], (1, 2)));
 }
 
@@ -138,9 +188,14 @@ fn a_deleted_group_leaves_nothing_once_nobody_else_uses_its_image() {
     refused([true, true, true]);
     let (base, name) = (world.base_image(), TemplateName::Id(other.to_string()));
     let data = TemplateData { image: Some(base.to_string()), ..TemplateData::default() };
-    let (template_of, source, description) = (name.clone(), Some("1".to_owned()), String::new());
-    let next = CreateVersion { template: template_of, source, data, description, token: None };
-    world.ec2().create_template_version(next).expect("made");
+    let made = world.ec2().create_template_version(CreateVersion {
+        template: name.clone(),
+        source: Some("1".into()),
+        data,
+        description: String::new(),
+        token: None,
+    });
+    made.expect("made");
     world.ec2().set_default_version(&name, "2").expect("it is there");
     world.ec2().delete_template_versions(&name, &[1]).expect("it is not the default any more");
     stack.run(60);
@@ -150,7 +205,18 @@ fn a_deleted_group_leaves_nothing_once_nobody_else_uses_its_image() {
     refused([false, false, true]);
     world.kill(&instance);
     stack.run(60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 15 11:26 Source Lost: group/web: not backed up any more: the group is deleted; its backups are deleted after 2026-01-16T11:26:00Z, but for pinned ones, unless it is back by then
+        Jan 16 12:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by lt-3, whose default is version 1, i-4, for its plan keeps what instances use, arn:aws:ssm:us-east-1:123456789012:parameter/images/golden
+        Jan 16 13:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use, arn:aws:ssm:us-east-1:123456789012:parameter/images/golden
+        Jan 16 14:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use
+        Jan 16 15:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): its source was deleted, and its plan says that its backups go too
+    "#]],
+    );
     assert_eq!((states(&stack), held(&stack)), (vec![State::Deleted], (0, 0)));
     let numbers: Vec<_> = world.template_versions(&template).iter().map(|version| version.number).collect();
     assert_eq!(numbers, [1], "our version goes with the image");
@@ -164,7 +230,16 @@ fn an_image_stays_as_long_as_a_launch_configuration_names_it() {
     let from = stack.world.launch_configuration("old", &first);
     stack.world.group_from("legacy", from, 1, Tags::new());
     stack.run(DAY + 3 * 60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by launch configuration old
+    "#]],
+    );
     assert_eq!(count(&stack, "Deletion Refused"), 1, "told once");
     assert_eq!(held(&stack), (2, 4));
     let legacy = || stack.world.group_view("legacy").expect("there").members.remove(0);
@@ -194,7 +269,20 @@ fn an_image_that_somebody_protected_stays_until_it_may_go() {
     assert!(is_there(&stack, &first));
     assert_eq!(count(&stack, "Deletion Refused"), 1, "told once, for all the cleanups that tried");
     stack.run(60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 has deregistration protection
+        Jan 17 11:02 Backup Good: group/web: backup of 2026-01-17T11:00:00Z is good (ami-4, 2 snapshots)
+        Jan 17 11:02 Image Published: group/web: launches from ami-4 now (version 4 of lt-2)
+        Jan 17 11:02 Backups Deleted: group/web: deleted backup of 2026-01-16T11:00:00Z (ami-3, 2 snapshots): older than the last 1 good ones
+        Jan 17 16:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
+    "#]],
+    );
     assert!(!is_there(&stack, &first));
     assert_eq!(states(&stack), [State::Good, State::Deleted, State::Deleted]);
     assert_eq!(stack.backups("group/web")[2].reason, "older than the last 1 good ones");
@@ -213,7 +301,17 @@ fn the_only_backup_was_deregistered_by_hand_and_that_is_told() {
     assert_eq!(count(&stack, "Backup Lost"), 1);
     assert_eq!(held(&stack), (0, 2), "its snapshots stay as long as it would have");
     stack.run(DAY);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 15 23:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good, State::Deleted]);
     assert_eq!(held(&stack), (1, 2));
     assert_eq!(stack.world.group_image("web"), Some(newest(&stack)));
@@ -226,7 +324,19 @@ fn a_row_of_the_table_is_lost_and_its_image_is_told_once_and_never_deleted() {
     let lost = stack.backups("group/web").remove(0);
     stack.store.lose_backup(&lost.id);
     stack.run(2 * DAY + 60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        Jan 15 17:00 Artifact Unknown: group/web: no record speaks of ami-1, tagged as the backup group/web@20260115T110000Z; it stays, and is yours to keep or to delete
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        Jan 17 11:02 Backup Good: group/web: backup of 2026-01-17T11:00:00Z is good (ami-4, 2 snapshots)
+        Jan 17 11:02 Image Published: group/web: launches from ami-4 now (version 4 of lt-2)
+        Jan 17 11:02 Backups Deleted: group/web: deleted backup of 2026-01-16T11:00:00Z (ami-3, 2 snapshots): older than the last 1 good ones
+    "#]],
+    );
     assert_eq!(count(&stack, "Artifact Unknown"), 1, "told once, for eight sweeps");
     assert!(is_there(&stack, lost.image.as_ref().expect("good")));
     assert!(are_there(&stack, &lost.snapshots));

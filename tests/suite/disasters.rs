@@ -40,7 +40,7 @@
 //! | CreateImage that is heard hours later | `interruptions::aws_makes_an_image_hours_after_its_backup_was_given_up` |
 //! | Deregistered under instances that run | `deletions::instances_run_on_though_their_image_and_its_snapshots_are_deleted` |
 //! | | `deletions::an_image_stays_as_long_as_instances_of_it_run_where_the_plan_says_so` |
-//! | Deregistered though a template names it | `disasters::the_group_shrinks_as_its_image_was_deregistered_by_hand_and_grows_again` |
+//! | Deregistered though a template names it | `disasters::the_group_shrinks_because_its_image_was_deregistered_by_hand_and_grows_again` |
 //! | | `by_hand::an_image_that_was_deregistered_before_it_was_published_is_not_published` |
 //! | Deregistered though it is the last one | `deletions::the_only_backup_was_deregistered_by_hand_and_that_is_told` |
 //! | A template names a pending image | `disasters::a_member_is_lost_while_the_next_image_is_pending` |
@@ -108,7 +108,17 @@ fn an_image_is_available_but_one_of_its_snapshots_is_broken() {
     assert_eq!(stack.world.group_image("web"), before, "AWS calls it available, and it is not published");
     assert!(stack.source("group/web").last_good.is_none(), "nor counted");
     stack.run(2 * 60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: snap-1 can't be completed: the volume could not be read
+        12:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-2, 2 snapshots): it failed: snap-1 can't be completed: the volume could not be read
+        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:02 Image Published: group/web: launches from ami-3 now (version 2 of lt-4)
+        13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-5, 2 snapshots)
+        13:02 Image Published: group/web: launches from ami-5 now (version 3 of lt-4)
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good, State::Good, State::Failed]);
     assert!(!is_there(&stack, &broken), "what is left of it is cleaned");
     assert_eq!(held(&stack), (2, 4));
@@ -125,7 +135,14 @@ fn the_instance_is_gone_before_its_create_image_is_heard() {
     let gone = stack.backups("group/web")[0].instance.clone().expect("chosen");
     stack.world.kill(&gone);
     stack.run(20);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:03 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: ec2:CreateImage found it in a state that does not suit: InvalidParameterValue: Invalid value 'i-1' for instanceId. Instance is not in state 'running' or 'stopping' or 'stopped' for instance i-1; another member is tried
+        11:06 Backup Good: group/web: backup of 2026-01-15T11:03:00Z is good (ami-2, 2 snapshots)
+        11:06 Image Published: group/web: launches from ami-2 now (version 2 of lt-3)
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good, State::Failed], "another member is imaged, without waiting for a slot");
     let [second, failed] = &stack.backups("group/web")[..] else { panic!("two backups") };
     assert!(failed.instance_lost && failed.image.is_none());
@@ -148,7 +165,13 @@ fn somebody_stops_the_newest_member_just_before_its_slot() {
     let chosen = stack.backups("group/web")[0].instance.clone().expect("chosen");
     assert_ne!(chosen, stopped, "its group is about to replace it, and its image would be lost with it");
     stack.run(10);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good]);
     let left = stack.world.instances().into_iter().find(|instance| instance.id == stopped).expect("it is told still");
     assert_eq!(left.state, InstanceState::Terminated, "which is why Lastgood stops no member");
@@ -157,7 +180,7 @@ fn somebody_stops_the_newest_member_just_before_its_slot() {
 }
 
 #[test]
-fn the_group_shrinks_as_its_image_was_deregistered_by_hand_and_grows_again() {
+fn the_group_shrinks_because_its_image_was_deregistered_by_hand_and_grows_again() {
     let (stack, _) = web(HOURLY);
     stack.run(45);
     stack.world.ec2().deregister_image(newest(&stack).as_str()).expect("AWS checks nothing");
@@ -169,7 +192,15 @@ fn the_group_shrinks_as_its_image_was_deregistered_by_hand_and_grows_again() {
     assert!(!failures.is_empty());
     assert!(failures.iter().all(|failure| failure.message.contains("does not exist")), "{failures:?}");
     stack.run(10);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+    "#]],
+    );
     assert_eq!(stack.world.launch_failures().len(), failures.len(), "none since the next image is published");
     assert_eq!(members(&stack).len(), 3);
     assert_eq!(stack.world.group_image("web"), Some(newest(&stack)));
@@ -186,7 +217,15 @@ fn somebody_disables_the_image_that_the_group_launches_from() {
     stack.run(30);
     assert_eq!(members(&stack).len(), 2, "the group can't launch");
     stack.run(35);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+    "#]],
+    );
     let failures = stack.world.launch_failures();
     assert!(!failures.is_empty());
     assert!(failures.iter().all(|failure| failure.message.contains("is disabled, and cannot be run")), "{failures:?}");
@@ -222,7 +261,15 @@ fn a_member_is_lost_while_the_next_image_is_pending() {
     assert_eq!(stack.world.group_image("web"), Some(first.clone()), "what is pending can't be launched");
     assert_eq!(members(&stack).iter().filter(|member| member.image == first).count(), 1, "it is replaced");
     stack.run(20);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:21 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:21 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+    "#]],
+    );
     assert_eq!(members(&stack).len(), 3);
     assert_eq!(stack.world.group_image("web"), pending.image);
     assert!(stack.world.launch_failures().is_empty());
@@ -250,10 +297,21 @@ fn an_operator_is_too_impatient_for_an_image_that_is_pending() {
     assert!(!failures.is_empty());
     assert!(failures.iter().all(|failure| failure.message.contains("is pending, and cannot be run")), "{failures:?}");
     stack.run(15);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:21 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:21 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+    "#]],
+    );
     assert_eq!(members(&stack).len(), 3);
     let newest = stack.backups("group/web").remove(0);
-    assert_eq!(newest.publication, Publication::Published(PublishedTo::Version { template: template.clone(), version: theirs }));
+    assert_eq!(
+        newest.publication,
+        Publication::Published(PublishedTo::Version { template: template.clone(), version: theirs })
+    );
     let numbers: Vec<_> = stack.world.template_versions(&template).iter().map(|version| version.number).collect();
     assert_eq!(numbers, [1, 2, theirs], "the group launches from the image already: no version is made for it");
 }

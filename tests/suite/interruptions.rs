@@ -19,7 +19,14 @@ fn no_tick_runs_all_day_and_the_poll_says_so() {
     }
     assert!(stack.backups("group/web").is_empty());
     stack.run(15);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 13:01 Backup Overdue: group/web: no good backup yet; one was due by 2026-01-15T13:00:00Z
+        Jan 16 10:33 Backup Good: group/web: backup of 2026-01-16T10:00:00Z is good (ami-1, 2 snapshots)
+        Jan 16 10:33 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
     // Once ticks run again, what was missed is one backup.
     let slots: Vec<_> = stack.backups("group/web").iter().map(|backup| backup.id.slot.to_string()).collect();
     assert_eq!(slots, ["2026-01-16T10:00:00Z"]);
@@ -56,7 +63,23 @@ fn every_event_is_lost_or_comes_late_and_again_and_the_end_is_the_same() {
         late
     });
     assert!(heard.len() > 10, "{heard:?}");
-    told(&lost, &expect![[""]]);
+    told(
+        &lost,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-3, 2 snapshots)
+        12:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+        13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-4, 2 snapshots)
+        13:02 Image Published: group/web: launches from ami-4 now (version 4 of lt-2)
+        14:02 Backup Good: group/web: backup of 2026-01-15T14:00:00Z is good (ami-5, 2 snapshots)
+        14:02 Image Published: group/web: launches from ami-5 now (version 5 of lt-2)
+        15:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 3 good ones
+        15:02 Backup Good: group/web: backup of 2026-01-15T15:00:00Z is good (ami-6, 2 snapshots)
+        15:02 Image Published: group/web: launches from ami-6 now (version 6 of lt-2)
+        16:00 Backups Deleted: group/web: deleted backup of 2026-01-15T12:00:00Z (ami-3, 2 snapshots): older than the last 3 good ones
+    "#]],
+    );
     let notices = |stack: &Stack| {
         let mut ids: Vec<String> = stack.told().into_iter().map(|notice| notice.id).collect();
         ids.sort_unstable();
@@ -98,7 +121,13 @@ fn the_function_dies_before_it_has_written_down_its_image() {
     assert_eq!(stack.backups("group/web")[0].image, None);
     assert_eq!(held(&stack), (1, 2), "AWS makes it all the same");
     stack.run(30);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good]);
     assert_eq!(held(&stack), (1, 2), "it is found by its name, and no second one is made");
     assert_eq!(stack.world.calls()["ec2:CreateImage"], 2);
@@ -142,7 +171,16 @@ fn aws_makes_an_image_hours_after_its_backup_was_given_up() {
     let record = stack.backups("group/web").remove(0);
     assert_eq!((record.state, record.artifact, record.image), (State::Failed, Artifact::Gone, Some(late)));
     stack.run(17 * 60);
-    told(&stack, &expect![[""]]);
+    told(
+        &stack,
+        &expect![[r#"
+        Jan 15 11:01 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: ec2:CreateImage is not permitted: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/lastgood/world is not authorized to perform: ec2:CreateImage on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-1 because no identity-based policy allows the ec2:CreateImage action
+        Jan 15 13:01 Backup Overdue: group/web: no good backup yet; one was due by 2026-01-15T13:00:00Z
+        Jan 15 18:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-2, 2 snapshots): it failed: ec2:CreateImage is not permitted: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/lastgood/world is not authorized to perform: ec2:CreateImage on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-1 because no identity-based policy allows the ec2:CreateImage action
+        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 2 of lt-4)
+    "#]],
+    );
     assert_eq!(states(&stack), [State::Good, State::Failed]);
     assert_eq!(held(&stack), (1, 2));
 }

@@ -1,11 +1,13 @@
 //! Whole lives, told as transcripts. Each test is named for what a user fears or hopes.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use lastgood_core::backup::{Origin, Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateVersion, LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+
+use crate::transcript::told;
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
 
@@ -18,26 +20,6 @@ fn web() -> (Stack, TemplateId) {
     let stack = Stack::new(world);
     stack.apply(PLAN).expect("applied");
     (stack, template)
-}
-
-/// What was told, a line each. Ids of images differ from nothing a reader knows, so they are numbered as they come.
-fn told(stack: &Stack, expect: &Expect) {
-    let mut names: Vec<String> = Vec::new();
-    let mut text = String::new();
-    for notice in stack.told() {
-        text += &format!("{} {}: {}\n", notice.at.strftime("%H:%M"), notice.news.detail_type(), notice.message);
-    }
-    for word in text.clone().split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
-        let id = ["ami-0", "lt-0", "i-0", "snap-0"].iter().any(|prefix| word.starts_with(prefix));
-        if id && !names.iter().any(|name| name == word) {
-            names.push(word.to_owned());
-        }
-    }
-    for (index, name) in names.iter().enumerate() {
-        let kind = name.split('-').next().unwrap_or_default();
-        text = text.replace(name, &format!("{kind}-{}", index + 1));
-    }
-    expect.assert_eq(&text);
 }
 
 fn states(stack: &Stack) -> Vec<(String, State)> {
@@ -132,10 +114,11 @@ fn an_image_that_fails_is_told_and_cleaned_and_the_next_slot_tries_again() {
         &stack,
         &expect![[r#"
             11:02 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: AWS could not make the image: Server.InternalError: Server.InternalError: the disk was busy
-            12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-1, 2 snapshots)
-            12:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-            13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-3, 2 snapshots)
-            13:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+            12:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): it failed: AWS could not make the image: Server.InternalError: Server.InternalError: the disk was busy
+            12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-2, 2 snapshots)
+            12:02 Image Published: group/web: launches from ami-2 now (version 2 of lt-3)
+            13:02 Backup Good: group/web: backup of 2026-01-15T13:00:00Z is good (ami-4, 2 snapshots)
+            13:02 Image Published: group/web: launches from ami-4 now (version 3 of lt-3)
         "#]],
     );
     assert_eq!(stack.our_images().len(), 2);
@@ -165,6 +148,17 @@ fn an_instance_that_dies_under_its_image_leaves_nothing_behind() {
     let tagged = failed.id.to_string();
     assert!(stack.our_images().iter().all(|image| image.tags["lastgood:backup"] != tagged));
     assert!(stack.our_snapshots().iter().all(|snapshot| snapshot.tags["lastgood:backup"] != tagged));
+    told(
+        &stack,
+        &expect![[r#"
+        11:01 Backup Failed: group/web: backup of 2026-01-15T11:00:00Z failed: the instance went away while its image was made: Client.InstanceTerminated: The instance was terminated or rebooted during AMI creation; another member is tried
+        11:03 Backup Good: group/web: backup of 2026-01-15T11:01:00Z is good (ami-1, 2 snapshots)
+        11:03 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+        12:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-3, 2 snapshots): it failed: the instance went away while its image was made: Client.InstanceTerminated: The instance was terminated or rebooted during AMI creation; another member is tried
+        12:02 Backup Good: group/web: backup of 2026-01-15T12:00:00Z is good (ami-4, 2 snapshots)
+        12:02 Image Published: group/web: launches from ami-4 now (version 3 of lt-2)
+    "#]],
+    );
 }
 
 #[test]
@@ -214,6 +208,13 @@ fn a_group_locked_by_a_refresh_is_published_to_when_it_is_free() {
     stack.world.unlock_group("web");
     stack.run(10);
     assert!(matches!(stack.backups("group/web")[0].publication, Publication::Published { .. }));
+    told(
+        &stack,
+        &expect![[r#"
+        11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:26 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
 }
 
 #[test]
@@ -256,6 +257,13 @@ fn a_lost_answer_to_create_image_makes_one_image() {
     assert_eq!(stack.our_images().len(), 1);
     assert_eq!(states(&stack), [("11:00".to_owned(), State::Good)]);
     assert_eq!(stack.world.calls()["ec2:CreateImage"], 2);
+    told(
+        &stack,
+        &expect![[r#"
+        11:03 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+        11:03 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+    "#]],
+    );
 }
 
 #[test]

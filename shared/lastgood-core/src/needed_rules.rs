@@ -64,6 +64,17 @@ fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() 
 }
 
 #[test]
+fn of_versions_in_two_templates_only_the_one_in_use_stays() {
+    let image = IMAGE.into();
+    let mut reading = with(group("web", LaunchSource::Template(named(VersionRef::Number(2)))));
+    let other = TemplateReading { template: "lt-2".into(), ..reading.templates[0].clone() };
+    reading.templates.push(other);
+    let ours = [(template(), 2), ("lt-2".into(), 2), (template(), 5)];
+    let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
+    assert_eq!(unused(&reading, &leaving), [("lt-2".into(), 2), (template(), 5)]);
+}
+
+#[test]
 fn each_need_is_told_in_words() {
     let image: ImageId = IMAGE.into();
     let launches = |version| LaunchSource::Template(named(version));

@@ -18,6 +18,8 @@ use crate::{Time, later, seconds_between};
 
 /// Pause between two sweeps.
 pub const SWEEP_SECONDS: i64 = 6 * 60 * 60;
+/// Pause before the next one if the image of a good backup was not told: one answer without it proves nothing.
+pub const LOOK_AGAIN_SECONDS: i64 = 60 * 60;
 /// How old something must be before it counts as left behind: four times as old as a function can live (AWS: Lambda
 /// quotas, 15 minutes).
 pub const ORPHAN_SECONDS_MIN: i64 = 60 * 60;
@@ -59,10 +61,12 @@ impl Sweep {
         now >= self.next_at
     }
 
-    /// The record after a sweep that found these things without a record.
+    /// The record after a sweep that found these things without a record, and told these events.
     #[must_use]
-    pub fn done(&self, unknown: &[Unknown], now: Time) -> Self {
-        let mut next = Self { next_at: later(now, SWEEP_SECONDS), told: BTreeSet::new(), outbox: self.outbox.clone() };
+    pub fn done<'a>(&self, unknown: &[Unknown], told: impl IntoIterator<Item = &'a Event>, now: Time) -> Self {
+        let again = told.into_iter().any(|event| *event == Event::ImageGone);
+        let pause = if again { LOOK_AGAIN_SECONDS } else { SWEEP_SECONDS };
+        let mut next = Self { next_at: later(now, pause), told: BTreeSet::new(), outbox: self.outbox.clone() };
         for Unknown { source, backup, images, snapshots } in unknown {
             let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
             let ids: Vec<String> = ids.map(str::to_owned).collect();
@@ -122,6 +126,7 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
             match (is_there, record.missing_since) {
                 (true, None) => None,
                 (true, Some(_)) => Some(Event::ImageBack),
+                (false, _) if record.lost_told.is_some() => None,
                 (false, _) => Some(Event::ImageGone),
             }
         }

@@ -111,6 +111,8 @@ fn a_good_backup_hears_whether_its_image_is_there() {
     let mut told_gone = image("ami-1", 9_999);
     told_gone.state = ImageState::Broken("deregistered".into());
     assert_eq!(of_backup(&good, &held(vec![told_gone], Vec::new()), now()), Some(Event::ImageGone));
+    let told = Backup { lost_told: Some(now()), ..good.clone() };
+    assert_eq!(of_backup(&told, &Held::default(), now()), None, "it was told");
     let missed = Backup { missing_since: Some(now()), ..good };
     assert_eq!(of_backup(&missed, &there, now()), Some(Event::ImageBack));
 }
@@ -123,15 +125,35 @@ fn what_has_no_record_is_told_once_until_it_is_gone() {
     assert_eq!((found[0].images.len(), found[0].snapshots.as_slice()), (1, ["snap-2".into()].as_slice()));
     let first = Sweep::first();
     assert!(first.is_due(now()));
-    let told = first.done(&found, now());
+    let told = first.done(&found, &[], now());
     assert_eq!(told.outbox.len(), 1);
     assert!(told.outbox[0].message.contains("no record speaks of ami-1, snap-2"), "{}", told.outbox[0].message);
     assert!(!told.is_due(later(now(), SWEEP_SECONDS - 1)) && told.is_due(later(now(), SWEEP_SECONDS)));
     let sent = told.sent(&[told.outbox[0].id.clone()]);
     assert_eq!(sent.outbox, []);
-    let again = sent.done(&found, later(now(), SWEEP_SECONDS));
+    let again = sent.done(&found, &[], later(now(), SWEEP_SECONDS));
     assert_eq!(again.outbox, [], "it was told");
-    let gone = again.done(&[], later(now(), 2 * SWEEP_SECONDS));
-    assert_eq!(gone.done(&found, later(now(), 3 * SWEEP_SECONDS)).outbox.len(), 1, "it is another one by then");
+    let gone = again.done(&[], &[], later(now(), 2 * SWEEP_SECONDS));
+    assert_eq!(gone.done(&found, &[], later(now(), 3 * SWEEP_SECONDS)).outbox.len(), 1, "it is another one by then");
     assert_eq!(unknown(&[], &held(vec![image("ami-1", 60)], Vec::new()), now()), [], "its record may be on its way");
+}
+
+#[test]
+fn a_sweep_is_done_every_six_hours_and_after_one_if_an_image_was_missed() {
+    assert_eq!((SWEEP_SECONDS, LOOK_AGAIN_SECONDS, ORPHAN_SECONDS_MIN), (21_600, 3_600, 3_600));
+    let next = |told: &[Event]| Sweep::first().done(&[], told, now()).next_at;
+    assert_eq!(next(&[Event::ImageBack]), later(now(), SWEEP_SECONDS));
+    assert_eq!(next(&[Event::ImageBack, Event::ImageGone]), later(now(), LOOK_AGAIN_SECONDS));
+}
+
+#[test]
+fn no_more_than_a_thousand_things_are_remembered() {
+    let strangers = |count: usize| {
+        let images = (0..count).map(|number| format!("ami-{number:05}").as_str().into());
+        let source = "group/web".parse().expect("a source");
+        [Unknown { source, backup: TAG.into(), images: images.collect(), snapshots: Vec::new() }]
+    };
+    assert_eq!(Sweep::first().done(&strangers(TOLD_MAX), &[], now()).told.len(), TOLD_MAX);
+    let most = Sweep::first().done(&strangers(TOLD_MAX + 5), &[], now());
+    assert_eq!((most.told.len(), most.outbox.len()), (TOLD_MAX, 1));
 }

@@ -36,12 +36,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             self.untagged(&records, &mut held).await?;
             let plain: Vec<_> = records.iter().map(|record| &record.record).collect();
-            let next = record.record.done(&sweep::unknown(&plain, &held, now), now);
+            let unknown = sweep::unknown(&plain, &held, now);
             let found = records.into_iter().filter_map(|record| {
                 let event = sweep::of_backup(&record.record, &held, now)?;
                 Some((record, event))
             });
             let found: Vec<_> = found.collect();
+            let next = record.record.done(&unknown, found.iter().map(|(_, event)| event), now);
             report.add(self.drive(Queue::Cleanup, found).await);
             let saved = Versioned { record: next, version: record.version };
             match self.store.save_sweep(&saved).await? {

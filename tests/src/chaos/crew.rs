@@ -115,6 +115,12 @@ impl<'a> Crew<'a> {
         while let Err(ApplyError::Call(_) | ApplyError::Outdated { .. }) = done {
             done = self.scene.stack.apply(&text);
         }
+        for group in &self.scene.groups {
+            // Whatever the plan says now, less may have been said before.
+            let least = self.hand.wishes[group.plan].last;
+            let source = format!("group/{}", group.name);
+            self.world().keep_at_least(&source, usize::try_from(least).unwrap_or(1));
+        }
         self.say(|| format!("apply: {done:?}\n{text}"));
         self.see_saves();
         done.is_ok()

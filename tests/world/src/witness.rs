@@ -55,6 +55,8 @@ pub(crate) struct Witness {
     protected_late: BTreeSet<InstanceId>,
     /// Sources whose backups may all go.
     retired: BTreeSet<String>,
+    /// How many good images of each source must be left, whatever goes.
+    kept: BTreeMap<String, usize>,
     /// Sources whose images stay as long as an instance of them is there.
     kept_in_use: BTreeSet<String>,
     /// When each place was last changed by hand, in a count of all that happens.
@@ -89,6 +91,13 @@ impl World {
     /// The source is in a plan again: its last good backup stays.
     pub fn may_not_retire(&self, source: &str) {
         self.lock().witness.retired.remove(source);
+    }
+
+    /// At least so many good images of this source stay, as long as nobody else takes some away.
+    pub fn keep_at_least(&self, source: &str, images: usize) {
+        let kept = &mut self.lock().witness.kept;
+        let least = kept.get(source).map_or(images, |known| images.min(*known));
+        kept.insert(source.to_owned(), least);
     }
 
     /// Images of this source stay as long as instances of them are there.
@@ -282,7 +291,18 @@ impl State {
         };
         let slot = |image: &Image| image.tags.get(TAG_BACKUP).and_then(|tag| tag.rsplit('@').next()).map(str::to_owned);
         let newer = self.images.values().filter(of_source).any(|other| slot(other) >= slot(image));
-        if self.witness.told_good.contains(id) && !newer && !self.witness.retired.contains(&source) {
+        let left = self.images.values().filter(of_source).filter(|other| self.witness.told_good.contains(&other.id));
+        let (left, least) = (left.count(), self.witness.kept.get(&source).copied().unwrap_or(0));
+        let by_hand = |image: &Image| {
+            image.tags.get(TAG_SOURCE) == Some(&source) && self.witness.broken_by_hand.contains(&image.id)
+        };
+        let was_good = self.witness.told_good.contains(id) && !self.witness.retired.contains(&source);
+        let few = was_good && left < least && !self.images.values().any(by_hand);
+        let last = was_good && !newer;
+        if few {
+            self.wrong(&format!("{id} is deleted, and only {left} good images of {source} are left, not {least}"));
+        }
+        if last {
             self.wrong(&format!("{id} is deleted, and it is the newest good image of {source}"));
         }
     }

@@ -259,17 +259,22 @@ fn stays_with_another(record: &mut Backup, id: SnapshotId) {
 }
 
 fn gone(record: &mut Backup, reason: String, now: Time) -> String {
-    if record.state == State::Failed {
-        // It keeps the reason of its failure.
-        return reason;
-    }
+    let failed = record.state == State::Failed;
     let deleted = DeletedBackup {
         backup: record.id.clone(),
         image: record.image.clone(),
         snapshots: record.snapshots.clone(),
         shared: record.shared.clone(),
-        reason: record.reason.clone(),
+        reason: if failed { format!("it failed: {}", record.reason) } else { record.reason.clone() },
     };
+    if failed {
+        // It keeps the reason of its failure. Of most there was nothing but a name.
+        if deleted.image.is_some() || !deleted.snapshots.is_empty() {
+            let occasion = format!("/{}", now.as_second());
+            record.tell(&occasion, now, News::BackupsDeleted { backups: vec![deleted] });
+        }
+        return reason;
+    }
     record.tell("", now, News::BackupsDeleted { backups: vec![deleted] });
     let why = record.reason.clone();
     enter(record, State::Deleted, now, why)
