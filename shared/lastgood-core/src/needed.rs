@@ -11,6 +11,9 @@ use std::fmt;
 use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateRef, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 
+/// How many instances a refusal names.
+const INSTANCES_TOLD_MAX: usize = 3;
+
 /// What was read of the account, as far as it bears on one image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
@@ -167,6 +170,19 @@ pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
         is_new
     });
     needs
+}
+
+/// The needs in words, in one order, whatever the order in which AWS told them; of many instances only the first few.
+#[must_use]
+pub fn words(needs: &[Need]) -> Vec<String> {
+    let mut needs = needs.to_vec();
+    needs.sort();
+    let is_instance = |need: &&Need| matches!(need, Need::Instance(_));
+    let instances = needs.iter().filter(is_instance).count();
+    let others = needs.iter().filter(|need| !is_instance(need)).map(ToString::to_string);
+    let told = needs.iter().filter(is_instance).take(INSTANCES_TOLD_MAX).map(ToString::to_string);
+    let more = (instances > INSTANCES_TOLD_MAX).then(|| "more instances".to_owned());
+    others.chain(told).chain(more).collect()
 }
 
 /// The versions of ours that nobody launches from: those may go, whatever becomes of the image.

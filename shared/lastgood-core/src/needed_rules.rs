@@ -64,6 +64,19 @@ fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() 
 }
 
 #[test]
+fn a_refusal_is_told_in_one_order_and_does_not_grow_with_the_fleet() {
+    let instances = |numbers: &[usize]| {
+        numbers.iter().map(|number| Need::Instance(format!("i-{number}").as_str().into())).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&instances(&[2, 1])), words(&instances(&[1, 2])));
+    let many = words(&instances(&[9, 4, 3, 2, 1]));
+    assert_eq!((many.len(), many[3].as_str()), (4, "more instances"));
+    let mut scaled = instances(&[1, 2, 3, 4, 5, 6, 7]);
+    scaled.push(Need::LastGood);
+    assert_eq!(words(&scaled).len(), 5);
+}
+
+#[test]
 fn of_versions_in_two_templates_only_the_one_in_use_stays() {
     let image = IMAGE.into();
     let mut reading = with(group("web", LaunchSource::Template(named(VersionRef::Number(2)))));

@@ -1,8 +1,9 @@
 //! The sweep: what AWS holds under our tag is laid beside the records, every few hours.
 //!
-//! A CreateImage that stalled until after its backup was given up leaves an image that nobody waits for; a deletion that was
-//! believed done may not have been. Both are found here and go the way of every removal. What bears our tag and is on no
-//! record is told once and left alone: our tag *and* our record, both, or nothing is deleted. And a good backup whose image
+//! A CreateImage that stalled until after its backup was given up leaves an image that nobody waits for: it is found here and
+//! goes the way of every removal. What bears our tag and is on no record, or on that of a backup that was deleted, is told
+//! once and left alone: our tag *and* our record, both, or nothing is deleted; and what is back after its deletion somebody
+//! has restored. And a good backup whose image
 //! somebody deregistered is told, for then its source is not as restorable as it seems.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,9 @@ pub const LOOK_AGAIN_SECONDS: i64 = 60 * 60;
 pub const ORPHAN_SECONDS_MIN: i64 = 60 * 60;
 /// How many things without a record are remembered as told. Those that come after are told again each time.
 pub const TOLD_MAX: usize = 1_000;
+/// How many notices one sweep writes at most: the rest is told by the next ones. All stand in one item of the table (AWS:
+/// DynamoDB, 400 KB).
+pub const NOTICES_MAX: usize = 100;
 
 /// What is on record of the sweep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +75,10 @@ impl Sweep {
             let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
             let ids: Vec<String> = ids.map(str::to_owned).collect();
             if ids.iter().any(|id| !self.told.contains(id)) {
+                if next.outbox.len() >= NOTICES_MAX {
+                    next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
+                    continue;
+                }
                 let news = News::ArtifactUnknown {
                     backup: backup.clone(),
                     images: images.clone(),
@@ -130,7 +138,7 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
                 (false, _) => Some(Event::ImageGone),
             }
         }
-        State::Failed | State::Deleted if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
+        State::Failed if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
             let image = held.images.iter().filter(there).find(|image| {
                 is_its(&image.tags)
                     && is_old(image.created_at, now)
@@ -142,8 +150,6 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
                     && is_old(snapshot.started_at, now)
                     && !under.contains(&snapshot.id)
                     && !record.shared.contains(&snapshot.id)
-                    // Of a backup that was good every snapshot is on record. Another one is somebody's copy.
-                    && (record.state == State::Failed || record.snapshots.contains(&snapshot.id))
             });
             let (image, snapshots) = (image.map(|image| image.id.clone()), left.map(|left| left.id.clone()));
             let snapshots: Vec<SnapshotId> = snapshots.collect();
@@ -167,7 +173,10 @@ pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
     let mut found: BTreeMap<String, Unknown> = BTreeMap::new();
     for image in held.images.iter().filter(|image| !image.is_deregistered() && is_old(image.created_at, now)) {
         let Some((tag, source)) = tagged(&image.tags) else { continue };
-        let known = by_tag.get(tag).is_some_and(|record| record.image.as_ref().is_none_or(|known| *known == image.id));
+        // Of a backup that was deleted nothing should be there: somebody has restored it, perhaps, and wants it.
+        let known = by_tag.get(tag).is_some_and(|record| {
+            record.state != State::Deleted && record.image.as_ref().is_none_or(|known| *known == image.id)
+        });
         if !known {
             entry(&mut found, tag, source).images.push(image.id.clone());
         }
@@ -176,9 +185,10 @@ pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
     for snapshot in held.snapshots.iter().filter(|snapshot| is_old(snapshot.started_at, now)) {
         let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
         let known = by_tag.get(tag).is_some_and(|record| match record.state {
-            State::Good | State::Expiring | State::Deleting | State::Deleted => {
+            State::Good | State::Expiring | State::Deleting => {
                 record.snapshots.contains(&snapshot.id) || record.shared.contains(&snapshot.id)
             }
+            State::Deleted => record.shared.contains(&snapshot.id),
             State::Requested | State::Creating | State::Pending | State::Failed => true,
         });
         if !known && !under.contains(&snapshot.id) {

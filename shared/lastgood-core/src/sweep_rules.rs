@@ -49,9 +49,9 @@ fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Held {
 
 #[test]
 fn an_image_that_came_after_its_backup_was_given_up_goes_once_it_is_old() {
-    for state in [State::Failed, State::Deleted] {
+    {
         for artifact in [Artifact::None, Artifact::Gone] {
-            let record = backup(state, artifact);
+            let record = backup(State::Failed, artifact);
             let found =
                 |age| of_backup(&record, &held(vec![image("ami-1", age)], vec![snapshot("snap-1", age)]), now());
             assert_eq!(found(ORPHAN_SECONDS_MIN - 1), None, "a function may still be at it");
@@ -59,7 +59,7 @@ fn an_image_that_came_after_its_backup_was_given_up_goes_once_it_is_old() {
             let left = Event::LeftBehind { image: Some("ami-1".into()), snapshots: Vec::new() };
             assert_eq!(found(ORPHAN_SECONDS_MIN), Some(left));
         }
-        let cleaned = backup(state, Artifact::Held);
+        let cleaned = backup(State::Failed, Artifact::Held);
         assert_eq!(of_backup(&cleaned, &held(vec![image("ami-1", 9_999)], Vec::new()), now()), None);
     }
 }
@@ -92,14 +92,46 @@ fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
     };
     // Of a failed backup all that bear its tag are its own.
     assert_eq!(of_backup(&backup(State::Failed, Artifact::Gone), &all, now()), left(&["snap-1", "snap-2"]));
-    // Of one that was good the others are somebody's copies; and what another image is over stays.
-    let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Deleted, Artifact::Gone) };
-    assert_eq!(of_backup(&good, &all, now()), left(&["snap-1"]));
-    let shared = Backup { shared: vec!["snap-1".into()], snapshots: Vec::new(), ..good.clone() };
-    assert_eq!(of_backup(&shared, &all, now()), None);
-    let told = unknown(&[&good], &all, now());
-    assert_eq!(told[0].snapshots, ["snap-2".into()]);
+    let shared = Backup { shared: vec!["snap-1".into()], ..backup(State::Failed, Artifact::Gone) };
+    assert_eq!(of_backup(&shared, &all, now()), left(&["snap-2"]));
     assert_eq!(unknown(&[&backup(State::Failed, Artifact::Gone)], &all, now()), []);
+    // Of a good one those beside its own are somebody's copies.
+    let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Good, Artifact::Held) };
+    assert_eq!(unknown(&[&good], &all, now())[0].snapshots, ["snap-2".into()]);
+}
+
+#[test]
+fn what_is_back_after_its_deletion_somebody_has_restored() {
+    let deleted = Backup {
+        image: Some("ami-1".into()),
+        snapshots: vec!["snap-1".into()],
+        shared: vec!["snap-3".into()],
+        ..backup(State::Deleted, Artifact::Gone)
+    };
+    let all = held(vec![image("ami-1", 9_999)], vec![snapshot("snap-2", 9_999), snapshot("snap-3", 9_999)]);
+    assert_eq!(of_backup(&deleted, &all, now()), None);
+    let told = unknown(&[&deleted], &all, now());
+    assert_eq!(
+        (told[0].images.as_slice(), told[0].snapshots.as_slice()),
+        (["ami-1".into()].as_slice(), ["snap-2".into()].as_slice())
+    );
+}
+
+#[test]
+fn a_sweep_writes_no_more_notices_than_its_item_holds_and_the_rest_soon() {
+    let stranger = |number: usize| Unknown {
+        source: "group/web".parse().expect("a source"),
+        backup: format!("group/web@{number}"),
+        images: vec![format!("ami-{number:05}").as_str().into()],
+        snapshots: Vec::new(),
+    };
+    let all: Vec<Unknown> = (0..NOTICES_MAX + 50).map(stranger).collect();
+    let first = Sweep::first().done(&all, &[], now());
+    assert_eq!((first.outbox.len(), first.told.len()), (NOTICES_MAX, NOTICES_MAX));
+    assert_eq!(first.next_at, later(now(), LOOK_AGAIN_SECONDS));
+    let ids: Vec<String> = first.outbox.iter().map(|notice| notice.id.clone()).collect();
+    let second = first.sent(&ids).done(&all, &[], later(now(), LOOK_AGAIN_SECONDS));
+    assert_eq!((second.outbox.len(), second.told.len()), (50, NOTICES_MAX + 50));
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::future::Future;
 use lastgood_core::backup::life::Effect;
 use lastgood_core::backup::removal::{Inspection, RemovalEvent};
 use lastgood_core::backup::scale_in::ScaleInEvent;
-use lastgood_core::backup::{Backup, Event};
+use lastgood_core::backup::{Backup, Event, State};
 use lastgood_core::facts::{Image, ImageState, Tags};
 use lastgood_core::group;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, SourceId};
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name, tag_value};
-use lastgood_core::needed::{Leaving, Rank, needs, unused};
+use lastgood_core::needed::{Leaving, Rank, needs, unused, words};
 use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
@@ -223,12 +223,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     async fn inspect(&self, record: &Backup) -> Carried {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        let at = self.clock.now();
         let source = self.store.source(&record.id.source).await?.map(|source| source.record);
-        let newest = source.as_ref().and_then(|source| source.last_good.clone());
-        // By its id if that is on record: by its name another one might be found. Its successor is asked for beside it.
-        let mut asked: Vec<ImageId> = record.image.iter().cloned().collect();
-        asked.extend(newest.iter().map(|good| good.image.clone()).filter(|image| Some(image) != record.image.as_ref()));
+        let newer = self.newer_good(record).await?;
+        let began = self.clock.now();
+        // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
+        let asked: Vec<ImageId> = record.image.iter().chain(&newer).cloned().collect();
         let seen = match self.cloud.images(&asked).await? {
             Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
@@ -251,7 +250,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let snapshots =
             snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
         let mut inspection = Inspection {
-            at,
+            at: began,
             ours: is_ours,
             snapshots: snapshots.collect(),
             versions: Vec::new(),
@@ -261,29 +260,35 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // Versions of ours may be left of an image that somebody else deregistered.
         let id = inspection.image.as_ref().map(|image| image.id.clone()).or_else(|| record.image.clone());
         if let Some(id) = id {
-            let reading = self.read_account(record, &id, source.as_ref()).await?;
+            let is_there = inspection.image.as_ref();
+            let reading = self.read_account(record, &id, is_there, source.as_ref()).await?;
+            // What was read before the rest of it is as old as it is.
+            inspection.at = self.groups_seen_at().await.map_or(began, |seen| seen.min(began));
             let ours = ours(record, &reading.templates);
-            let rank = self.rank(record, source.as_ref(), &seen);
+            let rank = self.rank(record, source.as_ref(), &newer, &seen);
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
             let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
-            inspection.needed_by = needs(&reading, &leaving).iter().map(ToString::to_string).collect();
+            inspection.needed_by = words(&needs(&reading, &leaving));
             inspection.versions = unused(&reading, &leaving);
         }
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
     }
 
+    /// The images of the good backups of its source that are newer.
+    async fn newer_good(&self, record: &Backup) -> Result<Vec<ImageId>, CallFailed> {
+        let backups = self.store.backups(&record.id.source).await?;
+        let newer = backups.into_iter().map(|backup| backup.record).filter(|other| other.id.slot > record.id.slot);
+        Ok(newer.filter(|other| other.state == State::Good).filter_map(|other| other.image).collect())
+    }
+
     /// Where the backup stands among those of its source, by what AWS tells of their images now.
-    fn rank(&self, record: &Backup, source: Option<&source::Source>, seen: &[Image]) -> Rank {
+    fn rank(&self, record: &Backup, source: Option<&source::Source>, newer: &[ImageId], seen: &[Image]) -> Rank {
         let now = self.clock.now();
         if record.good_at.is_none() || source.is_some_and(|source| source.retire_at.is_some_and(|at| at <= now)) {
             return Rank::Dispensable;
         }
-        let newest = source.and_then(|source| source.last_good.as_ref());
-        let newer = newest.filter(|good| good.slot > record.id.slot);
-        let is_there = |good: &source::Good| {
-            seen.iter().any(|image| image.id == good.image && image.state == ImageState::Available)
-        };
-        if newer.is_some_and(is_there) { Rank::Replaced } else { Rank::Last }
+        let is_there = |image: &Image| newer.contains(&image.id) && image.state == ImageState::Available;
+        if seen.iter().any(is_there) { Rank::Replaced } else { Rank::Last }
     }
 
     async fn deregister(&self, image: &ImageId) -> Carried {

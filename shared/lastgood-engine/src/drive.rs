@@ -28,7 +28,22 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         records: Vec<(Versioned<Backup>, Event)>,
     ) -> impl Future<Output = Report> + Send {
         // Boxed: the SDK's futures are large, and the compiler must not lay all of them out in one.
-        Box::pin(self.drive_all(part, records))
+        Box::pin(async move {
+            // What was seen before a deletion holds for a moment only: a few are carried to their end, then the next.
+            let at_once = if part == Queue::Cleanup { CALLS_AT_ONCE_MAX } else { records.len().max(1) };
+            let mut report = Report::default();
+            let mut records = records.into_iter();
+            loop {
+                let some: Vec<_> = records.by_ref().take(at_once).collect();
+                if some.is_empty() {
+                    return report;
+                }
+                report.add(self.drive_all(part, some).await);
+                if report.out_of_time {
+                    return report;
+                }
+            }
+        })
     }
 
     async fn drive_all(&self, part: Queue, records: Vec<(Versioned<Backup>, Event)>) -> Report {

@@ -1,7 +1,7 @@
 //! Every group of the account, planned or not: who shares a template with another, and who launches from an image.
 
 use lastgood_core::facts::{Group, Tags};
-use lastgood_core::seconds_between;
+use lastgood_core::{Time, seconds_between};
 
 use crate::Engine;
 use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
@@ -10,6 +10,11 @@ use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
 const SEEN_SECONDS_MAX: i64 = 30;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// When AWS told them last.
+    pub(crate) async fn groups_seen_at(&self) -> Option<Time> {
+        self.seen.lock().await.as_ref().map(|(at, _)| *at)
+    }
+
     /// The groups, as AWS told them just now or a moment ago.
     pub(crate) async fn every_group(&self) -> Result<Answer<Vec<Group>>, CallFailed> {
         let mut seen = self.seen.lock().await;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
-use lastgood_core::facts::{Group, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
+use lastgood_core::facts::{Group, Image, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
 use lastgood_core::id::{ImageId, SourceId, TemplateId};
 use lastgood_core::needed::{Reading, TemplateReading};
@@ -21,11 +21,13 @@ use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 const PUBLIC: &str = "/aws/";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Reads all that may say that the image of `record` is needed. `source` is what is on record of its source.
+    /// Reads all that may say that the image of `record` is needed: `there`, if AWS tells it. `source` is what is on record
+    /// of its source.
     pub(crate) async fn read_account(
         &self,
         record: &Backup,
         image: &ImageId,
+        there: Option<&Image>,
         source: Option<&Source>,
     ) -> Result<Reading, CallFailed> {
         let mut reading = Reading::default();
@@ -33,7 +35,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
             templates.insert(template.clone());
         }
-        let references = read(&mut reading, self.cloud.image_references(image).await?);
+        let references = match self.cloud.image_references(image).await? {
+            // Whether AWS answers for an image that is gone is documented nowhere.
+            Err(refusal) if refusal.why == Why::Missing && there.is_none() => Some(Vec::new()),
+            answer => read(&mut reading, answer),
+        };
         let references = references.unwrap_or_default();
         templates
             .extend(references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from));

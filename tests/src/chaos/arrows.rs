@@ -43,7 +43,5 @@ fn may_go(from: State, to: State) -> bool {
             | (Expiring | Deleting, Good)
             | (Expiring, Deleting | Deleted)
             | (Deleting, Deleted)
-            // A create that came late is cleaned up after.
-            | (Deleted, Expiring | Deleting)
     )
 }

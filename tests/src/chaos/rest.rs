@@ -220,6 +220,18 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
         {
             wrongs.push(format!("{} should have gone with its source", stays.id));
         }
+        // What its plan lets go is gone, too.
+        let unkept = |backup: &&Backup| {
+            stays(backup)
+                && !matches!(backup.publication, Publication::Published(_))
+                && backup.image.as_ref().is_some_and(|image| !crew.world().is_broken_by_hand(image))
+        };
+        let (unkept, last) = (backups.iter().filter(unkept).count(), source.policy.retain.last);
+        let judged = source.plan.is_some() && source.lost.is_none() && !source.is_failing();
+        if judged && unkept > usize::try_from(last).unwrap_or(0) {
+            wrongs
+                .push(format!("{} has {unkept} good backups that nothing keeps, and its plan says {last}", source.id));
+        }
         let of_source = backups.iter().filter(|backup| backup.id.source == source.id);
         let newest = of_source.filter(|backup| backup.good_at.is_some()).map(|backup| backup.id.slot).max();
         if source.last_good.as_ref().map(|good| good.slot) < newest {

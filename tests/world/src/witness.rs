@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::{Time, seconds_between};
 
 use crate::group::Group;
 use crate::image::{Image, ImageState};
@@ -18,6 +19,8 @@ use crate::state::{State, World};
 /// Tags by which images tell whose they are.
 const TAG_SOURCE: &str = "lastgood:source";
 const TAG_BACKUP: &str = "lastgood:backup";
+/// How long before a call whoever makes it may have looked last.
+const BLIND_SECONDS_MAX: i64 = 60;
 
 /// What can be changed by hand, in the words of the marks: a group's own launch configuration, a template's default or
 /// latest version, a parameter.
@@ -59,8 +62,8 @@ pub(crate) struct Witness {
     kept: BTreeMap<String, usize>,
     /// Sources whose images stay as long as an instance of them is there.
     kept_in_use: BTreeSet<String>,
-    /// When each place was last changed by hand, in a count of all that happens.
-    changed: BTreeMap<String, u64>,
+    /// When each place was last changed by hand: in a count of all that happens, and by the clock.
+    changed: BTreeMap<String, (u64, Time)>,
     /// When each invocation last read each place.
     read: BTreeMap<(u64, String), u64>,
     count: u64,
@@ -111,8 +114,8 @@ impl World {
         let state = &mut *self.lock();
         for place in state.places_of(group, parameter) {
             state.witness.count += 1;
-            let count = state.witness.count;
-            state.witness.changed.insert(place, count);
+            let (count, now) = (state.witness.count, state.now);
+            state.witness.changed.insert(place, (count, now));
         }
     }
 
@@ -208,9 +211,11 @@ impl State {
     pub(crate) fn witness_changes(&mut self, place: &str) {
         let Some(caller) = self.witness.caller.filter(|_| !self.witness.late) else { return };
         let Some(changed) = self.witness.changed.get(place).copied() else { return };
-        // A change between the last look and the call is overwritten: no call of AWS compares.
-        if self.witness.read.get(&(caller, place.to_owned())).is_some_and(|read| *read > changed) {
-            self.wrong(&format!("what somebody changed by hand in {place} was seen and undone"));
+        // A change between the last look and the call is overwritten: no call of AWS compares. But that is a moment.
+        let (changed, at) = changed;
+        let seen = self.witness.read.get(&(caller, place.to_owned())).is_some_and(|read| *read > changed);
+        if seen || seconds_between(at, self.now) > BLIND_SECONDS_MAX {
+            self.wrong(&format!("what somebody changed by hand in {place} was undone"));
         }
     }
 

@@ -28,7 +28,11 @@ pub(crate) async fn images(client: &Client, ids: &[ImageId]) -> Result<Answer<Ve
 
 pub(crate) async fn image_named(client: &Client, name: &str) -> Result<Answer<Option<Image>>, CallFailed> {
     let images = described(client, filter("name", [literal(name)])).await?;
-    Ok(images.map(|images| images.into_iter().find(|image| image.name == name)))
+    // One that was deregistered may still be told beside the one that has the name now.
+    Ok(images.map(|images| {
+        let of_name = images.into_iter().filter(|image| image.name == name);
+        of_name.min_by_key(Image::is_deregistered)
+    }))
 }
 
 pub(crate) async fn images_tagged(client: &Client, key: &str, value: &str) -> Result<Answer<Vec<Image>>, CallFailed> {

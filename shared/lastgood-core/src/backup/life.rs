@@ -7,7 +7,7 @@
 //!      └────────────┴──────────┴─▶ Failed             └──────────┘   are on record before the first delete)
 //!                                  (reason; leftovers are cleaned)    something needs it: it stays
 //!
-//!  What the sweep finds of a failed or a deleted one goes the same way again: Deleted ─▶ Expiring, and Failed anew.
+//!  What the sweep finds of a failed one goes the same way again.
 //!
 //!  beside it:  artifact     None | Asked | Held | Condemned | SnapshotsLeft | Gone
 //!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
@@ -293,9 +293,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             (record.missing_since, record.lost_told) = (None, None);
             "its image is there".into()
         }
-        (Failed | Deleted, Event::LeftBehind { image, snapshots }) => {
-            removal::left_behind(record, image, snapshots, now)
-        }
+        (Failed, Event::LeftBehind { image, snapshots }) => removal::left_behind(record, image, snapshots, now),
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
 
@@ -319,7 +317,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             Event::Publication(_) | Event::LetGo(_) | Event::Released | Event::ImageGone | Event::ImageBack,
         )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
-        | (Requested | Creating | Pending | Good | Expiring | Deleting, Event::LeftBehind { .. })
+        | (Requested | Creating | Pending | Good | Expiring | Deleting | Deleted, Event::LeftBehind { .. })
         | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }
 }

@@ -29,6 +29,9 @@ pub const CONDEMNED_SECONDS_MAX: i64 = 30;
 /// Pause before a deletion that was refused is tried again.
 pub const REFUSED_RETRY_SECONDS: i64 = 60 * 60;
 
+/// How it is told that a removal takes longer than [`REMOVAL_SECONDS_MAX`].
+const TOO_LONG: &str = "it is not deleted after 24 h";
+
 /// An answer about the removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "one lives for the time of a decision")]
@@ -69,7 +72,7 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
             inspected(record, inspection, now)
         }
         (Artifact::Condemned, RemovalEvent::VersionsDeleted(template, left)) => {
-            versions_deleted(record, &template, &left)
+            versions_deleted(record, &template, &left, now)
         }
         (Artifact::Condemned, RemovalEvent::Deregistered(results)) => deregistered(record, &results, now),
         (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
@@ -107,8 +110,9 @@ pub(super) fn woken(record: &mut Backup) -> String {
 
 /// A removal that takes too long goes on, and is told.
 pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
-    if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && record.refused.is_none() {
-        told(record, &format!("it is not deleted after 24 h; last: {why}"), now);
+    let is_told = record.refused.as_deref().is_some_and(|told| told.starts_with(TOO_LONG));
+    if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && !is_told {
+        told(record, &format!("{TOO_LONG}; last: {why}"), now);
     }
     format!("later again: {why}")
 }
@@ -116,8 +120,9 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
 fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     if seconds_between(inspection.at, now) > CONDEMNED_SECONDS_MAX {
         record.look_at = now;
-        return "what was seen is too old: it is looked again".into();
+        return waits(record, now, "what was seen is too old");
     }
+    let at = inspection.at;
     let Some(image) = &inspection.image else { return no_image(record, inspection, now) };
     let image = image.clone();
     if !inspection.ours {
@@ -138,7 +143,10 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     record.image = Some(image.id);
     record.versions = if record.versions_tried { Vec::new() } else { inspection.versions };
     record.artifact = Artifact::Condemned;
-    condemned(record, reason, now)
+    let reason = condemned(record, reason, now);
+    // It holds from when it was seen, not from now.
+    record.look_at = at.min(now);
+    reason
 }
 
 /// An image of our name without our tags: a stranger's, or one whose tags are not visible yet.
@@ -191,7 +199,7 @@ fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
 
 /// A version that stays may have become the default since the look: it is looked again, and then it keeps nothing else
 /// back, for it is only one of ten thousand (AWS: Launch template restrictions).
-fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, String)]) -> String {
+fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, String)], now: Time) -> String {
     record.versions.retain(|(of, _)| of != template);
     match left {
         [] => format!("its versions of {template} are deleted"),
@@ -199,7 +207,9 @@ fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, St
             record.versions_tried = true;
             record.artifact = Artifact::Held;
             let left: Vec<_> = left.iter().map(|(number, why)| format!("version {number} ({why})")).collect();
-            format!("of {template} {} stays", left.join(", "))
+            let reason = format!("of {template} {} stays", left.join(", "));
+            told(record, &reason, now);
+            reason
         }
     }
 }
@@ -323,7 +333,8 @@ fn add(known: &mut Vec<SnapshotId>, more: Vec<SnapshotId>) {
     }
 }
 
-/// The sweep found something of a backup of which nothing should be left: it is looked up, and goes, as anything else.
+/// The sweep found something of a failed backup of which nothing should be left: it is looked up, and goes, as anything
+/// else.
 pub(super) fn left_behind(
     record: &mut Backup,
     image: Option<ImageId>,
@@ -340,14 +351,8 @@ pub(super) fn left_behind(
     record.artifact = if image.is_some() { Artifact::Held } else { Artifact::SnapshotsLeft };
     record.image = record.image.take().or(image);
     add(&mut record.snapshots, snapshots);
-    match (record.state, record.artifact) {
-        (State::Deleted, Artifact::Held) => enter(record, State::Expiring, now, reason),
-        (State::Deleted, _) => enter(record, State::Deleting, now, reason),
-        _ => {
-            record.look_at = now;
-            reason
-        }
-    }
+    record.look_at = now;
+    reason
 }
 
 /// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).

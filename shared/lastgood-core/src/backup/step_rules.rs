@@ -228,8 +228,9 @@ fn what_is_left_behind_is_taken_up_with_all_that_is_known_of_it() {
     let found = decide(&failed, left.clone(), now()).record;
     assert_eq!((found.state, found.artifact, found.image), (State::Failed, Artifact::Held, Some("ami-9".into())));
     assert_eq!(found.snapshots, ["snap-9".into()]);
-    let deleted = Backup { artifact: Artifact::Gone, versions_tried: true, ..backup(State::Deleted) };
-    let found = decide(&deleted, left, now()).record;
-    assert_eq!((found.state, found.artifact, found.versions_tried), (State::Expiring, Artifact::Held, false));
+    let known = Backup { artifact: Artifact::Gone, versions_tried: true, ..backup(State::Failed) };
+    let found = decide(&known, left.clone(), now()).record;
+    assert_eq!((found.artifact, found.versions_tried), (Artifact::Held, false));
     assert_eq!(found.image, Some("ami-1".into()), "what is on record stays");
+    assert_eq!(decide(&backup(State::Deleted), left, now()).reason, "stale", "somebody has restored it");
 }
