@@ -2,12 +2,12 @@
 //! would call them.
 
 use futures_util::FutureExt;
-use lastgood_core::Time;
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, Request};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::Share;
 use lastgood_core::plan;
+use lastgood_core::{Time, later};
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
@@ -92,6 +92,14 @@ impl Stack {
     /// One invocation, to its end.
     pub fn invoke(&self, invocation: Invocation) -> Report {
         self.invoke_on(&self.store, &self.world, &self.bus, invocation).expect("nothing in a world is ever pending")
+    }
+
+    /// One invocation that begins nothing new after so many seconds.
+    pub fn invoke_within(&self, seconds: i64, invocation: Invocation) -> Report {
+        let stop_at = later(self.world.time(), seconds);
+        let running = Running { stack: STACK, stop_at, share: Share::default() };
+        let engine = Engine::new(&self.store, &self.world, &self.bus, &self.world, running);
+        now(handle(&engine, invocation)).unwrap_or_default()
     }
 
     /// One invocation over other ports than this deployment's own. `None` if it never ended: it was killed.

@@ -125,13 +125,13 @@ fn a_colleague_took_over_the_snapshots_of_an_image_that_is_gone() {
     told(
         &stack,
         &expect![[r#"
-        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
-        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        Jan 15 23:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
-        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
-        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
-        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 0 snapshots; snap-4, snap-5 stay, for another image is over them): older than the last 1 good ones
-    "#]],
+            Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+            Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+            Jan 15 18:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
+            Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+            Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+            Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 0 snapshots; snap-4, snap-5 stay, for another image is over them): older than the last 1 good ones
+        "#]],
     );
     let deleted = stack.backups("group/web").remove(1);
     assert_eq!(
@@ -208,14 +208,14 @@ fn a_deleted_group_leaves_nothing_once_nobody_else_uses_its_image() {
     told(
         &stack,
         &expect![[r#"
-        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
-        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        Jan 15 11:26 Source Lost: group/web: not backed up any more: the group is deleted; its backups are deleted after 2026-01-16T11:26:00Z, but for pinned ones, unless it is back by then
-        Jan 16 12:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by lt-3, whose default is version 1, i-4, for its plan keeps what instances use, arn:aws:ssm:us-east-1:123456789012:parameter/images/golden
-        Jan 16 13:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use, arn:aws:ssm:us-east-1:123456789012:parameter/images/golden
-        Jan 16 14:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use
-        Jan 16 15:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): its source was deleted, and its plan says that its backups go too
-    "#]],
+            Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+            Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+            Jan 15 11:26 Source Lost: group/web: not backed up any more: the group is deleted; its backups are deleted after 2026-01-16T11:26:00Z, but for pinned ones, unless it is back by then
+            Jan 16 12:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by lt-3, whose default is version 1, arn:aws:ssm:us-east-1:123456789012:parameter/images/golden, i-4, for its plan keeps what instances use
+            Jan 16 13:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by arn:aws:ssm:us-east-1:123456789012:parameter/images/golden, i-4, for its plan keeps what instances use
+            Jan 16 14:00 Deletion Refused: group/web: backup of 2026-01-15T11:00:00Z stays for now: ami-1 is needed by i-4, for its plan keeps what instances use
+            Jan 16 15:00 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): its source was deleted, and its plan says that its backups go too
+        "#]],
     );
     assert_eq!((states(&stack), held(&stack)), (vec![State::Deleted], (0, 0)));
     let numbers: Vec<_> = world.template_versions(&template).iter().map(|version| version.number).collect();
@@ -294,23 +294,25 @@ fn the_only_backup_was_deregistered_by_hand_and_that_is_told() {
     stack.run(45);
     let lost = newest(&stack);
     stack.world.ec2().deregister_image(lost.as_str()).expect("by hand");
-    // One sweep without it proves nothing; the one of 23:00 is the second.
-    stack.run(11 * 60);
+    // The sweep of 17:00 proves nothing by itself: the one of 18:00 is the second.
+    stack.run(6 * 60);
     assert_eq!(count(&stack, "Backup Lost"), 0);
     stack.run(60);
     assert_eq!(count(&stack, "Backup Lost"), 1);
+    stack.run(5 * 60);
+    assert_eq!(count(&stack, "Backup Lost"), 1, "it is told once");
     assert_eq!(held(&stack), (0, 2), "its snapshots stay as long as it would have");
     stack.run(DAY);
     told(
         &stack,
         &expect![[r#"
-        Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
-        Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        Jan 15 23:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
-        Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
-        Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
-        Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
-    "#]],
+            Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
+            Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
+            Jan 15 18:00 Backup Lost: group/web: the backup of 2026-01-15T11:00:00Z can't be restored any more: somebody deregistered ami-1
+            Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
+            Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
+            Jan 16 11:02 Backups Deleted: group/web: deleted backup of 2026-01-15T11:00:00Z (ami-1, 2 snapshots): older than the last 1 good ones
+        "#]],
     );
     assert_eq!(states(&stack), [State::Good, State::Deleted]);
     assert_eq!(held(&stack), (1, 2));

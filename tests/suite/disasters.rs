@@ -13,7 +13,7 @@
 //! | | `by_hand::images_that_were_deregistered_by_hand_keep_no_real_one_from_counting` |
 //! | | `needed::blue_is_deleted_and_green_launches_from_its_image` |
 //! | Silence is a failure | `interruptions::no_tick_runs_all_day_and_the_poll_says_so` |
-//! | | `stories::a_night_without_ticks_becomes_one_backup_and_a_warning` |
+//! | | `interruptions::a_night_without_ticks_becomes_one_backup_and_a_warning` |
 //! | Events are hints | `interruptions::every_event_is_lost_or_comes_late_and_again_and_the_end_is_the_same` |
 //! | Killed anywhere, nothing lost | `interruptions::the_function_dies_before_it_has_written_down_its_image` |
 //! | | `kill::every_invocation_cut_at_every_call_ends_in_the_same_state` |

@@ -11,6 +11,17 @@ use lastgood_world::CreateImage;
 use crate::transcript::{DAILY, HOURLY, held, is_there, newest, states, told, web};
 
 #[test]
+fn a_night_without_ticks_becomes_one_backup_and_a_warning() {
+    let (stack, _) = web(HOURLY);
+    stack.world.advance(9 * 3600);
+    stack.run(15);
+    let slots: Vec<String> = stack.backups("group/web").iter().map(|backup| backup.id.slot.to_string()).collect();
+    assert_eq!((slots.as_slice(), states(&stack)), (["2026-01-15T19:00:00Z".to_owned()].as_slice(), vec![State::Good]));
+    let kinds: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    assert_eq!(kinds, ["Backup Overdue", "Backup Good", "Image Published"]);
+}
+
+#[test]
 fn no_tick_runs_all_day_and_the_poll_says_so() {
     let (stack, _) = web(HOURLY);
     for _ in 0..24 * 60 {

@@ -295,3 +295,60 @@ fn a_change_of_the_plan_does_not_drop_a_slot_that_waits_for_its_spread() {
     stack.run(45);
     assert_eq!(stack.backups("group/web")[0].state, State::Good);
 }
+
+#[test]
+fn what_can_not_be_read_counts_as_needed() {
+    let ssm = "hourly, keep_in_use: true, retain: {last: 1}, publish: {ssm: /images/web}}";
+    for (action, plan) in [
+        ("autoscaling:DescribeAutoScalingGroups", "hourly, retain: {last: 1}}"),
+        ("autoscaling:DescribeInstanceRefreshes", "hourly, retain: {last: 1}}"),
+        ("autoscaling:DescribeLaunchConfigurations", "hourly, retain: {last: 1}}"),
+        ("ec2:DescribeImageReferences", "hourly, retain: {last: 1}}"),
+        ("ec2:DescribeLaunchTemplateVersions", "hourly, retain: {last: 1}}"),
+        ("ec2:DescribeInstances", ssm),
+        ("ssm:GetParameter", ssm),
+    ] {
+        let (stack, _) = web(VersionRef::Number(1), &BY_NAME.replace("hourly}", plan));
+        stack.run(60);
+        // The second is good, and nobody has cleaned up.
+        stack.world.advance(31 * 60);
+        for _ in 0..4 {
+            stack.invoke(Invocation::Tick);
+            stack.invoke(Invocation::Poll);
+            stack.world.advance(3 * 60);
+        }
+        let images = stack.our_images().len();
+        assert_eq!(images, 2, "{action}: {:?}", stack.told());
+        for instance in stack.world.instances() {
+            stack.world.kill(&instance.id);
+        }
+        stack.world.advance(10 * 60);
+        stack.world.deny(action, "*");
+        stack.invoke(Invocation::Cleanup);
+        assert_eq!(stack.our_images().len(), 2, "{action} is denied");
+        let refused = told(&stack, "Deletion Refused");
+        assert!(refused.len() == 1 && refused[0].contains(action), "{action}: {refused:?}");
+        stack.world.allow(action);
+        stack.invoke(Invocation::Cleanup);
+        assert_eq!(stack.our_images().len(), 1, "{action} is allowed again");
+    }
+}
+
+#[test]
+fn failed_backups_do_not_count_for_what_is_kept() {
+    let (stack, _) = web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, retain: {last: 2}}"));
+    stack.run(2 * 60 + 20);
+    let image = |index: usize| stack.backups("group/web")[index].image.clone().expect("good");
+    let (second, first) = (image(0), image(1));
+    // Its image is available; only one of its snapshots never is.
+    stack.world.fail_next_snapshot("the volume could not be read");
+    stack.run(30);
+    assert_eq!(stack.backups("group/web")[0].state, State::Failed);
+    stack.request("group/web");
+    stack.run(15);
+    assert_eq!(stack.backups("group/web")[0].state, State::Good);
+    let newest = stack.source("group/web").last_good.expect("good").image;
+    let good: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
+    assert!(good.contains(&newest) && good.contains(&second), "the newest two good ones stay: {good:?}");
+    assert!(!good.contains(&first), "and the third goes");
+}

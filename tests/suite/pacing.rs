@@ -79,3 +79,25 @@ fn throttling_delays_and_loses_nothing() {
     stack.run(55);
     assert_eq!(stack.backups("group/g000")[0].state, State::Good);
 }
+
+#[test]
+fn hundreds_of_images_that_may_go_at_once_go_at_the_pace_that_is_ours() {
+    let stack = Stack::of_groups(100);
+    // Nobody cleans up for hours.
+    for _ in 0..4 {
+        stack.world.advance(60 * 60);
+        for _ in 0..5 {
+            stack.invoke(Invocation::Tick);
+            stack.invoke(Invocation::Poll);
+            stack.world.advance(3 * 60);
+        }
+    }
+    let before = stack.our_images().len();
+    assert!(before >= 400, "{before} images");
+    stack.world.enforce_throttling();
+    // As long as the deployed function may run (infra/template.yaml).
+    let report = stack.invoke_within(288, Invocation::Cleanup);
+    assert_eq!(report.throttled, 0);
+    assert_eq!(stack.our_images().len(), 100, "one each is kept, all others went in one run");
+    assert!(stack.world.launch_failures().is_empty());
+}

@@ -326,16 +326,6 @@ fn a_bus_that_refuses_and_forgets_still_hears_every_notice() {
 }
 
 #[test]
-fn a_night_without_ticks_becomes_one_backup_and_a_warning() {
-    let (stack, _) = web();
-    stack.world.advance(9 * 3600);
-    stack.run(15);
-    assert_eq!(states(&stack), [("19:00".to_owned(), State::Good)]);
-    let kinds: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
-    assert_eq!(kinds, ["Backup Overdue", "Backup Good", "Image Published"]);
-}
-
-#[test]
 fn a_source_that_is_asked_for_twice_in_one_second_is_backed_up_once() {
     let (stack, _) = web();
     stack.request("group/web");

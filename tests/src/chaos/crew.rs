@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
-use lastgood_core::backup::life::Queue;
 use lastgood_core::pace::Share;
-use lastgood_core::{Time, later, seconds_between};
+use lastgood_core::{Time, later};
 use lastgood_engine::apply::ApplyError;
 use lastgood_engine::{Engine, Running};
-use lastgood_world::{MemoryStore, RecordingBus, Weather, World};
+use lastgood_world::{RecordingBus, World};
 
 use super::arrows::wrong_move;
 use super::gate::{ChaosClock, ChaosGate, Fate};
@@ -21,8 +20,6 @@ use super::{Day, Story, hands, is_effect, rest};
 use crate::cut::{At, Cut};
 use crate::stack::{Invocation, STACK, handle};
 
-/// How long the storm takes.
-const STORM_MINUTES: i64 = 40;
 /// How often Lambda tries an event again that a function failed on, and when (AWS: Error handling for asynchronous
 /// invocation).
 const TRIES_MAX: u32 = 2;
@@ -53,7 +50,7 @@ pub(super) struct Crew<'a> {
     live: Vec<Live<'a>>,
     mail: BTreeMap<(Time, u64), Letter>,
     letters: u64,
-    storm: bool,
+    pub(super) storm: bool,
     pub(super) day: Day,
     tells: bool,
     pub(super) hand: hands::Memory,
@@ -126,40 +123,6 @@ impl<'a> Crew<'a> {
         done.is_ok()
     }
 
-    /// Everything that may go wrong does.
-    pub(super) fn storm(&mut self) {
-        let scene = self.scene;
-        self.world().set_weather(scene.seed, scene.weather);
-        scene.stack.store.set_weather(scene.seed + 1, scene.table_weather);
-        scene.stack.bus.set_weather(scene.seed + 2, scene.bus_weather);
-        for minute in 0..STORM_MINUTES {
-            let begin = self.world().time();
-            for invocation in [Invocation::Tick, Invocation::Poll] {
-                self.schedule(invocation);
-            }
-            if minute % 12 == 7 {
-                self.schedule(Invocation::Cleanup);
-            }
-            if self.rng.u32(0..1000) < scene.hands {
-                hands::act(self);
-            }
-            self.pass_until(later(begin, 60));
-        }
-    }
-
-    /// A schedule fires: mostly once, within the minute (AWS: Creating a rule that runs on a schedule).
-    fn schedule(&mut self, invocation: Invocation) {
-        let fate = self.rng.u32(0..1000);
-        if fate < self.scene.events_lost / 4 {
-            return;
-        }
-        let after = self.rng.i64(0..20);
-        self.post(invocation.clone(), 0, after);
-        if fate > 990 {
-            self.post(invocation, 0, after + 1);
-        }
-    }
-
     /// An invocation is to come.
     pub(super) fn post(&mut self, invocation: Invocation, tries: u32, after_seconds: i64) {
         self.letters += 1;
@@ -187,7 +150,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Lets everything happen until `end`.
-    fn pass_until(&mut self, end: Time) {
+    pub(super) fn pass_until(&mut self, end: Time) {
         loop {
             self.collect();
             self.deliver();
@@ -328,47 +291,6 @@ impl<'a> Crew<'a> {
         self.told += sent.len();
         for notice in sent {
             self.say(|| format!("  NOTICE {}", notice.message));
-        }
-    }
-
-    /// The faults stop, and all of it must come to rest.
-    pub(super) fn calm(&mut self) {
-        let none = Weather::default();
-        self.storm = false;
-        self.say(|| "the storm is over".to_owned());
-        self.world().set_weather(0, none);
-        self.scene.stack.store.set_weather(0, none);
-        self.scene.stack.bus.set_weather(0, none);
-        hands::mend(self);
-        // What was begun in the storm ends: what is on its way arrives.
-        let arrived = later(self.world().time(), 1500);
-        self.minutes_until(arrived);
-        // An image may be pending for a day; backups of what is deleted wait for a day.
-        for hours in [1, 1, 25, 25] {
-            let begin = self.world().time();
-            self.pass_until(later(begin, hours * 3600 - 600));
-            self.post(Invocation::Cleanup, 0, 0);
-            self.minutes_until(later(begin, hours * 3600));
-        }
-    }
-
-    /// The schedules fire every minute in which they find anything to do: the others cost nothing and change nothing.
-    fn minutes_until(&mut self, end: Time) {
-        while self.world().time() < end {
-            let now = self.world().time();
-            let store: &MemoryStore = &self.scene.stack.store;
-            let due = |queue: Queue| store.next_due(queue).is_some_and(|at| at <= now);
-            let (tick, poll) = (due(Queue::Tick), due(Queue::Poll) || due(Queue::Tick));
-            if tick {
-                self.post(Invocation::Tick, 0, 0);
-            }
-            if poll {
-                self.post(Invocation::Poll, 0, 0);
-            }
-            if seconds_between(Time::UNIX_EPOCH, now) % 3600 < 60 {
-                self.post(Invocation::Cleanup, 0, 0);
-            }
-            self.pass_until(later(now, 60));
         }
     }
 

@@ -5,6 +5,7 @@
 //! the same day: a failing one is run again with its story told.
 
 mod arrows;
+mod course;
 mod crew;
 mod gate;
 mod hands;

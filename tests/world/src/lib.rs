@@ -27,6 +27,7 @@ mod policy;
 mod port;
 mod port_facts;
 mod reference;
+mod referrers;
 mod refresh;
 mod scaling;
 mod service;

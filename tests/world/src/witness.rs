@@ -10,14 +10,13 @@ use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::{Time, seconds_between};
 
-use crate::group::Group;
 use crate::image::{Image, ImageState};
 use crate::policy::LaunchFrom;
 use crate::snapshot::SnapshotState;
 use crate::state::{State, World};
 
 /// Tags by which images tell whose they are.
-const TAG_SOURCE: &str = "lastgood:source";
+pub(crate) const TAG_SOURCE: &str = "lastgood:source";
 const TAG_BACKUP: &str = "lastgood:backup";
 /// How long before a call whoever makes it may have looked last.
 const BLIND_SECONDS_MAX: i64 = 60;
@@ -45,7 +44,7 @@ pub(crate) struct Witness {
     late: bool,
     wrongs: Vec<String>,
     /// Images and snapshots, and versions as `lt-… 3`, that Lastgood made.
-    ours: BTreeSet<String>,
+    pub(crate) ours: BTreeSet<String>,
     /// Images that were complete at some time, with every snapshot.
     pub(crate) proven: BTreeSet<ImageId>,
     /// Images that Lastgood has told to be good.
@@ -61,7 +60,7 @@ pub(crate) struct Witness {
     /// How many good images of each source must be left, whatever goes.
     kept: BTreeMap<String, usize>,
     /// Sources whose images stay as long as an instance of them is there.
-    kept_in_use: BTreeSet<String>,
+    pub(crate) kept_in_use: BTreeSet<String>,
     /// When each place was last changed by hand: in a count of all that happens, and by the clock.
     changed: BTreeMap<String, (u64, Time)>,
     /// When each invocation last read each place.
@@ -163,14 +162,9 @@ impl World {
         });
         ours.map(|version| (version.template.clone(), version.number, version.data.image.clone())).collect()
     }
-
-    /// Who refers to an image now, in words.
-    pub fn referrers(&self, image: &ImageId) -> Vec<String> {
-        self.lock().referrers(image)
-    }
 }
 
-fn version_key(template: &TemplateId, number: u64) -> String {
+pub(crate) fn version_key(template: &TemplateId, number: u64) -> String {
     format!("{template} {number}")
 }
 
@@ -336,79 +330,5 @@ impl State {
         for user in users {
             self.wrong(&format!("version {number} of {template} is deleted, and group {user} launches from it"));
         }
-    }
-
-    /// Every version that a group may launch from: by its own configuration, and by what a refresh of it goes to.
-    fn versions_of(&self, group: &Group) -> BTreeSet<(TemplateId, u64)> {
-        let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
-        let mut named = Vec::new();
-        for from in desired.into_iter().chain([&group.from]) {
-            match from {
-                LaunchFrom::Template(one) => named.push(one.clone()),
-                LaunchFrom::Mixed(policy) => {
-                    named.push(policy.base.clone());
-                    named.extend(policy.overrides.iter().filter_map(|other| other.template.clone()));
-                }
-                LaunchFrom::Configuration(_) => {}
-            }
-        }
-        let number = |one: &lastgood_core::facts::TemplateRef| {
-            let template = self.templates.get(&one.template)?;
-            let number = match one.version {
-                VersionRef::Number(number) => number,
-                VersionRef::Default => template.default,
-                VersionRef::Latest => template.versions.keys().next_back().copied()?,
-            };
-            Some((one.template.clone(), number))
-        };
-        named.iter().filter_map(number).collect()
-    }
-
-    /// Who refers to an image: everything from which something may be launched again, now or later.
-    fn referrers(&self, id: &ImageId) -> Vec<String> {
-        let mut found = Vec::new();
-        let is_it = |text: &str| self.resolve_image(text).is_ok_and(|image| image == id.as_str());
-        for group in self.groups.values() {
-            let versions = self.versions_of(group);
-            let mut images = versions.iter().filter_map(|(template, number)| {
-                self.templates.get(template)?.versions.get(number)?.data.image.as_deref()
-            });
-            if images.any(is_it) {
-                found.push(format!("group {} (its template)", group.name));
-            }
-            let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
-            for from in desired.into_iter().chain([&group.from]) {
-                if let LaunchFrom::Mixed(policy) = from
-                    && policy.overrides.iter().any(|other| other.image.as_deref().is_some_and(is_it))
-                {
-                    found.push(format!("group {} (an override)", group.name));
-                }
-            }
-        }
-        for template in self.templates.values() {
-            for version in template.versions.values() {
-                let theirs = !self.witness.ours.contains(&version_key(&template.id, version.number));
-                if version.data.image.as_deref().is_some_and(is_it) && (theirs || version.number == template.default) {
-                    found.push(format!("version {} of {}", version.number, template.id));
-                }
-            }
-        }
-        found.extend(
-            self.configurations
-                .iter()
-                .filter(|(_, held)| held.image == *id)
-                .map(|(name, _)| format!("launch configuration {name}")),
-        );
-        for (name, versions) in &self.parameters {
-            if versions.values().next_back().is_some_and(|latest| latest.value == id.as_str()) {
-                found.push(format!("parameter {name}"));
-            }
-        }
-        let source = self.images.get(id).and_then(|image| image.tags.get(TAG_SOURCE));
-        if source.is_some_and(|source| self.witness.kept_in_use.contains(source)) {
-            let there = self.instances.values().filter(|other| other.image == *id && other.terminated_at.is_none());
-            found.extend(there.map(|instance| format!("instance {}", instance.id)));
-        }
-        found
     }
 }
