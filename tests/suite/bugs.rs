@@ -25,10 +25,9 @@ fn hunks(patch: &str) -> Vec<(String, String)> {
             found.push((file.clone(), String::new()));
         } else if let (Some((_, text)), Some(was)) =
             (found.last_mut(), line.strip_prefix(' ').or_else(|| line.strip_prefix('-')))
+            && !line.starts_with("---")
         {
-            if !line.starts_with("---") {
-                *text += &format!("{was}\n");
-            }
+            *text += &format!("{was}\n");
         }
     }
     found
