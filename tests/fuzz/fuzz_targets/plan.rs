@@ -1,5 +1,10 @@
 //! Any bytes as a plan file.
 #![no_main]
+
+#[expect(dead_code, reason = "the other target has the rest of it")]
+#[path = "../../src/fuzz.rs"]
+mod fuzz;
+
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    lastgood_tests::fuzz::plan(data);
+    fuzz::plan(data);
 });
