@@ -97,9 +97,17 @@ impl Stack {
     /// One invocation that begins nothing new after so many seconds.
     pub fn invoke_within(&self, seconds: i64, invocation: Invocation) -> Report {
         let stop_at = later(self.world.time(), seconds);
-        let running = Running { stack: STACK, stop_at, share: Share::default() };
-        let engine = Engine::new(&self.store, &self.world, &self.bus, &self.world, running);
-        now(handle(&engine, invocation)).unwrap_or_default()
+        self.run_on(&self.store, &self.world, &self.bus, stop_at, invocation)
+            .expect("nothing in a world is ever pending")
+    }
+
+    /// So many rounds of ticks and polls, three minutes apart, in which nobody cleans up.
+    pub fn back_up_only(&self, rounds: usize) {
+        for _ in 0..rounds {
+            self.invoke(Invocation::Tick);
+            self.invoke(Invocation::Poll);
+            self.world.advance(3 * 60);
+        }
     }
 
     /// One invocation over other ports than this deployment's own. `None` if it never ended: it was killed.
@@ -110,7 +118,18 @@ impl Stack {
         bus: &B,
         invocation: Invocation,
     ) -> Option<Report> {
-        let running = Running { stack: STACK, stop_at: Time::MAX, share: Share::default() };
+        self.run_on(store, cloud, bus, Time::MAX, invocation)
+    }
+
+    fn run_on<S: Store, C: Cloud, B: Bus>(
+        &self,
+        store: &S,
+        cloud: &C,
+        bus: &B,
+        stop_at: Time,
+        invocation: Invocation,
+    ) -> Option<Report> {
+        let running = Running { stack: STACK, stop_at, share: Share::default() };
         let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
         handle(&engine, invocation).now_or_never().map(std::result::Result::unwrap_or_default)

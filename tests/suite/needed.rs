@@ -312,11 +312,7 @@ fn what_can_not_be_read_counts_as_needed() {
         stack.run(60);
         // The second is good, and nobody has cleaned up.
         stack.world.advance(31 * 60);
-        for _ in 0..4 {
-            stack.invoke(Invocation::Tick);
-            stack.invoke(Invocation::Poll);
-            stack.world.advance(3 * 60);
-        }
+        stack.back_up_only(4);
         let images = stack.our_images().len();
         assert_eq!(images, 2, "{action}: {:?}", stack.told());
         for instance in stack.world.instances() {

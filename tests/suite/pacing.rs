@@ -86,11 +86,7 @@ fn hundreds_of_images_that_may_go_at_once_go_at_the_pace_that_is_ours() {
     // Nobody cleans up for hours.
     for _ in 0..4 {
         stack.world.advance(60 * 60);
-        for _ in 0..5 {
-            stack.invoke(Invocation::Tick);
-            stack.invoke(Invocation::Poll);
-            stack.world.advance(3 * 60);
-        }
+        stack.back_up_only(5);
     }
     let before = stack.our_images().len();
     assert!(before >= 400, "{before} images");

@@ -52,6 +52,16 @@ impl LaunchSource {
             Self::Configuration(_) | Self::Unreadable(_) => None,
         }
     }
+
+    /// Every template that something may be launched from: that one, and those of overrides.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&TemplateRef> {
+        let mut templates: Vec<_> = self.template().into_iter().collect();
+        if let Self::Mixed(policy) = self {
+            templates.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
+        }
+        templates
+    }
 }
 
 /// The part of a mixed instances policy that says from which image an instance is launched.

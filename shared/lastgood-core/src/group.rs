@@ -258,11 +258,7 @@ pub fn unable_type(types: &[String], architectures: &BTreeMap<String, Vec<String
 
 /// The names of all templates that a group may launch from.
 pub fn templates(group: &Group) -> Vec<&TemplateRef> {
-    let mut templates: Vec<_> = group.launches_from.template().into_iter().collect();
-    if let LaunchSource::Mixed(policy) = &group.launches_from {
-        templates.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
-    }
-    templates
+    group.launches_from.templates()
 }
 
 /// The group of this name among those that were found.

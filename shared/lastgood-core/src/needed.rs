@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateRef, TemplateVersion, VersionRef};
+use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 
 /// How many instances a refusal names.
@@ -122,7 +122,7 @@ impl fmt::Display for Need {
     }
 }
 
-/// Everybody who needs the image; nobody, if it may go.
+/// Everybody who needs the image, in one order, whatever the order in which AWS told them; nobody, if it may go.
 #[must_use]
 pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
     let is_it = |text: &str| text == leaving.image.as_str();
@@ -163,20 +163,14 @@ pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
     needs.extend(reading.instances.iter().cloned().map(Need::Instance));
     needs.extend(reading.others.iter().cloned().map(Need::Other));
     needs.extend(reading.unread.iter().cloned().map(Need::Unread));
-    let mut told = Vec::new();
-    needs.retain(|need| {
-        let is_new = !told.contains(need);
-        told.push(need.clone());
-        is_new
-    });
+    needs.sort();
+    needs.dedup();
     needs
 }
 
-/// The needs in words, in one order, whatever the order in which AWS told them; of many instances only the first few.
+/// The needs in words; of many instances only the first few.
 #[must_use]
 pub fn words(needs: &[Need]) -> Vec<String> {
-    let mut needs = needs.to_vec();
-    needs.sort();
     let is_instance = |need: &&Need| matches!(need, Need::Instance(_));
     let instances = needs.iter().filter(is_instance).count();
     let others = needs.iter().filter(|need| !is_instance(need)).map(ToString::to_string);
@@ -185,10 +179,9 @@ pub fn words(needs: &[Need]) -> Vec<String> {
     others.chain(told).chain(more).collect()
 }
 
-/// The versions of ours that nobody launches from: those may go, whatever becomes of the image.
+/// The versions of ours that nobody launches from, by the needs of the image: those may go, whatever becomes of it.
 #[must_use]
-pub fn unused(reading: &Reading, leaving: &Leaving<'_>) -> Vec<(TemplateId, u64)> {
-    let needs = needs(reading, leaving);
+pub fn unused(needs: &[Need], leaving: &Leaving<'_>) -> Vec<(TemplateId, u64)> {
     let used = |template: &TemplateId, number: u64| {
         needs.iter().any(|need| match need {
             Need::Group(_, of, version) | Need::Default(of, version) => of == template && *version == number,
@@ -220,17 +213,15 @@ fn by_source(
     needs: &mut Vec<Need>,
     name: &dyn Fn(Found) -> Need,
 ) {
-    let mut named: Vec<&TemplateRef> = from.template().into_iter().collect();
     match from {
         LaunchSource::Mixed(policy) => {
-            named.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
             let own = policy.overrides.iter().filter_map(|other| other.image.as_deref());
             needs.extend(own.filter(|image| *image == leaving.image.as_str()).map(|_| name(Found::Override)));
         }
         LaunchSource::Unreadable(what) => needs.push(name(Found::Unreadable(what.clone()))),
         LaunchSource::Template(_) | LaunchSource::Configuration(_) => {}
     }
-    for named in named {
+    for named in from.templates() {
         let Some(found) = reading.templates.iter().find(|found| found.template == named.template) else { continue };
         let number = match named.version {
             VersionRef::Number(number) => Some(number),

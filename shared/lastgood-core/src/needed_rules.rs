@@ -4,7 +4,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 
 use super::*;
-use crate::facts::{MixedPolicy, Override, Tags};
+use crate::facts::{MixedPolicy, Override, Tags, TemplateRef};
 
 const IMAGE: &str = "ami-1";
 
@@ -60,7 +60,7 @@ fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() 
     let image = IMAGE.into();
     let ours = [(template(), 2)];
     let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
-    assert_eq!(unused(&reading(), &leaving), ours);
+    assert_eq!(unused(&needs(&reading(), &leaving), &leaving), ours);
 }
 
 #[test]
@@ -68,7 +68,14 @@ fn a_refusal_is_told_in_one_order_and_does_not_grow_with_the_fleet() {
     let instances = |numbers: &[usize]| {
         numbers.iter().map(|number| Need::Instance(format!("i-{number}").as_str().into())).collect::<Vec<_>>()
     };
-    assert_eq!(words(&instances(&[2, 1])), words(&instances(&[1, 2])));
+    let image = IMAGE.into();
+    let leaving = Leaving { image: &image, ours: &[], pinned: None, rank: Rank::Replaced };
+    let told = |numbers: &[usize]| {
+        let instances = numbers.iter().map(|number| format!("i-{number}").as_str().into());
+        words(&needs(&Reading { instances: instances.collect(), ..Reading::default() }, &leaving))
+    };
+    assert_eq!(told(&[2, 1, 1]), told(&[1, 2]));
+    assert_eq!(told(&[2, 1]).len(), 2);
     let many = words(&instances(&[9, 4, 3, 2, 1]));
     assert_eq!((many.len(), many[3].as_str()), (4, "more instances"));
     let mut scaled = instances(&[1, 2, 3, 4, 5, 6, 7]);
@@ -84,7 +91,7 @@ fn of_versions_in_two_templates_only_the_one_in_use_stays() {
     reading.templates.push(other);
     let ours = [(template(), 2), ("lt-2".into(), 2), (template(), 5)];
     let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
-    assert_eq!(unused(&reading, &leaving), [("lt-2".into(), 2), (template(), 5)]);
+    assert_eq!(unused(&needs(&reading, &leaving), &leaving), [("lt-2".into(), 2), (template(), 5)]);
 }
 
 #[test]
@@ -135,7 +142,7 @@ fn each_need_is_told_in_words() {
     let mut told = String::new();
     for (name, reading) in &cases {
         let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank: Rank::Replaced };
-        let goes = if unused(reading, &leaving).is_empty() { "; version 2 stays" } else { "" };
+        let goes = if unused(&needs(reading, &leaving), &leaving).is_empty() { "; version 2 stays" } else { "" };
         told += &format!("{name}: {}{goes}\n", judged(reading, Rank::Replaced).join(" + "));
     }
     told += &format!("the last: {}\n", judged(&reading(), Rank::Last).join(" + "));
@@ -276,7 +283,7 @@ proptest! {
     fn a_version_that_somebody_launches_from_is_never_unused(reading in readings(), ours in 1_u64..4) {
         let image = IMAGE.into();
         let leaving = Leaving { image: &image, ours: &[(template(), ours)], pinned: None, rank: Rank::Replaced };
-        if !unused(&reading, &leaving).is_empty() {
+        if !unused(&needs(&reading, &leaving), &leaving).is_empty() {
             for group in &reading.groups {
                 let names = |named: &&TemplateRef| match named.version {
                     VersionRef::Number(number) => number == ours,

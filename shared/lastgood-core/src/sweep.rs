@@ -3,8 +3,8 @@
 //! A CreateImage that stalled until after its backup was given up leaves an image that nobody waits for: it is found here and
 //! goes the way of every removal. What bears our tag and is on no record, or on that of a backup that was deleted, is told
 //! once and left alone: our tag *and* our record, both, or nothing is deleted; and what is back after its deletion somebody
-//! has restored. And a good backup whose image
-//! somebody deregistered is told, for then its source is not as restorable as it seems.
+//! has restored. And a good backup whose image somebody deregistered is told, for then its source is not as restorable as
+//! it seems.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -268,8 +268,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let rank = self.rank(record, source.as_ref(), &newer, &seen);
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
             let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
-            inspection.needed_by = words(&needs(&reading, &leaving));
-            inspection.versions = unused(&reading, &leaving);
+            let needs = needs(&reading, &leaving);
+            inspection.needed_by = words(&needs);
+            inspection.versions = unused(&needs, &leaving);
         }
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
     }

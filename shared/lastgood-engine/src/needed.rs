@@ -144,7 +144,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 }
             };
             let Some(refresh) = refresh else { continue };
-            for named in refresh.desired.iter().flat_map(of_source) {
+            for named in refresh.desired.iter().flat_map(LaunchSource::templates) {
                 if !reading.templates.iter().any(|found| found.template == named.template) {
                     self.template_into(reading, image, named.template.clone()).await?;
                 }
@@ -180,7 +180,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let desired = reading.refreshes.iter().filter_map(|(_, refresh)| refresh.desired.as_ref());
         let sources = reading.groups.iter().map(|group| &group.launches_from).chain(desired);
         let latest: BTreeSet<TemplateId> = sources
-            .flat_map(of_source)
+            .flat_map(LaunchSource::templates)
             .filter(|named| named.version == VersionRef::Latest)
             .map(|named| named.template.clone())
             .collect();
@@ -208,15 +208,6 @@ fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
             None
         }
     }
-}
-
-/// Every template that a launch source names.
-fn of_source(from: &LaunchSource) -> Vec<&TemplateRef> {
-    let mut named: Vec<&TemplateRef> = from.template().into_iter().collect();
-    if let LaunchSource::Mixed(policy) = from {
-        named.extend(policy.overrides.iter().filter_map(|other| other.template.as_ref()));
-    }
-    named
 }
 
 /// What AWS says refers to an image and is not read by itself: templates are; parameters of ours are; an instance needs

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{ImageId, TemplateId};
+use lastgood_core::name::TAG_SOURCE;
 
 use crate::group::Group;
 use crate::policy::LaunchFrom;
 use crate::state::State;
-use crate::witness::{TAG_SOURCE, version_key};
+use crate::witness::version_key;
 
 impl State {
     /// Every version that a group may launch from: by its own configuration, and by what a refresh of it goes to.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
 use lastgood_core::{Time, seconds_between};
 
 use crate::image::{Image, ImageState};
@@ -15,9 +16,6 @@ use crate::policy::LaunchFrom;
 use crate::snapshot::SnapshotState;
 use crate::state::{State, World};
 
-/// Tags by which images tell whose they are.
-pub(crate) const TAG_SOURCE: &str = "lastgood:source";
-const TAG_BACKUP: &str = "lastgood:backup";
 /// How long before a call whoever makes it may have looked last.
 const BLIND_SECONDS_MAX: i64 = 60;
 
@@ -88,11 +86,6 @@ impl World {
     /// All backups of this source may go: its plan says so.
     pub fn may_retire(&self, source: &str) {
         self.lock().witness.retired.insert(source.to_owned());
-    }
-
-    /// The source is in a plan again: its last good backup stays.
-    pub fn may_not_retire(&self, source: &str) {
-        self.lock().witness.retired.remove(source);
     }
 
     /// At least so many good images of this source stay, as long as nobody else takes some away.

@@ -337,7 +337,8 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     work.or_else(|| (!record.outbox.is_empty()).then(|| Effect::Send(record.outbox.clone())))
 }
 
-fn work(record: &Backup, now: Time) -> Option<Effect> {
+/// What its state asks of AWS or of its source, if nobody else is at it.
+pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
     let SourceId::Group(group) = &record.id.source;
     match record.state {
         State::Requested => Some(Effect::ChooseInstance(group.clone())),

@@ -21,7 +21,7 @@ use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
 use super::manual::{self, Manual};
 pub use super::place::{PublishedTo, TemplateUse};
 use super::record::Backup;
-use super::sight::VISIBLE_SECONDS_MAX;
+use super::sight;
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId};
 use crate::notice::News;
@@ -324,9 +324,8 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
 /// One answer without the image proves nothing (AWS: Eventual consistency). It loses its turn meanwhile, for nobody knows
 /// whether it comes back.
 fn unseen(record: &mut Backup, now: Time) -> String {
-    let since = *record.missing_since.get_or_insert(now);
-    if seconds_between(since, now) >= VISIBLE_SECONDS_MAX {
-        return hold(record, now, "the image is gone: somebody deregistered it".into());
+    if sight::is_gone(record, now) {
+        return hold(record, now, sight::GONE.into());
     }
     record.publication = Publication::Due;
     again(record, now, RETRY_SECONDS, "the image is not visible")

@@ -1,8 +1,7 @@
 //! Which function does the work of a state, and where a record waits for it.
 
-use super::life::State;
+use super::life::{State, work};
 use super::record::Backup;
-use super::removal;
 use super::scale_in::ScaleIn;
 
 /// The function that carries a backup on.
@@ -23,17 +22,13 @@ pub fn queue(record: &Backup) -> Queue {
         State::Requested | State::Creating | State::Pending | State::Good => Queue::Poll,
         // A member is not left protected until the next cleanup; but while its protection can't be taken away, the
         // leftovers need not wait for that, if there are any.
-        _ if matches!(record.scale_in, ScaleIn::Owed(at) if at <= record.look_at || !has_leftovers(record)) => {
+        _ if matches!(record.scale_in, ScaleIn::Owed(at) if at <= record.look_at || work(record, record.look_at).is_none()) => {
             Queue::Poll
         }
         // What failed is told at once; its leftovers can wait for the cleanup.
         State::Failed if !record.outbox.is_empty() || !record.source_told => Queue::Poll,
         State::Failed | State::Expiring | State::Deleting | State::Deleted => Queue::Cleanup,
     }
-}
-
-fn has_leftovers(record: &Backup) -> bool {
-    record.state != State::Deleted && removal::due(record, record.look_at).is_some()
 }
 
 /// Whether the work of a state is that of the function which looks at `queue`. Each has the permissions for its own

@@ -12,7 +12,7 @@
 
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
-use super::sight::VISIBLE_SECONDS_MAX;
+use super::sight;
 use crate::facts::{Image, SnapshotDeletion};
 use crate::id::{ImageId, SnapshotId, TemplateId};
 use crate::notice::{DeletedBackup, News};
@@ -357,8 +357,7 @@ pub(super) fn left_behind(
 
 /// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).
 pub(super) fn image_gone(record: &mut Backup, now: Time) -> String {
-    let since = *record.missing_since.get_or_insert(now);
-    if seconds_between(since, now) < VISIBLE_SECONDS_MAX || record.lost_told.is_some() {
+    if !sight::is_gone(record, now) || record.lost_told.is_some() {
         return "its image is not told".into();
     }
     record.lost_told = Some(now);

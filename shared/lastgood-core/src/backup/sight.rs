@@ -14,6 +14,8 @@ use crate::{Time, seconds_between};
 pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
 /// Pause between two looks at a pending image.
 pub const PENDING_POLL_SECONDS: i64 = 60;
+/// What is said of one that is gone.
+pub(super) const GONE: &str = "the image is gone: somebody deregistered it";
 /// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
 const INSTANCE_LOST: &str = "Client.InstanceTerminated";
 
@@ -77,9 +79,14 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
 
 /// One answer without the image proves nothing, neither early nor late (AWS: Eventual consistency).
 fn missing(record: &mut Backup, now: Time) -> String {
-    let since = *record.missing_since.get_or_insert(now);
-    if seconds_between(since, now) < VISIBLE_SECONDS_MAX {
+    if !is_gone(record, now) {
         return again(record, now, PENDING_POLL_SECONDS, "the image is not visible");
     }
-    fail(record, now, "the image is gone: somebody deregistered it".into())
+    fail(record, now, GONE.into())
+}
+
+/// Notes that AWS does not show the image. Whether it has not for so long that it must be gone.
+pub(super) fn is_gone(record: &mut Backup, now: Time) -> bool {
+    let since = *record.missing_since.get_or_insert(now);
+    seconds_between(since, now) >= VISIBLE_SECONDS_MAX
 }
