@@ -1,6 +1,6 @@
 //! `cargo chaos --seeds N [--from N]`: so many days, each from its own number. `cargo chaos --seed N`: one of them, told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,8 +8,8 @@ use std::thread;
 
 use lastgood_tests::chaos::{Story, day};
 
-/// How many failing seeds are told before the rest is only counted.
-const TOLD_MAX: usize = 10;
+/// How many violations are told in full; of the rest only the seeds.
+const TOLD_MAX: usize = 40;
 
 const USAGE: &str = "cargo chaos --seeds N [--from N]    days of N seeds, from 0 or from another one on\n\
                      cargo chaos --seed N                one of them, with its story";
@@ -20,7 +20,6 @@ struct Sum {
     effects: usize,
     backups: usize,
     wrong: Vec<(u64, String)>,
-    seeds_wrong: usize,
 }
 
 fn main() -> ExitCode {
@@ -76,9 +75,14 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     for (what, count) in &sum.faults {
         println!("  {count:>9} {what}");
     }
-    println!("violations: {} in {} seeds", sum.wrong.len(), sum.seeds_wrong);
+    let seeds: BTreeSet<u64> = sum.wrong.iter().map(|(seed, _)| *seed).collect();
+    println!("violations: {} in {} seeds", sum.wrong.len(), seeds.len());
     for (seed, wrong) in sum.wrong.iter().take(TOLD_MAX) {
         println!("  seed {seed}: {wrong}");
+    }
+    let rest: BTreeSet<String> = sum.wrong.iter().skip(TOLD_MAX).map(|(seed, _)| seed.to_string()).collect();
+    if !rest.is_empty() {
+        println!("  and of seeds {}", rest.into_iter().collect::<Vec<String>>().join(", "));
     }
     if let Some((seed, _)) = sum.wrong.first() {
         println!("its story: cargo chaos --seed {seed}");
@@ -94,7 +98,6 @@ impl Sum {
         }
         self.effects += day.effects;
         self.backups += day.backups;
-        self.seeds_wrong += usize::from(!day.wrongs.is_empty());
         self.wrong.extend(day.wrongs.into_iter().map(|wrong| (seed, wrong)));
     }
 
@@ -104,7 +107,6 @@ impl Sum {
         }
         self.effects += other.effects;
         self.backups += other.backups;
-        self.seeds_wrong += other.seeds_wrong;
         self.wrong.extend(other.wrong);
     }
 }

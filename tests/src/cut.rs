@@ -73,6 +73,34 @@ impl Gate for Knife {
     }
 }
 
+/// Hangs at one call before that is heard, and lets `meanwhile` happen.
+pub struct Pause<F> {
+    at: usize,
+    calls: AtomicUsize,
+    meanwhile: F,
+}
+
+impl<F: Fn() + Sync> Pause<F> {
+    /// A gate that hangs at the call of this number, counted from 0.
+    pub fn new(at: usize, meanwhile: F) -> Self {
+        Self { at, calls: AtomicUsize::new(0), meanwhile }
+    }
+
+    /// How many calls came.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+impl<F: Fn() + Sync> Gate for Pause<F> {
+    async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
+            (self.meanwhile)();
+        }
+        call.await
+    }
+}
+
 /// A port behind a gate.
 #[derive(Debug)]
 pub struct Cut<'a, P, G = Knife> {

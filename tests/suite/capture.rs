@@ -3,7 +3,7 @@
 use expect_test::expect;
 use lastgood_core::backup::{ScaleIn, State};
 use lastgood_core::incoming::{AboutBackup, Request};
-use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::cut::{At, Cut, Knife, Pause};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateGroup, World, by_number};
 
@@ -180,6 +180,40 @@ fn a_function_that_dies_anywhere_leaves_no_member_protected() {
         }
     }
     assert!(calls.iter().sum::<usize>() > 30, "{calls:?}");
+}
+
+/// A tick that begins a backup and hangs at one of its calls, for so long that the poll carries the backup on to its end.
+/// Returns how many calls the tick made.
+fn hangs_at(call: usize) -> usize {
+    let stack = web(PROTECTED);
+    stack.world.advance(30 * 60);
+    let pause = Pause::new(call, || {
+        for _ in 0..10 {
+            stack.world.advance(2 * 60);
+            stack.invoke(Invocation::Poll);
+        }
+    });
+    let (store, cloud, bus) = (
+        Cut { port: &stack.store, gate: &pause },
+        Cut { port: &stack.world, gate: &pause },
+        Cut { port: &stack.bus, gate: &pause },
+    );
+    stack.invoke_on(&store, &cloud, &bus, Invocation::Tick);
+    let calls = pause.calls();
+    stack.run(10);
+    let backup = stack.backups("group/web").remove(0);
+    assert_eq!((backup.state, stack.our_images().len()), (State::Good, 1), "call {call}: {}", backup.reason);
+    assert_eq!(protected(&stack), 0, "call {call}: {:?}", backup.scale_in);
+    calls
+}
+
+#[test]
+fn a_function_that_hangs_anywhere_while_others_go_on_leaves_no_member_protected() {
+    let calls = hangs_at(usize::MAX);
+    for call in 0..calls {
+        hangs_at(call);
+    }
+    assert!(calls > 10, "{calls}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::{Queue, is_work_of};
+use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::BackupRequested;
@@ -148,17 +148,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let origin = Origin::Request { by: request.by, reason: request.reason };
         let backup = Backup::requested(source.backup_id(slot), &plan, origin, &source.policy, now);
         let mut report = Report::default();
-        let begun = match self.store.create_backup(&backup).await.map_err(table)? {
-            Saved::As(version) => {
-                report.claimed.push(backup.id.clone());
-                Some(Versioned { record: backup, version })
-            }
-            Saved::Outdated => self.store.backup(&backup.id).await.map_err(table)?,
-        };
-        // The same request again: what is past its beginning is others' work.
-        let begun = begun.filter(|backup| is_work_of(Queue::Tick, backup.record.state));
-        let begun = begun.into_iter().map(|backup| (backup, Event::Woken)).collect();
-        report.add(self.drive(Queue::Tick, begun).await);
+        // The same request again is others' work: whoever began it is at it, or the poll.
+        if let Saved::As(version) = self.store.create_backup(&backup).await.map_err(table)? {
+            report.claimed.push(backup.id.clone());
+            report.add(self.drive(Queue::Tick, vec![(Versioned { record: backup, version }, Event::Woken)]).await);
+        }
         Ok(report)
     }
 }

@@ -15,13 +15,10 @@ use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
 
-use crate::Engine;
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned};
 use crate::versions::ours;
-
-/// How often a save of a source is tried again when others save it too.
-const SAVES_MAX: usize = 10;
+use crate::{Engine, SAVES_MAX};
 
 type Wave = Vec<(Versioned<Backup>, Effect)>;
 

@@ -7,12 +7,13 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::life::{Queue, decide, due};
+use lastgood_core::backup::scale_in::ScaleInEvent;
 use lastgood_core::backup::{Backup, Effect, Event};
 use lastgood_core::id::BackupId;
 
 use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
 use crate::report::{Report, chain};
-use crate::{CALLS_AT_ONCE_MAX, Engine};
+use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 
 /// What came of an effect.
 pub(crate) type Carried = Result<Event, CallFailed>;
@@ -110,6 +111,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {
         match carried {
+            // A member is protected, whoever went on meanwhile: that must be on record.
+            Ok(event @ Event::ScaleIn(ScaleInEvent::On)) => self.feed_surely(record, event).await,
             // A record that an answer leaves as it is would ask the same again at once: it does not come back.
             Ok(event) => self.feed(record, event).await,
             Err(error) => {
@@ -146,6 +149,29 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 (None, report)
             }
         }
+    }
+
+    /// As [`Self::feed`], and if somebody else saved the record meanwhile, what they made of it is fed.
+    async fn feed_surely(&self, mut record: Versioned<Backup>, event: Event) -> Fed {
+        let id = record.record.id.clone();
+        let mut report = Report::default();
+        for _ in 0..SAVES_MAX {
+            let (moved, fed) = self.feed(record, event.clone()).await;
+            let lost = fed.lost > 0;
+            report.add(fed);
+            if !lost {
+                return (moved, report);
+            }
+            match self.store.backup(&id).await {
+                Ok(Some(newer)) => record = newer,
+                Ok(None) => break,
+                Err(error) => {
+                    report.trouble(&id, &error);
+                    break;
+                }
+            }
+        }
+        (None, report)
     }
 
     /// Loads backups; those that are gone or can't be read are left out and reported.

@@ -69,6 +69,8 @@ pub struct Running<'a> {
 
 /// How many calls are under way at once.
 pub const CALLS_AT_ONCE_MAX: usize = 8;
+/// How often something is saved again that met somebody else's save.
+pub(crate) const SAVES_MAX: usize = 10;
 /// How many records one invocation takes from a queue.
 pub const RECORDS_A_RUN_MAX: usize = 1_000;
 

@@ -8,13 +8,10 @@ use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
 use lastgood_core::source::{Found, Source, operator};
 
-use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 use crate::report::Report;
 use crate::survey::read;
-
-/// How often something is asked of a backup again that met somebody else's save.
-const SAVES_MAX: usize = 5;
+use crate::{Engine, SAVES_MAX};
 
 /// Why something that was asked for can't be done.
 #[derive(Debug, thiserror::Error)]

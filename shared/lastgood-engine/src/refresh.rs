@@ -4,11 +4,8 @@ use lastgood_core::id::RefreshId;
 use lastgood_core::incoming::RefreshNews;
 use lastgood_core::rollout::{self, Rollout};
 
-use crate::Engine;
 use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
-
-/// How often a save is tried again when another event of the same refresh is taken down at the same time.
-const SAVES_MAX: usize = 10;
+use crate::{Engine, SAVES_MAX};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes one event down and announces it.

@@ -4,7 +4,7 @@ use lastgood_core::backup::life::Queue;
 use lastgood_core::{Time, later, seconds_between};
 use lastgood_world::{MemoryStore, Weather};
 
-use super::crew::Crew;
+use super::crew::{Crew, HEARD_SECONDS_MAX};
 use super::hands;
 use crate::stack::Invocation;
 
@@ -56,10 +56,11 @@ impl Crew<'_> {
         self.scene.stack.bus.set_weather(0, none);
         hands::mend(self);
         // What was begun in the storm ends: what is on its way arrives.
-        let arrived = later(self.world().time(), 1500);
+        let arrived = later(self.world().time(), HEARD_SECONDS_MAX);
         self.minutes_until(arrived);
-        // An image may be pending for a day; backups of what is deleted wait for a day.
-        for hours in [1, 1, 25, 25] {
+        // An image may be pending for a day; backups of what is deleted wait for a day. What the sweep found then is
+        // acted on an hour later.
+        for hours in [1, 1, 25, 25, 1] {
             let begin = self.world().time();
             self.pass_until(later(begin, hours * 3600 - 600));
             self.post(Invocation::Cleanup, 0, 0);

@@ -25,6 +25,8 @@ use crate::stack::{Invocation, STACK, handle};
 const TRIES_MAX: u32 = 2;
 /// When a function begins nothing new, before it is killed.
 const STOP_SECONDS: i64 = 12;
+/// How long after it was signed a call is still heard (AWS: Common error types, RequestExpired).
+pub(super) const HEARD_SECONDS_MAX: i64 = 15 * 60;
 
 /// An invocation that is under way.
 struct Live<'a> {
@@ -208,7 +210,7 @@ impl<'a> Crew<'a> {
             0..=1 => Fate::Dies(At::Before(call)),
             2..=4 => Fate::Dies(At::After(call)),
             5..=6 => Fate::Stalls(call, self.rng.i64(1..200)),
-            _ => Fate::Leaves(call, self.rng.i64(1..1500)),
+            _ => Fate::Leaves(call, self.rng.i64(1..HEARD_SECONDS_MAX)),
         }
     }
 

@@ -42,12 +42,14 @@ pub(super) struct ChaosGate<'a> {
 struct State {
     rng: Rng,
     waits: Option<Time>,
+    /// How often it hung so far.
+    hung: u32,
 }
 
 impl<'a> ChaosGate<'a> {
     /// A gate for one invocation.
     pub(super) fn new(world: &'a World, fate: Fate, yields: u32, seed: u64) -> Self {
-        let state = Mutex::new(State { rng: Rng::with_seed(seed), waits: None });
+        let state = Mutex::new(State { rng: Rng::with_seed(seed), waits: None, hung: 0 });
         let (dead, leaving) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { world, fate, yields, calls: AtomicUsize::new(0), dead, leaving, state }
     }
@@ -90,6 +92,12 @@ impl<'a> ChaosGate<'a> {
         self.lock().waits = None;
     }
 
+    /// The whole invocation hangs, before the call is heard.
+    async fn hang(&self, seconds: i64) {
+        self.lock().hung += 1;
+        self.until(later(self.world.time(), seconds)).await;
+    }
+
     async fn die(&self) {
         self.dead.store(true, Ordering::Relaxed);
         pending::<()>().await;
@@ -117,20 +125,20 @@ impl Gate for ChaosGate<'_> {
         if self.is_dead() || self.is_leaving() || self.fate == Fate::Dies(At::Before(number)) {
             self.die().await;
         }
+        let hung = self.lock().hung;
         self.turn().await;
         match self.fate {
-            Fate::Stalls(at, seconds) if at == number => {
-                self.until(later(self.world.time(), seconds)).await;
-                self.world.comes_late();
-            }
+            Fate::Stalls(at, seconds) if at == number => self.hang(seconds).await,
             Fate::Leaves(at, seconds) if at == number => {
                 self.leaving.store(true, Ordering::Relaxed);
-                self.until(later(self.world.time(), seconds)).await;
-                self.world.comes_late();
+                self.hang(seconds).await;
             }
             Fate::Lives | Fate::Dies(_) | Fate::Stalls(..) | Fate::Leaves(..) => {}
         }
+        // While one call hangs, those beside it do, too.
+        self.world.comes_late(self.lock().hung > hung);
         let answer = call.await;
+        self.world.comes_late(false);
         if self.is_leaving() || self.fate == Fate::Dies(At::After(number)) {
             self.die().await;
         }

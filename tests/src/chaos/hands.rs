@@ -90,7 +90,7 @@ pub(super) fn heard(crew: &mut Crew<'_>, invocation: &Invocation) {
     if let Invocation::Asked(_, Request::Release(about)) = invocation {
         let group = crew.scene.groups.iter().find(|group| source(group) == about.source.to_string());
         if let Some(group) = group {
-            crew.world().released(&group.name, group.parameter.as_deref());
+            crew.world().released(&group.name);
         }
     }
 }
@@ -181,10 +181,7 @@ fn changed(crew: &mut Crew<'_>, group: &Kind) {
     let sources = crew.scene.stack.store.all_sources();
     let known = sources.iter().find(|known| known.id.to_string() == source(group) && known.plan.is_some());
     let Some(expected) = known.and_then(|known| known.expected.as_ref()) else { return };
-    let now = match &group.parameter {
-        Some(parameter) => crew.world().parameter(parameter).map(|held| held.value),
-        None => crew.world().group_image(&group.name).map(|image| image.to_string()),
-    };
+    let now = crew.world().own_image(&group.name).map(|image| image.to_string());
     let backups = crew.scene.stack.store.all_backups();
     let good =
         backups.iter().filter(|backup| backup.state == State::Good && backup.id.source.to_string() == source(group));
@@ -192,9 +189,9 @@ fn changed(crew: &mut Crew<'_>, group: &Kind) {
     // Whoever gives a group the newest image of ours has published it.
     let published = newest.is_some_and(|newest| Some(newest.as_str()) == now.as_deref());
     if wish.on_manual_change == "hold" && expected.image != now && !published {
-        crew.world().changed_by_hand(&group.name, group.parameter.as_deref());
+        crew.world().changed_by_hand(&group.name);
     } else {
-        crew.world().released(&group.name, group.parameter.as_deref());
+        crew.world().released(&group.name);
     }
 }
 
@@ -303,7 +300,7 @@ fn delete_group(crew: &mut Crew<'_>, group: &Kind) {
     }
     crew.say(|| format!("deletes {}", group.name));
     crew.world().delete_group(&group.name);
-    crew.world().released(&group.name, group.parameter.as_deref());
+    crew.world().released(&group.name);
     // Whatever its plan says now or later: its backups may all go.
     crew.world().may_retire(&source(group));
 }
@@ -316,7 +313,7 @@ fn tag(crew: &mut Crew<'_>, group: &Kind) {
     } else {
         crew.say(|| format!("tags {} again", group.name));
         // What is there when a plan finds it is what it begins with.
-        crew.world().released(&group.name, group.parameter.as_deref());
+        crew.world().released(&group.name);
         crew.world().tag_group(&group.name, "lastgood", &format!("p{}", group.plan));
     }
 }
@@ -356,7 +353,7 @@ fn edit_plans(crew: &mut Crew<'_>) {
     }
     // Whatever was changed by hand before: from now on another rule may count.
     for group in crew.scene.groups.clone() {
-        crew.world().released(&group.name, group.parameter.as_deref());
+        crew.world().released(&group.name);
     }
 }
 

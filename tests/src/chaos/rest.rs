@@ -144,7 +144,9 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
             News::ArtifactUnknown { images, .. } => image.as_ref().is_some_and(|image| images.contains(image)),
             _ => false,
         };
-        if there && !sent.iter().any(|notice| is_it(&notice.news)) {
+        // A backup that is asked for again in its own minute finds its image, and is on record again.
+        let on_record = image.as_ref().is_some_and(|image| known.contains(image));
+        if there && !on_record && !sent.iter().any(|notice| is_it(&notice.news)) {
             wrongs.push(format!("{image:?} of {id} has no record any more, and nobody was told"));
         }
     }
@@ -179,10 +181,9 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
             }
         }
         // Of a backup whose row was lost nobody knows what it protected.
-        if crew.hand.lost_rows.is_empty()
-            && held.members.iter().any(|member| member.protected && !world.was_protected_late(&member.instance))
-        {
-            wrongs.push(format!("a member of {} is still protected", group.name));
+        let mut left = held.members.iter().filter(|one| one.protected && !world.was_protected_late(&one.instance));
+        if let Some(member) = left.next().filter(|_| crew.hand.lost_rows.is_empty()) {
+            wrongs.push(format!("{} of {} is still protected", member.instance, group.name));
         }
     }
     for failure in world.launch_failures() {

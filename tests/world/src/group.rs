@@ -10,7 +10,6 @@ use crate::filter::{self, Filter, Page, Paging};
 use crate::member::Member;
 use crate::policy::{LaunchFrom, LaunchFromText};
 use crate::state::{ACCOUNT, Asked, Due, REGION, State};
-use crate::witness::group_place;
 
 /// AWS: DescribeAutoScalingGroups: names, and groups on a page.
 const NAMES_MAX: usize = 100;
@@ -200,9 +199,6 @@ impl State {
         let desired = request.desired.unwrap_or_else(|| group.desired.max(min).min(max));
         check_size(min, max, desired)?;
         let times = group.times.changed(times)?;
-        if from.is_some() {
-            self.witness_changes(&group_place(&name));
-        }
         let group = self.group_mut(&request.name)?;
         (group.min, group.max, group.desired, group.times) = (min, max, desired, times);
         if let Some(from) = from {

@@ -3,6 +3,7 @@
 use lastgood_core::facts::Tags;
 use lastgood_core::id::GroupName;
 
+use crate::by_hand::Place;
 use crate::fault::AwsError;
 use crate::filter::Page;
 use crate::group::{
@@ -10,7 +11,6 @@ use crate::group::{
 };
 use crate::service::AutoScaling;
 use crate::state::Asked;
-use crate::witness::group_place;
 
 /// Whether a group with instances is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl AutoScaling<'_> {
     /// DescribeAutoScalingGroups.
     pub fn describe_groups(&self, asks: &DescribeGroups) -> Result<Page<Group>, AwsError> {
         let about = format!("{:?} {:?}", asks.names, asks.filters);
-        let places = asks.names.iter().map(|name| group_place(&GroupName::from(name.as_str())));
+        let places = asks.names.iter().map(|name| Place::Group(GroupName::from(name.as_str())));
         let asked = Asked::new("autoscaling:DescribeAutoScalingGroups", "*", about).reading(places);
         self.0.call(asked, |state| state.describe_groups(asks))
     }

@@ -9,6 +9,7 @@
 //! Nothing here reads a clock, the environment or randomness: the same calls make the same world.
 
 mod bus;
+mod by_hand;
 mod configuration;
 pub mod door;
 mod events;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::by_hand::Place;
 use crate::fault::AwsError;
 use crate::service::ParameterStore;
 use crate::state::{ACCOUNT, Asked, REGION, State, World};
-use crate::witness::parameter_place;
 
 /// How a launch template names an image by way of a parameter (AWS: Use AWS Systems Manager parameters instead of AMI
 /// IDs).
@@ -52,7 +52,8 @@ pub(crate) type Versions = BTreeMap<u64, Parameter>;
 impl ParameterStore<'_> {
     /// GetParameter: the latest version.
     pub fn get_parameter(&self, name: &str) -> Result<Parameter, AwsError> {
-        let asked = Asked::new("ssm:GetParameter", parameter_arn(name), name).reading([parameter_place(name)]);
+        let asked =
+            Asked::new("ssm:GetParameter", parameter_arn(name), name).reading([Place::Parameter(name.to_owned())]);
         self.0.call(asked, |state| state.parameter(name).cloned())
     }
 
@@ -103,14 +104,6 @@ impl State {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
         if value.is_empty() || name.is_empty() || !name.chars().all(plain) {
             return Err(AwsError::new("ValidationException", format!("'{name}' can't hold '{value}'")));
-        }
-        if self
-            .parameters
-            .get(name)
-            .and_then(|versions| versions.values().next_back())
-            .is_none_or(|held| held.value != *value)
-        {
-            self.witness_changes(&parameter_place(name));
         }
         let versions = self.parameters.entry(name.clone()).or_default();
         if !versions.is_empty() && *overwrite == Overwrite::No {

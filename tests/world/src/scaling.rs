@@ -50,11 +50,7 @@ impl World {
     pub fn group_image(&self, name: &str) -> Option<ImageId> {
         let state = self.lock();
         let group = state.groups.get(&GroupName::from(name))?;
-        let recipe = match state.launches_from(group) {
-            LaunchFrom::Mixed(policy) => state.recipe(&LaunchFrom::Template(policy.base.clone()), 0),
-            other => state.recipe(other, 0),
-        };
-        state.resolve_image(&recipe.ok()?.image).ok().map(ImageId)
+        state.image_of(state.launches_from(group))
     }
 
     /// Every image that a group may launch from now, in the order of the overrides of its policy. Whatever can't be told
@@ -73,6 +69,15 @@ impl World {
 }
 
 impl State {
+    /// The image that a launch from this begins with: a template's, the base's of a policy, a launch configuration's.
+    pub(crate) fn image_of(&self, from: &LaunchFrom) -> Option<ImageId> {
+        let recipe = match from {
+            LaunchFrom::Mixed(policy) => self.recipe(&LaunchFrom::Template(policy.base.clone()), 0),
+            other => self.recipe(other, 0),
+        };
+        self.resolve_image(&recipe.ok()?.image).ok().map(ImageId)
+    }
+
     /// Replaces what is lost or unhealthy, and grows or shrinks to the size that is wanted.
     pub(crate) fn group_acts(&mut self, name: &GroupName) {
         let Some(group) = self.groups.get(name) else { return };

@@ -11,6 +11,7 @@ use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::{Time, later, whole_second};
 use serde_json::Value;
 
+use crate::by_hand::Place;
 use crate::configuration::Configuration;
 use crate::fault::{Answered, AwsError, Faults};
 use crate::group::Group;
@@ -68,7 +69,7 @@ pub(crate) struct Asked {
     pub(crate) needs: Vec<(&'static str, String)>,
     pub(crate) about: String,
     /// What the caller knows once it is answered, in the words of the witness.
-    pub(crate) reads: Vec<String>,
+    pub(crate) reads: Vec<Place>,
 }
 
 impl Asked {
@@ -77,7 +78,7 @@ impl Asked {
         Self { action, needs: vec![(action, resource.into())], about: about.into(), reads: Vec::new() }
     }
 
-    pub(crate) fn reading(self, places: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn reading(self, places: impl IntoIterator<Item = Place>) -> Self {
         Self { reads: places.into_iter().collect(), ..self }
     }
 
@@ -250,6 +251,8 @@ impl World {
             Some(_) if answered == Answered::Yes => state.sky.judge(action),
             _ => Ok(answered),
         });
+        let blamed = state.blamed();
+        let given = blamed.map(|_| state.given_by_hand()).unwrap_or_default();
         let (result, outcome) = match judged {
             Err(error) => (Err(error), None),
             Ok(Answered::Yes) => (run(state), None),
@@ -259,8 +262,11 @@ impl World {
                 (Err(lost), Some(format!("{done}, answer lost")))
             }
         };
-        if result.is_ok() {
-            state.witness_reads(reads);
+        if let Some(caller) = blamed {
+            state.witness_undone(caller, &given);
+        }
+        if let Some(caller) = state.witness.caller.filter(|_| result.is_ok()) {
+            state.witness_reads(caller, reads);
         }
         let outcome = outcome.unwrap_or_else(|| match &result {
             Ok(_) => "ok".to_owned(),

@@ -11,7 +11,6 @@ use crate::filter::{self, Filter, Page, Paging};
 use crate::instance::{check_id, check_page};
 use crate::launch::Device;
 use crate::state::{State, World};
-use crate::witness::template_place;
 
 /// AWS: Launch template restrictions: versions of one template. Deleted ones do not count.
 const VERSIONS_MAX: usize = 10_000;
@@ -243,8 +242,6 @@ impl State {
         };
         let now = self.now;
         let id = self.template(&request.template)?.id.clone();
-        // Whoever follows the latest version launches from this one.
-        self.witness_changes(&template_place(&id));
         let template = self.template_mut(&request.template)?;
         if template.versions.len() >= VERSIONS_MAX {
             let message = format!("You've reached the limit of {VERSIONS_MAX} versions for {}", template.id);

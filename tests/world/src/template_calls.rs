@@ -3,6 +3,7 @@
 use lastgood_core::facts::Tags;
 use lastgood_core::id::TemplateId;
 
+use crate::by_hand::Place;
 use crate::fault::AwsError;
 use crate::filter::Page;
 use crate::service::Ec2;
@@ -10,7 +11,6 @@ use crate::state::{Asked, check_tags, ec2_arn};
 use crate::template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };
-use crate::witness::template_place;
 
 /// What became of one version: its number, and the code if it was not deleted.
 pub type VersionDeletion = (u64, Result<(), &'static str>);
@@ -51,7 +51,7 @@ impl Ec2<'_> {
     pub fn describe_template_versions(&self, asks: &DescribeVersions) -> Result<Page<TemplateVersion>, AwsError> {
         let about = format!("{:?} {:?} {:?}", asks.template, asks.versions, asks.filters);
         let places = match &asks.template {
-            TemplateName::Id(id) => Some(template_place(&TemplateId::from(id.as_str()))),
+            TemplateName::Id(id) => Some(Place::Template(TemplateId::from(id.as_str()))),
             TemplateName::Name(_) => None,
         };
         let asked = Asked::new("ec2:DescribeLaunchTemplateVersions", "*", about).reading(places);
@@ -70,7 +70,6 @@ impl Ec2<'_> {
         let asked = template_call("ec2:ModifyLaunchTemplate", template, format!("{template:?} {version}"));
         self.0.call(asked, |state| {
             let found = state.version(template, version)?;
-            state.witness_changes(&template_place(&found.template));
             let number = found.number;
             let template = state.template_mut(template)?;
             template.default = number;

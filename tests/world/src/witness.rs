@@ -6,32 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
-use lastgood_core::{Time, seconds_between};
 
+use crate::by_hand::ByHand;
 use crate::image::{Image, ImageState};
-use crate::policy::LaunchFrom;
 use crate::snapshot::SnapshotState;
 use crate::state::{State, World};
-
-/// How long before a call whoever makes it may have looked last.
-const BLIND_SECONDS_MAX: i64 = 60;
-
-/// What can be changed by hand, in the words of the marks: a group's own launch configuration, a template's default or
-/// latest version, a parameter.
-pub(crate) fn group_place(name: &GroupName) -> String {
-    format!("group {name}")
-}
-
-pub(crate) fn template_place(template: &TemplateId) -> String {
-    format!("template {template}")
-}
-
-pub(crate) fn parameter_place(name: &str) -> String {
-    format!("parameter {name}")
-}
 
 /// What the world remembers to judge by.
 #[derive(Debug, Default)]
@@ -59,11 +40,8 @@ pub(crate) struct Witness {
     kept: BTreeMap<String, usize>,
     /// Sources whose images stay as long as an instance of them is there.
     pub(crate) kept_in_use: BTreeSet<String>,
-    /// When each place was last changed by hand: in a count of all that happens, and by the clock.
-    changed: BTreeMap<String, (u64, Time)>,
-    /// When each invocation last read each place.
-    read: BTreeMap<(u64, String), u64>,
-    count: u64,
+    /// What people gave to groups.
+    pub(crate) by_hand: ByHand,
 }
 
 impl World {
@@ -73,9 +51,9 @@ impl World {
         (witness.caller, witness.late) = (caller, false);
     }
 
-    /// The call that comes now was on its way for a while. What changed meanwhile is no fault of the caller's.
-    pub fn comes_late(&self) {
-        self.lock().witness.late = true;
+    /// Whether the calls that come now were on their way for a while. What changed meanwhile is no fault of the caller's.
+    pub fn comes_late(&self, late: bool) {
+        self.lock().witness.late = late;
     }
 
     /// What Lastgood did that it must not do.
@@ -98,25 +76,6 @@ impl World {
     /// Images of this source stay as long as instances of them are there.
     pub fn keep_in_use(&self, source: &str) {
         self.lock().witness.kept_in_use.insert(source.to_owned());
-    }
-
-    /// Whoever changes what this group launches from by hand has just done so. Nothing of Lastgood may undo that until
-    /// [`World::released`], once it has read it.
-    pub fn changed_by_hand(&self, group: &str, parameter: Option<&str>) {
-        let state = &mut *self.lock();
-        for place in state.places_of(group, parameter) {
-            state.witness.count += 1;
-            let (count, now) = (state.witness.count, state.now);
-            state.witness.changed.insert(place, (count, now));
-        }
-    }
-
-    /// What was changed by hand may be replaced again.
-    pub fn released(&self, group: &str, parameter: Option<&str>) {
-        let state = &mut *self.lock();
-        for place in state.places_of(group, parameter) {
-            state.witness.changed.remove(&place);
-        }
     }
 
     /// Somebody took this image apart by hand: what follows from that is not Lastgood's.
@@ -162,48 +121,14 @@ pub(crate) fn version_key(template: &TemplateId, number: u64) -> String {
 }
 
 impl State {
-    fn wrong(&mut self, what: &str) {
+    pub(crate) fn wrong(&mut self, what: &str) {
         let at = self.now;
         self.witness.wrongs.push(format!("{at} {what}"));
     }
 
-    fn places_of(&self, group: &str, parameter: Option<&str>) -> Vec<String> {
-        let mut places: Vec<String> = parameter.map(parameter_place).into_iter().collect();
-        let Some(group) = self.groups.get(&GroupName::from(group)) else { return places };
-        places.push(group_place(&group.name));
-        let named = match &group.from {
-            LaunchFrom::Template(named) => Some(named),
-            LaunchFrom::Mixed(policy) => Some(&policy.base),
-            LaunchFrom::Configuration(_) => None,
-        };
-        places.extend(
-            named
-                .filter(|named| !matches!(named.version, VersionRef::Number(_)))
-                .map(|named| template_place(&named.template)),
-        );
-        places
-    }
-
-    /// An invocation reads these places.
-    pub(crate) fn witness_reads(&mut self, places: Vec<String>) {
-        let Some(caller) = self.witness.caller else { return };
-        for place in places {
-            self.witness.count += 1;
-            let count = self.witness.count;
-            self.witness.read.insert((caller, place), count);
-        }
-    }
-
-    /// An invocation changes what stands in a place.
-    pub(crate) fn witness_changes(&mut self, place: &str) {
-        let Some(caller) = self.witness.caller.filter(|_| !self.witness.late) else { return };
-        let Some(changed) = self.witness.changed.get(place).copied() else { return };
-        // A change between the last look and the call is overwritten: no call of AWS compares. But that is a moment.
-        let (changed, at) = changed;
-        let seen = self.witness.read.get(&(caller, place.to_owned())).is_some_and(|read| *read > changed);
-        if seen || seconds_between(at, self.now) > BLIND_SECONDS_MAX {
-            self.wrong(&format!("what somebody changed by hand in {place} was undone"));
-        }
+    /// The invocation of Lastgood that can be blamed for the call that comes now.
+    pub(crate) fn blamed(&self) -> Option<u64> {
+        self.witness.caller.filter(|_| !self.witness.late)
     }
 
     /// Members are protected from scale-in.
@@ -264,7 +189,7 @@ impl State {
 
     /// An invocation deregisters an image.
     pub(crate) fn witness_image_goes(&mut self, id: &ImageId) {
-        if self.witness.caller.is_none() || self.witness.late {
+        if self.blamed().is_none() {
             return;
         }
         if !self.witness.ours.contains(id.as_str()) {
@@ -308,7 +233,7 @@ impl State {
 
     /// An invocation deletes a version.
     pub(crate) fn witness_version_goes(&mut self, template: &TemplateId, number: u64) {
-        if self.witness.caller.is_none() || self.witness.late {
+        if self.blamed().is_none() {
             return;
         }
         if !self.witness.ours.contains(&version_key(template, number)) {

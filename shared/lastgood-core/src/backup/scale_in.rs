@@ -2,7 +2,9 @@
 //!
 //! ```text
 //!  Untouched ─▶ Asked ─▶ Held ─▶ Owed ─▶ GivenBack
-//!                 └────────────────┘ however it ends, and whoever died in between
+//!                 └──────────────┘ ▲          │
+//!       however it ends, and       └──────────┘ protected once more, by one who hung
+//!       whoever died in between
 //! ```
 //!
 //! A member that somebody has protected already is left as it is.
@@ -68,6 +70,11 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
                 return lost(record, now, &reason);
             }
             fail(record, now, reason)
+        }
+        // Whoever asked for it hung, and others went on meanwhile.
+        (ScaleIn::GivenBack, ScaleInEvent::On) => {
+            record.scale_in = ScaleIn::Owed(now);
+            "the instance was protected from scale-in too late".into()
         }
         (ScaleIn::Owed(_), ScaleInEvent::Off) => {
             record.scale_in = ScaleIn::GivenBack;

@@ -65,6 +65,14 @@ fn a_member_is_protected_if_the_plan_says_so_and_nobody_has_done_it() {
 }
 
 #[test]
+fn protection_that_came_too_late_is_owed_again() {
+    let over = Backup { scale_in: ScaleIn::GivenBack, ..backup(State::Good) };
+    let late = decide(&over, Event::ScaleIn(ScaleInEvent::On), now()).record;
+    assert_eq!(late.scale_in, ScaleIn::Owed(now()));
+    assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+}
+
+#[test]
 fn what_is_pinned_or_being_published_is_not_let_go() {
     let let_go = |record: &Backup| decide(record, Event::LetGo("older".into()), now()).record.state;
     assert_eq!(let_go(&backup(State::Good)), State::Expiring);
