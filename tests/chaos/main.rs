@@ -63,7 +63,12 @@ fn many(from: u64, seeds: u64) -> ExitCode {
                     if seed >= from + seeds {
                         break;
                     }
-                    mine.take_in(seed, day(seed, Story::Silent));
+                    let day = day(seed, Story::Silent);
+                    // A long run tells at once what it found.
+                    for wrong in &day.wrongs {
+                        eprintln!("seed {seed}: {wrong}");
+                    }
+                    mine.take_in(seed, day);
                 }
                 sum.lock().unwrap_or_else(PoisonError::into_inner).add(mine);
             });
