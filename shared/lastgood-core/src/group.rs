@@ -265,3 +265,7 @@ pub fn templates(group: &Group) -> Vec<&TemplateRef> {
 pub fn named<'a>(groups: &'a [Group], name: &GroupName) -> Option<&'a Group> {
     groups.iter().find(|group| group.name == *name)
 }
+
+#[cfg(test)]
+#[path = "group_rules.rs"]
+mod rules;
