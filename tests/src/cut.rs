@@ -73,17 +73,16 @@ impl Gate for Knife {
     }
 }
 
-/// Hangs at one call before that is heard, and lets `meanwhile` happen.
-pub struct Pause<F> {
-    at: usize,
+/// Lets something happen before a call is heard: the function hangs meanwhile.
+pub struct Meanwhile<F> {
     calls: AtomicUsize,
-    meanwhile: F,
+    happens: F,
 }
 
-impl<F: Fn() + Sync> Pause<F> {
-    /// A gate that hangs at the call of this number, counted from 0.
-    pub fn new(at: usize, meanwhile: F) -> Self {
-        Self { at, calls: AtomicUsize::new(0), meanwhile }
+impl<F: Fn(usize) + Sync> Meanwhile<F> {
+    /// A gate at which `happens` is called before each call, with its number, counted from 0.
+    pub fn new(happens: F) -> Self {
+        Self { calls: AtomicUsize::new(0), happens }
     }
 
     /// How many calls came.
@@ -92,11 +91,9 @@ impl<F: Fn() + Sync> Pause<F> {
     }
 }
 
-impl<F: Fn() + Sync> Gate for Pause<F> {
+impl<F: Fn(usize) + Sync> Gate for Meanwhile<F> {
     async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
-        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
-            (self.meanwhile)();
-        }
+        (self.happens)(self.calls.fetch_add(1, Ordering::Relaxed));
         call.await
     }
 }

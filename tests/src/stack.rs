@@ -1,6 +1,8 @@
 //! A whole deployment in one process: the engine's use cases over a simulated world, called as the deployed rules
 //! would call them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::FutureExt;
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, Request};
@@ -9,8 +11,10 @@ use lastgood_core::pace::Share;
 use lastgood_core::plan;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::{self, Absent, ApplyError};
-use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store};
+use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store, chain};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
+
+use crate::saves;
 
 /// The stack's name, the value of our tags.
 pub const STACK: &str = "lastgood-test";
@@ -26,6 +30,8 @@ pub struct Stack {
     pub bus: RecordingBus,
     /// How many notices were looked at, for those that wake retention-cleanup.
     heard: std::sync::Mutex<usize>,
+    /// How many invocations there were.
+    invocations: AtomicU64,
 }
 
 /// One invocation of one function.
@@ -51,13 +57,15 @@ impl Stack {
     /// A deployment in an empty world.
     #[must_use]
     pub fn new(world: World) -> Self {
-        Self { world, store: MemoryStore::new(), bus: RecordingBus::new(), heard: std::sync::Mutex::new(0) }
+        Self::over(world, MemoryStore::new())
     }
 
     /// A deployment over any table.
     #[must_use]
     pub fn over(world: World, store: MemoryStore) -> Self {
-        Self { store, ..Self::new(world) }
+        store.watch();
+        let (heard, invocations) = (std::sync::Mutex::new(0), AtomicU64::new(0));
+        Self { world, store, bus: RecordingBus::new(), heard, invocations }
     }
 
     /// A deployment over `count` groups of one, `g000` and on, with an hourly plan that keeps one backup, at 10:30.
@@ -89,9 +97,15 @@ impl Stack {
         })
     }
 
-    /// One invocation, to its end.
+    /// One invocation, to its end, which must be a good one.
     pub fn invoke(&self, invocation: Invocation) -> Report {
-        self.invoke_on(&self.store, &self.world, &self.bus, invocation).expect("nothing in a world is ever pending")
+        self.try_invoke(invocation).expect("the function does not fail")
+    }
+
+    /// One invocation, to its end; or why the function failed.
+    pub fn try_invoke(&self, invocation: Invocation) -> Result<Report, String> {
+        self.run_on(&self.store, &self.world, &self.bus, Time::MAX, invocation)
+            .expect("nothing in a world is ever pending")
     }
 
     /// One invocation that begins nothing new after so many seconds.
@@ -99,6 +113,7 @@ impl Stack {
         let stop_at = later(self.world.time(), seconds);
         self.run_on(&self.store, &self.world, &self.bus, stop_at, invocation)
             .expect("nothing in a world is ever pending")
+            .expect("the function does not fail")
     }
 
     /// So many rounds of ticks and polls, three minutes apart, in which nobody cleans up.
@@ -118,9 +133,11 @@ impl Stack {
         bus: &B,
         invocation: Invocation,
     ) -> Option<Report> {
-        self.run_on(store, cloud, bus, Time::MAX, invocation)
+        let ended = self.run_on(store, cloud, bus, Time::MAX, invocation)?;
+        Some(ended.expect("the function does not fail"))
     }
 
+    /// What it does is judged as chaos judges it.
     fn run_on<S: Store, C: Cloud, B: Bus>(
         &self,
         store: &S,
@@ -128,11 +145,17 @@ impl Stack {
         bus: &B,
         stop_at: Time,
         invocation: Invocation,
-    ) -> Option<Report> {
+    ) -> Option<Result<Report, String>> {
         let running = Running { stack: STACK, stop_at, share: Share::default() };
         let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
-        handle(&engine, invocation).now_or_never().map(std::result::Result::unwrap_or_default)
+        self.world.act_as(Some(self.invocations.fetch_add(1, Ordering::Relaxed)));
+        let ended = handle(&engine, invocation).now_or_never();
+        self.world.act_as(None);
+        let (_, mut wrongs) = saves::judged(&self.world, &self.store);
+        wrongs.extend(self.world.wrongs());
+        assert!(wrongs.is_empty(), "{wrongs:#?}");
+        ended
     }
 
     /// What the deployed rules would deliver now: AWS's events about images, and our own about good backups.
@@ -245,13 +268,13 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
     invocation: Invocation,
 ) -> Result<Report, String> {
     match invocation {
-        Invocation::Tick => engine.tick().await.map_err(|error| error.to_string()),
-        Invocation::Request(slot, request) => engine.request(slot, request).await.map_err(|error| error.to_string()),
-        Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| error.to_string()),
-        Invocation::Poll => engine.poll().await.map_err(|error| error.to_string()),
-        Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| error.to_string()),
-        Invocation::Cleanup => engine.cleanup().await.map_err(|error| error.to_string()),
-        Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| error.to_string()),
+        Invocation::Tick => engine.tick().await.map_err(|error| chain(&error)),
+        Invocation::Request(slot, request) => engine.request(slot, request).await.map_err(|error| chain(&error)),
+        Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| chain(&error)),
+        Invocation::Poll => engine.poll().await.map_err(|error| chain(&error)),
+        Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| chain(&error)),
+        Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
+        Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
     }
 }
 

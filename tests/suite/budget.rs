@@ -56,8 +56,8 @@ fn describes_are_asked_for_many_groups_at_once() {
     );
     assert_eq!(grown("ec2:DescribeSnapshots"), 3, "200 snapshots a call, two an image");
     // To read what the groups launch from: 3. Right before each is changed it is read again by itself.
-    // Beside that every group of the account, for those who share a template: again after half a minute.
-    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3 + 250 + 2 * 3);
+    // Beside that every group of the account, for those who share a template: again after twenty seconds.
+    assert_eq!(grown("autoscaling:DescribeAutoScalingGroups"), 3 + 250 + 3 * 3);
 }
 
 #[test]

@@ -4,11 +4,14 @@ use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
+use lastgood_core::incoming::{AboutSource, Request};
 use lastgood_core::plan;
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_tests::cut::{At, Cut, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateVersion, LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+
+use crate::transcript::count;
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
 
@@ -250,6 +253,30 @@ fn each_function_asks_only_for_what_it_is_permitted() {
     let grown = |call: &str| stack.world.calls().get(call) != before.get(call);
     assert!(!grown("ec2:DeregisterImage") && !grown("ec2:DescribeSnapshots"), "the leftovers are the cleanup's work");
     assert_eq!(stack.told().iter().map(|notice| notice.news.detail_type()).collect::<Vec<_>>(), ["Backup Failed"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_released() {
+    let (stack, template) = web();
+    stack.run(60);
+    let theirs = make_version(&stack, &template, 1, Some(&stack.world.base_image()));
+    give(&stack, &template, theirs);
+    stack.run(60);
+    let before = stack.world.group_image("web");
+    assert_eq!(count(&stack, "Publication Held"), 1);
+    let about = AboutSource { source: "group/web".parse().expect("a source"), by: "a test".into(), reason: None };
+    let release = Invocation::Asked(stack.world.time(), Request::Release(about));
+    for action in ["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeLaunchTemplateVersions"] {
+        stack.world.deny(action, "*");
+        let why = stack.try_invoke(release.clone()).expect_err("it can't be read");
+        assert!(why.starts_with("what group/web launches from can't be read, so nothing is released: "), "{why}");
+        stack.world.allow(action);
+    }
+    stack.run(10);
+    assert_eq!(stack.world.group_image("web"), before, "it is still held");
+    stack.invoke(release);
+    stack.run(10);
+    assert_eq!(stack.world.group_image("web"), newest_image(&stack));
 }
 
 #[test]

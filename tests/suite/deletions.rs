@@ -175,6 +175,7 @@ fn a_deleted_group_leaves_nothing_once_nobody_else_uses_its_image() {
     world.put_parameter("/images/golden", image.as_str(), "aws:ec2:image");
     let instance = world.instance(&image);
     world.delete_group("web");
+    world.may_retire("group/web");
     // At each cleanup that is refused, by whom it is needed still.
     let (default, parameter) = (format!("{other}, whose default is version 1"), "parameter/images/golden");
     let users = [default.as_str(), parameter, instance.as_str()];

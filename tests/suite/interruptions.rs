@@ -164,6 +164,8 @@ fn aws_makes_an_image_hours_after_its_backup_was_given_up() {
     ]
     .map(|(key, value)| (key.to_owned(), value))
     .into();
+    // Lastgood's own call, at last.
+    stack.world.act_as(Some(0));
     let heard = stack.world.ec2().create_image(CreateImage {
         instance: given_up.instance.as_ref().expect("it was chosen").to_string(),
         name: image_name(&given_up.id),
@@ -172,6 +174,7 @@ fn aws_makes_an_image_hours_after_its_backup_was_given_up() {
         omitted_devices: Vec::new(),
         tags: ["image", "snapshot"].map(|kind| (kind.to_owned(), tags.clone())).into(),
     });
+    stack.world.act_as(None);
     let late = heard.expect("the instance is there");
     // The first sweep was at 12:00, twenty minutes before that; the second one is six hours later.
     stack.run(5 * 60 + 35);

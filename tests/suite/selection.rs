@@ -112,6 +112,7 @@ fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() 
     let pinned = stack.backups("group/web").pop().expect("two").id;
     stack.ask(Request::Pin(AboutBackup { backup: pinned.clone(), by: "alice".into(), reason: None }));
     stack.world.delete_group("web");
+    stack.world.may_retire("group/web");
     stack.run(20);
     let lost = told(&stack, "Source Lost");
     assert!(lost[0].contains("its backups are deleted after 2026-01-16T12:4"), "{}", lost[0]);

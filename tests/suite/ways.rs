@@ -4,7 +4,7 @@
 use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
-use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::cut::{At, Cut, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
     CreateVersion, LaunchFrom, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World,
@@ -185,6 +185,53 @@ fn each_is_published_to_once_though_the_function_dies_anywhere_in_the_middle() {
         for call in 0..calls {
             publish_cut(way, Some(At::Before(call)));
             publish_cut(way, Some(At::After(call)));
+        }
+    }
+}
+
+/// Before the call `changed` of the poll that publishes somebody makes a version, and from the call `denied` on the poll
+/// may not read versions any more. Returns how many calls there were.
+fn changed_and_denied(changed: usize, denied: usize) -> usize {
+    const READ: &str = "ec2:DescribeLaunchTemplateVersions";
+    let group = Group::of(Way::Template(VersionRef::Latest), "hold");
+    let stack = &group.stack;
+    stack.run(30);
+    stack.world.advance(10 * 60);
+    let meanwhile = Meanwhile::new(|number| {
+        if number == changed {
+            group.change_by_hand();
+        }
+        if number == denied {
+            stack.world.deny(READ, "*");
+        }
+    });
+    let (store, cloud, bus) = (
+        Cut { port: &stack.store, gate: &meanwhile },
+        Cut { port: &stack.world, gate: &meanwhile },
+        Cut { port: &stack.bus, gate: &meanwhile },
+    );
+    stack.invoke_on(&store, &cloud, &bus, Invocation::Poll);
+    stack.world.allow(READ);
+    stack.run(5);
+    let backup = &stack.backups("group/web")[0];
+    let versions = stack.world.template_versions(&group.template);
+    let by_hand = versions.iter().find(|version| version.description == "by hand").map(|version| version.number);
+    let ours = backup.image.as_ref().map(ToString::to_string);
+    let ours = versions.iter().find(|version| version.data.image == ours).map(|version| version.number);
+    if by_hand < ours && by_hand.is_some() {
+        let context = format!("changed at {changed}, denied at {denied}");
+        assert!(matches!(backup.publication, Publication::Held(_)), "{context}: {:?}", backup.publication);
+    }
+    meanwhile.calls()
+}
+
+#[test]
+fn a_version_that_somebody_made_just_before_ours_is_told_even_if_it_cannot_be_read_at_first() {
+    let calls = changed_and_denied(usize::MAX, usize::MAX);
+    assert!(calls > 10, "only {calls} calls");
+    for changed in 0..calls {
+        for denied in changed..=calls {
+            changed_and_denied(changed, denied);
         }
     }
 }

@@ -15,7 +15,7 @@ use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::{Answer, CallFailed, ScaleInProtection};
 
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 const UPDATE: &str = "autoscaling:UpdateAutoScalingGroup";
@@ -32,7 +32,7 @@ pub(crate) async fn groups(client: &Client, names: &[GroupName]) -> Result<Answe
         let names = names.iter().map(ToString::to_string).collect();
         let request = client.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
         match all(request).await? {
-            Ok(described) => groups.extend(described.iter().filter_map(group)),
+            Ok(described) => groups.extend(read(&described)?),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
@@ -45,7 +45,7 @@ pub(crate) async fn groups_tagged(client: &Client, tags: &Tags) -> Result<Answer
     let filters = Some(filters.collect()).filter(|_| !tags.is_empty());
     let request = client.describe_auto_scaling_groups().set_filters(filters);
     Ok(match all(request).await? {
-        Ok(described) => Ok(described.iter().filter_map(group).collect()),
+        Ok(described) => Ok(read(&described)?),
         Err(refusal) => Err(refusal),
     })
 }
@@ -63,8 +63,17 @@ async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Result<Answer<V
     Ok(Ok(groups))
 }
 
+/// What AWS must tell and does not is an empty text to the SDK.
+fn written(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn read(described: &[AutoScalingGroup]) -> Result<Vec<Group>, CallFailed> {
+    described.iter().map(|found| told(DESCRIBE, group(found), "a group's name")).collect()
+}
+
 fn group(group: &AutoScalingGroup) -> Option<Group> {
-    let name = group.auto_scaling_group_name()?;
+    let name = written(group.auto_scaling_group_name())?;
     // One group that can't be read must not keep all others from being read.
     let launches_from = match (group.launch_template(), group.mixed_instances_policy()) {
         (Some(template), _) => template_ref(template).map(LaunchSource::Template),
@@ -203,12 +212,17 @@ pub(crate) async fn active_refresh(client: &Client, group: &GroupName) -> Result
     use InstanceRefreshStatus as S;
     let request = client.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
     let output = answer(REFRESHES, request.send().await)?;
-    Ok(output.map(|output| {
-        let newest = output.instance_refreshes().first()?;
-        match newest.status()? {
-            S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
-            // A status that nobody knows yet may be one under way.
-            _ => Some(Refresh { id: newest.instance_refresh_id()?.into(), desired: desired(newest) }),
+    let output = match output {
+        Ok(output) => output,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(newest) = output.instance_refreshes().first() else { return Ok(Ok(None)) };
+    Ok(Ok(match told(REFRESHES, newest.status(), "a status")? {
+        S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
+        // A status that nobody knows yet may be one under way.
+        _ => {
+            let id = told(REFRESHES, newest.instance_refresh_id(), "a refresh's id")?;
+            Some(Refresh { id: id.into(), desired: desired(newest) })
         }
     }))
 }
@@ -243,10 +257,17 @@ pub(crate) async fn configurations(client: &Client) -> Result<Answer<Vec<Configu
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         match answer(CONFIGURATIONS, page)? {
-            Ok(page) => found.extend(page.launch_configurations().iter().filter_map(|told| {
-                let (name, image) = (told.launch_configuration_name()?.to_owned(), told.image_id()?.to_owned());
-                Some(Configuration { name, image })
-            })),
+            Ok(page) => {
+                for one in page.launch_configurations() {
+                    let name = told(
+                        CONFIGURATIONS,
+                        written(one.launch_configuration_name()),
+                        "a launch configuration's name",
+                    )?;
+                    let image = told(CONFIGURATIONS, written(one.image_id()), "a launch configuration's image")?;
+                    found.push(Configuration { name: name.to_owned(), image: image.to_owned() });
+                }
+            }
             Err(refusal) => return Ok(Err(refusal)),
         }
     }

@@ -145,6 +145,11 @@ where
     Err(CallFailed { throttled, ..CallFailed::new(action, Unwrapped::of(&error)) })
 }
 
+/// What AWS always tells. An answer without it can't be read: that is not an answer that tells of nothing.
+pub(crate) fn told<T>(action: &'static str, found: Option<T>, what: &str) -> Result<T, CallFailed> {
+    found.ok_or_else(|| CallFailed::new(action, format!("an answer without {what}")))
+}
+
 /// Codes that say: too many calls (AWS: Request throttling for the Amazon EC2 API; Common errors).
 const THROTTLED: &[&str] = &["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"];
 

@@ -7,7 +7,7 @@ use lastgood_core::facts::Parameter;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::{Answer, CallFailed};
 
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const GET: &str = "ssm:GetParameter";
 const PUT: &str = "ssm:PutParameter";
@@ -24,15 +24,13 @@ pub(crate) async fn parameter(client: &Client, name: &str) -> Result<Answer<Opti
         Ok(output) => output,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Some(parameter) = output.parameter() else { return Ok(Ok(None)) };
+    let parameter = told(GET, output.parameter(), "a parameter")?;
     if let Some(kind) = parameter.r#type().filter(|kind| **kind != ParameterType::String) {
         let message = format!("{name} is a {}; name a parameter of type String", kind.as_str());
         return Ok(Err(Refusal { why: Why::Invalid, action: GET.to_owned(), message }));
     }
-    Ok(Ok(parameter.value().map(|value| Parameter {
-        value: value.to_owned(),
-        data_type: parameter.data_type().unwrap_or("text").to_owned(),
-    })))
+    let value = told(GET, parameter.value(), "a parameter's value")?.to_owned();
+    Ok(Ok(Some(Parameter { value, data_type: parameter.data_type().unwrap_or("text").to_owned() })))
 }
 
 pub(crate) async fn set_parameter(

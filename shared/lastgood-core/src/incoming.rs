@@ -269,18 +269,15 @@ impl Incoming {
                 let request = envelope.read_detail()?;
                 Ok(Self::BackupRequested { slot: whole_second(envelope.time), request })
             }
-            (EVENT_SOURCE, kind) if Request::DETAIL_TYPES.contains(&kind) => {
-                Ok(Self::Asked { at: whole_second(envelope.time), request: envelope.request(kind)? })
-            }
             (EVENT_SOURCE, "Backup Good") => {
                 let detail: GoodDetail = envelope.read_detail()?;
                 Ok(Self::BackupGood { source: detail.source })
             }
-            _ => Err(Unreadable::Unknown {
-                id: envelope.id,
-                detail_type: envelope.detail_type,
-                source_name: envelope.source,
-            }),
+            (EVENT_SOURCE, kind) => match envelope.request(kind)? {
+                Some(request) => Ok(Self::Asked { at: whole_second(envelope.time), request }),
+                None => Err(envelope.unknown()),
+            },
+            _ => Err(envelope.unknown()),
         }
     }
 }
@@ -294,14 +291,20 @@ impl Envelope {
         })
     }
 
-    fn request(&self, kind: &str) -> Result<Request, Unreadable> {
-        Ok(match kind {
+    fn unknown(self) -> Unreadable {
+        Unreadable::Unknown { id: self.id, detail_type: self.detail_type, source_name: self.source }
+    }
+
+    /// `None` if no request is called so.
+    fn request(&self, kind: &str) -> Result<Option<Request>, Unreadable> {
+        Ok(Some(match kind {
             "Hold Requested" => Request::Hold(self.read_detail()?),
             "Release Requested" => Request::Release(self.read_detail()?),
             "Skip Requested" => Request::Skip(self.read_detail()?),
             "Pin Requested" => Request::Pin(self.read_detail()?),
-            _ => Request::Unpin(self.read_detail()?),
-        })
+            "Unpin Requested" => Request::Unpin(self.read_detail()?),
+            _ => return Ok(None),
+        }))
     }
 
     fn refresh(&self) -> Result<Incoming, Unreadable> {

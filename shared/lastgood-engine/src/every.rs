@@ -1,5 +1,6 @@
 //! Every group of the account, planned or not: who shares a template with another, and who launches from an image.
 
+use lastgood_core::backup::removal::CONDEMNED_SECONDS_MAX;
 use lastgood_core::facts::{Group, Tags};
 use lastgood_core::{Time, seconds_between};
 
@@ -7,7 +8,9 @@ use crate::Engine;
 use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
 
 /// How old the list may be, in seconds: it is told once for all decisions of a run that come within this time.
-const SEEN_SECONDS_MAX: i64 = 30;
+const SEEN_SECONDS_MAX: i64 = 20;
+// Else what is decided by it would be too old to delete anything.
+const _: () = assert!(SEEN_SECONDS_MAX < CONDEMNED_SECONDS_MAX);
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// When AWS told them last.

@@ -10,7 +10,7 @@ use lastgood_core::source::{Found, Source, operator};
 
 use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
 use crate::report::Report;
-use crate::survey::read;
+use crate::survey::{Read, read};
 use crate::{Engine, SAVES_MAX};
 
 /// Why something that was asked for can't be done.
@@ -22,6 +22,9 @@ pub enum AskError {
     /// There is no such backup, or it is not one that can be kept.
     #[error("{0} is no backup that could be pinned: {1}")]
     NoBackup(BackupId, String),
+    /// What is there can't be read, so that nobody could tell a change after this from it.
+    #[error("what {0} launches from can't be read, so nothing is released: {1}")]
+    Unread(SourceId, String),
     /// The table could not be asked.
     #[error("the request could not be carried out")]
     Table(#[from] CallFailed),
@@ -72,13 +75,18 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(report)
     }
 
-    /// What stands now where the source publishes, if it can be told.
+    /// What stands now where the source publishes, if anything does.
     async fn found(&self, id: &SourceId) -> Result<Option<Found>, AskError> {
         let Some(source) = self.store.source(id).await? else { return Ok(None) };
         let SourceId::Group(name) = id;
-        let groups = self.cloud.groups(std::slice::from_ref(name)).await?.unwrap_or_default();
+        let unread = |why: String| AskError::Unread(id.clone(), why);
+        let groups = self.cloud.groups(std::slice::from_ref(name)).await?;
+        let groups = groups.map_err(|refusal| unread(refusal.to_string()))?;
         let Some(found) = group::named(&groups, name) else { return Ok(None) };
-        Ok(read(&self.cloud, found, &source.record.policy.publish.to).await?.image_in_use())
+        match read(&self.cloud, found, &source.record.policy.publish.to).await? {
+            Read::Refused(why) => Err(unread(why)),
+            read => Ok(read.image_in_use()),
+        }
     }
 
     /// The newest good backup asks for its turn again if it was held; the poll carries it on. A source that still waits

@@ -53,13 +53,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// A version that somebody made after `base` and before ours.
-    async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Result<Option<u64>, CallFailed> {
+    async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Result<Answer<Option<u64>>, CallFailed> {
         for number in base + 1..ours {
-            if self.cloud.template_version(&named.template, VersionRef::Number(number)).await?.is_ok() {
-                return Ok(Some(number));
+            match self.cloud.template_version(&named.template, VersionRef::Number(number)).await? {
+                Ok(_) => return Ok(Ok(Some(number))),
+                Err(refusal) if refusal.why == Why::Missing => {}
+                Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        Ok(None)
+        Ok(Ok(None))
     }
 
     /// What the group of each record launches from: one describe for all groups and one for all images, then each
@@ -229,8 +231,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             (VersionRef::Latest, VersionRef::Latest) => {
                 match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
                     Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
-                        None => Ok(()),
-                        Some(between) => return changed(&format!("version {between}, made meanwhile")),
+                        Ok(None) => Ok(()),
+                        Ok(Some(between)) => return changed(&format!("version {between}, made meanwhile")),
+                        Err(refusal) => Err(refusal),
                     },
                     // Ours is not visible yet (AWS: Eventual consistency).
                     Ok(latest) if latest.number < version => {

@@ -13,11 +13,11 @@ use lastgood_engine::apply::ApplyError;
 use lastgood_engine::{Engine, Running};
 use lastgood_world::{RecordingBus, World};
 
-use super::arrows::wrong_move;
 use super::gate::{ChaosClock, ChaosGate, Fate};
 use super::scene::Scene;
 use super::{Day, Story, hands, is_effect, rest};
 use crate::cut::{At, Cut};
+use crate::saves;
 use crate::stack::{Invocation, STACK, handle};
 
 /// How often Lambda tries an event again that a function failed on, and when (AWS: Error handling for asynchronous
@@ -85,7 +85,6 @@ impl<'a> Crew<'a> {
             told: 0,
             wrongs: 0,
         };
-        scene.stack.store.watch();
         crew.say(|| format!("{scene:#?}"));
         let _ = crew.apply();
         crew
@@ -257,16 +256,11 @@ impl<'a> Crew<'a> {
 
     /// Every save is judged.
     pub(super) fn see_saves(&mut self) {
-        for (before, after) in self.scene.stack.store.take_saved() {
-            if let (Some(_), Some(image)) = (after.good_at, &after.image) {
-                self.world().told_good(image);
-            }
-            if let Some(wrong) = wrong_move(before.as_ref(), &after) {
-                self.wrong(wrong);
-            }
-            if let Some(wrong) = rest::untrue(self.world(), before.as_ref(), &after) {
-                self.wrong(wrong);
-            }
+        let (saves, wrongs) = saves::judged(self.world(), &self.scene.stack.store);
+        for wrong in wrongs {
+            self.wrong(wrong);
+        }
+        for (_, after) in saves {
             self.say(|| {
                 format!(
                     "  {} {:?} {:?} {:?}: {}",

@@ -1,10 +1,9 @@
 //! Chaos: a day of a deployment that comes from one number. A storm, in which everything that may go wrong does, at rates
 //! that the seed says; then a calm, in which all of it must come to rest.
 //!
-//! Judged are every save ([`arrows`]), every effect (the world's own witness), and the rest ([`rest`]). The same seed makes
+//! Judged are every save ([`crate::saves`]), every effect (the world's own witness), and the rest ([`rest`]). The same seed makes
 //! the same day: a failing one is run again with its story told.
 
-mod arrows;
 mod course;
 mod crew;
 mod gate;

@@ -1,4 +1,4 @@
-//! What must be true of every save, and of the whole once it is at rest: judged by what the world holds.
+//! What must be true of the whole once it is at rest: judged by what the world holds.
 
 use std::collections::BTreeSet;
 
@@ -7,32 +7,9 @@ use lastgood_core::backup::scale_in::ScaleIn;
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
 use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::notice::{News, Notice};
-use lastgood_world::{ImageState, Snapshot, World};
+use lastgood_world::{ImageState, Snapshot};
 
 use super::crew::Crew;
-
-/// What a save says that is not so.
-pub(super) fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<String> {
-    let became = |state: State| after.state == state && before.is_none_or(|before| before.state != state);
-    let image = after.image.as_ref();
-    if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
-        let proven = image.is_some_and(|image| world.was_proven(image));
-        if !proven {
-            return Some(format!("{} counts as good, and {image:?} was never complete", after.id));
-        }
-    }
-    let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
-    if published(after) && before.is_none_or(|before| !published(before)) && after.good_at.is_none() {
-        return Some(format!("{} is published, and was never good", after.id));
-    }
-    if became(State::Deleted) {
-        let there = image.and_then(|image| world.image(image)).is_some_and(|image| image.deregistered_at.is_none());
-        if there {
-            return Some(format!("{} counts as deleted, and {image:?} is there", after.id));
-        }
-    }
-    None
-}
 
 /// What is wrong at the end of a day.
 pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {

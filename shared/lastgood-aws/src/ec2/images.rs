@@ -9,7 +9,7 @@ use lastgood_engine::port::ImageRequest;
 use lastgood_engine::{Answer, CallFailed};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "ec2:DescribeImages";
 const CREATE: &str = "ec2:CreateImage";
@@ -47,7 +47,11 @@ async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Image>>
     let mut images = Vec::new();
     while let Some(page) = pages.next().await {
         match answer(DESCRIBE, page)? {
-            Ok(page) => images.extend(page.images().iter().filter_map(image)),
+            Ok(page) => {
+                for found in page.images() {
+                    images.push(told(DESCRIBE, image(found), "an image's id")?);
+                }
+            }
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
@@ -110,11 +114,8 @@ pub(crate) async fn create_image(client: &Client, request: &ImageRequest) -> Res
         .send()
         .await;
     match answer(CREATE, result)? {
-        Ok(output) => match output.image_id() {
-            Some(id) => Ok(Ok(ImageId::from(id))),
-            // By its name it is found again.
-            None => Err(CallFailed::new(CREATE, "an answer without an image id")),
-        },
+        // Without its id it is found again by its name.
+        Ok(output) => Ok(Ok(ImageId::from(told(CREATE, output.image_id(), "an image's id")?))),
         Err(refusal) => Ok(Err(refusal)),
     }
 }

@@ -10,7 +10,7 @@ use lastgood_core::id::{ImageId, InstanceId};
 use lastgood_engine::{Answer, CallFailed};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter};
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "ec2:DescribeInstances";
 
@@ -46,7 +46,9 @@ pub(crate) async fn instances_of(client: &Client, image: &ImageId) -> Result<Ans
         match answer(DESCRIBE, page)? {
             Ok(page) => {
                 let all = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
-                found.extend(all.filter_map(|instance| instance.instance_id().map(InstanceId::from)));
+                for instance in all {
+                    found.push(InstanceId::from(told(DESCRIBE, instance.instance_id(), "an instance's id")?));
+                }
             }
             Err(refusal) => return Ok(Err(refusal)),
         }

@@ -8,7 +8,7 @@ use lastgood_core::id::ImageId;
 use lastgood_engine::{Answer, CallFailed};
 
 use super::PAGE_ITEMS;
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "ec2:DescribeImageReferences";
 /// All versions of a template: AWS looks at the 10 newest if nobody says (AWS: ResourceTypeOption).
@@ -30,7 +30,11 @@ pub(crate) async fn image_references(client: &Client, image: &ImageId) -> Result
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         match answer(DESCRIBE, page)? {
-            Ok(page) => found.extend(page.image_references().iter().filter_map(|found| Some(found.arn()?.to_owned()))),
+            Ok(page) => {
+                for reference in page.image_references() {
+                    found.push(told(DESCRIBE, reference.arn(), "a reference's ARN")?.to_owned());
+                }
+            }
             Err(refusal) => return Ok(Err(refusal)),
         }
     }

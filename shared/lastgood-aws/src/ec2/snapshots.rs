@@ -8,7 +8,7 @@ use lastgood_core::id::SnapshotId;
 use lastgood_engine::{Answer, CallFailed};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "ec2:DescribeSnapshots";
 const DELETE: &str = "ec2:DeleteSnapshot";
@@ -38,7 +38,11 @@ async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Snapsho
     let mut snapshots = Vec::new();
     while let Some(page) = pages.next().await {
         match answer(DESCRIBE, page)? {
-            Ok(page) => snapshots.extend(page.snapshots().iter().filter_map(snapshot)),
+            Ok(page) => {
+                for found in page.snapshots() {
+                    snapshots.push(told(DESCRIBE, snapshot(found), "a snapshot's id")?);
+                }
+            }
             Err(refusal) => return Ok(Err(refusal)),
         }
     }

@@ -9,7 +9,7 @@ use lastgood_engine::port::VersionRequest;
 use lastgood_engine::{Answer, CallFailed};
 
 use super::filter;
-use crate::refusals::answer;
+use crate::refusals::{answer, told};
 
 const DESCRIBE: &str = "ec2:DescribeLaunchTemplateVersions";
 const CREATE: &str = "ec2:CreateLaunchTemplateVersion";
@@ -33,7 +33,8 @@ pub(crate) async fn template_version(
         Ok(output) => output,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(output.launch_template_versions().first().and_then(described).ok_or_else(|| Refusal {
+    let found = output.launch_template_versions().first().map(described).transpose()?;
+    Ok(found.ok_or_else(|| Refusal {
         why: Why::Missing,
         action: DESCRIBE.to_owned(),
         message: format!("{template} has no version {name}"),
@@ -53,14 +54,19 @@ pub(crate) async fn template_versions_with(
     let mut versions = Vec::new();
     while let Some(page) = pages.next().await {
         match answer(DESCRIBE, page)? {
-            Ok(page) => versions.extend(page.launch_template_versions().iter().filter_map(described)),
+            Ok(page) => {
+                for version in page.launch_template_versions() {
+                    versions.push(described(version)?);
+                }
+            }
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
     Ok(Ok(versions))
 }
 
-fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
+fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFailed> {
+    let number = version.version_number().and_then(|number| u64::try_from(number).ok());
     let image = version.launch_template_data().and_then(|data| data.image_id());
     let mapped =
         version.launch_template_data().map(ResponseLaunchTemplateData::block_device_mappings).unwrap_or_default();
@@ -70,8 +76,8 @@ fn described(version: &LaunchTemplateVersion) -> Option<TemplateVersion> {
         let snapshot = mapping.ebs().and_then(|volume| volume.snapshot_id()).map(SnapshotId::from);
         Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot })
     });
-    Some(TemplateVersion {
-        number: u64::try_from(version.version_number()?).ok()?,
+    Ok(TemplateVersion {
+        number: told(DESCRIBE, number, "a version's number")?,
         description: version.version_description().unwrap_or_default().to_owned(),
         image: image.map(str::to_owned),
         instance_type: version
@@ -101,10 +107,7 @@ pub(crate) async fn create_template_version(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let number = output.launch_template_version().and_then(aws_sdk_ec2::types::LaunchTemplateVersion::version_number);
-    match number.and_then(|number| u64::try_from(number).ok()) {
-        Some(number) => Ok(Ok(number)),
-        None => Err(CallFailed::new(CREATE, "an answer without a version number")),
-    }
+    Ok(Ok(told(CREATE, number.and_then(|number| u64::try_from(number).ok()), "a version's number")?))
 }
 
 /// The most versions of one call (AWS: DeleteLaunchTemplateVersions).

@@ -187,3 +187,74 @@ async fn what_bears_our_tag_is_told_with_its_age() {
     // A wildcard in the stack's name is none.
     assert!(sent.contains("Filter.1.Value.1=a%5C%2Ab") && sent.contains("IncludeDisabled=true"), "{sent}");
 }
+
+/// What an answer leaves out, in the words of the error.
+async fn left_out<T>(
+    body: String,
+    call: impl AsyncFnOnce(crate::Aws) -> Result<T, lastgood_engine::CallFailed>,
+) -> String {
+    let wire = Wire::answering(&[(200, &body)]).await;
+    let Err(failed) = call(wire.aws()).await else { return "it was read".to_owned() };
+    format!("{}: {}", failed.action, failed.source)
+}
+
+#[tokio::test]
+async fn an_answer_that_leaves_out_what_decides_is_none() {
+    const EC2: &str = r#"xmlns="http://ec2.amazonaws.com/doc/2016-11-15/""#;
+    const SCALING: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
+    let ec2 =
+        |call: &str, inside: &str| format!("<{call}Response {EC2}><requestId>r</requestId>{inside}</{call}Response>");
+    let scaling = |call: &str, inside: &str| {
+        format!("<{call}Response {SCALING}><{call}Result>{inside}</{call}Result></{call}Response>")
+    };
+    let (image, web, lt) = (ImageId::from("ami-1"), lastgood_core::id::GroupName::from("web"), "lt-1".into());
+    let refreshes = |inside: &str| {
+        let one = format!("<InstanceRefreshes><member>{inside}</member></InstanceRefreshes>");
+        scaling("DescribeInstanceRefreshes", &one)
+    };
+    let refresh = async |aws: crate::Aws| aws.active_refresh(&web).await;
+    let mut told = vec![
+        left_out(refreshes("<InstanceRefreshId>r-1</InstanceRefreshId>"), refresh).await,
+        left_out(refreshes("<Status>InProgress</Status>"), refresh).await,
+    ];
+    let groups = scaling("DescribeAutoScalingGroups", "<AutoScalingGroups><member/></AutoScalingGroups>");
+    told.push(left_out(groups, async |aws| aws.groups_tagged(&lastgood_core::facts::Tags::new()).await).await);
+    for inside in ["<ImageId>ami-1</ImageId>", "<LaunchConfigurationName>old</LaunchConfigurationName>"] {
+        let one = format!("<LaunchConfigurations><member>{inside}</member></LaunchConfigurations>");
+        let body = scaling("DescribeLaunchConfigurations", &one);
+        told.push(left_out(body, async |aws| aws.configurations().await).await);
+    }
+    let references = ec2("DescribeImageReferences", "<imageReferenceSet><item/></imageReferenceSet>");
+    told.push(left_out(references, async |aws| aws.image_references(&image).await).await);
+    let instances = "<reservationSet><item><instancesSet><item/></instancesSet></item></reservationSet>";
+    told.push(left_out(ec2("DescribeInstances", instances), async |aws| aws.instances_of(&image).await).await);
+    let versions =
+        ec2("DescribeLaunchTemplateVersions", "<launchTemplateVersionSet><item/></launchTemplateVersionSet>");
+    told.push(left_out(versions.clone(), async |aws| aws.template_versions_with(&lt, &image).await).await);
+    told.push(left_out(versions, async |aws| aws.template_version(&lt, VersionRef::Latest).await).await);
+    let images = ec2("DescribeImages", "<imagesSet><item/></imagesSet>");
+    told.push(left_out(images, async |aws| aws.images(std::slice::from_ref(&image)).await).await);
+    let snapshots = ec2("DescribeSnapshots", "<snapshotSet><item/></snapshotSet>");
+    told.push(left_out(snapshots, async |aws| aws.snapshots(&["snap-1".into()]).await).await);
+    for body in ["{}", r#"{"Parameter":{"Name":"/images/web","Type":"String"}}"#] {
+        told.push(left_out(body.to_owned(), async |aws| aws.parameter("/images/web").await).await);
+    }
+    assert_eq!(
+        told,
+        [
+            "autoscaling:DescribeInstanceRefreshes: an answer without a status",
+            "autoscaling:DescribeInstanceRefreshes: an answer without a refresh's id",
+            "autoscaling:DescribeAutoScalingGroups: an answer without a group's name",
+            "autoscaling:DescribeLaunchConfigurations: an answer without a launch configuration's name",
+            "autoscaling:DescribeLaunchConfigurations: an answer without a launch configuration's image",
+            "ec2:DescribeImageReferences: an answer without a reference's ARN",
+            "ec2:DescribeInstances: an answer without an instance's id",
+            "ec2:DescribeLaunchTemplateVersions: an answer without a version's number",
+            "ec2:DescribeLaunchTemplateVersions: an answer without a version's number",
+            "ec2:DescribeImages: an answer without an image's id",
+            "ec2:DescribeSnapshots: an answer without a snapshot's id",
+            "ssm:GetParameter: an answer without a parameter",
+            "ssm:GetParameter: an answer without a parameter's value",
+        ]
+    );
+}

@@ -132,6 +132,37 @@ pub enum Event {
     Sent(Vec<String>),
 }
 
+impl Event {
+    /// Whether it says that a call got through, or that something else is to be tried now.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::InstanceChosen(_)
+            | Self::NoInstance(_)
+            | Self::ImageMade(_)
+            | Self::CreateRefused(_)
+            | Self::ImageSeen(_)
+            | Self::ScaleIn(
+                ScaleInEvent::On | ScaleInEvent::OnRefused(_) | ScaleInEvent::Off | ScaleInEvent::OffRefused(_),
+            )
+            | Self::Publication(_)
+            | Self::Released
+            | Self::LetGo(_)
+            | Self::LeftBehind { .. }
+            | Self::Removal(_) => true,
+            Self::Woken
+            | Self::ArtifactNews
+            | Self::ScaleIn(ScaleInEvent::OffUnanswered(_))
+            | Self::Pinned(_)
+            | Self::Unpinned(_)
+            | Self::ImageGone
+            | Self::ImageBack
+            | Self::Unanswered(_)
+            | Self::SourceTold
+            | Self::Sent(_) => false,
+        }
+    }
+}
+
 /// What a record asks for. Each is safe to repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -208,18 +239,10 @@ pub struct Step {
 #[must_use]
 pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
     let mut next = record.clone();
-    // An answer, whatever it says, ends a row of calls that did not get through.
-    let answers = !matches!(
-        event,
-        Event::Woken
-            | Event::Unanswered(_)
-            | Event::Sent(_)
-            | Event::SourceTold
-            | Event::ArtifactNews
-            | Event::ScaleIn(ScaleInEvent::OffUnanswered(_))
-    );
+    let is_answer = event.is_answer();
     let reason = step(&mut next, event, now);
-    if answers && reason != "stale" {
+    // An answer to what was asked, whatever it says, ends a row of calls that did not get through.
+    if is_answer && next != *record {
         next.failures = 0;
     }
     Step { record: next, reason }

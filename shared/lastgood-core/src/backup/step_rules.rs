@@ -32,7 +32,9 @@ fn an_answer_ends_a_row_of_failures_and_nothing_else_does() {
     assert_eq!(after(&creating, Event::SourceTold), 3);
     assert_eq!(after(&failing(State::Pending), Event::ArtifactNews), 3);
     assert_eq!(after(&creating, Event::Unanswered("no answer".into())), 4);
-    // What is stale is no answer to what was asked.
+    // Nor do people's wishes, and what is stale is no answer to what was asked.
+    assert_eq!(after(&failing(State::Good), Event::Pinned(pin())), 3);
+    assert_eq!(after(&failing(State::Good), Event::LetGo("older".into())), 0, "something else is tried now");
     assert_eq!(after(&creating, Event::LetGo("older".into())), 3);
     let owed = Backup { scale_in: ScaleIn::Owed(start()), ..failing(State::Good) };
     assert_eq!(after(&owed, Event::ScaleIn(ScaleInEvent::OffUnanswered("no answer".into()))), 4);

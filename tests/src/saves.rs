@@ -1,0 +1,89 @@
+//! What must be true of every save of a backup, in chaos and in stories. The arrows of its life are written a second time
+//! here, on purpose: from the drawing, not from the code.
+
+use lastgood_core::backup::{Artifact, Backup, Publication, State};
+use lastgood_world::{MemoryStore, World};
+
+/// A backup as it was saved before, and as it is saved now.
+pub(crate) type Save = (Option<Backup>, Backup);
+
+/// The saves since this was last asked, and what is wrong with them. The world hears which images count as good.
+pub(crate) fn judged(world: &World, store: &MemoryStore) -> (Vec<Save>, Vec<String>) {
+    let saves = store.take_saved();
+    let mut wrongs = Vec::new();
+    for (before, after) in &saves {
+        if let (Some(_), Some(image)) = (after.good_at, &after.image) {
+            world.told_good(image);
+        }
+        wrongs.extend(wrong_move(before.as_ref(), after));
+        wrongs.extend(untrue(world, before.as_ref(), after));
+    }
+    (saves, wrongs)
+}
+
+/// Whether a backup may be saved so after it was saved so.
+fn wrong_move(before: Option<&Backup>, after: &Backup) -> Option<String> {
+    let Some(before) = before else {
+        return (after.state != State::Requested).then(|| format!("{} begins as {:?}", after.id, after.state));
+    };
+    if before.id != after.id {
+        return Some(format!("{} becomes {}", before.id, after.id));
+    }
+    if before.state != after.state && !may_go(before.state, after.state) {
+        return Some(format!("{} goes from {:?} to {:?}", after.id, before.state, after.state));
+    }
+    if before.image.is_some() && after.image != before.image {
+        return Some(format!("{} had {:?} and has {:?}", after.id, before.image, after.image));
+    }
+    if let Some(lost) = before.snapshots.iter().find(|id| !after.snapshots.contains(id))
+        && !after.shared.contains(lost)
+    {
+        return Some(format!("{} forgets {lost}", after.id));
+    }
+    let deletes = |backup: &Backup| matches!(backup.artifact, Artifact::SnapshotsLeft | Artifact::Gone);
+    if deletes(after) && !deletes(before) && before.state == State::Good {
+        return Some(format!("{} is gone while it is good", after.id));
+    }
+    let left = |publication: &Publication| matches!(publication, Publication::Published(_));
+    (left(&before.publication) && !left(&after.publication))
+        .then(|| format!("{} was published and is {:?}", after.id, after.publication))
+}
+
+#[expect(clippy::unnested_or_patterns, reason = "one line for each arrow")]
+fn may_go(from: State, to: State) -> bool {
+    use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
+    matches!(
+        (from, to),
+        (Requested, Creating)
+            | (Creating, Pending)
+            | (Pending, Good)
+            | (Requested | Creating | Pending, Failed)
+            | (Good, Expiring)
+            | (Expiring | Deleting, Good)
+            | (Expiring, Deleting | Deleted)
+            | (Deleting, Deleted)
+    )
+}
+
+/// What a save says that is not so.
+fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<String> {
+    let became = |state: State| after.state == state && before.is_none_or(|before| before.state != state);
+    let image = after.image.as_ref();
+    if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
+        let proven = image.is_some_and(|image| world.was_proven(image));
+        if !proven {
+            return Some(format!("{} counts as good, and {image:?} was never complete", after.id));
+        }
+    }
+    let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
+    if published(after) && before.is_none_or(|before| !published(before)) && after.good_at.is_none() {
+        return Some(format!("{} is published, and was never good", after.id));
+    }
+    if became(State::Deleted) {
+        let there = image.and_then(|image| world.image(image)).is_some_and(|image| image.deregistered_at.is_none());
+        if there {
+            return Some(format!("{} counts as deleted, and {image:?} is there", after.id));
+        }
+    }
+    None
+}
