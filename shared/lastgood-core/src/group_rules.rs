@@ -192,11 +192,11 @@ fn what_an_override_launched_from_its_own_template_or_image_is_not_imaged() {
 
 #[test]
 fn what_can_never_be_published_to_is_refused_with_what_to_do() {
+    use VersionRef::{Default, Latest, Number};
     let mut stateful = plain(Vec::new());
     stateful.tags.insert(TAG_STATEFUL.into(), String::new());
     let of = |launches_from: LaunchSource| group(launches_from, Vec::new());
     let follows = |base: VersionRef, own: VersionRef| of(mixed(base, vec![with_template("lt-1", own)]));
-    use VersionRef::{Default, Latest, Number};
     let refused: Vec<String> = [
         ("a template", plain(Vec::new())),
         ("its tag", stateful),

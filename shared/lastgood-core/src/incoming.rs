@@ -333,3 +333,7 @@ impl Envelope {
         }))
     }
 }
+
+#[cfg(test)]
+#[path = "incoming_rules.rs"]
+mod rules;

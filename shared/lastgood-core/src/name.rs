@@ -108,6 +108,24 @@ mod tests {
         assert_eq!(name(&"g".repeat(255)).len(), IMAGE_NAME_CHARS_MAX);
     }
 
+    #[test]
+    fn a_tag_that_does_not_fit_is_filled_and_marked() {
+        let long = "t".repeat(TAG_VALUE_CHARS_MAX + 1);
+        assert_eq!(tag_value(&long[1..]), long[1..], "it fits");
+        let marked = tag_value(&long);
+        assert_eq!(marked.len(), TAG_VALUE_CHARS_MAX, "as much of it as there is room for");
+        assert!(marked.ends_with(&format!("t({})", digest(&[&long]))), "{marked}");
+    }
+
+    #[test]
+    fn a_token_is_the_same_again_and_another_for_anything_else() {
+        let token = |slot: i64, template: &str, base: u64| version_token(&backup("web", slot), &template.into(), base);
+        assert_eq!(token(0, "lt-1", 1), "lastgood-b63cac4b6759045f");
+        for other in [token(1, "lt-1", 1), token(0, "lt-2", 1), token(0, "lt-1", 2)] {
+            assert_ne!(other, token(0, "lt-1", 1));
+        }
+    }
+
     proptest! {
         #[test]
         fn image_names_are_legal(group in "[ -~]{1,255}", slot in 0_i64..4_000_000_000) {

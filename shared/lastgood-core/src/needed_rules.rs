@@ -76,6 +76,7 @@ fn a_refusal_is_told_in_one_order_and_does_not_grow_with_the_fleet() {
     };
     assert_eq!(told(&[2, 1, 1]), told(&[1, 2]));
     assert_eq!(told(&[2, 1]).len(), 2);
+    assert_eq!(told(&[3, 2, 1]).len(), 3, "these are all");
     let many = words(&instances(&[9, 4, 3, 2, 1]));
     assert_eq!((many.len(), many[3].as_str()), (4, "more instances"));
     let mut scaled = instances(&[1, 2, 3, 4, 5, 6, 7]);

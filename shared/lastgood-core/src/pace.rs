@@ -154,6 +154,8 @@ mod tests {
             "ec2:DeregisterImage",
             "ec2:DescribeImages",
             "autoscaling:UpdateAutoScalingGroup",
+            "autoscaling:DescribeAutoScalingGroups",
+            "ec2:StartInstances",
         ] {
             table += &minute(action, 50);
             table += &minute(action, 100);
@@ -170,6 +172,10 @@ mod tests {
             ec2:DescribeImages               100 %: 100 at once, 1280 in the first minute
             autoscaling:UpdateAutoScalingGroup  50 %:  10 at once,   69 in the first minute
             autoscaling:UpdateAutoScalingGroup 100 %:  20 at once,  138 in the first minute
+            autoscaling:DescribeAutoScalingGroups  50 %:  25 at once,  320 in the first minute
+            autoscaling:DescribeAutoScalingGroups 100 %:  50 at once,  640 in the first minute
+            ec2:StartInstances                50 %:   2 at once,   61 in the first minute
+            ec2:StartInstances               100 %:   5 at once,  123 in the first minute
             ec2:CreateImage                    1 %:   1 at once,    3 in the first minute
         "#]]
         .assert_eq(&table);

@@ -41,8 +41,8 @@ pub struct Schedule {
 /// comes.
 const BEGIN_SECOND: i64 = 1_767_225_600;
 
-/// Weekdays, days of the month and leap years meet in every way within 28 years.
-const GAP_SECONDS_MAX: i64 = 28 * 365 * 24 * 3600 + 7 * 24 * 3600;
+/// Weekdays, days of the month and leap years meet in every way within 28 years, here with their seven leap days.
+const GAP_SECONDS_MAX: i64 = 883_612_800;
 
 /// So many slots show every distance of a pattern that has more of them than that in the years above.
 const GAP_SLOTS_MAX: usize = 4000;

@@ -3,6 +3,8 @@
 //! A newer form is refused, not guessed at: an old function that runs beside a new one during a deployment must not
 //! drop fields that it does not know. Older forms are read for ever.
 
+use std::cmp::Ordering;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,16 +42,18 @@ pub fn encode<T: Serialize>(record: &T) -> String {
 /// The record of a stored form.
 pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
     let Form { form } = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
-    if form > FORM {
-        return Err(StoredError::Newer(form));
+    match form.cmp(&FORM) {
+        Ordering::Greater => Err(StoredError::Newer(form)),
+        Ordering::Less => {
+            let mut stored: Stored<Value> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
+            upgrade_from_1(&mut stored.record);
+            serde_json::from_value(stored.record).map_err(StoredError::Unreadable)
+        }
+        Ordering::Equal => {
+            let stored: Stored<T> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
+            Ok(stored.record)
+        }
     }
-    if form < FORM {
-        let mut stored: Stored<Value> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
-        upgrade_from_1(&mut stored.record);
-        return serde_json::from_value(stored.record).map_err(StoredError::Unreadable);
-    }
-    let stored: Stored<T> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
-    Ok(stored.record)
 }
 
 /// Form 1 knew one way to publish and schedules without a time zone; plans had only names of sources.

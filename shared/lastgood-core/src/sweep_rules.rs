@@ -81,6 +81,13 @@ fn another_image_than_the_one_on_record_is_not_taken_for_it() {
     let told = unknown(&[&record], &all, now());
     assert_eq!((told.len(), told[0].images.as_slice()), (1, ["ami-1".into()].as_slice()));
     assert_eq!(told[0].source, "group/web".parse().expect("a source"));
+    // A failed one takes up its own image again, and no other.
+    let failed = |image: &str| Backup { image: Some(image.into()), ..backup(State::Failed, Artifact::Gone) };
+    let left = Event::LeftBehind { image: Some("ami-1".into()), snapshots: Vec::new() };
+    assert_eq!(of_backup(&failed("ami-1"), &all, now()), Some(left));
+    assert_eq!(of_backup(&failed("ami-2"), &all, now()), None);
+    assert_eq!(unknown(&[&failed("ami-1")], &all, now()), []);
+    assert_eq!(unknown(&[&failed("ami-2")], &all, now()).len(), 1);
 }
 
 #[test]

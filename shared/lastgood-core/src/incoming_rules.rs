@@ -1,0 +1,101 @@
+//! What must hold of events: every sample in `events/` is read, and nothing else is taken for one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use expect_test::expect_file;
+use serde_json::{Value, json};
+
+use super::*;
+
+const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
+
+fn sample(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("a sample");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn of(sample: Value) -> Result<Incoming, String> {
+    let envelope: Envelope = serde_json::from_value(sample).map_err(|error| error.to_string())?;
+    Incoming::of(envelope).map_err(|error| error.to_string())
+}
+
+fn samples(folder: &str) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(Path::new(EVENTS).join(folder)).expect("the folder of samples");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut named: Vec<_> =
+        paths.map(|path| (path.file_stem().expect("a name").to_string_lossy().into_owned(), path)).collect();
+    named.sort();
+    named
+}
+
+#[test]
+fn every_sample_that_wakes_a_function_is_read() {
+    let mut table = String::new();
+    let ours =
+        samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested") || name == "backup-good");
+    for (name, path) in samples("aws").into_iter().chain(ours) {
+        let read = of(sample(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        table += &format!("{name}\n  {read:?}\n");
+    }
+    expect_file!["incoming.txt"].assert_eq(&table);
+}
+
+#[test]
+fn numbers_are_read_whether_they_come_as_text_or_not() {
+    let read = |name: &str| of(sample(&Path::new(EVENTS).join("aws").join(name))).expect("read");
+    let as_text = read("instance-refresh-checkpoint-reached.json");
+    assert_eq!(as_text, read("instance-refresh-checkpoint-reached-numbers.json"));
+    let mut wrong = sample(&Path::new(EVENTS).join("aws/instance-refresh-checkpoint-reached.json"));
+    for (percentage, said) in [
+        (json!("half"), "'half' is no whole number"),
+        (json!(null), "is missing"),
+        (json!([50]), "[50] is no number"),
+        (json!(1.5), "1.5 is no whole number"),
+    ] {
+        wrong["detail"]["CheckpointPercentage"] = percentage;
+        let why = of(wrong.clone()).expect_err("no number");
+        assert!(why.contains("Checkpoint Reached"), "{why}");
+        let envelope: Envelope = serde_json::from_value(wrong.clone()).expect("an envelope");
+        let error = Incoming::of(envelope).expect_err("no number");
+        let cause = std::error::Error::source(&error).expect("it says why").to_string();
+        assert!(cause.contains(said), "{cause}");
+    }
+}
+
+#[test]
+fn each_request_is_read_as_what_it_is_called() {
+    for (name, path) in samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested")) {
+        let sample = sample(&path);
+        let kind = sample["detail-type"].as_str().expect("text").to_owned();
+        match of(sample).expect(&name) {
+            Incoming::Asked { request, .. } => {
+                assert_eq!(request.detail_type(), kind);
+                assert!(Request::DETAIL_TYPES.contains(&kind.as_str()), "{kind}");
+            }
+            other => assert!(matches!(other, Incoming::BackupRequested { .. }) && kind == "Backup Requested", "{name}"),
+        }
+    }
+    let read = samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested")).count();
+    assert_eq!(read, Request::DETAIL_TYPES.len() + 1, "a sample of each");
+}
+
+#[test]
+fn what_nobody_knows_is_told_with_its_name() {
+    let event = |source: &str, kind: &str| json!({"id": "e-1", "source": source, "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": {}});
+    for (source, kind) in [
+        ("lastgood", "Verdict Requested"),
+        ("aws.ec2", "Scheduled Event"),
+        ("aws.autoscaling", "EC2 Instance Launch Successful"),
+        ("aws.ec2", "EC2 Instance State-change Notification"),
+        ("somebody", "Hold Requested"),
+        ("somebody", "Backup Requested"),
+        ("somebody", "Backup Good"),
+    ] {
+        let why = of(event(source, kind)).expect_err("nobody knows it");
+        assert!(why.contains(source) && why.contains(kind) && why.contains("e-1"), "{why}");
+    }
+    for source in ["aws.events", "aws.scheduler"] {
+        assert_eq!(of(event(source, "Scheduled Event")), Ok(Incoming::Scheduled));
+    }
+}
