@@ -2,11 +2,11 @@
 
 use expect_test::{expect, expect_file};
 
+use super::fixtures::{backup, image, inspection, now, sight, start};
 use super::life::{
     CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, State, decide, due,
     is_work_of, queue, wake,
 };
-use super::life_table::{backup, image, inspection, now, sight, start};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};

@@ -21,8 +21,12 @@ pub use record::{Artifact, Backup, Origin, Pin};
 pub use scale_in::ScaleIn;
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod life_rules;
 #[cfg(test)]
 mod life_table;
+#[cfg(test)]
+mod part_tables;
 #[cfg(test)]
 mod step_rules;

@@ -111,7 +111,8 @@ pub(super) fn woken(record: &mut Backup) -> String {
 /// A removal that takes too long goes on, and is told.
 pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
     let is_told = record.refused.as_deref().is_some_and(|told| told.starts_with(TOO_LONG));
-    if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && !is_told {
+    let is_over = matches!(record.artifact, Artifact::None | Artifact::Gone);
+    if seconds_between(record.since, now) >= REMOVAL_SECONDS_MAX && !is_told && !is_over {
         told(record, &format!("{TOO_LONG}; last: {why}"), now);
     }
     format!("later again: {why}")

@@ -1,7 +1,7 @@
 //! What each step must say that a table of states alone does not show: counts, guards, and who does what.
 
+use super::fixtures::{backup, chosen, image, inspection, now, refusal, start};
 use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, wake};
-use super::life_table::{backup, chosen, image, inspection, now, refusal, start};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
@@ -108,11 +108,7 @@ fn whoever_has_something_to_tell_is_woken_a_lease_later() {
 #[test]
 fn a_late_image_of_our_name_is_waited_for_a_quarter_of_an_hour() {
     let asked = Backup { artifact: Artifact::Asked, image: None, since: start(), ..backup(State::Failed) };
-    let nothing = || {
-        let mut nothing = inspection(None);
-        (nothing.snapshots, nothing.versions) = (Vec::new(), Vec::new());
-        removal(RemovalEvent::Inspected(nothing))
-    };
+    let nothing = || removal(RemovalEvent::Inspected(inspection(None)));
     let young = decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX - 1)).record;
     assert_eq!((young.artifact, young.look_at), (Artifact::Asked, later(start(), LATE_IMAGE_SECONDS_MAX)));
     assert_eq!(decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX)).record.artifact, Artifact::Gone);
@@ -185,6 +181,7 @@ fn versions_that_aws_left_are_not_tried_twice() {
 fn versions_of_an_image_that_is_gone_go_unless_something_needs_them() {
     let seen = |needed: bool| {
         let mut seen = inspection(None);
+        seen.versions = vec![("lt-1".into(), 2)];
         seen.needed_by = needed.then(|| "group/web".to_owned()).into_iter().collect();
         decide(&backup(State::Expiring), removal(RemovalEvent::Inspected(seen)), now()).record
     };

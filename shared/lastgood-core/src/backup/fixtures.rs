@@ -1,0 +1,107 @@
+//! Records, answers and facts that the tests of a backup's life begin with.
+
+use super::life::{Chosen, State};
+use super::publication::{Publication, PublishedTo};
+use super::record::{Artifact, Backup, Origin};
+use super::removal::Inspection;
+use super::sight::Sight;
+use crate::facts::{Image, ImageState, SnapshotState, Tags};
+use crate::id::SnapshotId;
+use crate::plan::{Afterwards, Capture, Policy, Publish};
+use crate::refusal::{Refusal, Why};
+use crate::retention::Retention;
+use crate::schedule::{Pattern, Schedule, Zone};
+use crate::{Time, later};
+
+pub(super) fn start() -> Time {
+    "2026-01-15T10:30:00Z".parse().expect("a time")
+}
+
+pub(super) fn now() -> Time {
+    later(start(), 30)
+}
+
+/// A policy that publishes to the group and says nothing else.
+pub(super) fn policy() -> Policy {
+    Policy {
+        schedule: Schedule::new(Pattern::Hourly, Zone::default()),
+        spread_seconds: 0,
+        retain: Retention::default(),
+        capture: Capture::default(),
+        publish: Publish::default(),
+        keep_in_use: false,
+        on_source_deleted: Afterwards::Keep,
+        on_overdue_seconds: 7200,
+    }
+}
+
+pub(super) fn version_2() -> PublishedTo {
+    PublishedTo::Version { template: "lt-1".into(), version: 2 }
+}
+
+pub(super) fn chosen() -> Chosen {
+    Chosen { instance: "i-1".into(), base: Some("ami-base".into()), generation: 0, protected_from_scale_in: false }
+}
+
+/// A backup that came to `state` by itself, told everything and has nothing in its outbox.
+pub(super) fn backup(state: State) -> Backup {
+    let id = "group/web@20260115T103000Z".parse().expect("a backup");
+    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
+    record.state = state;
+    if state != State::Requested {
+        record.instance = Some("i-1".into());
+        record.artifact = Artifact::Asked;
+    }
+    if !matches!(state, State::Requested | State::Creating) {
+        record.image = Some("ami-1".into());
+        record.artifact = Artifact::Held;
+    }
+    if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
+        record.snapshots = vec!["snap-1".into(), "snap-2".into()];
+        record.good_at = Some(start());
+        record.publication = Publication::Published(version_2());
+    }
+    if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
+        record.reason = "older than the last 3 good ones".into();
+    }
+    match state {
+        State::Deleting => record.artifact = Artifact::Condemned,
+        State::Deleted => record.artifact = Artifact::Gone,
+        _ => {}
+    }
+    record
+}
+
+pub(super) fn refusal(why: Why) -> Refusal {
+    Refusal { why, action: "ec2:Call".into(), message: "AWS's words".into() }
+}
+
+pub(super) fn image(state: ImageState) -> Image {
+    Image {
+        id: "ami-1".into(),
+        name: "lastgood-web".into(),
+        state,
+        tags: Tags::new(),
+        snapshots: vec!["snap-1".into(), "snap-2".into()],
+        root_device: Some("/dev/xvda".into()),
+        devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
+        architecture: Some("x86_64".into()),
+        protected: false,
+        created_at: None,
+    }
+}
+
+pub(super) fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
+    let ids = ["snap-1", "snap-2"].map(SnapshotId::from);
+    Sight::Seen(image(ImageState::Available), ids.into_iter().zip(states).collect())
+}
+
+/// What is there of a backup: its image with its snapshots and the version that was made for it, or nothing.
+pub(super) fn inspection(image: Option<Image>) -> Inspection {
+    let (snapshots, versions) = match &image {
+        Some(image) => (image.snapshots.clone(), vec![("lt-1".into(), 2)]),
+        None => (Vec::new(), Vec::new()),
+    };
+    // Never too old, whenever it is heard.
+    Inspection { at: Time::MAX, ours: image.is_some(), image, snapshots, versions, needed_by: Vec::new() }
+}
