@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use lastgood_tests::chaos::{Story, day};
+use lastgood_tests::chaos::{Story, day, tell_seeds_of_panics};
 
 /// How many violations are told in full; of the rest only the seeds.
 const TOLD_MAX: usize = 40;
@@ -23,19 +23,20 @@ struct Sum {
 }
 
 fn main() -> ExitCode {
+    tell_seeds_of_panics();
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let number = |name: &str| {
-        let at = args.iter().position(|arg| arg == name)?;
-        args.get(at + 1)?.replace('_', "").parse::<u64>().ok()
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let number = |text: &str| text.replace('_', "").parse::<u64>().ok();
+    let asked = match args.as_slice() {
+        ["--seed", seed] => number(seed).map(told),
+        ["--seeds", seeds] => number(seeds).map(|seeds| many(0, seeds)),
+        ["--seeds", seeds, "--from", from] => number(seeds).zip(number(from)).map(|(seeds, from)| many(from, seeds)),
+        _ => None,
     };
-    if let Some(seed) = number("--seed") {
-        return told(seed);
-    }
-    let Some(seeds) = number("--seeds") else {
+    asked.unwrap_or_else(|| {
         eprintln!("{USAGE}");
-        return ExitCode::from(2);
-    };
-    many(number("--from").unwrap_or(0), seeds)
+        ExitCode::from(2)
+    })
 }
 
 fn told(seed: u64) -> ExitCode {

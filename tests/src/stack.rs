@@ -53,6 +53,28 @@ pub enum Invocation {
     CleanupSource(SourceId),
 }
 
+impl Invocation {
+    /// The function that it is one of.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        match self {
+            Self::Tick | Self::Request(..) | Self::Asked(..) => "BackupTick",
+            Self::Poll | Self::News(_) => "SnapshotPoll",
+            Self::Cleanup | Self::CleanupSource(_) => "RetentionCleanup",
+        }
+    }
+
+    /// How long the function may take (infra/template.yaml: Timeout; a test holds that it is so).
+    #[must_use]
+    pub fn timeout_seconds(&self) -> i64 {
+        match self.function() {
+            "BackupTick" => 60,
+            "SnapshotPoll" => 120,
+            _ => 300,
+        }
+    }
+}
+
 impl Stack {
     /// A deployment in an empty world.
     #[must_use]

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use lastgood_tests::chaos::{Day, Story, day};
+use lastgood_tests::chaos::{Day, Story, day, tell_seeds_of_panics};
 
 const SEEDS: u64 = 2_000;
 
 #[test]
 fn two_thousand_days_of_faults_end_well() {
+    tell_seeds_of_panics();
     let next = AtomicU64::new(0);
     let days: Mutex<Vec<(u64, Day)>> = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(2, usize::from);

@@ -12,6 +12,7 @@ use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::{Envelope, Incoming, Request};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
+use lastgood_tests::stack::Invocation;
 use serde_json::{Value, json};
 
 const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
@@ -210,6 +211,16 @@ fn the_readmes_plan_is_right() {
     let (plan, _) = after.split_once("```").expect("its end");
     let file = lastgood_core::plan::read("README.md", plan).unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
     assert_eq!((file.plans.len(), file.removed.len()), (1, 2));
+}
+
+#[test]
+fn chaos_gives_each_function_the_time_that_the_template_gives_it() {
+    let template = fs::read_to_string(Path::new(EVENTS).join("../infra/template.yaml")).expect("the template");
+    for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Cleanup] {
+        let (_, function) = template.split_once(&format!("\n  {}:\n", invocation.function())).expect("the function");
+        let timeout = function.lines().find_map(|line| line.trim().strip_prefix("Timeout: ")).expect("its timeout");
+        assert_eq!(timeout.parse(), Ok(invocation.timeout_seconds()), "{}", invocation.function());
+    }
 }
 
 #[test]

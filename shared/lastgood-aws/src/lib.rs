@@ -30,11 +30,7 @@ pub use table::{Table, TableError};
 
 use aws_config::SdkConfig;
 use lastgood_core::pace::Share;
-use lastgood_engine::{Clock, Engine, Running};
-
-/// How long before the end of an invocation nothing new is begun, in seconds: a call that hangs and what follows from
-/// its answer must still fit in.
-pub const STOP_BEFORE_DEADLINE_SECONDS: i64 = 12;
+use lastgood_engine::{Clock, Engine, Running, STOP_BEFORE_DEADLINE_SECONDS};
 
 /// The ports of one deployment: built once, used by every invocation.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::{Builder, tls};
+use lastgood_engine::STOP_BEFORE_DEADLINE_SECONDS;
 
 /// The longest that one call may take, all its tries together, in seconds.
 const CALL_SECONDS_MAX: u64 = 10;
@@ -14,6 +15,9 @@ const CALL_SECONDS_MAX: u64 = 10;
 const TRY_SECONDS_MAX: u64 = 5;
 /// The longest that connecting may take, in seconds.
 const CONNECT_SECONDS_MAX: u64 = 2;
+// A call that hangs ends before Lambda ends the function, and there is time for a second try.
+const _: () = assert!(CALL_SECONDS_MAX < STOP_BEFORE_DEADLINE_SECONDS.unsigned_abs());
+const _: () = assert!(CONNECT_SECONDS_MAX < TRY_SECONDS_MAX && TRY_SECONDS_MAX < CALL_SECONDS_MAX);
 /// Tries of a call that was throttled or met a server's error. Every call of ours is safe to repeat.
 const TRIES_MAX: u32 = 3;
 

@@ -67,6 +67,9 @@ pub struct Running<'a> {
     pub share: Share,
 }
 
+/// How long before the end of an invocation nothing new is begun, in seconds: a call that hangs and what follows from
+/// its answer must still fit in.
+pub const STOP_BEFORE_DEADLINE_SECONDS: i64 = 12;
 /// How many calls are under way at once.
 pub const CALLS_AT_ONCE_MAX: usize = 8;
 /// How often something is saved again that met somebody else's save.

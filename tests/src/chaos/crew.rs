@@ -10,7 +10,7 @@ use fastrand::Rng;
 use lastgood_core::pace::Share;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::ApplyError;
-use lastgood_engine::{Engine, Running};
+use lastgood_engine::{Engine, Running, STOP_BEFORE_DEADLINE_SECONDS};
 use lastgood_world::{RecordingBus, World};
 
 use super::gate::{ChaosClock, ChaosGate, Fate};
@@ -23,8 +23,6 @@ use crate::stack::{Invocation, STACK, handle};
 /// How often Lambda tries an event again that a function failed on, and when (AWS: Error handling for asynchronous
 /// invocation).
 const TRIES_MAX: u32 = 2;
-/// When a function begins nothing new, before it is killed.
-const STOP_SECONDS: i64 = 12;
 /// How long after it was signed a call is still heard (AWS: Common error types, RequestExpired).
 pub(super) const HEARD_SECONDS_MAX: i64 = 15 * 60;
 
@@ -58,15 +56,6 @@ pub(super) struct Crew<'a> {
     pub(super) hand: hands::Memory,
     told: usize,
     wrongs: usize,
-}
-
-/// How long each function may take (infra/template.yaml: Timeout).
-fn timeout_seconds(invocation: &Invocation) -> i64 {
-    match invocation {
-        Invocation::Tick | Invocation::Request(..) | Invocation::Asked(..) => 60,
-        Invocation::Poll | Invocation::News(_) => 120,
-        Invocation::Cleanup | Invocation::CleanupSource(_) => 300,
-    }
 }
 
 impl<'a> Crew<'a> {
@@ -191,7 +180,7 @@ impl<'a> Crew<'a> {
         let seed = self.rng.u64(..);
         let yields = if self.storm { scene.yields } else { 0 };
         let gate = Arc::new(ChaosGate::new(&scene.stack.world, fate, yields, seed));
-        let deadline = later(self.world().time(), timeout_seconds(&letter.invocation));
+        let deadline = later(self.world().time(), letter.invocation.timeout_seconds());
         self.letters += 1;
         let caller = self.letters;
         self.say(|| format!("#{caller} {:?} {fate:?}", letter.invocation));
@@ -316,7 +305,8 @@ async fn invocation(scene: &Scene, gate: Arc<ChaosGate<'_>>, invocation: Invocat
     let cloud = Cut { port: &scene.stack.world, gate };
     let bus = Cut { port: &scene.stack.bus, gate };
     let clock = ChaosClock { gate };
-    let running = Running { stack: STACK, stop_at: later(deadline, -STOP_SECONDS), share: Share::default() };
+    let running =
+        Running { stack: STACK, stop_at: later(deadline, -STOP_BEFORE_DEADLINE_SECONDS), share: Share::default() };
     let engine = Engine::new(&store, &cloud, &bus, &clock, running);
     handle(&engine, invocation).await.is_ok()
 }

@@ -11,7 +11,9 @@ mod hands;
 mod rest;
 mod scene;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic;
 
 use crew::Crew;
 use scene::Scene;
@@ -40,14 +42,33 @@ pub enum Story {
     Silent,
 }
 
+thread_local! {
+    /// The seed of the day that this thread is at.
+    static SEED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// From now on a panic in a day tells its seed.
+pub fn tell_seeds_of_panics() {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |told| {
+        if let Some(seed) = SEED.get() {
+            eprintln!("in the day of seed {seed}:");
+        }
+        before(told);
+    }));
+}
+
 /// One day.
 #[must_use]
 pub fn day(seed: u64, story: Story) -> Day {
+    SEED.set(Some(seed));
     let scene = Scene::of(seed);
     let mut crew = Crew::new(&scene, story);
     crew.storm();
     crew.calm();
-    crew.end()
+    let day = crew.end();
+    SEED.set(None);
+    day
 }
 
 /// Calls that change something at AWS.

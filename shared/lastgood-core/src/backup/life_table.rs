@@ -46,8 +46,9 @@ fn changes(before: &Backup, after: &Backup, now: Time) -> Vec<String> {
 fn change(name: &str, value: Option<&Value>, before: &Backup, after: &Backup, now: Time) -> Option<String> {
     Some(match name {
         "state" => format!("-> {:?}", after.state),
-        // What the state and the line tell.
+        // What the line tells anyway.
         "since" | "reason" => return None,
+        "look_at" if after.look_at <= now => return None,
         "publication" => format!("publication {}", short(&after.publication)),
         "scale_in" => format!("scale-in {}", short(&after.scale_in)),
         "source_told" if after.source_told => "its source knows".into(),
@@ -56,8 +57,7 @@ fn change(name: &str, value: Option<&Value>, before: &Backup, after: &Backup, no
             let told = after.outbox.iter().filter(|notice| !before.outbox.contains(notice));
             told.map(|notice| format!("notice {}", notice.news.detail_type())).collect::<Vec<_>>().join(", ")
         }
-        "look_at" if after.look_at > now => format!("next look in {} s", seconds_between(now, after.look_at)),
-        "look_at" => return None,
+        "look_at" => format!("next look in {} s", seconds_between(now, after.look_at)),
         _ => match value {
             None | Some(Value::Null) => format!("no {name}"),
             Some(value) if value.to_string().len() > 60 => format!("{name} …"),
@@ -89,7 +89,6 @@ fn may_go() -> Event {
     Event::Removal(RemovalEvent::Inspected(inspection(Some(image(ImageState::Available)))))
 }
 
-#[expect(clippy::too_many_lines, reason = "one line for each event")]
 fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = now();
     let complete = || sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);

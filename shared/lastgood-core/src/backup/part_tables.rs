@@ -22,8 +22,8 @@ fn named(version: VersionRef) -> TemplateRef {
     TemplateRef { template: "lt-1".into(), version }
 }
 
-fn expected() -> Option<Expected> {
-    Some(Expected { image: Some("ami-0".into()), because: Because::Published })
+fn expected() -> Expected {
+    Expected { image: Some("ami-0".into()), because: Because::Published }
 }
 
 fn parameter(value: &str) -> Parameter {
@@ -34,7 +34,7 @@ fn publications() -> Vec<(&'static str, Publication)> {
     vec![
         ("NotAsked", Publication::NotAsked),
         ("Due", Publication::Due),
-        ("Reading", Publication::Reading { expected: expected() }),
+        ("Reading", Publication::Reading { expected: Some(expected()) }),
         ("Making, by number", Publication::Making { group: named(VersionRef::Number(1)), base: 1 }),
         ("Making, $Latest", Publication::Making { group: named(VersionRef::Latest), base: 1 }),
         ("Pointing", Publication::Pointing { group: named(VersionRef::Default), base: 1, version: 2 }),
@@ -58,7 +58,10 @@ fn publication_events() -> Vec<Named> {
     let read = |used| PublicationEvent::TemplateRead(used);
     let one = VersionRef::Number(1);
     let events = [
-        ("turn given", PublicationEvent::TurnGiven { expected: expected(), publish: Publish::default(), held: None }),
+        (
+            "turn given",
+            PublicationEvent::TurnGiven { expected: Some(expected()), publish: Publish::default(), held: None },
+        ),
         ("unwanted", PublicationEvent::Unwanted("its source is in no plan any more".into())),
         ("on hold", PublicationEvent::OnHold("held by alice".into(), None)),
         ("turn taken", PublicationEvent::TurnTaken),
@@ -98,7 +101,7 @@ fn every_publication_and_every_event() {
         table += &format!("{name}\n{}", lines(&record, &publication_events()));
     }
     let publish = Publish { to: PublishTo::Parameter("/images/web".into()), ..Publish::default() };
-    let reading = Publication::Reading { expected: expected() };
+    let reading = Publication::Reading { expected: Some(expected()) };
     let record = Backup { publication: reading, publish, ..backup(State::Good) };
     table += &format!("Reading, to a parameter\n{}", lines(&record, &publication_events()));
     expect_file!["publication_table.txt"].assert_eq(&table);
@@ -242,7 +245,7 @@ fn what_each_state_asks_for_and_when() {
         table += &asks(&format!("Good, {name}"), &Backup { publication, ..backup(State::Good) });
     }
     let publish = Publish { to: PublishTo::Parameter("/images/web".into()), ..Publish::default() };
-    let publication = Publication::Reading { expected: expected() };
+    let publication = Publication::Reading { expected: Some(expected()) };
     table += &asks("Good, Reading, to a parameter", &Backup { publication, publish, ..backup(State::Good) });
     for (name, record) in removals() {
         table += &asks(name, &record);
