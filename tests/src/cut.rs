@@ -2,8 +2,9 @@
 //! lost. What a killed function leaves behind is exactly what the calls before left.
 
 use std::collections::BTreeMap;
-use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::Poll;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
@@ -94,6 +95,48 @@ impl<F: Fn(usize) + Sync> Meanwhile<F> {
 impl<F: Fn(usize) + Sync> Gate for Meanwhile<F> {
     async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
         (self.happens)(self.calls.fetch_add(1, Ordering::Relaxed));
+        call.await
+    }
+}
+
+/// Holds an invocation at one call, before that is heard, until it is opened.
+#[derive(Debug)]
+pub struct Latch {
+    at: usize,
+    calls: AtomicUsize,
+    open: AtomicBool,
+}
+
+impl Latch {
+    /// A gate that holds the call of this number, counted from 0.
+    #[must_use]
+    pub fn new(at: usize) -> Self {
+        Self { at, calls: AtomicUsize::new(0), open: AtomicBool::new(false) }
+    }
+
+    /// Lets the call through.
+    pub fn open(&self) {
+        self.open.store(true, Ordering::Relaxed);
+    }
+
+    /// How many calls came.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+impl Gate for Latch {
+    async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
+            poll_fn(|context| {
+                if self.open.load(Ordering::Relaxed) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+        }
         call.await
     }
 }

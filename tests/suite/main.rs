@@ -19,4 +19,5 @@ mod pacing;
 mod selection;
 mod stories;
 mod transcript;
+mod two_at_once;
 mod ways;

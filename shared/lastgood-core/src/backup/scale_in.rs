@@ -76,6 +76,11 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             record.scale_in = ScaleIn::Owed(now);
             "the instance was protected from scale-in too late".into()
         }
+        // Another time than before: who is taking it away right now must not save that it is away.
+        (ScaleIn::Owed(at), ScaleInEvent::On) => {
+            record.scale_in = ScaleIn::Owed(later(at.min(now), -1));
+            "the instance was protected from scale-in too late".into()
+        }
         (ScaleIn::Owed(_), ScaleInEvent::Off) => {
             record.scale_in = ScaleIn::GivenBack;
             "the protection from scale-in is taken away".into()

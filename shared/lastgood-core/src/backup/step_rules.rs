@@ -72,6 +72,12 @@ fn protection_that_came_too_late_is_owed_again() {
     let late = decide(&over, Event::ScaleIn(ScaleInEvent::On), now()).record;
     assert_eq!(late.scale_in, ScaleIn::Owed(now()));
     assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+    // Whoever is taking it away right now must not save that it is away.
+    for at in [start(), now(), later(now(), 90)] {
+        let owed = Backup { scale_in: ScaleIn::Owed(at), ..backup(State::Good) };
+        let late = decide(&owed, Event::ScaleIn(ScaleInEvent::On), now()).record;
+        assert!(matches!(late.scale_in, ScaleIn::Owed(again) if again < now() && again != at), "{:?}", late.scale_in);
+    }
 }
 
 #[test]
