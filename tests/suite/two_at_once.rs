@@ -5,14 +5,16 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use lastgood_core::Time;
-use lastgood_core::backup::State;
+use lastgood_core::backup::{Publication, State};
+use lastgood_core::facts::{TemplateRef, VersionRef};
+use lastgood_core::id::TemplateId;
 use lastgood_core::pace::Share;
 use lastgood_engine::{Engine, Running};
 use lastgood_tests::cut::{Cut, Latch};
 use lastgood_tests::stack::{Invocation, STACK, Stack, handle};
-use lastgood_world::RefreshStatus;
+use lastgood_world::{RefreshStatus, World};
 
-use crate::transcript::{members, web};
+use crate::transcript::{DAILY, HOURLY, count, held, members, states, web};
 
 const PROTECTED: &str =
     "plans: [{name: web, select: {groups: [web]}, schedule: hourly, capture: {protect_from_scale_in: true}}]";
@@ -53,7 +55,7 @@ fn begun_twice(fails: bool, tick: usize, poll: usize) -> (usize, usize) {
         stack.world.lock_group("web");
     }
     let calls = interleaved(&stack, (Invocation::Tick, tick), (Invocation::Poll, poll));
-    stack.run(20);
+    stack.back_up_only(4);
     if fails {
         stack.world.set_refresh("web", RefreshStatus::Cancelled);
     }
@@ -68,16 +70,71 @@ fn begun_twice(fails: bool, tick: usize, poll: usize) -> (usize, usize) {
 #[test]
 fn two_functions_that_begin_one_backup_leave_no_member_protected_and_one_image() {
     for fails in [false, true] {
-        let mut most = 0;
-        let (ticks, _) = begun_twice(fails, usize::MAX, usize::MAX);
-        assert!(ticks > 10, "{ticks}");
-        for tick in 0..ticks {
-            let (_, polls) = begun_twice(fails, tick, usize::MAX);
-            most = most.max(polls);
-            for poll in 0..polls {
-                begun_twice(fails, tick, poll);
-            }
-        }
-        assert!(most > 10, "{most}");
+        every_way(|tick, poll| begun_twice(fails, tick, poll));
     }
+}
+
+/// All ways in which two invocations can be interleaved, by `at`: which returns how many calls each made.
+fn every_way(mut at: impl FnMut(usize, usize) -> (usize, usize)) {
+    let (firsts, _) = at(usize::MAX, usize::MAX);
+    let mut most = 0;
+    for first in 0..firsts {
+        let (_, seconds) = at(first, usize::MAX);
+        most = most.max(seconds);
+        for second in 0..seconds {
+            at(first, second);
+        }
+    }
+    assert!(firsts > 10 && most > 10, "{firsts} and {most} calls");
+}
+
+#[test]
+fn two_functions_that_publish_one_image_make_one_version_and_tell_it_once() {
+    for version in [VersionRef::Number(1), VersionRef::Default, VersionRef::Latest] {
+        every_way(|first, second| {
+            let (stack, template) = web_by(version);
+            stack.world.advance(30 * 60);
+            stack.invoke(Invocation::Tick);
+            stack.world.advance(10 * 60);
+            let calls = interleaved(&stack, (Invocation::Poll, first), (Invocation::Poll, second));
+            stack.back_up_only(3);
+            let backup = stack.backups("group/web").remove(0);
+            let context = format!("{version:?}, held at {first} and {second}: {:?}", backup.publication);
+            assert!(matches!(backup.publication, Publication::Published(_)), "{context}");
+            assert_eq!(stack.world.group_image("web"), backup.image, "{context}");
+            assert_eq!(stack.world.template_versions(&template).len(), 2, "{context}");
+            assert_eq!((count(&stack, "Image Published"), count(&stack, "Publication Held")), (1, 0), "{context}");
+            calls
+        });
+    }
+}
+
+#[test]
+fn two_functions_that_delete_one_backup_leave_nothing_of_it_and_touch_nothing_else() {
+    every_way(|first, second| {
+        let (stack, _) = web(DAILY);
+        stack.world.advance(30 * 60);
+        stack.back_up_only(6);
+        stack.world.advance(24 * 3600);
+        stack.back_up_only(6);
+        let calls = interleaved(&stack, (Invocation::Cleanup, first), (Invocation::Cleanup, second));
+        for _ in 0..2 {
+            stack.world.advance(3600);
+            stack.invoke(Invocation::Cleanup);
+        }
+        let context = format!("held at {first} and {second}");
+        assert_eq!(states(&stack), [State::Good, State::Deleted], "{context}");
+        assert_eq!(held(&stack), (1, 2), "{context}");
+        assert_eq!((count(&stack, "Backups Deleted"), count(&stack, "Deletion Refused")), (1, 0), "{context}");
+        calls
+    });
+}
+
+fn web_by(version: VersionRef) -> (Stack, TemplateId) {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let template = world.template("web", &world.base_image());
+    world.group("web", &TemplateRef { template: template.clone(), version }, 2);
+    let stack = Stack::new(world);
+    stack.apply(HOURLY).expect("applied");
+    (stack, template)
 }
