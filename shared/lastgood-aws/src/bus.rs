@@ -8,7 +8,7 @@ use lastgood_core::Time;
 use lastgood_core::incoming::{BackupRequested, Request};
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Answer, Bus, CallFailed};
+use lastgood_engine::{Answer, Bus, CallFailed, How};
 use serde::Serialize;
 
 use crate::refusals::{answer, failed};
@@ -53,7 +53,7 @@ impl EventBus {
     async fn put_request(&self, detail_type: &str, detail: &impl Serialize) -> Result<Posted, CallFailed> {
         let entry = self.entry(detail_type, detail, None)?;
         let posted = self.put(vec![entry]).await?;
-        posted.into_iter().next().ok_or(CallFailed::new(PUT, "an empty answer"))
+        posted.into_iter().next().ok_or(CallFailed::new(How::Unreadable, PUT, "it is empty"))
     }
 
     fn entry(
@@ -62,7 +62,7 @@ impl EventBus {
         detail: &impl Serialize,
         at: Option<Time>,
     ) -> Result<PutEventsRequestEntry, CallFailed> {
-        let detail = serde_json::to_string(detail).map_err(|error| CallFailed::new(PUT, error))?;
+        let detail = serde_json::to_string(detail).map_err(|error| CallFailed::new(How::NotMade, PUT, error))?;
         Ok(PutEventsRequestEntry::builder()
             .event_bus_name(&self.bus)
             .source(EVENT_SOURCE)

@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::{Answer, CallFailed};
+use lastgood_engine::{Answer, CallFailed, How};
 
 /// What follows from an answer that is no success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,14 +140,12 @@ where
             return Ok(Err(Refusal { why, action: action.to_owned(), message }));
         }
     }
-    let throttled = matches!(&error, SdkError::ServiceError(service)
-        if service.err().code().is_some_and(|code| THROTTLED.contains(&code)));
-    Err(CallFailed { throttled, ..CallFailed::new(action, Unwrapped::of(&error)) })
+    Err(failed(action, error))
 }
 
 /// What AWS always tells. An answer without it can't be read: that is not an answer that tells of nothing.
 pub(crate) fn told<T>(action: &'static str, found: Option<T>, what: &str) -> Result<T, CallFailed> {
-    found.ok_or_else(|| CallFailed::new(action, format!("an answer without {what}")))
+    found.ok_or_else(|| CallFailed::new(How::Unreadable, action, format!("it is without {what}")))
 }
 
 /// Codes that say: too many calls (AWS: Request throttling for the Amazon EC2 API; Common errors).
@@ -184,7 +182,10 @@ pub(crate) fn failed<E>(action: &'static str, error: SdkError<E, HttpResponse>) 
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    CallFailed::new(action, Unwrapped::of(&error))
+    let is_throttled = matches!(&error, SdkError::ServiceError(service)
+        if service.err().code().is_some_and(|code| THROTTLED.contains(&code)));
+    let how = if is_throttled { How::Throttled } else { How::Unanswered };
+    CallFailed::new(how, action, Unwrapped::of(&error))
 }
 
 #[cfg(test)]

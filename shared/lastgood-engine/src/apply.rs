@@ -69,8 +69,8 @@ pub enum ApplyError {
     #[error("{} in the plan file", if .0.len() == 1 { "a mistake" } else { "mistakes" })]
     Mistakes(Vec<Mistake>),
     /// AWS does not let us look.
-    #[error("the groups can't be looked up: {0}")]
-    Refused(Refusal),
+    #[error("the groups can't be looked up")]
+    Refused(#[source] Refusal),
     /// Somebody else applied a plan, or a backup moved, meanwhile.
     #[error("the table changed meanwhile ({written} of {all} sources are written); run it again")]
     Outdated {
@@ -80,7 +80,7 @@ pub enum ApplyError {
         all: usize,
     },
     /// A call did not get through.
-    #[error("a call did not get through")]
+    #[error(transparent)]
     Call(#[from] CallFailed),
 }
 

@@ -16,7 +16,10 @@ use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
 
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, Cloud, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned};
+use crate::port::{
+    Bus, CallFailed, Clock, Cloud, How, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned,
+};
+use crate::report::chain;
 use crate::versions::ours;
 use crate::{Engine, SAVES_MAX};
 
@@ -68,7 +71,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let all: Vec<Notice> = wave.iter().flat_map(|(_, notices)| notices.clone()).collect();
         // What is not sent stays in its outbox and wakes its record again: it must not delay the record's work.
         let sent = self.post(&all).await.unwrap_or_else(|error| {
-            tracing::warn!(error = crate::report::chain(&error), "no notice got through");
+            tracing::warn!(error = chain(&error), "no notice got through");
             Vec::new()
         });
         let ours = |notices: &[Notice]| {
@@ -92,7 +95,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         if sent.is_empty() {
-            return Err(CallFailed::new("events:PutEvents", "the bus refused every notice"));
+            return Err(CallFailed::new(How::Refused, "events:PutEvents", "the bus refused every notice"));
         }
         Ok(sent)
     }
@@ -120,7 +123,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(Some(result));
             }
         }
-        Err(CallFailed::new("saving the source", "others kept saving it"))
+        Err(CallFailed::new(How::NotMade, "saving the source", "others kept saving it"))
     }
 
     fn tags(&self, record: &Backup) -> Tags {
@@ -156,7 +159,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(Ok(())) => ScaleInEvent::Off,
             Ok(Err(refusal)) => ScaleInEvent::OffRefused(refusal),
             // The record's own wait, for its image or its turn, has nothing to do with this.
-            Err(error) => ScaleInEvent::OffUnanswered(crate::report::chain(&error)),
+            Err(error) => ScaleInEvent::OffUnanswered(chain(&error)),
         }))
     }
 
@@ -211,7 +214,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             Ok(None) => {
                 let source = format!("{name} is taken by an image that is not visible yet");
-                Err(CallFailed::new("ec2:DescribeImages", source))
+                Err(CallFailed::new(How::NotYet, "ec2:DescribeImages", source))
             }
             Err(refusal) => Ok(Event::CreateRefused(refusal)),
         }
@@ -326,10 +329,7 @@ where
     match ask(items).await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(refusal)) => Err(AskFailed::Refused(refusal)),
-        Err(error) => {
-            let (action, throttled) = (error.action, error.throttled);
-            Err(AskFailed::Unanswered { action, why: crate::report::chain(&error), throttled })
-        }
+        Err(error) => Err(AskFailed::Unanswered { action: error.action, how: error.how, why: chain(&*error.source) }),
     }
 }
 
@@ -337,16 +337,14 @@ where
 #[derive(Clone, Debug)]
 pub(crate) enum AskFailed {
     Refused(Refusal),
-    Unanswered { action: &'static str, why: String, throttled: bool },
+    Unanswered { action: &'static str, how: How, why: String },
 }
 
 impl AskFailed {
     pub(crate) fn unanswered(&self) -> CallFailed {
         match self {
-            Self::Refused(refusal) => CallFailed::new("a look", refusal.to_string()),
-            Self::Unanswered { action, why, throttled } => {
-                CallFailed { throttled: *throttled, ..CallFailed::new(action, why.clone()) }
-            }
+            Self::Refused(refusal) => CallFailed::new(How::Refused, "a look", refusal.clone()),
+            Self::Unanswered { action, how, why } => CallFailed::new(*how, action, why.clone()),
         }
     }
 }

@@ -35,7 +35,8 @@ pub use begin::RequestError;
 pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
 pub use port::{
-    Answer, Bus, CallFailed, Clock, Cloud, Key, PlanWrite, Posted, Saved, ScaleInProtection, Store, Versioned, Written,
+    Answer, Bus, CallFailed, Clock, Cloud, How, Key, PlanWrite, Posted, Saved, ScaleInProtection, Store, Versioned,
+    Written,
 };
 pub use report::{Report, Trouble, chain};
 

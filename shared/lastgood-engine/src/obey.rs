@@ -8,7 +8,7 @@ use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
 use lastgood_core::source::{Found, Source, operator};
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
+use crate::port::{Bus, CallFailed, Clock, Cloud, How, Store};
 use crate::report::Report;
 use crate::survey::{Read, read};
 use crate::{Engine, SAVES_MAX};
@@ -26,7 +26,7 @@ pub enum AskError {
     #[error("what {0} launches from can't be read, so nothing is released: {1}")]
     Unread(SourceId, String),
     /// The table could not be asked.
-    #[error("the request could not be carried out")]
+    #[error(transparent)]
     Table(#[from] CallFailed),
 }
 
@@ -120,6 +120,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(report);
             }
         }
-        Err(AskError::Table(CallFailed::new("saving the backup", "others kept saving it")))
+        Err(AskError::Table(CallFailed::new(How::NotMade, "saving the backup", "others kept saving it")))
     }
 }

@@ -17,7 +17,7 @@ use lastgood_core::pace::{self, Share};
 use lastgood_core::{Time, later};
 
 use crate::port::{
-    Answer, CallFailed, Clock, Cloud, ImageRequest, Saved, ScaleInProtection, Store, VersionRequest, Versioned,
+    Answer, CallFailed, Clock, Cloud, How, ImageRequest, Saved, ScaleInProtection, Store, VersionRequest, Versioned,
 };
 
 /// How many calls are taken from a bucket at once: so many a run may leave unused.
@@ -88,7 +88,7 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
             let taken = pace::take(record.as_ref(), pace::limit_of(action), self.share, now, CALLS_TAKEN_AT_ONCE);
             if taken.granted == 0 {
                 if later(now, taken.wait_seconds) >= self.stop_at {
-                    return Err(CallFailed::new(action, "our share of its calls is used up for now"));
+                    return Err(CallFailed::new(How::NotMade, action, "our share of its calls is used up for now"));
                 }
                 self.clock.pause(taken.wait_seconds).await;
                 continue;
@@ -98,7 +98,7 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
             }
             // Somebody else took from it meanwhile.
             if self.clock.now() >= self.stop_at {
-                return Err(CallFailed::new(action, "others kept taking from its bucket"));
+                return Err(CallFailed::new(How::NotMade, action, "others kept taking from its bucket"));
             }
         }
     }
@@ -106,7 +106,7 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
     /// Notes a throttled call: nobody makes another for a moment.
     async fn heard<T>(&self, action: &'static str, answer: Called<T>) -> Called<T> {
         if let Err(error) = &answer
-            && error.throttled
+            && error.how == How::Throttled
         {
             self.throttled.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(action, "throttled, within our share: somebody else uses the account's calls");

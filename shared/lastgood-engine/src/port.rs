@@ -23,22 +23,52 @@ use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::sweep::Sweep;
 
-/// A call that did not get through, or whose answer was lost.
+/// A call that did not come about, or of which nobody knows whether it did.
 #[derive(Debug, thiserror::Error)]
-#[error("{action} got no answer")]
+#[error("{action} {}", .how.words())]
 pub struct CallFailed {
     /// The call, as the field knows it: `ec2:CreateImage`.
     pub action: &'static str,
-    /// What went wrong.
+    /// How it failed.
+    pub how: How,
+    /// Why.
     pub source: Box<dyn std::error::Error + Send + Sync>,
-    /// AWS said that too many calls came in.
-    pub throttled: bool,
+}
+
+/// How a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// No answer came: it may have been carried out.
+    Unanswered,
+    /// AWS said that too many calls came in: it was not carried out.
+    Throttled,
+    /// It was not made.
+    NotMade,
+    /// It was refused, where there is no going on without it.
+    Refused,
+    /// What must be there by what AWS said before is not told yet.
+    NotYet,
+    /// Its answer can't be read.
+    Unreadable,
+}
+
+impl How {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Unanswered => "got no answer",
+            Self::Throttled => "was throttled",
+            Self::NotMade => "was not done",
+            Self::Refused => "was refused",
+            Self::NotYet => "does not tell it yet",
+            Self::Unreadable => "gave an answer that can't be read",
+        }
+    }
 }
 
 impl CallFailed {
-    /// A call that did not get through, for any reason but too many calls.
-    pub fn new(action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { action, source: source.into(), throttled: false }
+    /// A call that failed.
+    pub fn new(how: How, action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { action, how, source: source.into() }
     }
 }
 

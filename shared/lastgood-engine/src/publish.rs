@@ -13,7 +13,7 @@ use lastgood_core::source::{self, Turn};
 
 use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store, VersionRequest, Versioned};
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, How, Store, VersionRequest, Versioned};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 fn told(event: PublicationEvent) -> Event {
@@ -35,7 +35,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
             Some(Turn::Unwanted(why)) => Ok(told(PublicationEvent::Unwanted(why))),
             Some(Turn::OnHold(why, held)) => Ok(told(PublicationEvent::OnHold(why, held))),
-            None => Err(CallFailed::new("asking the source", "it is not on record")),
+            None => Err(CallFailed::new(How::NotMade, "asking the source", "it is not on record")),
         }
     }
 
@@ -238,7 +238,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     // Ours is not visible yet (AWS: Eventual consistency).
                     Ok(latest) if latest.number < version => {
                         let source = format!("version {version} is not visible yet");
-                        return Err(CallFailed::new("ec2:DescribeLaunchTemplateVersions", source));
+                        return Err(CallFailed::new(How::NotYet, "ec2:DescribeLaunchTemplateVersions", source));
                     }
                     Ok(latest) => return changed(&format!("version {}, the latest", latest.number)),
                     Err(refusal) => Err(refusal),

@@ -4,7 +4,7 @@ use lastgood_core::id::RefreshId;
 use lastgood_core::incoming::RefreshNews;
 use lastgood_core::rollout::{self, Rollout};
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Cloud, How, Saved, Store, Versioned};
 use crate::{Engine, SAVES_MAX};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -41,6 +41,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(());
             }
         }
-        Err(CallFailed::new("saving the rollout", "others kept saving it"))
+        Err(CallFailed::new(How::NotMade, "saving the rollout", "others kept saving it"))
     }
 }

@@ -8,7 +8,7 @@ use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
 use lastgood_core::sweep::{self, Held, Sweep};
 
 use crate::Engine;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Cloud, How, Saved, Store, Versioned};
 use crate::report::Report;
 
 const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
@@ -66,7 +66,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
             let found = self.cloud.images(&ids).await?;
-            held.images.extend(found.map_err(|refusal| CallFailed::new(DESCRIBE_IMAGES, refusal.to_string()))?);
+            held.images.extend(found.map_err(|refusal| CallFailed::new(How::Refused, DESCRIBE_IMAGES, refusal))?);
         }
         Ok(())
     }
@@ -74,12 +74,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What bears our stack's tag.
     async fn held(&self) -> Result<Held, CallFailed> {
         let stack = tag_value(self.running.stack);
-        let refused = |action, refusal: lastgood_core::refusal::Refusal| CallFailed::new(action, refusal.to_string());
         let images = self.cloud.images_tagged(TAG_MANAGED_BY, &stack).await?;
         let snapshots = self.cloud.snapshots_tagged(TAG_MANAGED_BY, &stack).await?;
         Ok(Held {
-            images: images.map_err(|refusal| refused(DESCRIBE_IMAGES, refusal))?,
-            snapshots: snapshots.map_err(|refusal| refused("ec2:DescribeSnapshots", refusal))?,
+            images: images.map_err(|refusal| CallFailed::new(How::Refused, DESCRIBE_IMAGES, refusal))?,
+            snapshots: snapshots.map_err(|refusal| CallFailed::new(How::Refused, "ec2:DescribeSnapshots", refusal))?,
         })
     }
 }

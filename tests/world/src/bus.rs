@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::notice::Notice;
-use lastgood_engine::port::{Bus, CallFailed, Posted};
+use lastgood_engine::port::{Bus, CallFailed, How, Posted};
 
 use crate::weather::{Fate, Sky, Weather};
 
@@ -72,7 +72,7 @@ impl RecordingBus {
 impl Bus for RecordingBus {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         let mut state = self.lock();
-        let failed = |why: &str| Err(CallFailed::new("events:PutEvents", why));
+        let failed = |why: &str| Err(CallFailed::new(How::Unanswered, "events:PutEvents", why));
         if state.calls_failing > 0 {
             state.calls_failing -= 1;
             return failed("the bus is out of reach");

@@ -2,7 +2,7 @@
 
 use lastgood_core::facts::{self, LaunchSource, TemplateDevice};
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::port::{Answer, CallFailed};
+use lastgood_engine::port::{Answer, CallFailed, How};
 
 use crate::fault::AwsError;
 use crate::group::Group;
@@ -55,7 +55,8 @@ pub(crate) fn answer<T>(action: &'static str, result: Result<T, AwsError>) -> Re
         Err(error) => {
             let Some(why) = classify(&error) else {
                 let throttled = THROTTLED.contains(&error.code.as_str());
-                return Err(CallFailed { throttled, ..CallFailed::new(action, error) });
+                let how = if throttled { How::Throttled } else { How::Unanswered };
+                return Err(CallFailed::new(how, action, error));
             };
             let message = format!("{}: {}", error.code, error.message.replace(['\n', '\r'], " "));
             Ok(Err(Refusal { why, action: action.to_owned(), message }))

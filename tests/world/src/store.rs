@@ -14,7 +14,7 @@ use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
 use lastgood_core::sweep::Sweep;
-use lastgood_engine::port::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::port::{CallFailed, How, Key, PlanWrite, Saved, Store, Versioned, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -136,7 +136,7 @@ impl MemoryStore {
     /// Carries a call out, if it gets through.
     fn call<T>(&self, run: impl FnOnce(&mut Table) -> Result<T, CallFailed>) -> Result<T, CallFailed> {
         let mut table = self.lock();
-        let failed = |why: &str| Err(CallFailed::new("dynamodb", why));
+        let failed = |why: &str| Err(CallFailed::new(How::Unanswered, "dynamodb", why));
         match table.sky.fate() {
             Fate::Through => run(&mut table),
             Fate::Unanswered => run(&mut table).and_then(|_| failed("the answer is lost")),

@@ -25,7 +25,7 @@ use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::sweep::Sweep;
 use lastgood_core::{Time, backup, later, name, rollout, source, stored};
-use lastgood_engine::{CallFailed, Key, Versioned};
+use lastgood_engine::{CallFailed, How, Key, Versioned};
 use serde::de::DeserializeOwned;
 
 use super::{Attributes, SHARDS};
@@ -252,10 +252,10 @@ pub(crate) fn read<T: DeserializeOwned>(item: &Attributes, action: &'static str)
     let (Some(body), Some(version)) = (body, version) else {
         return Err(unreadable(action, format!("an item without body or version: {:?}", item.get("sk"))));
     };
-    let record = stored::decode(body).map_err(|error| CallFailed::new(action, error))?;
+    let record = stored::decode(body).map_err(|error| CallFailed::new(How::Unreadable, action, error))?;
     Ok(Versioned { record, version })
 }
 
 fn unreadable(action: &'static str, what: String) -> CallFailed {
-    CallFailed::new(action, what)
+    CallFailed::new(How::Unreadable, action, what)
 }

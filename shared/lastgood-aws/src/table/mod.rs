@@ -22,7 +22,7 @@ use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::sweep::Sweep;
-use lastgood_engine::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{CallFailed, How, Key, PlanWrite, Saved, Store, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -156,7 +156,7 @@ impl Table {
             0 => put.condition_expression(NEW),
             _ => put.condition_expression(SAME).expression_attribute_values(":v", item::number(version)),
         };
-        let put = put.build().map_err(|error| CallFailed::new(TRANSACT, error))?;
+        let put = put.build().map_err(|error| CallFailed::new(How::NotMade, TRANSACT, error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
@@ -166,7 +166,7 @@ impl Table {
             .set_key(Some(key))
             .condition_expression(SAME)
             .expression_attribute_values(":v", item::number(version));
-        let delete = delete.build().map_err(|error| CallFailed::new(TRANSACT, error))?;
+        let delete = delete.build().map_err(|error| CallFailed::new(How::NotMade, TRANSACT, error))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 

@@ -2,8 +2,8 @@
 
 use lastgood_core::facts::{ImageState, SnapshotDeletion, SnapshotState, VersionRef};
 use lastgood_core::id::ImageId;
-use lastgood_engine::Cloud;
 use lastgood_engine::port::VersionRequest;
+use lastgood_engine::{Cloud, chain};
 
 use super::{Wire, image_request};
 
@@ -195,7 +195,7 @@ async fn left_out<T>(
 ) -> String {
     let wire = Wire::answering(&[(200, &body)]).await;
     let Err(failed) = call(wire.aws()).await else { return "it was read".to_owned() };
-    format!("{}: {}", failed.action, failed.source)
+    chain(&failed)
 }
 
 #[tokio::test]
@@ -242,19 +242,19 @@ async fn an_answer_that_leaves_out_what_decides_is_none() {
     assert_eq!(
         told,
         [
-            "autoscaling:DescribeInstanceRefreshes: an answer without a status",
-            "autoscaling:DescribeInstanceRefreshes: an answer without a refresh's id",
-            "autoscaling:DescribeAutoScalingGroups: an answer without a group's name",
-            "autoscaling:DescribeLaunchConfigurations: an answer without a launch configuration's name",
-            "autoscaling:DescribeLaunchConfigurations: an answer without a launch configuration's image",
-            "ec2:DescribeImageReferences: an answer without a reference's ARN",
-            "ec2:DescribeInstances: an answer without an instance's id",
-            "ec2:DescribeLaunchTemplateVersions: an answer without a version's number",
-            "ec2:DescribeLaunchTemplateVersions: an answer without a version's number",
-            "ec2:DescribeImages: an answer without an image's id",
-            "ec2:DescribeSnapshots: an answer without a snapshot's id",
-            "ssm:GetParameter: an answer without a parameter",
-            "ssm:GetParameter: an answer without a parameter's value",
+            "autoscaling:DescribeInstanceRefreshes gave an answer that can't be read: it is without a status",
+            "autoscaling:DescribeInstanceRefreshes gave an answer that can't be read: it is without a refresh's id",
+            "autoscaling:DescribeAutoScalingGroups gave an answer that can't be read: it is without a group's name",
+            "autoscaling:DescribeLaunchConfigurations gave an answer that can't be read: it is without a launch configuration's name",
+            "autoscaling:DescribeLaunchConfigurations gave an answer that can't be read: it is without a launch configuration's image",
+            "ec2:DescribeImageReferences gave an answer that can't be read: it is without a reference's ARN",
+            "ec2:DescribeInstances gave an answer that can't be read: it is without an instance's id",
+            "ec2:DescribeLaunchTemplateVersions gave an answer that can't be read: it is without a version's number",
+            "ec2:DescribeLaunchTemplateVersions gave an answer that can't be read: it is without a version's number",
+            "ec2:DescribeImages gave an answer that can't be read: it is without an image's id",
+            "ec2:DescribeSnapshots gave an answer that can't be read: it is without a snapshot's id",
+            "ssm:GetParameter gave an answer that can't be read: it is without a parameter",
+            "ssm:GetParameter gave an answer that can't be read: it is without a parameter's value",
         ]
     );
 }

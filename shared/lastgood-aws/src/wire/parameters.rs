@@ -39,7 +39,7 @@ async fn a_denied_and_a_throttled_parameter_are_told_apart() {
     let refusal = wire.aws().set_parameter("/images/web", &parameter).await.expect("judged").expect_err("denied");
     assert_eq!((refusal.why, refusal.action.as_str()), (Why::Denied, "ssm:PutParameter"));
     let failed = wire.aws().set_parameter("/images/web", &parameter).await.expect_err("not judged");
-    assert!(failed.throttled);
+    assert_eq!(failed.how, lastgood_engine::How::Throttled);
 }
 
 #[tokio::test]

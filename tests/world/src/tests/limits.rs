@@ -2,7 +2,7 @@
 
 use lastgood_core::facts;
 use lastgood_core::refusal::Why;
-use lastgood_engine::port::{Clock, Cloud};
+use lastgood_engine::port::{Clock, Cloud, How};
 
 use super::{code, ready, world};
 use crate::*;
@@ -19,7 +19,7 @@ fn buckets_are_emptied_by_calls_and_filled_by_time() {
         describe().expect("a token").expect("told");
     }
     let failed = describe().expect_err("no token is left");
-    assert_eq!((failed.throttled, failed.action, world.throttled()), (true, "ec2:DescribeImages", 1));
+    assert_eq!((failed.how, failed.action, world.throttled()), (How::Throttled, "ec2:DescribeImages", 1));
     // Another action has a bucket of its own.
     ready(Cloud::snapshots(&world, &["snap-1".into()])).expect("a token").expect("told");
     let before = world.time();
@@ -67,10 +67,10 @@ fn what_a_test_orders_is_throttled_without_a_bucket() {
     let world = world();
     world.throttle_next("autoscaling:DescribeAutoScalingGroups", 1);
     let failed = ready(Cloud::groups(&world, &["web".into()])).expect_err("throttled");
-    assert!(failed.throttled);
+    assert_eq!(failed.how, How::Throttled);
     world.lose_next("autoscaling:DescribeAutoScalingGroups", 1);
     let failed = ready(Cloud::groups(&world, &["web".into()])).expect_err("lost");
-    assert!(!failed.throttled);
+    assert_eq!(failed.how, How::Unanswered);
     assert_eq!(world.throttled(), 0);
 }
 
