@@ -171,9 +171,9 @@ impl Stack {
         let running = Running { stack: STACK, stop_at, share: Share::default() };
         let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
-        self.world.act_as(Some(self.invocations.fetch_add(1, Ordering::Relaxed)));
+        let before = self.world.act_as(Some(self.invocations.fetch_add(1, Ordering::Relaxed)));
         let ended = handle(&engine, invocation).now_or_never();
-        self.world.act_as(None);
+        self.world.act_as(before);
         let (_, mut wrongs) = saves::judged(&self.world, &self.store);
         wrongs.extend(self.world.wrongs());
         assert!(wrongs.is_empty(), "{wrongs:#?}");

@@ -33,17 +33,21 @@ fn interleaved(stack: &Stack, first: (Invocation, usize), second: (Invocation, u
     let engine_of_other = Engine::new(&of_other.0, &of_other.1, &of_other.2, world, running);
     let mut first = pin!(handle(&engine_of_one, first.0));
     let mut second = pin!(handle(&engine_of_other, second.0));
+    // Each is judged by the world, under a number that no other invocation has.
+    world.act_as(Some(u64::MAX));
     let begun = first.as_mut().poll(&mut context);
+    world.act_as(None);
     world.advance(120);
+    world.act_as(Some(u64::MAX - 1));
     let begun_too = second.as_mut().poll(&mut context);
     one.open();
-    if begun.is_pending() {
-        assert!(matches!(first.as_mut().poll(&mut context), Poll::Ready(Ok(_))), "the first ends well");
-    }
+    world.act_as(Some(u64::MAX));
+    let ended = if begun.is_pending() { first.as_mut().poll(&mut context) } else { begun };
     other.open();
-    if begun_too.is_pending() {
-        assert!(matches!(second.as_mut().poll(&mut context), Poll::Ready(Ok(_))), "the second ends well");
-    }
+    world.act_as(Some(u64::MAX - 1));
+    let ended_too = if begun_too.is_pending() { second.as_mut().poll(&mut context) } else { begun_too };
+    world.act_as(None);
+    assert!(matches!((ended, ended_too), (Poll::Ready(Ok(_)), Poll::Ready(Ok(_)))), "both end well");
     (one.calls(), other.calls())
 }
 

@@ -74,7 +74,7 @@ fn read(described: &[AutoScalingGroup]) -> Result<Vec<Group>, CallFailed> {
 
 fn group(group: &AutoScalingGroup) -> Option<Group> {
     let name = written(group.auto_scaling_group_name())?;
-    // One group that can't be read must not keep all others from being read.
+    // One group whose launch source can't be read must not keep all others from being read.
     let launches_from = match (group.launch_template(), group.mixed_instances_policy()) {
         (Some(template), _) => template_ref(template).map(LaunchSource::Template),
         (None, Some(policy)) => mixed(policy).map(LaunchSource::Mixed),

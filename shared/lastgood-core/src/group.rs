@@ -213,7 +213,7 @@ pub fn undone_by(found: &Group, all: &[Group]) -> Option<String> {
     let named = found.launches_from.template()?;
     let follows = |named: &TemplateRef| !matches!(named.version, VersionRef::Number(_));
     let other = all.iter().filter(|group| group.name != found.name).find(|group| {
-        let theirs = templates(group).into_iter().filter(|other| other.template == named.template);
+        let theirs = group.launches_from.templates().into_iter().filter(|other| other.template == named.template);
         theirs.into_iter().any(|other| follows(named) || follows(other))
     })?;
     Some(format!(
@@ -254,11 +254,6 @@ pub fn unable_type(types: &[String], architectures: &BTreeMap<String, Vec<String
     Some(format!(
         "the image is for {ours}, and the group launches {unable} too, which can't run that; give that type a launch template of its own"
     ))
-}
-
-/// The names of all templates that a group may launch from.
-pub fn templates(group: &Group) -> Vec<&TemplateRef> {
-    group.launches_from.templates()
 }
 
 /// The group of this name among those that were found.

@@ -7,8 +7,8 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::life::{Queue, decide, due};
-use lastgood_core::backup::scale_in::ScaleInEvent;
-use lastgood_core::backup::{Backup, Effect, Event};
+use lastgood_core::backup::scale_in::{ScaleIn, ScaleInEvent};
+use lastgood_core::backup::{Backup, Effect, Event, State};
 use lastgood_core::id::BackupId;
 
 use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
@@ -118,7 +118,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(error) => {
                 let about = record.record.id.clone();
                 // Saved, so that the reason is on record; the next run tries again.
-                let (_, mut report) = self.feed(record, Event::Unanswered(chain(&error))).await;
+                let (_, mut report) = if is_protecting(&record.record) {
+                    let event = ScaleInEvent::OnUnanswered(chain(&error));
+                    self.feed_surely(record, Event::ScaleIn(event)).await
+                } else {
+                    self.feed(record, Event::Unanswered(chain(&error))).await
+                };
                 report.trouble(&about, &error);
                 (None, report)
             }
@@ -151,24 +156,22 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    /// As [`Self::feed`], and if somebody else saved the record meanwhile, what they made of it is fed.
+    /// As [`Self::feed`], and again until it is saved: if somebody else saved the record meanwhile, what they made of it is
+    /// fed. That is theirs then to carry on, or the poll's.
     async fn feed_surely(&self, mut record: Versioned<Backup>, event: Event) -> Fed {
         let id = record.record.id.clone();
         let mut report = Report::default();
-        for _ in 0..SAVES_MAX {
-            let (moved, fed) = self.feed(record, event.clone()).await;
-            let lost = fed.lost > 0;
+        for tries in 1..=SAVES_MAX {
+            let (moved, fed) = self.feed(record.clone(), event.clone()).await;
+            let done = fed.is_clean();
             report.add(fed);
-            if !lost {
-                return (moved, report);
+            if done {
+                return (moved.filter(|_| tries == 1), report);
             }
             match self.store.backup(&id).await {
                 Ok(Some(newer)) => record = newer,
                 Ok(None) => break,
-                Err(error) => {
-                    report.trouble(&id, &error);
-                    break;
-                }
+                Err(error) => report.trouble(&id, &error),
             }
         }
         (None, report)
@@ -190,6 +193,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         records
     }
+}
+
+/// What its state asks for is the protection of its instance.
+fn is_protecting(record: &Backup) -> bool {
+    record.state == State::Creating && record.scale_in == ScaleIn::Asked
 }
 
 fn is_asked_together(effect: &Effect) -> bool {

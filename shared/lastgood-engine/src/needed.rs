@@ -76,7 +76,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(BTreeSet::new());
         };
         reading.groups.retain(|group| group.name != own.name);
-        let templates = group::templates(&own).into_iter().map(|named| named.template.clone()).collect();
+        let templates = own.launches_from.templates().into_iter().map(|named| named.template.clone()).collect();
         reading.groups.push(own);
         Ok(templates)
     }
@@ -98,8 +98,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             })
             .collect();
         let SourceId::Group(own) = &record.id.source;
-        let named: Vec<TemplateRef> =
-            group::named(&reading.groups, own).map(group::templates).unwrap_or_default().into_iter().cloned().collect();
+        let named: Vec<TemplateRef> = group::named(&reading.groups, own)
+            .map(|own| own.launches_from.templates())
+            .unwrap_or_default()
+            .into_iter()
+            .cloned()
+            .collect();
         for named in named {
             let version = read(reading, self.cloud.template_version(&named.template, named.version).await?);
             let alias = version.and_then(|version| version.image);
@@ -128,7 +132,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // A refresh of any group that launches from one of them, and of its own, may go to another version.
         let SourceId::Group(own) = &record.id.source;
         let with_image = |group: &Group| {
-            let named = group::templates(group);
+            let named = group.launches_from.templates();
             named.iter().any(|named| reading.templates.iter().any(|found| found.template == named.template))
         };
         let asked: Vec<_> =

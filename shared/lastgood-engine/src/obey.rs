@@ -82,7 +82,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let unread = |why: String| AskError::Unread(id.clone(), why);
         let groups = self.cloud.groups(std::slice::from_ref(name)).await?;
         let groups = groups.map_err(|refusal| unread(refusal.to_string()))?;
-        let Some(found) = group::named(&groups, name) else { return Ok(None) };
+        let Some(found) = group::named(&groups, name) else {
+            // One answer without the group proves nothing.
+            return if source.record.lost.is_some() {
+                Ok(None)
+            } else {
+                Err(unread(format!("AWS does not tell {name}")))
+            };
+        };
         match read(&self.cloud, found, &source.record.policy.publish.to).await? {
             Read::Refused(why) => Err(unread(why)),
             read => Ok(read.image_in_use()),

@@ -109,6 +109,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(obstacle) => obstacle,
             Err(refusal) => return refused(refusal),
         };
+        let between = match base_of(record, &version).filter(|_| named.version == VersionRef::Latest) {
+            Some(base) => match self.between(&named, base, version.number).await? {
+                Ok(between) => between,
+                Err(refusal) => return refused(refusal),
+            },
+            None => None,
+        };
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
         let says = version_description(record, version.number);
@@ -123,8 +130,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             None => None,
         };
         let left_alone = group::left_alone(group);
-        let used =
-            TemplateUse { group: named, version: version.number, image: version.image, ours, obstacle, left_alone };
+        let used = TemplateUse {
+            group: named,
+            version: version.number,
+            image: version.image,
+            ours,
+            between,
+            obstacle,
+            left_alone,
+        };
         Ok(told(PublicationEvent::TemplateRead(used)))
     }
 
@@ -303,6 +317,12 @@ pub(crate) fn version_description(record: &Backup, base: u64) -> String {
         return whole;
     }
     format!("lastgood {} from version {base}", digest(&[&whole]))
+}
+
+/// The version from which this one was made for this backup; `None` if it does not say that it was.
+pub(crate) fn base_of(record: &Backup, version: &TemplateVersion) -> Option<u64> {
+    let base = version.description.rsplit(' ').next().and_then(|base| base.parse().ok());
+    base.filter(|base| version.description == version_description(record, *base))
 }
 
 /// The longest description of a version (AWS: CreateLaunchTemplateVersion).

@@ -1,6 +1,6 @@
 //! Looking for the sources of plans: which groups are there, and which bear a plan's tags (backup-tick, and `apply`).
 
-use lastgood_core::facts::{Group, TemplateVersion};
+use lastgood_core::facts::{Group, LaunchSource, TemplateVersion};
 use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::{Plan, PublishTo};
 use lastgood_core::source::survey::survey;
@@ -126,7 +126,11 @@ impl Read {
 /// Reads it: one call, or none.
 pub(crate) async fn read(cloud: &impl Cloud, group: &Group, to: &PublishTo) -> Result<Read, CallFailed> {
     Ok(match (to, group.launches_from.template()) {
-        (PublishTo::Nothing, _) | (PublishTo::Group, None) => Read::Nothing,
+        (PublishTo::Group, None) => match &group.launches_from {
+            LaunchSource::Unreadable(what) => Read::Refused(what.clone()),
+            LaunchSource::Template(_) | LaunchSource::Mixed(_) | LaunchSource::Configuration(_) => Read::Nothing,
+        },
+        (PublishTo::Nothing, _) => Read::Nothing,
         (PublishTo::Parameter(name), _) => match cloud.parameter(name).await? {
             Ok(found) => Read::Parameter(found.map(|found| found.value)),
             Err(refusal) => Read::Refused(refusal.to_string()),

@@ -10,14 +10,11 @@ use lastgood_core::needed::TemplateReading;
 use crate::Engine;
 use crate::drive::Carried;
 use crate::port::{Bus, Clock, Cloud, Store};
-use crate::publish::version_description;
+use crate::publish::base_of;
 
 /// The versions that say of themselves that they were made for this backup.
 pub(crate) fn ours(record: &Backup, templates: &[TemplateReading]) -> Vec<(TemplateId, u64)> {
-    let is_ours = |version: &&TemplateVersion| {
-        let base = version.description.rsplit(' ').next().and_then(|base| base.parse().ok());
-        base.is_some_and(|base| version.description == version_description(record, base))
-    };
+    let is_ours = |version: &&TemplateVersion| base_of(record, version).is_some();
     let of = |found: &TemplateReading| -> Vec<(TemplateId, u64)> {
         found.naming.iter().filter(is_ours).map(|version| (found.template.clone(), version.number)).collect()
     };

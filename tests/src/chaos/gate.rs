@@ -8,7 +8,7 @@ use std::task::Poll;
 use fastrand::Rng;
 use lastgood_core::{Time, later};
 use lastgood_engine::Clock;
-use lastgood_world::World;
+use lastgood_world::{Arrival, World};
 
 use crate::cut::{At, Gate};
 
@@ -136,9 +136,13 @@ impl Gate for ChaosGate<'_> {
             Fate::Lives | Fate::Dies(_) | Fate::Stalls(..) | Fate::Leaves(..) => {}
         }
         // While one call hangs, those beside it do, too.
-        self.world.comes_late(self.lock().hung > hung);
+        self.world.comes(match (self.lock().hung > hung, self.is_leaving()) {
+            (false, _) => Arrival::InTime,
+            (true, false) => Arrival::Late,
+            (true, true) => Arrival::AfterItsCaller,
+        });
         let answer = call.await;
-        self.world.comes_late(false);
+        self.world.comes(Arrival::InTime);
         if self.is_leaving() || self.fate == Fate::Dies(At::After(number)) {
             self.die().await;
         }

@@ -73,3 +73,4 @@ pub use template::{
 };
 pub use template_calls::VersionDeletion;
 pub use weather::Weather;
+pub use witness::Arrival;

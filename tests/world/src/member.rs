@@ -103,9 +103,7 @@ impl AutoScaling<'_> {
         self.0.call(asked, |state| {
             // Seen at AWS: a member that is coming up or on its way out is refused.
             state.check_members(group, ids, PROTECTION_MAX, &["InService", "EnteringStandby", "Standby"])?;
-            if scale_in == ScaleIn::Forbidden {
-                state.witness_protects(ids);
-            }
+            state.witness_protects(ids, scale_in);
             for member in state.members_mut(group, ids) {
                 member.protected = scale_in == ScaleIn::Forbidden;
             }

@@ -11,16 +11,29 @@ use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
 
 use crate::by_hand::ByHand;
 use crate::image::{Image, ImageState};
+use crate::member::ScaleIn;
 use crate::snapshot::SnapshotState;
 use crate::state::{State, World};
+
+/// How a call comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// Soon after it was made.
+    #[default]
+    InTime,
+    /// It was on its way for a while: nothing can call it back, whatever happened meanwhile. Its caller hears of it.
+    Late,
+    /// So too, and its caller is gone.
+    AfterItsCaller,
+}
 
 /// What the world remembers to judge by.
 #[derive(Debug, Default)]
 pub(crate) struct Witness {
     /// The invocation of Lastgood that calls; nobody's: tests and operators.
     pub(crate) caller: Option<u64>,
-    /// Its call was on its way for a while: nothing can call it back, whatever happened meanwhile.
-    late: bool,
+    /// How its call comes.
+    arrival: Arrival,
     wrongs: Vec<String>,
     /// Images and snapshots, and versions as `lt-… 3`, that Lastgood made.
     pub(crate) ours: BTreeSet<String>,
@@ -45,15 +58,16 @@ pub(crate) struct Witness {
 }
 
 impl World {
-    /// Who calls from now on: an invocation of Lastgood's, or nobody's.
-    pub fn act_as(&self, caller: Option<u64>) {
+    /// Who calls from now on: an invocation of Lastgood's, or nobody's. Returns who called before.
+    pub fn act_as(&self, caller: Option<u64>) -> Option<u64> {
         let witness = &mut self.lock().witness;
-        (witness.caller, witness.late) = (caller, false);
+        witness.arrival = Arrival::InTime;
+        std::mem::replace(&mut witness.caller, caller)
     }
 
-    /// Whether the calls that come now were on their way for a while. What changed meanwhile is no fault of the caller's.
-    pub fn comes_late(&self, late: bool) {
-        self.lock().witness.late = late;
+    /// How the calls come that come now.
+    pub fn comes(&self, arrival: Arrival) {
+        self.lock().witness.arrival = arrival;
     }
 
     /// What Lastgood did that it must not do.
@@ -128,13 +142,17 @@ impl State {
 
     /// The invocation of Lastgood that can be blamed for the call that comes now.
     pub(crate) fn blamed(&self) -> Option<u64> {
-        self.witness.caller.filter(|_| !self.witness.late)
+        self.witness.caller.filter(|_| self.witness.arrival == Arrival::InTime)
     }
 
-    /// Members are protected from scale-in.
-    pub(crate) fn witness_protects(&mut self, instances: &[InstanceId]) {
-        if self.witness.late {
-            self.witness.protected_late.extend(instances.iter().cloned());
+    /// The protection of members from scale-in is set.
+    pub(crate) fn witness_protects(&mut self, instances: &[InstanceId], scale_in: ScaleIn) {
+        for instance in instances {
+            if self.witness.arrival == Arrival::AfterItsCaller && scale_in == ScaleIn::Forbidden {
+                self.witness.protected_late.insert(instance.clone());
+            } else {
+                self.witness.protected_late.remove(instance);
+            }
         }
     }
 
@@ -147,7 +165,7 @@ impl State {
 
     pub(crate) fn witness_makes_version(&mut self, template: &TemplateId, number: u64) {
         self.witness_makes(version_key(template, number));
-        if self.witness.late {
+        if self.witness.arrival == Arrival::AfterItsCaller {
             self.witness.made_late.insert(version_key(template, number));
         }
     }

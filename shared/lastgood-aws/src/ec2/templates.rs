@@ -126,12 +126,15 @@ pub(crate) async fn delete_template_versions(
             Ok(output) => output,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        left.extend(output.unsuccessfully_deleted_launch_template_versions().iter().filter_map(|version| {
+        for version in output.unsuccessfully_deleted_launch_template_versions() {
             let error = version.response_error();
             let code = error.and_then(|error| error.code()).map_or("no reason given", |code| code.as_str());
-            let number = u64::try_from(version.version_number()?).ok()?;
-            (code != "launchTemplateVersionDoesNotExist").then(|| (number, code.to_owned()))
-        }));
+            let number = version.version_number().and_then(|number| u64::try_from(number).ok());
+            let number = told(DELETE, number, "a version's number")?;
+            if code != "launchTemplateVersionDoesNotExist" {
+                left.push((number, code.to_owned()));
+            }
+        }
     }
     Ok(Ok(left))
 }

@@ -21,7 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use super::moves::{again, enter, fail, lost, wait};
+pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
 use super::publication::{self, PublicationEvent};
 pub use super::queue::{Queue, is_work_of, queue};
 pub use super::record::Chosen;
@@ -33,7 +33,7 @@ use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::Notice;
 use crate::refusal::{Refusal, Why};
-use crate::{Time, later, pace, seconds_between};
+use crate::{Time, later};
 
 /// How long an instance to image is looked for before the backup fails.
 pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
@@ -151,7 +151,7 @@ impl Event {
             | Self::Removal(_) => true,
             Self::Woken
             | Self::ArtifactNews
-            | Self::ScaleIn(ScaleInEvent::OffUnanswered(_))
+            | Self::ScaleIn(ScaleInEvent::OnUnanswered(_) | ScaleInEvent::OffUnanswered(_))
             | Self::Pinned(_)
             | Self::Unpinned(_)
             | Self::ImageGone
@@ -259,11 +259,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.source_told = true;
             "its source knows".into()
         }
-        (_, Event::Unanswered(trouble)) => {
-            record.failures += 1;
-            let pause = pace::again_at(now, RETRY_SECONDS, record.failures, &record.id.to_string());
-            again(record, now, seconds_between(now, pause), &trouble)
-        }
+        (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
         (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
         // What is being deleted can't be kept any more.
         (Requested | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),

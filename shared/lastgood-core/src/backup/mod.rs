@@ -7,6 +7,7 @@
 pub mod life;
 mod manual;
 mod moves;
+mod parameter;
 mod place;
 pub mod publication;
 pub mod queue;

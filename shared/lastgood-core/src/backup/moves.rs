@@ -5,7 +5,7 @@ use super::record::Backup;
 use super::{publication, removal, scale_in};
 use crate::notice::News;
 use crate::refusal::Refusal;
-use crate::{Time, later, seconds_between};
+use crate::{Time, later, pace, seconds_between};
 
 pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String) -> String {
     record.state = state;
@@ -50,6 +50,13 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
         Some(reason) => fail(record, now, reason),
         None => format!("later again: {why}"),
     }
+}
+
+/// A call did not get through: the same again after a pause that grows.
+pub(super) fn unanswered(record: &mut Backup, why: &str, now: Time) -> String {
+    record.failures += 1;
+    let pause = pace::again_at(now, RETRY_SECONDS, record.failures, &record.id.to_string());
+    again(record, now, seconds_between(now, pause), why)
 }
 
 /// AWS wants a pause: the same call again, later.

@@ -52,6 +52,7 @@ fn publication_events() -> Vec<Named> {
         version: 1,
         image: Some(image.into()),
         ours,
+        between: None,
         obstacle: None,
         left_alone: Vec::new(),
     };
@@ -68,6 +69,7 @@ fn publication_events() -> Vec<Named> {
         ("newer", PublicationEvent::Newer),
         ("read: as published last", read(used(one, "ami-0", None))),
         ("read: ours in use", read(used(one, "ami-1", Some(1)))),
+        ("read: ours in use, after another", read(TemplateUse { between: Some(2), ..used(one, "ami-1", Some(3)) })),
         ("read: version made", read(used(one, "ami-0", Some(2)))),
         ("read: changed by hand", read(used(one, "ami-7", None))),
         ("read: with an obstacle", read(TemplateUse { obstacle: Some("why".into()), ..used(one, "ami-0", None) })),
@@ -196,6 +198,7 @@ fn every_protection_and_every_event() {
         ("on refused: missing", ScaleInEvent::OnRefused(refusal(Why::Missing))),
         ("on refused: wrong state", ScaleInEvent::OnRefused(refusal(Why::WrongState))),
         ("on refused: too soon", ScaleInEvent::OnRefused(refusal(Why::TooSoon))),
+        ("on unanswered", ScaleInEvent::OnUnanswered("no answer".into())),
         ("off", ScaleInEvent::Off),
         ("off refused: denied", ScaleInEvent::OffRefused(refusal(Why::Denied))),
         ("off refused: missing", ScaleInEvent::OffRefused(refusal(Why::Missing))),

@@ -47,6 +47,9 @@ pub struct TemplateUse {
     pub image: Option<String>,
     /// The version that an earlier call of ours made from the version in use, if there is one.
     pub ours: Option<u64>,
+    /// If the version in use is ours, and the group follows the newest: one that somebody made between it and the version
+    /// that it was made from.
+    pub between: Option<u64>,
     /// Why our image can't be put into it, and what to do, if it can't.
     pub obstacle: Option<String>,
     /// What of the group our image is not for, in words.

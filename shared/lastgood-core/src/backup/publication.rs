@@ -21,7 +21,7 @@ use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
 use super::manual::{self, Manual};
 pub use super::place::{PublishedTo, TemplateUse};
 use super::record::Backup;
-use super::sight;
+use super::{parameter, sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId};
 use crate::notice::News;
@@ -33,9 +33,6 @@ use crate::{Time, later, seconds_between};
 /// How long a publication may take. An instance refresh may lock the group's configuration for 14 days (AWS: Use an
 /// instance refresh).
 pub const PUBLISHING_SECONDS_MAX: i64 = 15 * 24 * 60 * 60;
-/// How long AWS may take to show what was written into a parameter: it checks an image some time after it took the call
-/// (AWS: PutParameter, DataType).
-pub const WRITTEN_SECONDS_MAX: i64 = 15 * 60;
 /// Pause before a group that is locked is asked again.
 pub const LOCKED_POLL_SECONDS: i64 = 5 * 60;
 
@@ -160,7 +157,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
         }
         (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
         (Reading { expected }, TemplateRead(used)) => template_read(record, expected.as_ref(), used, now),
-        (Reading { expected }, ParameterRead(found)) => parameter_read(record, expected.as_ref(), found, now),
+        (Reading { expected }, ParameterRead(found)) => parameter::read(record, expected.as_ref(), found, now),
         (Making { group, base }, VersionMade(version)) => made(record, group, base, version, now),
         (Pointing { group, version, .. }, Pointed) => {
             published(record, PublishedTo::Version { template: group.template, version }, now)
@@ -176,8 +173,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             refused(record, &refusal, now)
         }
         (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Changed(what)) => {
-            let reason = format!("{what}; it was changed by hand while the image was being published");
-            hold(record, now, reason)
+            changed(record, &what, now)
         }
         (
             Publication::NotAsked
@@ -261,6 +257,11 @@ fn template_read(record: &mut Backup, expected: Option<&Expected>, used: Templat
     record.left_alone = used.left_alone;
     record.missing_since = None;
     if used.image.as_deref() == record.image.as_ref().map(ImageId::as_str) {
+        // To make it was to publish it. Whoever has released it knows what is there.
+        let is_known = expected.is_some_and(|expected| expected.image == used.image);
+        if let Some(between) = used.between.filter(|_| !is_known) {
+            return changed(record, &format!("version {between}, made meanwhile, was the newest before ours"), now);
+        }
         let to = PublishedTo::Version { template: used.group.template, version: used.version };
         return published(record, to, now);
     }
@@ -280,28 +281,8 @@ fn template_read(record: &mut Backup, expected: Option<&Expected>, used: Templat
     }
 }
 
-fn parameter_read(record: &mut Backup, expected: Option<&Expected>, found: Option<Parameter>, now: Time) -> String {
-    let PublishTo::Parameter(name) = record.publish.to.clone() else { return "stale".into() };
-    record.missing_since = None;
-    let value = found.as_ref().map(|found| found.value.as_str());
-    if value.is_some() && value == record.image.as_ref().map(ImageId::as_str) {
-        return published(record, PublishedTo::Parameter { parameter: name }, now);
-    }
-    match manual::judge(record, expected, value, &format!("{name} names"), now) {
-        Manual::Held(reason) => return hold(record, now, reason),
-        Manual::Rests(publication, reason) => return rest(record, now, publication, reason),
-        Manual::Fine => {}
-    }
-    if let Some(written) = record.written_at {
-        if seconds_between(written, now) >= WRITTEN_SECONDS_MAX {
-            let reason = format!("AWS took the image for {name} and did not keep it; can this account launch it?");
-            return hold(record, now, reason);
-        }
-        record.publication = Publication::Due;
-        return again(record, now, RETRY_SECONDS, &format!("{name} does not show the image yet"));
-    }
-    let reason = format!("{name} is written");
-    go(record, now, Publication::Writing { name, was: found }, reason)
+fn changed(record: &mut Backup, what: &str, now: Time) -> String {
+    hold(record, now, format!("{what}; it was changed by hand while the image was being published"))
 }
 
 fn made(record: &mut Backup, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
@@ -331,7 +312,7 @@ fn unseen(record: &mut Backup, now: Time) -> String {
     again(record, now, RETRY_SECONDS, "the image is not visible")
 }
 
-fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
+pub(super) fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
     if let Some(image) = record.image.clone() {
         let (backup, left_alone) = (record.id.clone(), record.left_alone.clone());
         record.tell("", now, News::ImagePublished { backup, image, to: to.clone(), left_alone });
@@ -350,7 +331,7 @@ fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
 }
 
 /// A hold for the reason for which the backup before was held is no news; after a release it is.
-fn hold(record: &mut Backup, now: Time, reason: String) -> String {
+pub(super) fn hold(record: &mut Backup, now: Time, reason: String) -> String {
     let known = record.held_before.as_ref() == Some(&reason);
     if let Some(image) = record.image.clone().filter(|_| !known) {
         let occasion = format!("/{}", now.as_second());
@@ -359,12 +340,12 @@ fn hold(record: &mut Backup, now: Time, reason: String) -> String {
     rest(record, now, Publication::Held(reason.clone()), reason)
 }
 
-fn rest(record: &mut Backup, now: Time, publication: Publication, reason: String) -> String {
+pub(super) fn rest(record: &mut Backup, now: Time, publication: Publication, reason: String) -> String {
     record.source_told = false;
     go(record, now, publication, reason)
 }
 
-fn go(record: &mut Backup, now: Time, publication: Publication, reason: String) -> String {
+pub(super) fn go(record: &mut Backup, now: Time, publication: Publication, reason: String) -> String {
     record.publication = publication;
     record.look_at = now;
     record.trouble = None;

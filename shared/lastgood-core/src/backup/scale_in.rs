@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{RETRY_SECONDS, State, fail, lost, wait};
+use super::life::{RETRY_SECONDS, State, fail, lost, unanswered, wait};
 use super::record::Backup;
 use crate::id::InstanceId;
 use crate::notice::News;
@@ -45,6 +45,8 @@ pub enum ScaleInEvent {
     On,
     /// AWS refused to protect it.
     OnRefused(Refusal),
+    /// Nobody knows whether it is protected: the call did not get through, and what was tried.
+    OnUnanswered(String),
     /// It is not protected any more.
     Off,
     /// AWS refused to take the protection away.
@@ -71,15 +73,12 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             }
             fail(record, now, reason)
         }
-        // Whoever asked for it hung, and others went on meanwhile.
-        (ScaleIn::GivenBack, ScaleInEvent::On) => {
-            record.scale_in = ScaleIn::Owed(now);
-            "the instance was protected from scale-in too late".into()
-        }
-        // Another time than before: who is taking it away right now must not save that it is away.
-        (ScaleIn::Owed(at), ScaleInEvent::On) => {
-            record.scale_in = ScaleIn::Owed(later(at.min(now), -1));
-            "the instance was protected from scale-in too late".into()
+        (ScaleIn::Asked, ScaleInEvent::OnUnanswered(why)) => unanswered(record, &why, now),
+        // Whoever asked for it hung, and others went on meanwhile. It is owed at once, and at another time than before: who
+        // is taking it away right now must not save that it is away.
+        (ScaleIn::GivenBack, ScaleInEvent::On | ScaleInEvent::OnUnanswered(_)) => too_late(record, now),
+        (ScaleIn::Owed(at), ScaleInEvent::On | ScaleInEvent::OnUnanswered(_)) => {
+            too_late(record, later(at.min(now), -1))
         }
         (ScaleIn::Owed(_), ScaleInEvent::Off) => {
             record.scale_in = ScaleIn::GivenBack;
@@ -111,11 +110,18 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack,
             ScaleInEvent::On
             | ScaleInEvent::OnRefused(_)
+            | ScaleInEvent::OnUnanswered(_)
             | ScaleInEvent::Off
             | ScaleInEvent::OffRefused(_)
             | ScaleInEvent::OffUnanswered(_),
         ) => "stale".into(),
     }
+}
+
+/// What is owed waits for the poll, and not for the cleanup: no later than the record itself.
+fn too_late(record: &mut Backup, at: Time) -> String {
+    record.scale_in = ScaleIn::Owed(at.min(record.look_at));
+    "the instance was protected from scale-in too late".into()
 }
 
 /// The image is made, or will never be: what was asked for is owed back.

@@ -1,7 +1,7 @@
 //! What each step must say that a table of states alone does not show: counts, guards, and who does what.
 
 use super::fixtures::{backup, chosen, image, inspection, now, refusal, start};
-use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, wake};
+use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
@@ -68,10 +68,18 @@ fn a_member_is_protected_if_the_plan_says_so_and_nobody_has_done_it() {
 
 #[test]
 fn protection_that_came_too_late_is_owed_again() {
-    let over = Backup { scale_in: ScaleIn::GivenBack, ..backup(State::Good) };
-    let late = decide(&over, Event::ScaleIn(ScaleInEvent::On), now()).record;
-    assert_eq!(late.scale_in, ScaleIn::Owed(now()));
-    assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+    // A failed one waits for the cleanup, but not with this.
+    for (state, event) in [
+        (State::Good, ScaleInEvent::On),
+        (State::Failed, ScaleInEvent::On),
+        (State::Failed, ScaleInEvent::OnUnanswered("no answer".into())),
+    ] {
+        let over = Backup { scale_in: ScaleIn::GivenBack, ..backup(state) };
+        let late = decide(&over, Event::ScaleIn(event), now()).record;
+        assert!(matches!(late.scale_in, ScaleIn::Owed(at) if at <= now()), "{:?}", late.scale_in);
+        assert_eq!(queue(&late), Queue::Poll);
+        assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+    }
     // Whoever is taking it away right now must not save that it is away.
     for at in [start(), now(), later(now(), 90)] {
         let owed = Backup { scale_in: ScaleIn::Owed(at), ..backup(State::Good) };
