@@ -139,6 +139,7 @@ fn back_by_hand(crew: &mut Crew<'_>, group: &Kind) {
 
 fn give(crew: &mut Crew<'_>, group: &Kind, image: &ImageId) {
     let world = crew.world();
+    let before = world.own_image(&group.name);
     if let Some(parameter) = &group.parameter {
         world.put_parameter(parameter, image.as_str(), "aws:ec2:image");
     } else {
@@ -158,7 +159,7 @@ fn give(crew: &mut Crew<'_>, group: &Kind, image: &ImageId) {
         }
     }
     crew.say(|| format!("gives {} the image {image} by hand", group.name));
-    changed(crew, group);
+    changed(crew, group, before.as_ref());
 }
 
 fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_world::AwsError> {
@@ -175,8 +176,12 @@ fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_wor
     world.autoscaling().update_group(&update)
 }
 
-/// What a group launches from was changed by hand. If its plan says to hold that, nobody may undo it.
-fn changed(crew: &mut Crew<'_>, group: &Kind) {
+/// What a group launches from was changed by hand. If its plan says to hold that, nobody may undo it. Whoever gives it the
+/// image that it had `before` has changed nothing.
+fn changed(crew: &mut Crew<'_>, group: &Kind, before: Option<&ImageId>) {
+    if crew.world().own_image(&group.name).as_ref() == before {
+        return;
+    }
     let wish = &crew.hand.wishes[group.plan];
     let sources = crew.scene.stack.store.all_sources();
     let known = sources.iter().find(|known| known.id.to_string() == source(group) && known.plan.is_some());
@@ -336,11 +341,12 @@ fn refresh(crew: &mut Crew<'_>, group: &Kind) {
         crew.say(|| format!("an instance refresh of {} begins: {desired:?}", group.name));
         return;
     }
+    let before = world.own_image(&group.name);
     let how = [RefreshStatus::Successful, RefreshStatus::Cancelled, RefreshStatus::RollbackSuccessful];
     let status = how[crew.rng.usize(0..3)];
     world.set_refresh(&group.name, status);
     crew.say(|| format!("the instance refresh of {} ends: {status:?}", group.name));
-    changed(crew, group);
+    changed(crew, group, before.as_ref());
 }
 
 fn edit_plans(crew: &mut Crew<'_>) {
