@@ -14,6 +14,7 @@ use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store, chain};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
 
+use crate::cut::{Cut, Gate};
 use crate::saves;
 
 /// The stack's name, the value of our tags.
@@ -54,23 +55,13 @@ pub enum Invocation {
 }
 
 impl Invocation {
-    /// The function that it is one of.
+    /// Its function, and how many seconds that may take (infra/template.yaml: Timeout; a test holds that it is so).
     #[must_use]
-    pub fn function(&self) -> &'static str {
+    pub fn function(&self) -> (&'static str, i64) {
         match self {
-            Self::Tick | Self::Request(..) | Self::Asked(..) => "BackupTick",
-            Self::Poll | Self::News(_) => "SnapshotPoll",
-            Self::Cleanup | Self::CleanupSource(_) => "RetentionCleanup",
-        }
-    }
-
-    /// How long the function may take (infra/template.yaml: Timeout; a test holds that it is so).
-    #[must_use]
-    pub fn timeout_seconds(&self) -> i64 {
-        match self.function() {
-            "BackupTick" => 60,
-            "SnapshotPoll" => 120,
-            _ => 300,
+            Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
+            Self::Poll | Self::News(_) => ("SnapshotPoll", 120),
+            Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
         }
     }
 }
@@ -147,15 +138,18 @@ impl Stack {
         }
     }
 
-    /// One invocation over other ports than this deployment's own. `None` if it never ended: it was killed.
-    pub fn invoke_on<S: Store, C: Cloud, B: Bus>(
-        &self,
-        store: &S,
-        cloud: &C,
-        bus: &B,
-        invocation: Invocation,
-    ) -> Option<Report> {
-        let ended = self.run_on(store, cloud, bus, Time::MAX, invocation)?;
+    /// This deployment's ports behind a gate.
+    pub fn behind<'a, G: Gate>(
+        &'a self,
+        gate: &'a G,
+    ) -> (Cut<'a, MemoryStore, G>, Cut<'a, World, G>, Cut<'a, RecordingBus, G>) {
+        (Cut { port: &self.store, gate }, Cut { port: &self.world, gate }, Cut { port: &self.bus, gate })
+    }
+
+    /// One invocation behind a gate. `None` if it never ended: it was killed.
+    pub fn invoke_behind<G: Gate>(&self, gate: &G, invocation: Invocation) -> Option<Report> {
+        let (store, cloud, bus) = self.behind(gate);
+        let ended = self.run_on(&store, &cloud, &bus, Time::MAX, invocation)?;
         Some(ended.expect("the function does not fail"))
     }
 

@@ -1,7 +1,7 @@
 //! What a backup may cost, call by call (README: Budgets).
 
 use expect_test::expect;
-use lastgood_tests::cut::{Cut, Knife};
+use lastgood_tests::cut::Knife;
 use lastgood_tests::stack::{Invocation, Stack};
 
 fn calls(stack: &Stack) -> String {
@@ -64,11 +64,6 @@ fn describes_are_asked_for_many_groups_at_once() {
 fn an_idle_tick_asks_the_table_once_and_nothing_else() {
     let stack = Stack::of_groups(50);
     let knife = Knife::new(None);
-    let (store, cloud, bus) = (
-        Cut { port: &stack.store, gate: &knife },
-        Cut { port: &stack.world, gate: &knife },
-        Cut { port: &stack.bus, gate: &knife },
-    );
-    stack.invoke_on(&store, &cloud, &bus, Invocation::Tick).expect("it ends");
+    stack.invoke_behind(&knife, Invocation::Tick).expect("it ends");
     assert_eq!(knife.calls(), 1);
 }

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use lastgood_core::backup::{ScaleIn, State};
 use lastgood_core::incoming::{AboutBackup, Request};
-use lastgood_tests::cut::{At, Cut, Knife, Meanwhile};
+use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateGroup, World, by_number};
 
@@ -155,12 +155,7 @@ fn protected_backup(victim: Option<(usize, At)>) -> Vec<usize> {
         let number = calls.len();
         let at = victim.and_then(|(victim, at)| (victim == number).then_some(at));
         let knife = Knife::new(at);
-        let (store, cloud, bus) = (
-            Cut { port: &stack.store, gate: &knife },
-            Cut { port: &stack.world, gate: &knife },
-            Cut { port: &stack.bus, gate: &knife },
-        );
-        stack.invoke_on(&store, &cloud, &bus, invocation);
+        stack.invoke_behind(&knife, invocation);
         calls.push(knife.calls());
         stack.world.advance(2 * 60);
     }
@@ -193,12 +188,7 @@ fn hangs_at(call: usize) -> usize {
             stack.invoke(Invocation::Poll);
         }
     });
-    let (store, cloud, bus) = (
-        Cut { port: &stack.store, gate: &pause },
-        Cut { port: &stack.world, gate: &pause },
-        Cut { port: &stack.bus, gate: &pause },
-    );
-    stack.invoke_on(&store, &cloud, &bus, Invocation::Tick);
+    stack.invoke_behind(&pause, Invocation::Tick);
     let calls = pause.calls();
     stack.run(10);
     let backup = stack.backups("group/web").remove(0);

@@ -217,9 +217,10 @@ fn the_readmes_plan_is_right() {
 fn chaos_gives_each_function_the_time_that_the_template_gives_it() {
     let template = fs::read_to_string(Path::new(EVENTS).join("../infra/template.yaml")).expect("the template");
     for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Cleanup] {
-        let (_, function) = template.split_once(&format!("\n  {}:\n", invocation.function())).expect("the function");
+        let (name, timeout_seconds) = invocation.function();
+        let (_, function) = template.split_once(&format!("\n  {name}:\n")).expect("the function");
         let timeout = function.lines().find_map(|line| line.trim().strip_prefix("Timeout: ")).expect("its timeout");
-        assert_eq!(timeout.parse(), Ok(invocation.timeout_seconds()), "{}", invocation.function());
+        assert_eq!(timeout.parse(), Ok(timeout_seconds), "{name}");
     }
 }
 

@@ -4,7 +4,7 @@ use expect_test::expect;
 use lastgood_core::backup::{Artifact, State};
 use lastgood_core::facts::Tags;
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, image_name};
-use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, STACK, Stack};
 use lastgood_world::CreateImage;
 
@@ -111,12 +111,7 @@ fn dies_at_create_image(plan: &str, at: fn(usize) -> At) -> Stack {
         let (stack, _) = web(plan);
         stack.world.advance(30 * 60);
         let knife = Knife::new(Some(at));
-        let (store, cloud, bus) = (
-            Cut { port: &stack.store, gate: &knife },
-            Cut { port: &stack.world, gate: &knife },
-            Cut { port: &stack.bus, gate: &knife },
-        );
-        let ended = stack.invoke_on(&store, &cloud, &bus, Invocation::Tick);
+        let ended = stack.invoke_behind(&knife, Invocation::Tick);
         assert!(ended.is_none(), "it dies");
         stack
     };

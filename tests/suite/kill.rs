@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use lastgood_tests::cut::{At, Cut, Knife};
+use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{World, by_number};
 
@@ -32,10 +32,7 @@ fn two_backups(victim: Option<(usize, At)>) -> (Vec<usize>, String) {
             let number = calls.len();
             let at = victim.and_then(|(victim, at)| (victim == number).then_some(at));
             let knife = Knife::new(at);
-            let store = Cut { port: &stack.store, gate: &knife };
-            let cloud = Cut { port: &stack.world, gate: &knife };
-            let bus = Cut { port: &stack.bus, gate: &knife };
-            let ended = stack.invoke_on(&store, &cloud, &bus, invocation.clone());
+            let ended = stack.invoke_behind(&knife, invocation.clone());
             assert_eq!(ended.is_none(), at.is_some(), "it dies where it is cut, and only there");
             if at.is_some() {
                 stack.invoke(invocation);

@@ -10,7 +10,7 @@ use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_core::pace::Share;
 use lastgood_engine::{Engine, Running};
-use lastgood_tests::cut::{Cut, Latch};
+use lastgood_tests::cut::Latch;
 use lastgood_tests::stack::{Invocation, STACK, Stack, handle};
 use lastgood_world::{RefreshStatus, World};
 
@@ -22,11 +22,7 @@ const PROTECTED: &str =
 /// Lets `first` hang at one call and `second`, two minutes later, at another. Returns how many calls each made.
 fn interleaved(stack: &Stack, first: (Invocation, usize), second: (Invocation, usize)) -> (usize, usize) {
     let (one, other) = (Latch::new(first.1), Latch::new(second.1));
-    let cut = |gate| {
-        let store = Cut { port: &stack.store, gate };
-        (store, Cut { port: &stack.world, gate }, Cut { port: &stack.bus, gate })
-    };
-    let (of_one, of_other) = (cut(&one), cut(&other));
+    let (of_one, of_other) = (stack.behind(&one), stack.behind(&other));
     let running = Running { stack: STACK, stop_at: Time::MAX, share: Share::default() };
     let (world, mut context) = (&stack.world, Context::from_waker(Waker::noop()));
     let engine_of_one = Engine::new(&of_one.0, &of_one.1, &of_one.2, world, running);

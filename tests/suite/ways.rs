@@ -6,7 +6,7 @@ use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_engine::Cloud;
-use lastgood_tests::cut::{At, Cut, Knife, Meanwhile};
+use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
     CreateVersion, LaunchFrom, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World,
@@ -166,12 +166,7 @@ fn publish_cut(way: Way, at: Option<At>) -> usize {
     stack.run(30);
     stack.world.advance(10 * 60);
     let knife = Knife::new(at);
-    let (store, cloud, bus) = (
-        Cut { port: &stack.store, gate: &knife },
-        Cut { port: &stack.world, gate: &knife },
-        Cut { port: &stack.bus, gate: &knife },
-    );
-    let ended = stack.invoke_on(&store, &cloud, &bus, Invocation::Poll);
+    let ended = stack.invoke_behind(&knife, Invocation::Poll);
     assert_eq!(ended.is_none(), at.is_some(), "{context}");
     stack.run(4);
     let backup = &stack.backups("group/web")[0];
@@ -224,12 +219,7 @@ fn changed_and_unread(changed: usize, unread: usize, how: Unread) -> (usize, boo
             }
         }
     });
-    let (store, cloud, bus) = (
-        Cut { port: &stack.store, gate: &meanwhile },
-        Cut { port: &stack.world, gate: &meanwhile },
-        Cut { port: &stack.bus, gate: &meanwhile },
-    );
-    stack.invoke_on(&store, &cloud, &bus, Invocation::Poll);
+    stack.invoke_behind(&meanwhile, Invocation::Poll);
     stack.world.allow(READ);
     // If nobody has met the failure, it is met here.
     let _ = Cloud::template_version(&stack.world, &group.template, VersionRef::Latest).now_or_never();

@@ -70,6 +70,11 @@ impl CallFailed {
     pub fn new(how: How, action: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { action, how, source: source.into() }
     }
+
+    /// One that was refused, where there is no going on without it.
+    pub(crate) fn refused(action: &'static str) -> impl Fn(Refusal) -> Self {
+        move |refusal| Self::new(How::Refused, action, refusal)
+    }
 }
 
 /// What was answered: the thing, or why not.

@@ -7,7 +7,7 @@ use lastgood_core::source::survey::survey;
 use lastgood_core::source::{self, Found, Source};
 
 use crate::Engine;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, How, Saved, Store, Versioned};
+use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
 use crate::report::Report;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -33,7 +33,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
         let groups = groups_of(&self.cloud, plan, &records).await?;
         // A survey that AWS refuses proves nothing about any group; the next one asks again.
-        let groups = groups.map_err(|refusal| CallFailed::new(How::Refused, "a survey", refusal))?;
+        let groups = groups.map_err(CallFailed::refused("a survey"))?;
         let now = self.clock.now();
         for record in survey(plan, &groups, &records, now) {
             let before = known.iter().find(|source| source.record.id == record.id);

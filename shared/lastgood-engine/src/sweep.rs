@@ -8,7 +8,7 @@ use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
 use lastgood_core::sweep::{self, Held, Sweep};
 
 use crate::Engine;
-use crate::port::{Bus, CallFailed, Clock, Cloud, How, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
 use crate::report::Report;
 
 const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
@@ -66,7 +66,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
             let found = self.cloud.images(&ids).await?;
-            held.images.extend(found.map_err(|refusal| CallFailed::new(How::Refused, DESCRIBE_IMAGES, refusal))?);
+            held.images.extend(found.map_err(CallFailed::refused(DESCRIBE_IMAGES))?);
         }
         Ok(())
     }
@@ -77,8 +77,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let images = self.cloud.images_tagged(TAG_MANAGED_BY, &stack).await?;
         let snapshots = self.cloud.snapshots_tagged(TAG_MANAGED_BY, &stack).await?;
         Ok(Held {
-            images: images.map_err(|refusal| CallFailed::new(How::Refused, DESCRIBE_IMAGES, refusal))?,
-            snapshots: snapshots.map_err(|refusal| CallFailed::new(How::Refused, "ec2:DescribeSnapshots", refusal))?,
+            images: images.map_err(CallFailed::refused(DESCRIBE_IMAGES))?,
+            snapshots: snapshots.map_err(CallFailed::refused("ec2:DescribeSnapshots"))?,
         })
     }
 }

@@ -16,7 +16,7 @@ use lastgood_world::{RecordingBus, World};
 use super::gate::{ChaosClock, ChaosGate, Fate};
 use super::scene::Scene;
 use super::{Day, Story, hands, is_effect, rest};
-use crate::cut::{At, Cut};
+use crate::cut::At;
 use crate::saves;
 use crate::stack::{Invocation, STACK, handle};
 
@@ -180,7 +180,8 @@ impl<'a> Crew<'a> {
         let seed = self.rng.u64(..);
         let yields = if self.storm { scene.yields } else { 0 };
         let gate = Arc::new(ChaosGate::new(&scene.stack.world, fate, yields, seed));
-        let deadline = later(self.world().time(), letter.invocation.timeout_seconds());
+        let (_, timeout_seconds) = letter.invocation.function();
+        let deadline = later(self.world().time(), timeout_seconds);
         self.letters += 1;
         let caller = self.letters;
         self.say(|| format!("#{caller} {:?} {fate:?}", letter.invocation));
@@ -301,9 +302,7 @@ impl<'a> Crew<'a> {
 /// One invocation, over ports behind its own gate.
 async fn invocation(scene: &Scene, gate: Arc<ChaosGate<'_>>, invocation: Invocation, deadline: Time) -> bool {
     let gate: &ChaosGate<'_> = &gate;
-    let store = Cut { port: &scene.stack.store, gate };
-    let cloud = Cut { port: &scene.stack.world, gate };
-    let bus = Cut { port: &scene.stack.bus, gate };
+    let (store, cloud, bus) = scene.stack.behind(gate);
     let clock = ChaosClock { gate };
     let running =
         Running { stack: STACK, stop_at: later(deadline, -STOP_BEFORE_DEADLINE_SECONDS), share: Share::default() };

@@ -65,8 +65,11 @@ pub(crate) async fn template_versions_with(
     Ok(Ok(versions))
 }
 
+fn number(action: &'static str, number: Option<i64>) -> Result<u64, CallFailed> {
+    told(action, number.and_then(|number| u64::try_from(number).ok()), "a version's number")
+}
+
 fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFailed> {
-    let number = version.version_number().and_then(|number| u64::try_from(number).ok());
     let image = version.launch_template_data().and_then(|data| data.image_id());
     let mapped =
         version.launch_template_data().map(ResponseLaunchTemplateData::block_device_mappings).unwrap_or_default();
@@ -77,7 +80,7 @@ fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFai
         Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot })
     });
     Ok(TemplateVersion {
-        number: told(DESCRIBE, number, "a version's number")?,
+        number: number(DESCRIBE, version.version_number())?,
         description: version.version_description().unwrap_or_default().to_owned(),
         image: image.map(str::to_owned),
         instance_type: version
@@ -106,8 +109,8 @@ pub(crate) async fn create_template_version(
         Ok(output) => output,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let number = output.launch_template_version().and_then(aws_sdk_ec2::types::LaunchTemplateVersion::version_number);
-    Ok(Ok(told(CREATE, number.and_then(|number| u64::try_from(number).ok()), "a version's number")?))
+    let made = output.launch_template_version().and_then(LaunchTemplateVersion::version_number);
+    Ok(Ok(number(CREATE, made)?))
 }
 
 /// The most versions of one call (AWS: DeleteLaunchTemplateVersions).
@@ -129,8 +132,7 @@ pub(crate) async fn delete_template_versions(
         for version in output.unsuccessfully_deleted_launch_template_versions() {
             let error = version.response_error();
             let code = error.and_then(|error| error.code()).map_or("no reason given", |code| code.as_str());
-            let number = version.version_number().and_then(|number| u64::try_from(number).ok());
-            let number = told(DELETE, number, "a version's number")?;
+            let number = number(DELETE, version.version_number())?;
             if code != "launchTemplateVersionDoesNotExist" {
                 left.push((number, code.to_owned()));
             }

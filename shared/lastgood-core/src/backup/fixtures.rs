@@ -22,7 +22,7 @@ pub(super) fn now() -> Time {
 }
 
 /// A policy that publishes to the group and says nothing else.
-pub(super) fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy {
         schedule: Schedule::new(Pattern::Hourly, Zone::default()),
         spread_seconds: 0,

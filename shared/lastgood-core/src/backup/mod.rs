@@ -22,7 +22,7 @@ pub use record::{Artifact, Backup, Origin, Pin};
 pub use scale_in::ScaleIn;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod life_rules;
 #[cfg(test)]

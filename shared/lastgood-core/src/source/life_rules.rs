@@ -3,10 +3,10 @@
 use super::life::*;
 use super::operator::{hold, release, skip};
 use super::record::{Because, Expected, Found, Good, Published, Retry, Source};
+use crate::backup::fixtures::policy;
 use crate::backup::{Origin, PublishedTo};
 use crate::id::{ImageId, SourceId};
-use crate::plan::{Afterwards, Capture, Plan, Policy, Publish, PublishTo, Select};
-use crate::retention::Retention;
+use crate::plan::{Afterwards, Plan, Policy, Publish, PublishTo, Select};
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
@@ -19,16 +19,7 @@ pub(super) fn at(text: &str) -> Time {
 }
 
 pub(super) fn plan(pattern: Pattern) -> Plan {
-    let policy = Policy {
-        schedule: Schedule::new(pattern, Zone::default()),
-        spread_seconds: 0,
-        retain: Retention::default(),
-        capture: Capture::default(),
-        publish: Publish::default(),
-        keep_in_use: false,
-        on_source_deleted: Afterwards::Keep,
-        on_overdue_seconds: 7200,
-    };
+    let policy = Policy { schedule: Schedule::new(pattern, Zone::default()), ..policy() };
     Plan { name: "web".into(), select: Select { groups: vec!["web".into()], ..Select::default() }, policy }
 }
 
