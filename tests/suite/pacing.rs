@@ -1,8 +1,10 @@
 //! Our share of the account's API calls: never more, and nearly all of it when there is work.
 
-use lastgood_core::backup::State;
+use lastgood_core::backup::{Publication, State};
+use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{Override, TemplateData, World};
 
 #[test]
 fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
@@ -96,4 +98,93 @@ fn hundreds_of_images_that_may_go_at_once_go_at_the_pace_that_is_ours() {
     assert_eq!(report.throttled, 0);
     assert_eq!(stack.our_images().len(), 100, "one each is kept, all others went in one run");
     assert!(stack.world.launch_failures().is_empty());
+}
+
+/// Eighty groups that are published to in one run, of which `group` makes the one with this name and its images `named`
+/// by the second; each object that is changed was looked at in the same second.
+#[track_caller]
+fn published_to_at_once(plan: &str, group: impl Fn(&World, &str), look: &str, change: &str, named: fn(&str) -> &str) {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let names: Vec<String> = eighty().collect();
+    for name in &names {
+        group(&world, name);
+    }
+    let stack = Stack::new(world);
+    stack.apply(plan).expect("applied");
+    stack.world.advance(20 * 60);
+    stack.world.enforce_throttling();
+    stack.run(40);
+    for name in &names {
+        let backup = stack.backups(&format!("group/{name}")).remove(0);
+        assert!(matches!(backup.publication, Publication::Published { .. }), "{:?}", backup.publication);
+    }
+    let log = stack.world.log();
+    let changes = || log.iter().enumerate().filter(|(_, call)| call.action == change && call.outcome == "ok");
+    let begun = changes().map(|(_, call)| call.at).min().expect("a change");
+    let ended = changes().map(|(_, call)| call.at).max().expect("a change");
+    assert!(seconds_between(begun, ended) > 10, "they had to wait for each other: from {begun} to {ended}");
+    assert_eq!(changes().count(), 80);
+    for (index, changed) in changes() {
+        let it = named(&changed.about);
+        let looked = log[..index].iter().rev().find(|call| call.action == look && call.about.contains(it));
+        let looked = looked.unwrap_or_else(|| panic!("nobody looked at {it}"));
+        assert_eq!(looked.at, changed.at, "{it}: {looked:?}, then {changed:?}");
+    }
+}
+
+fn eighty() -> impl Iterator<Item = String> {
+    (0..80).map(|number| format!("g{number:03}"))
+}
+
+fn plan_of_all() -> String {
+    let names: Vec<String> = eighty().collect();
+    format!("plans: [{{name: all, select: {{groups: [{}]}}, schedule: hourly}}]", names.join(", "))
+}
+
+/// The first word.
+fn first(about: &str) -> &str {
+    about.split(' ').next().unwrap_or_default()
+}
+
+#[test]
+fn a_group_is_looked_at_and_changed_in_one_second_however_many_are_published_to() {
+    let (look, change) = ("autoscaling:DescribeAutoScalingGroups", "autoscaling:UpdateAutoScalingGroup");
+    let pinned = |world: &World, name: &str| {
+        let template = world.template(name, &world.base_image());
+        world.group(name, &TemplateRef { template, version: VersionRef::Number(1) }, 1);
+    };
+    published_to_at_once(&plan_of_all(), pinned, look, change, first);
+    let mixed = |world: &World, name: &str| {
+        let template = world.template(name, &world.base_image());
+        let version = VersionRef::Number(1);
+        world.mixed_group(name, &TemplateRef { template, version }, vec![Override::of_type("m5.large")], 1);
+    };
+    published_to_at_once(&plan_of_all(), mixed, look, change, first);
+}
+
+#[test]
+fn a_template_s_default_is_looked_at_and_changed_in_one_second() {
+    let default = |world: &World, name: &str| {
+        let template = world.template(name, &world.base_image());
+        world.group(name, &TemplateRef { template, version: VersionRef::Default }, 1);
+    };
+    let (look, change) = ("ec2:DescribeLaunchTemplateVersions", "ec2:ModifyLaunchTemplate");
+    published_to_at_once(&plan_of_all(), default, look, change, first);
+}
+
+#[test]
+fn a_parameter_is_looked_at_and_changed_in_one_second() {
+    let each = |name: String| {
+        format!("{{name: {name}, select: {{groups: [{name}]}}, schedule: hourly, publish: {{ssm: /{name}}}}}")
+    };
+    let plans: Vec<String> = eighty().map(each).collect();
+    let plan = format!("plans: [{}]", plans.join(", "));
+    let by_parameter = |world: &World, name: &str| {
+        let base = world.base_image();
+        world.put_parameter(&format!("/{name}"), base.as_str(), "aws:ec2:image");
+        let image = Some(format!("resolve:ssm:/{name}"));
+        let template = world.template_with(name, &TemplateData { image, ..world.launched_from(&base) });
+        world.group(name, &TemplateRef { template, version: VersionRef::Number(1) }, 1);
+    };
+    published_to_at_once(&plan, by_parameter, "ssm:GetParameter", "ssm:PutParameter", first);
 }

@@ -1,6 +1,7 @@
 //! What AWS says of its things, cut down to what a decision needs. Shapes only: no behaviour of AWS is assumed here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,6 +112,17 @@ pub enum VersionRef {
     Default,
     /// `$Latest`: a new version counts at once.
     Latest,
+}
+
+impl fmt::Display for VersionRef {
+    /// As AWS writes it: `7`, `$Default`, `$Latest`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Default => f.write_str("$Default"),
+            Self::Latest => f.write_str("$Latest"),
+        }
+    }
 }
 
 /// An instance refresh that is under way, as DescribeInstanceRefreshes tells it.

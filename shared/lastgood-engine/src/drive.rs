@@ -101,12 +101,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Waits for the call that deletes, so that nothing comes between the last look at the record and the deletion. Should
     /// there be no call for now, the deletion finds that out by itself.
     async fn wait_to_delete(&self, effect: &Effect) {
-        let action = match effect {
-            Effect::Deregister(_) => "ec2:DeregisterImage",
-            Effect::DeleteVersions(..) => "ec2:DeleteLaunchTemplateVersions",
+        let (action, about) = match effect {
+            Effect::Deregister(image) => ("ec2:DeregisterImage", image.as_str()),
+            Effect::DeleteVersions(template, _) => ("ec2:DeleteLaunchTemplateVersions", template.as_str()),
             _ => return,
         };
-        let _ = self.cloud.ready(action).await;
+        let _ = self.cloud.ready(action, about).await;
     }
 
     async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {

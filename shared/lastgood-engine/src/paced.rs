@@ -37,6 +37,8 @@ pub struct Paced<'a, S, C, K> {
     /// Calls that were taken from the table and not made yet, each action's by itself: who waits for one kind of call
     /// keeps nobody from another.
     taken: Mutex<BTreeMap<&'static str, Arc<Mutex<u32>>>>,
+    /// Calls that were taken for one thing and not made yet.
+    kept: Mutex<BTreeMap<(&'static str, String), u32>>,
     throttled: AtomicUsize,
 }
 
@@ -45,8 +47,8 @@ type Called<T> = Result<Answer<T>, CallFailed>;
 impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
     /// `cloud`, asked until `stop_at`.
     pub fn new(store: &'a S, cloud: &'a C, clock: &'a K, share: Share, stop_at: Time) -> Self {
-        let taken = Mutex::new(BTreeMap::new());
-        Self { cloud, store, clock, share, stop_at, taken, throttled: AtomicUsize::new(0) }
+        let (taken, kept) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+        Self { cloud, store, clock, share, stop_at, taken, kept, throttled: AtomicUsize::new(0) }
     }
 
     /// How many calls AWS throttled all the same.
@@ -68,11 +70,23 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
         Ok(())
     }
 
-    /// Waits until a call of `action` may be made, and leaves it to be made.
-    pub(crate) async fn ready(&self, action: &'static str) -> Result<(), CallFailed> {
+    /// Waits until a call of `action` may be made, and keeps it for `about` alone: whoever looks at something and then
+    /// changes it waits before the look, and nothing comes between the two.
+    pub(crate) async fn ready(&self, action: &'static str, about: &str) -> Result<(), CallFailed> {
         self.wait(action, 1).await?;
-        *self.taken_of(action).await.lock().await += 1;
+        *self.kept.lock().await.entry((action, about.to_owned())).or_default() += 1;
         Ok(())
+    }
+
+    /// Waits until a call of `action` may be made, unless one is kept for `about`.
+    async fn wait_unless_kept(&self, action: &'static str, about: &str) -> Result<(), CallFailed> {
+        if let Some(kept) = self.kept.lock().await.get_mut(&(action, about.to_owned()))
+            && *kept > 0
+        {
+            *kept -= 1;
+            return Ok(());
+        }
+        self.wait(action, 1).await
     }
 
     async fn taken_of(&self, action: &'static str) -> Arc<Mutex<u32>> {
@@ -130,6 +144,14 @@ macro_rules! paced {
     }};
 }
 
+/// The same for a change of one thing, for which a call may be kept.
+macro_rules! paced_for {
+    ($self:ident, $action:literal, $about:expr, $call:expr) => {{
+        $self.wait_unless_kept($action, $about).await?;
+        $self.heard($action, $call.await).await
+    }};
+}
+
 impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
     async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
         let calls = names.len().div_ceil(GROUPS_A_DESCRIBE);
@@ -170,7 +192,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ssm:GetParameter", 1, self.cloud.parameter(name))
     }
     async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
-        paced!(self, "ssm:PutParameter", 1, self.cloud.set_parameter(name, parameter))
+        paced_for!(self, "ssm:PutParameter", name, self.cloud.set_parameter(name, parameter))
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
         paced!(self, "ec2:DescribeInstances", ids.len().div_ceil(THINGS_A_DESCRIBE), self.cloud.instances(ids))
@@ -191,7 +213,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ec2:CreateImage", 1, self.cloud.create_image(request))
     }
     async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
-        paced!(self, "ec2:DeregisterImage", 1, self.cloud.deregister_image(image))
+        paced_for!(self, "ec2:DeregisterImage", image.as_str(), self.cloud.deregister_image(image))
     }
     async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
         paced!(self, "ec2:DeleteSnapshot", 1, self.cloud.delete_snapshot(id))
@@ -206,21 +228,26 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ec2:CreateLaunchTemplateVersion", 1, self.cloud.create_template_version(request))
     }
     async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        let calls = versions.len().div_ceil(THINGS_A_DESCRIBE);
+        // More than one call takes are made for no backup.
         let call = self.cloud.delete_template_versions(template, versions);
-        paced!(self, "ec2:DeleteLaunchTemplateVersions", calls, call)
+        paced_for!(self, "ec2:DeleteLaunchTemplateVersions", template.as_str(), call)
     }
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
-        paced!(self, "ec2:ModifyLaunchTemplate", 1, self.cloud.set_default_version(template, version))
+        paced_for!(
+            self,
+            "ec2:ModifyLaunchTemplate",
+            template.as_str(),
+            self.cloud.set_default_version(template, version)
+        )
     }
     async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
         // It reads the policy before it sends it back.
         self.wait("autoscaling:DescribeAutoScalingGroups", 1).await?;
         let call = self.cloud.set_mixed_version(group, template, base, version);
-        paced!(self, "autoscaling:UpdateAutoScalingGroup", 1, call)
+        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), call)
     }
     async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
         let call = self.cloud.set_group_version(group, template, version);
-        paced!(self, "autoscaling:UpdateAutoScalingGroup", 1, call)
+        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), call)
     }
 }

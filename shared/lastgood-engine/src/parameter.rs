@@ -55,6 +55,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Writes the image's id if what stands in the parameter is still what was read. AWS has no lock for this, so it is
     /// read again right before. A parameter keeps its kind, which can't be changed.
     pub(crate) async fn write_parameter(&self, name: &str, image: ImageId, was: Option<Parameter>) -> Carried {
+        self.cloud.ready(PUT_PARAMETER, name).await?;
         let now = match self.cloud.parameter(name).await? {
             Ok(now) => now,
             Err(refusal) => return Ok(Event::Publication(PublicationEvent::Refused(refusal))),

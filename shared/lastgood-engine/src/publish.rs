@@ -199,73 +199,120 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Points the group at `version` if it is still as it was read. AWS has no lock for this, so it is read again right
-    /// before the change.
+    /// before the change; the wait for a call comes before both.
     pub(crate) async fn point_group(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Carried {
-        // The wait for a call comes first, so that nothing comes between the look and the change.
-        self.cloud.ready("autoscaling:UpdateAutoScalingGroup").await?;
+        let pointed = match named.version {
+            VersionRef::Number(_) => self.point_by_number(group, named, base, version).await?,
+            VersionRef::Default => self.point_by_default(group, named, base, version).await?,
+            VersionRef::Latest => self.see_latest(group, named, base, version).await?,
+        };
+        Ok(told(match pointed {
+            Ok(()) => PublicationEvent::Pointed,
+            Err(event) => event,
+        }))
+    }
+
+    async fn point_by_number(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {
+        self.cloud.ready("autoscaling:UpdateAutoScalingGroup", group.as_str()).await?;
+        let (now, source) = match self.named_now(group, named, base).await? {
+            Ok(found) => found,
+            Err(event) => return Ok(Err(event)),
+        };
+        let answer = match (now, source) {
+            (VersionRef::Number(now), _) if now == version => Ok(()),
+            (VersionRef::Number(now), LaunchSource::Mixed(_)) if now == base => {
+                self.cloud.set_mixed_version(group, &named.template, base, version).await?
+            }
+            (VersionRef::Number(now), _) if now == base => {
+                self.cloud.set_group_version(group, &named.template, version).await?
+            }
+            (now, _) => return changed(named, base, words(now)),
+        };
+        Ok(answer.map_err(PublicationEvent::Refused))
+    }
+
+    async fn point_by_default(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {
+        self.cloud.ready("ec2:ModifyLaunchTemplate", named.template.as_str()).await?;
+        if let Err(event) = self.still_named(group, named, base).await? {
+            return Ok(Err(event));
+        }
+        let answer = match self.cloud.template_version(&named.template, VersionRef::Default).await? {
+            Ok(default) if default.number == version => Ok(()),
+            Ok(default) if default.number == base => self.cloud.set_default_version(&named.template, version).await?,
+            Ok(default) => return changed(named, base, format!("default version {}", default.number)),
+            Err(refusal) => Err(refusal),
+        };
+        Ok(answer.map_err(PublicationEvent::Refused))
+    }
+
+    /// To make the version was to publish it. What is left is to see that nobody else made one meanwhile.
+    async fn see_latest(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {
+        if let Err(event) = self.still_named(group, named, base).await? {
+            return Ok(Err(event));
+        }
+        let answer = match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
+            Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
+                Ok(None) => Ok(()),
+                Ok(Some(between)) => return changed(named, base, format!("version {between}, made meanwhile")),
+                Err(refusal) => Err(refusal),
+            },
+            // Ours is not visible yet (AWS: Eventual consistency).
+            Ok(latest) if latest.number < version => {
+                let source = format!("version {version} is not visible yet");
+                return Err(CallFailed::new(How::NotYet, "ec2:DescribeLaunchTemplateVersions", source));
+            }
+            Ok(latest) => return changed(named, base, format!("version {}, the latest", latest.number)),
+            Err(refusal) => Err(refusal),
+        };
+        Ok(answer.map_err(PublicationEvent::Refused))
+    }
+
+    /// Which version of the template the group names now, and how it says so; an error if it names another template.
+    async fn named_now(
+        &self,
+        group: &GroupName,
+        named: &TemplateRef,
+        base: u64,
+    ) -> Result<Result<(VersionRef, LaunchSource), PublicationEvent>, CallFailed> {
         let groups = match self.cloud.groups(std::slice::from_ref(group)).await? {
             Ok(groups) => groups,
-            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
+            Err(refusal) => return Ok(Err(PublicationEvent::Refused(refusal))),
         };
         let Some(found) = group::named(&groups, group) else {
-            return Ok(told(PublicationEvent::Refused(no_group(group))));
+            return Ok(Err(PublicationEvent::Refused(no_group(group))));
         };
         let now = match named_template(found) {
             Ok(now) => now,
-            Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
-        };
-        let changed = |now: &str| {
-            Ok(told(PublicationEvent::Changed(format!(
-                "the group launched from version {base} of {} and now from {now}",
-                named.template
-            ))))
+            Err(refusal) => return Ok(Err(PublicationEvent::Refused(refusal))),
         };
         if now.template != named.template {
-            return changed(now.template.as_str());
+            return changed(named, base, now.template.to_string());
         }
-        let answer = match (named.version, now.version) {
-            (VersionRef::Number(_), VersionRef::Number(number)) if number == version => Ok(()),
-            (VersionRef::Number(_), VersionRef::Number(number)) if number == base => match found.launches_from {
-                LaunchSource::Mixed(_) => self.cloud.set_mixed_version(group, &named.template, base, version).await?,
-                LaunchSource::Template(_) | LaunchSource::Configuration(_) | LaunchSource::Unreadable(_) => {
-                    self.cloud.set_group_version(group, &named.template, version).await?
-                }
-            },
-            (VersionRef::Default, VersionRef::Default) => {
-                match self.cloud.template_version(&named.template, VersionRef::Default).await? {
-                    Ok(default) if default.number == version => Ok(()),
-                    Ok(default) if default.number == base => {
-                        self.cloud.set_default_version(&named.template, version).await?
-                    }
-                    Ok(default) => return changed(&format!("default version {}", default.number)),
-                    Err(refusal) => Err(refusal),
-                }
-            }
-            // To make it was to publish it. What is left is to see that nobody else made one meanwhile.
-            (VersionRef::Latest, VersionRef::Latest) => {
-                match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
-                    Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
-                        Ok(None) => Ok(()),
-                        Ok(Some(between)) => return changed(&format!("version {between}, made meanwhile")),
-                        Err(refusal) => Err(refusal),
-                    },
-                    // Ours is not visible yet (AWS: Eventual consistency).
-                    Ok(latest) if latest.number < version => {
-                        let source = format!("version {version} is not visible yet");
-                        return Err(CallFailed::new(How::NotYet, "ec2:DescribeLaunchTemplateVersions", source));
-                    }
-                    Ok(latest) => return changed(&format!("version {}, the latest", latest.number)),
-                    Err(refusal) => Err(refusal),
-                }
-            }
-            (_, VersionRef::Number(number)) => return changed(&format!("version {number}")),
-            (_, VersionRef::Latest) => return changed("$Latest"),
-            (_, VersionRef::Default) => return changed("$Default"),
-        };
-        match answer {
-            Ok(()) => Ok(told(PublicationEvent::Pointed)),
-            Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
+        Ok(Ok((now.version, found.launches_from.clone())))
+    }
+
+    /// Whether the group still names `$Default` or `$Latest` of the template, as it did.
+    async fn still_named(&self, group: &GroupName, named: &TemplateRef, base: u64) -> Pointed {
+        match self.named_now(group, named, base).await? {
+            Ok((now, _)) if now == named.version => Ok(Ok(())),
+            Ok((now, _)) => changed(named, base, words(now)),
+            Err(event) => Ok(Err(event)),
         }
+    }
+}
+
+/// Whether the group launches from our version; an event that says why not.
+type Pointed = Result<Result<(), PublicationEvent>, CallFailed>;
+
+fn changed<T>(named: &TemplateRef, base: u64, now: String) -> Result<Result<T, PublicationEvent>, CallFailed> {
+    let what = format!("the group launched from version {base} of {} and now from {now}", named.template);
+    Ok(Err(PublicationEvent::Changed(what)))
+}
+
+fn words(version: VersionRef) -> String {
+    match version {
+        VersionRef::Number(number) => format!("version {number}"),
+        VersionRef::Default | VersionRef::Latest => version.to_string(),
     }
 }
 

@@ -23,11 +23,7 @@ pub(crate) async fn template_version(
     template: &TemplateId,
     version: VersionRef,
 ) -> Result<Answer<TemplateVersion>, CallFailed> {
-    let name = match version {
-        VersionRef::Number(number) => number.to_string(),
-        VersionRef::Default => "$Default".to_owned(),
-        VersionRef::Latest => "$Latest".to_owned(),
-    };
+    let name = version.to_string();
     let request = client.describe_launch_template_versions().launch_template_id(template.as_str()).versions(&name);
     let output = match answer(DESCRIBE, request.send().await)? {
         Ok(output) => output,
