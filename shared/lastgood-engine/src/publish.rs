@@ -226,7 +226,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             (VersionRef::Number(now), _) if now == base => {
                 self.cloud.set_group_version(group, &named.template, version).await?
             }
-            (now, _) => return changed(named, base, words(now)),
+            (now, _) => return Ok(Err(changed(named, base, &words(now)))),
         };
         Ok(answer.map_err(PublicationEvent::Refused))
     }
@@ -239,7 +239,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let answer = match self.cloud.template_version(&named.template, VersionRef::Default).await? {
             Ok(default) if default.number == version => Ok(()),
             Ok(default) if default.number == base => self.cloud.set_default_version(&named.template, version).await?,
-            Ok(default) => return changed(named, base, format!("default version {}", default.number)),
+            Ok(default) => return Ok(Err(changed(named, base, &format!("default version {}", default.number)))),
             Err(refusal) => Err(refusal),
         };
         Ok(answer.map_err(PublicationEvent::Refused))
@@ -253,7 +253,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let answer = match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
             Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
                 Ok(None) => Ok(()),
-                Ok(Some(between)) => return changed(named, base, format!("version {between}, made meanwhile")),
+                Ok(Some(between)) => {
+                    return Ok(Err(changed(named, base, &format!("version {between}, made meanwhile"))));
+                }
                 Err(refusal) => Err(refusal),
             },
             // Ours is not visible yet (AWS: Eventual consistency).
@@ -261,7 +263,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let source = format!("version {version} is not visible yet");
                 return Err(CallFailed::new(How::NotYet, "ec2:DescribeLaunchTemplateVersions", source));
             }
-            Ok(latest) => return changed(named, base, format!("version {}, the latest", latest.number)),
+            Ok(latest) => return Ok(Err(changed(named, base, &format!("version {}, the latest", latest.number)))),
             Err(refusal) => Err(refusal),
         };
         Ok(answer.map_err(PublicationEvent::Refused))
@@ -286,7 +288,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return Ok(Err(PublicationEvent::Refused(refusal))),
         };
         if now.template != named.template {
-            return changed(named, base, now.template.to_string());
+            return Ok(Err(changed(named, base, now.template.as_str())));
         }
         Ok(Ok((now.version, found.launches_from.clone())))
     }
@@ -295,7 +297,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn still_named(&self, group: &GroupName, named: &TemplateRef, base: u64) -> Pointed {
         match self.named_now(group, named, base).await? {
             Ok((now, _)) if now == named.version => Ok(Ok(())),
-            Ok((now, _)) => changed(named, base, words(now)),
+            Ok((now, _)) => Ok(Err(changed(named, base, &words(now)))),
             Err(event) => Ok(Err(event)),
         }
     }
@@ -304,9 +306,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 /// Whether the group launches from our version; an event that says why not.
 type Pointed = Result<Result<(), PublicationEvent>, CallFailed>;
 
-fn changed<T>(named: &TemplateRef, base: u64, now: String) -> Result<Result<T, PublicationEvent>, CallFailed> {
-    let what = format!("the group launched from version {base} of {} and now from {now}", named.template);
-    Ok(Err(PublicationEvent::Changed(what)))
+fn changed(named: &TemplateRef, base: u64, now: &str) -> PublicationEvent {
+    PublicationEvent::Changed(format!(
+        "the group launched from version {base} of {} and now from {now}",
+        named.template
+    ))
 }
 
 fn words(version: VersionRef) -> String {
