@@ -109,8 +109,18 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
             over.extend(image.snapshots().iter().map(ToString::to_string));
         }
     }
+    // What a call made that came after its caller was gone has no record, and somebody hears of it.
+    let late = |id: &str| {
+        let names = |news: &News| match news {
+            News::ArtifactUnknown { images, snapshots, .. } => {
+                images.iter().any(|image| image.as_str() == id) || snapshots.iter().any(|other| other.as_str() == id)
+            }
+            _ => false,
+        };
+        crew.world().was_made_late(id) && sent.iter().any(|notice| names(&notice.news))
+    };
     for image in crew.scene.stack.our_images() {
-        if !known.contains(&image.id) && !lost(&image.id) {
+        if !known.contains(&image.id) && !lost(&image.id) && !late(image.id.as_str()) {
             wrongs.push(format!("{} ({}) has no record", image.id, image.name));
         }
     }
@@ -141,7 +151,8 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
     };
     for snapshot in crew.scene.stack.our_snapshots() {
         let held = over.contains(snapshot.id.as_str());
-        if !held && !of_good(&snapshot) && !refused(&snapshot) && !row_lost(&snapshot) {
+        let late = late(snapshot.id.as_str());
+        if !held && !of_good(&snapshot) && !refused(&snapshot) && !row_lost(&snapshot) && !late {
             wrongs.push(format!("{} of {:?} is left", snapshot.id, snapshot.tags.get("lastgood:backup")));
         }
     }

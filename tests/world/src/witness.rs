@@ -8,12 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
+use lastgood_core::{Time, seconds_between};
 
 use crate::by_hand::ByHand;
 use crate::image::{Image, ImageState};
 use crate::member::ScaleIn;
 use crate::snapshot::SnapshotState;
 use crate::state::{State, World};
+
+/// How long before an image goes somebody may have looked at what stands in for it, in seconds: no call of AWS deletes
+/// only if nothing has changed since.
+const LOOK_SECONDS_MAX: i64 = 30;
 
 /// How a call comes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +46,9 @@ pub(crate) struct Witness {
     pub(crate) proven: BTreeSet<ImageId>,
     /// Images that Lastgood has told to be good.
     told_good: BTreeSet<ImageId>,
-    /// Images that people deregistered, disabled or took apart.
-    broken_by_hand: BTreeSet<ImageId>,
-    /// Versions that a call made which came late.
+    /// Images that people deregistered, disabled or took apart, and when.
+    broken_by_hand: BTreeMap<ImageId, Time>,
+    /// Versions, images and snapshots that a call made which came late.
     made_late: BTreeSet<String>,
     /// Members that were protected by a call that came late: whoever made it could not know of it any more.
     protected_late: BTreeSet<InstanceId>,
@@ -94,12 +99,14 @@ impl World {
 
     /// Somebody took this image apart by hand: what follows from that is not Lastgood's.
     pub fn broken_by_hand(&self, image: &ImageId) {
-        self.lock().witness.broken_by_hand.insert(image.clone());
+        let mut state = self.lock();
+        let now = state.now;
+        state.witness.broken_by_hand.insert(image.clone(), now);
     }
 
     /// Whether somebody did.
     pub fn is_broken_by_hand(&self, image: &ImageId) -> bool {
-        self.lock().witness.broken_by_hand.contains(image)
+        self.lock().witness.broken_by_hand.contains_key(image)
     }
 
     /// Lastgood counts this image as good.
@@ -110,6 +117,11 @@ impl World {
     /// Whether an image was complete with all of its snapshots at some time.
     pub fn was_proven(&self, image: &ImageId) -> bool {
         self.lock().witness.proven.contains(image)
+    }
+
+    /// Whether an image or a snapshot was made by a call that came after its caller was gone.
+    pub fn was_made_late(&self, id: &str) -> bool {
+        self.lock().witness.made_late.contains(id)
     }
 
     /// Whether a member was protected by a call that came after its caller was gone.
@@ -172,10 +184,12 @@ impl State {
 
     /// An image was made: there must be none yet for its backup.
     pub(crate) fn witness_image(&mut self, id: &ImageId) {
-        self.witness_makes(id.to_string());
         let Some(image) = self.images.get(id).cloned() else { return };
-        for snapshot in image.snapshots() {
-            self.witness_makes(snapshot.to_string());
+        for made in image.snapshots().iter().map(ToString::to_string).chain([id.to_string()]) {
+            if self.witness.arrival == Arrival::AfterItsCaller {
+                self.witness.made_late.insert(made.clone());
+            }
+            self.witness_makes(made);
         }
         let backup = image.tags.get(TAG_BACKUP).cloned();
         let same = |other: &&Image| other.deregistered_at.is_none() && other.tags.get(TAG_BACKUP) == backup.as_ref();
@@ -225,11 +239,18 @@ impl State {
                 && self.is_complete(other)
         };
         let slot = |image: &Image| image.tags.get(TAG_BACKUP).and_then(|tag| tag.rsplit('@').next()).map(str::to_owned);
-        let newer = self.images.values().filter(of_source).any(|other| slot(other) >= slot(image));
+        let just_broken = |other: &&Image| {
+            let broken = self.witness.broken_by_hand.get(&other.id);
+            other.tags.get(TAG_SOURCE) == Some(&source)
+                && self.witness.told_good.contains(&other.id)
+                && broken.is_some_and(|at| seconds_between(*at, self.now) <= LOOK_SECONDS_MAX)
+        };
+        let stand_ins = self.images.values().filter(|other| of_source(other) || just_broken(other));
+        let newer = stand_ins.filter(|other| other.id != *id).any(|other| slot(other) >= slot(image));
         let left = self.images.values().filter(of_source).filter(|other| self.witness.told_good.contains(&other.id));
         let (left, least) = (left.count(), self.witness.kept.get(&source).copied().unwrap_or(0));
         let by_hand = |image: &Image| {
-            image.tags.get(TAG_SOURCE) == Some(&source) && self.witness.broken_by_hand.contains(&image.id)
+            image.tags.get(TAG_SOURCE) == Some(&source) && self.witness.broken_by_hand.contains_key(&image.id)
         };
         let was_good = self.witness.told_good.contains(id) && !self.witness.retired.contains(&source);
         let few = was_good && left < least && !self.images.values().any(by_hand);
