@@ -16,6 +16,7 @@ mod kill;
 mod layering;
 mod needed;
 mod pacing;
+mod plans;
 mod selection;
 mod stories;
 mod transcript;

@@ -100,6 +100,32 @@ fn hundreds_of_images_that_may_go_at_once_go_at_the_pace_that_is_ours() {
     assert!(stack.world.launch_failures().is_empty());
 }
 
+#[test]
+fn a_function_whose_time_is_up_begins_nothing_and_says_so_and_the_next_one_goes_on() {
+    let stack = Stack::of_groups(2);
+    stack.run(45);
+    stack.world.advance(60 * 60);
+    let calls = |stack: &Stack| stack.world.log().len();
+    let before = calls(&stack);
+    let tick = stack.invoke_within(0, Invocation::Tick);
+    assert!(tick.out_of_time, "{tick:?}");
+    assert_eq!(calls(&stack), before, "claimed and not begun; nothing surveyed");
+    stack.invoke(Invocation::Tick);
+    stack.world.advance(5 * 60);
+    let before = calls(&stack);
+    let poll = stack.invoke_within(0, Invocation::Poll);
+    assert!(poll.out_of_time, "{poll:?}");
+    assert_eq!(calls(&stack), before, "no image is looked at");
+    stack.back_up_only(5);
+    let before = calls(&stack);
+    let cleanup = stack.invoke_within(0, Invocation::Cleanup);
+    assert!(cleanup.out_of_time, "{cleanup:?}");
+    assert_eq!(calls(&stack), before, "nothing is judged, deleted or swept");
+    assert_eq!(stack.our_images().len(), 4);
+    stack.invoke(Invocation::Cleanup);
+    assert_eq!(stack.our_images().len(), 2, "one is kept of each");
+}
+
 /// Eighty groups that are published to in one run, of which `group` makes the one with this name and its images `named`
 /// by the second; each object that is changed was looked at in the same second.
 #[track_caller]

@@ -1,0 +1,98 @@
+//! Plans that are applied again: what changes then, what comes under a plan and leaves it, and what that says of changes
+//! by hand.
+
+use futures_util::FutureExt;
+use lastgood_core::backup::{Publication, PublishedTo};
+use lastgood_core::id::TemplateId;
+use lastgood_core::{later, plan, seconds_between};
+use lastgood_engine::Store;
+use lastgood_engine::apply::{self, Absent, Change};
+use lastgood_tests::stack::Stack;
+use lastgood_world::{LaunchFromText, TemplateName, UpdateGroup, World, by_number};
+
+const BY_NAME: &str = "plans: [{name: web, select: {groups: [web, api]}, schedule: hourly}]";
+const BY_TAG: &str = "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: hourly}]";
+
+/// Two groups, `web` and `api`, that name their templates by number and bear the tag of [`BY_TAG`].
+fn two(plans: &str) -> (Stack, TemplateId) {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    world.group("web", &by_number(&template, 1), 1);
+    let other = world.template("api", &base);
+    world.group("api", &by_number(&other, 1), 1);
+    for group in ["web", "api"] {
+        world.tag_group(group, "lastgood", "web");
+    }
+    let stack = Stack::new(world);
+    stack.apply(plans).expect("applied");
+    (stack, template)
+}
+
+/// What applying the file would change.
+fn compared(stack: &Stack, text: &str) -> Change {
+    let file = plan::read("plans.yaml", text).expect("a plan file");
+    let change = apply::compare(&stack.store, &stack.world, &file, Absent::Stay, stack.world.time());
+    change.now_or_never().expect("ready").expect("compared")
+}
+
+#[test]
+fn a_group_that_was_changed_while_no_plan_had_it_was_not_changed_by_hand_under_the_next() {
+    let (stack, template) = two(BY_NAME);
+    stack.run(45);
+    let first = stack.backups("group/web").remove(0);
+    assert!(matches!(first.publication, Publication::Published(PublishedTo::Version { version: 2, .. })), "{first:?}");
+    let without = "plans: [{name: web, select: {groups: [api]}, schedule: hourly}]\nremoved: {group/web: keep}";
+    stack.apply(without).expect("applied");
+    assert_eq!(stack.source("group/web").plan, None);
+    let one = LaunchFromText::Template(TemplateName::Id(template.to_string()), Some("1".into()));
+    let update = UpdateGroup { name: "web".into(), from: Some(one), min: None, max: None, desired: None };
+    stack.world.autoscaling().update_group(&update).expect("version 1 is there");
+    stack.apply(BY_NAME).expect("applied");
+    stack.run(60);
+    let newest = stack.backups("group/web").remove(0);
+    assert_ne!(newest.id, first.id);
+    assert!(matches!(newest.publication, Publication::Published(_)), "{:?}", newest.publication);
+    assert_eq!(stack.world.group_image("web"), newest.image);
+}
+
+#[test]
+fn a_group_that_lost_its_tags_leaves_the_plan_when_that_is_applied_and_one_that_is_away_does_not() {
+    let (stack, _) = two(BY_TAG);
+    stack.run(45);
+    stack.world.untag_group("web", "lastgood");
+    stack.world.delete_group("api");
+    stack.run(30);
+    assert!(stack.source("group/api").lost.is_some(), "told by now");
+    stack.apply(&format!("{BY_TAG}\nremoved: {{group/web: keep}}")).expect("applied");
+    let plan = |source: &str| stack.source(source).plan;
+    assert_eq!((plan("group/web"), plan("group/api").as_deref()), (None, Some("web")));
+}
+
+#[test]
+fn a_group_that_lost_its_tags_a_moment_ago_leaves_the_plan_at_once_when_that_is_applied() {
+    let (stack, _) = two(BY_TAG);
+    stack.run(45);
+    stack.world.untag_group("web", "lastgood");
+    let change = compared(&stack, BY_TAG);
+    let unsaid: Vec<String> = change.unsaid.keys().map(ToString::to_string).collect();
+    assert_eq!(unsaid, ["group/web"], "what becomes of its backups must be said");
+    stack.apply(BY_TAG).expect("applied");
+    assert_eq!(stack.source("group/web").plan, None);
+    assert_eq!(stack.source("group/api").plan.as_deref(), Some("web"));
+}
+
+#[test]
+fn a_plan_that_no_survey_has_found_for_a_day_is_written_again_though_nothing_differs() {
+    let (stack, _) = two(BY_NAME);
+    assert!(compared(&stack, BY_NAME).is_empty(), "applied a moment ago");
+    let planned = stack.store.plans().now_or_never().expect("ready").expect("read");
+    let day_after = later(planned[0].record.survey_at, 24 * 60 * 60);
+    stack.world.advance(seconds_between(stack.world.time(), day_after));
+    assert!(compared(&stack, BY_NAME).is_empty(), "overdue for a day");
+    stack.world.advance(1);
+    let change = compared(&stack, BY_NAME);
+    assert_eq!(change.plans.keys().collect::<Vec<_>>(), ["web"]);
+    stack.apply(BY_NAME).expect("applied");
+    assert!(compared(&stack, BY_NAME).is_empty());
+}
