@@ -32,6 +32,10 @@ fn wrong_move(before: Option<&Backup>, after: &Backup) -> Option<String> {
     if before.state != after.state && !may_go(before.state, after.state) {
         return Some(format!("{} goes from {:?} to {:?}", after.id, before.state, after.state));
     }
+    let deletes = |state: State| matches!(state, State::Expiring | State::Deleting);
+    if before.pinned.is_some() && after.pinned.is_some() && before.state != after.state && deletes(after.state) {
+        return Some(format!("{} is pinned and goes from {:?} to {:?}", after.id, before.state, after.state));
+    }
     if before.image.is_some() && after.image != before.image {
         return Some(format!("{} had {:?} and has {:?}", after.id, before.image, after.image));
     }
@@ -86,4 +90,70 @@ fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<Stri
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use lastgood_core::backup::Origin;
+    use lastgood_core::backup::Pin;
+    use lastgood_core::plan;
+
+    use super::*;
+
+    fn backup(state: State) -> Backup {
+        let text = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
+        let policy = plan::read("plans.yaml", text).expect("a plan").plans.remove(0).plan.policy;
+        let at = "2026-01-15T10:30:00Z".parse().expect("a time");
+        let id = "group/web@20260115T103000Z".parse().expect("a backup");
+        Backup { state, ..Backup::requested(id, "web", Origin::Schedule, &policy, at) }
+    }
+
+    #[test]
+    fn a_state_moves_along_an_arrow_of_the_drawing_and_no_other_way() {
+        use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
+        let all = [Requested, Creating, Pending, Good, Failed, Expiring, Deleting, Deleted];
+        let mut moves = String::new();
+        for from in all {
+            let may = |to: &State| wrong_move(Some(&backup(from)), &backup(*to)).is_none();
+            let to: Vec<String> =
+                all.into_iter().filter(|to| *to != from).filter(may).map(|to| format!("{to:?}")).collect();
+            let to = if to.is_empty() { "nothing".to_owned() } else { to.join(", ") };
+            moves += &format!("{from:?}: {to}\n");
+        }
+        expect_test::expect![[r#"
+            Requested: Creating, Failed
+            Creating: Pending, Failed
+            Pending: Good, Failed
+            Good: Expiring
+            Failed: nothing
+            Expiring: Good, Deleting, Deleted
+            Deleting: Good, Deleted
+            Deleted: nothing
+        "#]]
+        .assert_eq(&moves);
+        assert_eq!(wrong_move(None, &backup(Requested)), None);
+        assert!(wrong_move(None, &backup(Good)).is_some(), "a backup begins as requested");
+    }
+
+    #[test]
+    fn each_wrong_save_is_told() {
+        let told = |before: &Backup, after: &Backup| wrong_move(Some(before), after).unwrap_or_default();
+        let good = Backup { image: Some("ami-1".into()), snapshots: vec!["snap-1".into()], ..backup(State::Good) };
+        let other = Backup { image: Some("ami-2".into()), ..good.clone() };
+        assert!(told(&good, &other).contains("had Some"), "{}", told(&good, &other));
+        let forgets = Backup { snapshots: Vec::new(), ..good.clone() };
+        assert!(told(&good, &forgets).ends_with("forgets snap-1"), "{}", told(&good, &forgets));
+        let shared = Backup { shared: good.snapshots.clone(), ..forgets };
+        assert_eq!(told(&good, &shared), "");
+        let gone = Backup { artifact: Artifact::Gone, ..good.clone() };
+        assert!(told(&good, &gone).ends_with("is gone while it is good"), "{}", told(&good, &gone));
+        let to = lastgood_core::backup::PublishedTo::Version { template: "lt-1".into(), version: 2 };
+        let published = Backup { publication: Publication::Published(to), ..good.clone() };
+        assert!(told(&published, &good).contains("was published and is"), "{}", told(&published, &good));
+        let pin = Pin { by: "alice".into(), reason: None, at: good.since };
+        let pinned = Backup { pinned: Some(pin), ..good.clone() };
+        let expires = Backup { state: State::Expiring, ..pinned.clone() };
+        assert!(told(&pinned, &expires).contains("is pinned and goes from Good to Expiring"));
+        assert_eq!(told(&good, &expires), "", "it was pinned while it was let go");
+    }
 }

@@ -4,7 +4,7 @@ use expect_test::expect;
 use lastgood_core::backup::State;
 use lastgood_core::facts::Tags;
 use lastgood_core::id::SnapshotId;
-use lastgood_tests::stack::Stack;
+use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{CreateVersion, InstanceState, Launch, Protection, TemplateData, TemplateName};
 
 use crate::transcript::{DAILY, count, held, is_there, lose_members, members, newest, states, told, web};
@@ -162,6 +162,27 @@ fn somebody_tries_to_delete_a_snapshot_under_a_good_image() {
     "#]],
     );
     assert_eq!((states(&stack), held(&stack)), (vec![State::Good], (1, 2)));
+}
+
+/// A function that died may have asked for a template version of the image, and AWS hears that a while later: a group that
+/// follows `$Latest` would launch from an image that is gone.
+#[test]
+fn an_image_that_is_replaced_a_moment_after_it_was_published_stays_for_twenty_minutes() {
+    let (stack, _) = web(DAILY);
+    stack.run(45);
+    let mut images = Vec::new();
+    for _ in 0..2 {
+        stack.request("group/web");
+        stack.run(4);
+        images.push(newest(&stack));
+    }
+    assert_eq!(stack.world.group_image("web"), Some(images[1].clone()), "published");
+    stack.invoke(Invocation::Cleanup);
+    assert!(is_there(&stack, &images[0]), "it was published four minutes ago");
+    stack.world.advance(20 * 60);
+    stack.invoke(Invocation::Cleanup);
+    assert!(!is_there(&stack, &images[0]));
+    assert_eq!(held(&stack), (1, 2));
 }
 
 #[test]

@@ -66,9 +66,13 @@ impl Group {
     }
 
     fn plan(&self, on_manual_change: &str) {
+        self.plan_with(on_manual_change, "");
+    }
+
+    fn plan_with(&self, on_manual_change: &str, more: &str) {
         let to = if self.way == Way::Parameter { format!("ssm: {PARAMETER}, ") } else { String::new() };
         let plan = format!(
-            "plans: [{{name: web, select: {{groups: [web]}}, schedule: hourly, publish: {{{to}on_manual_change: {on_manual_change}}}}}]"
+            "plans: [{{name: web, select: {{groups: [web]}}, schedule: hourly, publish: {{{to}on_manual_change: {on_manual_change}}}{more}}}]"
         );
         self.stack.apply(&plan).unwrap_or_else(|error| panic!("{:?}: {error:?}", self.way));
     }
@@ -341,5 +345,47 @@ fn a_change_before_anything_was_published_is_noticed_too() {
         assert_eq!(group.image(), Some(theirs), "{way:?}");
         let held = group.told("Publication Held");
         assert!(held.len() == 1 && held[0].contains("that was there when its plan was applied"), "{way:?}: {held:?}");
+    }
+}
+
+#[test]
+fn of_a_deleted_group_nothing_is_left_once_what_it_launched_from_names_another_image() {
+    for way in WAYS {
+        let group = Group::of(way, "hold");
+        group.plan_with("hold", ", on_source_deleted: delete");
+        let world = &group.stack.world;
+        group.stack.run(2 * 60);
+        let newest = group.newest();
+        world.delete_group("web");
+        world.may_retire("group/web");
+        group.stack.run(26 * 60);
+        let left: Vec<ImageId> = group.stack.our_images().into_iter().map(|image| image.id).collect();
+        // What is nobody's but the group's goes with it. A default and a parameter outlive it: others may launch from them.
+        let needed_by = match way {
+            Way::Template(VersionRef::Default) | Way::Mixed(VersionRef::Default) => {
+                let ours = world.template_versions(&group.template).pop().expect("there").number;
+                Some(format!("{newest} is needed by {}, whose default is version {ours}", group.template))
+            }
+            Way::Parameter => Some(format!("{newest} is needed by parameter {PARAMETER}")),
+            Way::Template(_) | Way::Mixed(_) => None,
+        };
+        let refused = group.told("Deletion Refused");
+        match &needed_by {
+            Some(who) => {
+                assert_eq!(left, [newest], "{way:?}");
+                assert!(refused.len() == 1 && refused[0].contains(who), "{way:?}: {refused:?}");
+            }
+            None => assert_eq!((left.len(), refused.len()), (0, 0), "{way:?}: {refused:?}"),
+        }
+        // The operator, who was told, gives it another image.
+        if way == Way::Parameter {
+            world.put_parameter(PARAMETER, world.base_image().as_str(), "aws:ec2:image");
+        } else {
+            world.ec2().set_default_version(&TemplateName::Id(group.template.to_string()), "1").expect("there");
+        }
+        group.stack.run(2 * 60);
+        assert_eq!((group.stack.our_images().len(), group.stack.our_snapshots().len()), (0, 0), "{way:?}");
+        let versions = world.template_versions(&group.template).len();
+        assert_eq!(versions, 1, "{way:?}: nor a version of ours");
     }
 }

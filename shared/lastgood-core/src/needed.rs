@@ -1,6 +1,7 @@
 //! Who needs an image: judged over one reading of the account, right before the image may be deleted.
 //!
-//! An image stays as long as anything could be launched from it again: by a group, by the goal of an instance refresh or
+//! An image stays as long as anything could be launched from it again: by a group (and by its warm pool, which launches
+//! from what the group names: AWS: Warm pools for Amazon EC2 Auto Scaling), by the goal of an instance refresh or
 //! by what it rolls back to (which is what the group itself says), by a version of a template that is not ours, by a launch
 //! configuration or a parameter; as long as a plan protects its instances; if somebody pinned it; and if no newer good
 //! image of its source is there. What could not be read counts as a need. [`needs`] only adds up: no need takes another

@@ -1,5 +1,6 @@
 //! retention-cleanup: lets go what retention does not keep, and finishes every deletion that was begun.
 
+use lastgood_core::Time;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
@@ -58,7 +59,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let gone = retired.then_some(if source.lost.is_some() { Gone::Deleted } else { Gone::Unplanned });
         let backups = self.store.backups(&source.id).await?;
         let policy = &source.policy.retain;
-        let mut candidates = candidates(source, &backups);
+        let mut candidates = candidates(source, &backups, now);
         let judge = |candidates: Vec<Candidate>| match gone {
             Some(gone) => retention::retire(gone, candidates),
             None => retention::judge(policy, candidates),
@@ -122,7 +123,7 @@ fn in_turn(lists: Vec<LetGo>) -> LetGo {
 
 /// The good backups of a source. What the group launches from is known twice, to the source and to the backup itself;
 /// either is enough.
-fn candidates(source: &Source, backups: &[Versioned<Backup>]) -> Vec<Candidate> {
+fn candidates(source: &Source, backups: &[Versioned<Backup>], now: Time) -> Vec<Candidate> {
     let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
     let newest_published =
         backups.iter().map(|backup| &backup.record).filter(|backup| published(backup)).map(|b| b.id.slot).max();
@@ -131,7 +132,7 @@ fn candidates(source: &Source, backups: &[Versioned<Backup>]) -> Vec<Candidate> 
         id: backup.id.clone(),
         published: Some(backup.id.slot) == newest_published
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
-        publishing: !backup.publication.is_at_rest(),
+        publishing: backup.may_be_published_yet(now),
         there: true,
         pinned: backup.pinned.is_some(),
     })

@@ -90,6 +90,11 @@ impl<'a> Crew<'a> {
         }
     }
 
+    /// Something happened that does not happen on a good day.
+    pub(super) fn count(&mut self, what: &'static str) {
+        *self.day.faults.entry(what).or_default() += 1;
+    }
+
     pub(super) fn wrong(&mut self, what: String) {
         self.say(|| format!("WRONG: {what}"));
         self.day.wrongs.push(what);
@@ -131,8 +136,11 @@ impl<'a> Crew<'a> {
             if fate >= self.scene.events_lost {
                 let after = self.rng.i64(0..90);
                 self.post(invocation.clone(), 0, after);
+            } else {
+                self.count("events lost");
             }
             if fate % 1000 > 1000 - self.scene.events_lost / 3 {
+                self.count("events doubled");
                 let after = self.rng.i64(0..300);
                 self.post(invocation, 0, after);
             }
@@ -194,11 +202,11 @@ impl<'a> Crew<'a> {
         if !self.storm || self.rng.u32(0..1000) >= self.scene.deaths {
             return Fate::Lives;
         }
-        let call = self.rng.usize(0..40);
+        let call = self.rng.usize(0..80);
         match self.rng.u32(0..8) {
             0..=1 => Fate::Dies(At::Before(call)),
             2..=4 => Fate::Dies(At::After(call)),
-            5..=6 => Fate::Stalls(call, self.rng.i64(1..200)),
+            5..=6 => Fate::Stalls(call, self.rng.i64(1..400)),
             _ => Fate::Leaves(call, self.rng.i64(1..HEARD_SECONDS_MAX)),
         }
     }
@@ -213,7 +221,10 @@ impl<'a> Crew<'a> {
         let dead = live.gate.is_dead();
         match poll {
             Poll::Ready(well) => self.over(index, well),
-            Poll::Pending if dead => self.over(index, false),
+            Poll::Pending if dead => {
+                self.count("functions killed");
+                self.over(index, false);
+            }
             Poll::Pending => {}
         }
         self.see_saves();
@@ -240,6 +251,7 @@ impl<'a> Crew<'a> {
         while let Some(index) =
             self.live.iter().position(|live| live.deadline <= now && !live.gate.is_leaving() || live.gate.is_dead())
         {
+            self.count("functions out of time");
             self.over(index, false);
         }
     }

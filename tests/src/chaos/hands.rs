@@ -14,13 +14,15 @@ use super::scene::{Kind, Scene, Wish};
 use crate::stack::Invocation;
 
 /// What people have done so far, as far as it matters to what is right.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Memory {
     /// The plans as they are wished now.
     pub(super) wishes: Vec<Wish>,
     /// Images that are disabled or protected until the calm.
     disabled: Vec<ImageId>,
     protected: Vec<ImageId>,
+    /// Groups that were deleted.
+    deleted: Vec<Kind>,
     /// Rows that were lost, and the images that they spoke of.
     pub(super) lost_rows: Vec<(BackupId, Option<ImageId>)>,
     /// Things that were made by hand, to name the next one.
@@ -29,8 +31,7 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn of(scene: &Scene) -> Self {
-        let (disabled, protected, lost_rows) = (Vec::new(), Vec::new(), Vec::new());
-        Self { wishes: scene.wishes.clone(), disabled, protected, lost_rows, made: 0 }
+        Self { wishes: scene.wishes.clone(), ..Self::default() }
     }
 }
 
@@ -58,6 +59,7 @@ pub(super) fn act(crew: &mut Crew<'_>) {
         28 => launch_one(crew),
         _ => back_by_hand(crew, &group),
     }
+    crew.count("acts by hand");
     crew.see_saves();
 }
 
@@ -306,8 +308,17 @@ fn delete_group(crew: &mut Crew<'_>, group: &Kind) {
     crew.say(|| format!("deletes {}", group.name));
     crew.world().delete_group(&group.name);
     crew.world().released(&group.name);
-    // Whatever its plan says now or later: its backups may all go.
-    crew.world().may_retire(&source(group));
+    crew.hand.deleted.push(group.clone());
+    retire(crew);
+}
+
+/// The backups of a deleted group may all go once its plan says so, whatever it says later.
+fn retire(crew: &Crew<'_>) {
+    for group in &crew.hand.deleted {
+        if crew.hand.wishes[group.plan].on_source_deleted == "delete" {
+            crew.world().may_retire(&source(group));
+        }
+    }
 }
 
 fn tag(crew: &mut Crew<'_>, group: &Kind) {
@@ -357,6 +368,7 @@ fn edit_plans(crew: &mut Crew<'_>) {
         crew.hand.wishes = before;
         return;
     }
+    retire(crew);
     // Whatever was changed by hand before: from now on another rule may count.
     for group in crew.scene.groups.clone() {
         crew.world().released(&group.name);

@@ -21,7 +21,7 @@ pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
     }
     images_without_records(crew, &backups, &sent, &mut wrongs);
     of_groups(crew, &mut wrongs);
-    of_sources(crew, &backups, &mut wrongs);
+    of_sources(crew, &backups, &sent, &mut wrongs);
     for (template, number, image) in crew.world().our_versions() {
         let image = image.map(|image| ImageId::from(image.as_str()));
         let gone = image.as_ref().and_then(|image| crew.world().image(image));
@@ -40,6 +40,7 @@ fn told<'a>(sent: &'a [Notice], backup: &'a BackupId) -> impl Iterator<Item = &'
         | News::BackupFailed { backup: of, .. }
         | News::ImagePublished { backup: of, .. }
         | News::PublicationHeld { backup: of, .. }
+        | News::BackupLost { backup: of, .. }
         | News::DeletionRefused { backup: of, .. } => of == backup,
         News::BackupsDeleted { backups } => backups.iter().any(|deleted| deleted.backup == *backup),
         _ => false,
@@ -58,6 +59,9 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
     if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
         wrong("it was good, and nobody was told".into());
     }
+    if backup.refused.is_some() && !was_told(|news| matches!(news, News::DeletionRefused { .. })) {
+        wrong(format!("its deletion is refused, and nobody was told: {:?}", backup.refused));
+    }
     let image = backup.image.as_ref().and_then(|image| crew.world().image(image));
     let by_hand = backup.image.as_ref().is_some_and(|image| crew.world().is_broken_by_hand(image));
     let there = image.as_ref().is_some_and(|image| image.deregistered_at.is_none());
@@ -68,12 +72,24 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             }
             let whole = image.as_ref().is_some_and(|image| image.state == ImageState::Available);
             if !whole && !by_hand {
-                wrong(format!("it counts as good, and its image is {:?}", image.map(|image| image.state)));
+                wrong(format!("it counts as good, and its image is {:?}", image.as_ref().map(|image| image.state)));
             }
             if matches!(backup.publication, Publication::Published(_))
                 && !was_told(|news| matches!(news, News::ImagePublished { .. }))
             {
                 wrong("it was published, and nobody was told".into());
+            }
+            if image.is_some() && !there && !was_told(|news| matches!(news, News::BackupLost { .. })) {
+                wrong("its image is gone, and nobody was told".into());
+            }
+            // The reason that was told of the backup before is no news, nor is that somebody holds the source.
+            let held = |notice: &&Notice| match &notice.news {
+                News::PublicationHeld { backup: of, .. } => of.source == backup.id.source,
+                News::SourceHeld { .. } => notice.source == backup.id.source,
+                _ => false,
+            };
+            if matches!(backup.publication, Publication::Held(_)) && sent.iter().find(held).is_none() {
+                wrong(format!("it was not published, and nobody was told: {:?}", backup.publication));
             }
         }
         State::Deleted => {
@@ -91,6 +107,9 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             let refused = was_told(|news| matches!(news, News::DeletionRefused { .. }));
             if !matches!(backup.artifact, Artifact::None | Artifact::Gone) && !refused {
                 wrong(format!("it failed, and its artifact is {:?}", backup.artifact));
+            }
+            if there && !refused {
+                wrong("it failed, and its image is there".into());
             }
         }
         State::Requested | State::Creating | State::Pending | State::Expiring | State::Deleting => {
@@ -162,7 +181,11 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
     let world = crew.world();
     for group in &crew.scene.groups {
         let Some(held) = world.group_view(&group.name) else { continue };
-        for image in world.group_images(&group.name) {
+        let images = world.group_images(&group.name);
+        if images.is_empty() {
+            wrongs.push(format!("{} launches nothing: what it names is not there", group.name));
+        }
+        for image in images {
             let launchable = world.image(&image).is_some_and(|image| image.state == ImageState::Available);
             if !launchable && !world.is_broken_by_hand(&image) {
                 wrongs.push(format!("{} can't launch {image}", group.name));
@@ -186,10 +209,14 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
     }
 }
 
-fn of_sources(crew: &Crew<'_>, backups: &[Backup], wrongs: &mut Vec<String>) {
+fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut Vec<String>) {
     for source in crew.scene.stack.store.all_sources() {
         if !source.outbox.is_empty() {
             wrongs.push(format!("{} has still to tell {:?}", source.id, source.outbox));
+        }
+        let is_lost = |notice: &&Notice| notice.source == source.id && matches!(notice.news, News::SourceLost { .. });
+        if source.lost.is_some() && sent.iter().find(is_lost).is_none() {
+            wrongs.push(format!("{} is lost, and nobody was told", source.id));
         }
         // A run that came late may have asked for the turn of one that had published meanwhile: whoever asks next gets it.
         let holder = backups.iter().find(|backup| Some(backup.id.slot) == source.turn && backup.id.source == source.id);

@@ -71,7 +71,7 @@ impl World {
 }
 
 impl State {
-    fn own_image(&self, group: &GroupName) -> Option<ImageId> {
+    pub(crate) fn own_image(&self, group: &GroupName) -> Option<ImageId> {
         self.image_of(&self.groups.get(group)?.from)
     }
 

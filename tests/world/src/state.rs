@@ -253,6 +253,7 @@ impl World {
         });
         let blamed = state.blamed();
         let given = blamed.map(|_| state.given_by_hand()).unwrap_or_default();
+        let launched = blamed.filter(|_| changes_launches(action)).map(|_| state.launched());
         let (result, outcome) = match judged {
             Err(error) => (Err(error), None),
             Ok(Answered::Yes) => (run(state), None),
@@ -265,6 +266,9 @@ impl World {
         if let Some(caller) = blamed {
             state.witness_undone(caller, &given);
         }
+        if let Some(before) = launched {
+            state.witness_launches(&before);
+        }
         if let Some(caller) = state.witness.caller.filter(|_| result.is_ok()) {
             state.witness_reads(caller, reads);
         }
@@ -275,6 +279,17 @@ impl World {
         state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome });
         result
     }
+}
+
+/// Whether what a group launches from may be another image after this call.
+fn changes_launches(action: &str) -> bool {
+    matches!(
+        action,
+        "autoscaling:UpdateAutoScalingGroup"
+            | "ec2:CreateLaunchTemplateVersion"
+            | "ec2:ModifyLaunchTemplate"
+            | "ssm:PutParameter"
+    )
 }
 
 /// The ARN of an EC2 resource that belongs to the account: instance, launch-template, volume.

@@ -4,6 +4,7 @@ mod groups;
 mod launches;
 mod limits;
 mod table;
+mod witness;
 
 use std::future::Future;
 use std::pin::pin;

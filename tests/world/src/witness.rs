@@ -263,6 +263,26 @@ impl State {
         }
     }
 
+    /// What each group launches, as far as that can be told.
+    pub(crate) fn launched(&self) -> BTreeMap<GroupName, ImageId> {
+        let of = |group: &GroupName| Some((group.clone(), self.own_image(group)?));
+        self.groups.keys().filter_map(of).collect()
+    }
+
+    /// An invocation has changed what groups launch: from images of ours alone that were complete at some time.
+    pub(crate) fn witness_launches(&mut self, before: &BTreeMap<GroupName, ImageId>) {
+        for (group, image) in self.launched() {
+            if before.get(&group) == Some(&image) {
+                continue;
+            }
+            if !self.witness.ours.contains(image.as_str()) {
+                self.wrong(&format!("group {group} is given {image}, and Lastgood did not make it"));
+            } else if !self.witness.proven.contains(&image) {
+                self.wrong(&format!("group {group} is given {image}, and it was never complete"));
+            }
+        }
+    }
+
     /// An invocation deletes a snapshot.
     pub(crate) fn witness_snapshot_goes(&mut self, id: &SnapshotId) {
         if self.witness.caller.is_some() && !self.witness.ours.contains(id.as_str()) {

@@ -21,6 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
 use super::publication::{self, PublicationEvent};
 pub use super::queue::{Queue, is_work_of, queue};
@@ -241,6 +242,7 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
     let mut next = record.clone();
     let is_answer = event.is_answer();
     let reason = step(&mut next, event, now);
+    late::note_publishing(record, &mut next, now);
     // An answer to what was asked, whatever it says, ends a row of calls that did not get through.
     if is_answer && next != *record {
         next.failures = 0;
@@ -301,12 +303,12 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::Released) => publication::released(record, now),
         (Good, Event::Woken) => publication::woken(record),
         (Good, Event::LetGo(_)) if record.pinned.is_some() => "it is pinned".into(),
-        (Good, Event::LetGo(why)) if record.publication.is_at_rest() => {
+        (Good, Event::LetGo(why)) if !record.may_be_published_yet(now) => {
             // However it came to be good again: whether something needs it is looked up now.
             record.artifact = Artifact::Held;
             enter(record, Expiring, now, why)
         }
-        (Good, Event::LetGo(_)) => "it is being published".into(),
+        (Good, Event::LetGo(_)) => "it is being published, or a call that does so may be on its way".into(),
         (Good, Event::ImageGone) => removal::image_gone(record, now),
         (Good, Event::ImageBack) => {
             (record.missing_since, record.lost_told) = (None, None);

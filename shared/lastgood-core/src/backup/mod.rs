@@ -4,6 +4,7 @@
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
 //! protected from scale-in meanwhile ([`scale_in`]).
 
+mod late;
 pub mod life;
 mod manual;
 mod moves;
@@ -16,6 +17,7 @@ pub mod removal;
 pub mod scale_in;
 pub mod sight;
 
+pub use late::PUBLISH_HEARD_SECONDS_MAX;
 pub use life::{Effect, Event, State, Step, decide, due, queue, wake};
 pub use publication::{Publication, PublishedTo};
 pub use record::{Artifact, Backup, Origin, Pin};

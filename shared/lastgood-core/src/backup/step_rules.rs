@@ -1,16 +1,17 @@
 //! What each step must say that a table of states alone does not show: counts, guards, and who does what.
 
 use super::fixtures::{backup, chosen, image, inspection, now, refusal, start};
+use super::late::PUBLISH_HEARD_SECONDS_MAX;
 use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use super::sight::VISIBLE_SECONDS_MAX;
-use crate::facts::{ImageState, SnapshotDeletion};
-use crate::later;
+use crate::facts::{ImageState, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::notice::News;
 use crate::refusal::Why;
+use crate::{Time, later};
 
 fn pin() -> Pin {
     Pin { by: "alice".into(), reason: None, at: start() }
@@ -94,6 +95,33 @@ fn what_is_pinned_or_being_published_is_not_let_go() {
     assert_eq!(let_go(&backup(State::Good)), State::Expiring);
     assert_eq!(let_go(&Backup { pinned: Some(pin()), ..backup(State::Good) }), State::Good);
     assert_eq!(let_go(&Backup { publication: Publication::Due, ..backup(State::Good) }), State::Good);
+}
+
+#[test]
+fn an_image_stays_as_long_as_a_call_that_publishes_it_may_still_be_heard() {
+    let template = TemplateRef { template: "lt-1".into(), version: VersionRef::Latest };
+    let making = Publication::Making { group: template, base: 1 };
+    let making = Backup { publication: making, ..backup(State::Good) };
+    let let_go = |record: &Backup, at: Time| decide(record, Event::LetGo("older".into()), at).record.state;
+    let denied = Event::Publication(PublicationEvent::Refused(refusal(Why::Denied)));
+    let held = decide(&making, denied, now()).record;
+    let taken_up = decide(&making, Event::Woken, now()).record;
+    let replaced = decide(&taken_up, Event::Publication(PublicationEvent::Newer), later(now(), 5)).record;
+    for over in [held, replaced] {
+        assert!(over.publication.is_at_rest(), "{:?}", over.publication);
+        assert_eq!(let_go(&over, later(now(), PUBLISH_HEARD_SECONDS_MAX - 1)), State::Good);
+        assert_eq!(let_go(&over, later(now(), PUBLISH_HEARD_SECONDS_MAX)), State::Expiring);
+    }
+    // A doubled call may point the group at it again, long after it was published.
+    let pointing = decide(&making, Event::Publication(PublicationEvent::VersionMade(2)), now()).record;
+    let pointed = decide(&pointing, Event::Publication(PublicationEvent::Pointed), later(now(), 60)).record;
+    assert!(matches!(pointed.publication, Publication::Published(_)));
+    assert_eq!(let_go(&pointed, later(now(), PUBLISH_HEARD_SECONDS_MAX + 59)), State::Good);
+    assert_eq!(let_go(&pointed, later(now(), PUBLISH_HEARD_SECONDS_MAX + 60)), State::Expiring);
+    // Before anything was asked nothing is on its way.
+    let due =
+        decide(&Backup { publication: Publication::Due, ..making }, Event::Publication(PublicationEvent::Newer), now());
+    assert_eq!(let_go(&due.record, now()), State::Expiring);
 }
 
 #[test]
