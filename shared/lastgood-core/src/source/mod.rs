@@ -6,6 +6,8 @@
 pub mod life;
 #[cfg(test)]
 mod life_rules;
+#[cfg(test)]
+mod life_table;
 pub mod operator;
 pub mod record;
 pub mod survey;
