@@ -1,5 +1,6 @@
 //! The tests of the whole: stories in a simulated world, contracts of events, the shape of the repository.
 
+mod between;
 mod budget;
 mod bugs;
 mod by_hand;

@@ -14,7 +14,7 @@ use lastgood_world::{
 
 /// How a group names its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Template(VersionRef),
     Mixed(VersionRef),
     Parameter,
@@ -22,7 +22,7 @@ enum Way {
 
 const PARAMETER: &str = "/images/web";
 
-const WAYS: [Way; 7] = [
+pub(crate) const WAYS: [Way; 7] = [
     Way::Template(VersionRef::Number(1)),
     Way::Template(VersionRef::Default),
     Way::Template(VersionRef::Latest),
@@ -33,14 +33,14 @@ const WAYS: [Way; 7] = [
 ];
 
 /// A group `web` of two that names its image in one of the ways, under an hourly plan, at 10:30.
-struct Group {
+pub(crate) struct Group {
     way: Way,
-    stack: Stack,
-    template: TemplateId,
+    pub(crate) stack: Stack,
+    pub(crate) template: TemplateId,
 }
 
 impl Group {
-    fn of(way: Way, on_manual_change: &str) -> Self {
+    pub(crate) fn of(way: Way, on_manual_change: &str) -> Self {
         let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
         let base = world.base_image();
         let template = match way {
@@ -77,7 +77,7 @@ impl Group {
         self.stack.apply(&plan).unwrap_or_else(|error| panic!("{:?}: {error:?}", self.way));
     }
 
-    fn image(&self) -> Option<ImageId> {
+    pub(crate) fn image(&self) -> Option<ImageId> {
         self.stack.world.group_image("web")
     }
 
@@ -86,7 +86,7 @@ impl Group {
     }
 
     /// An operator gives the group another image, in the way in which it names its image.
-    fn change_by_hand(&self) -> ImageId {
+    pub(crate) fn change_by_hand(&self) -> ImageId {
         let caller = self.stack.world.act_as(None);
         let theirs = self.changed_by_hand();
         self.stack.world.act_as(caller);
@@ -125,7 +125,7 @@ impl Group {
         theirs
     }
 
-    fn update(&self, from: LaunchFromText) {
+    pub(crate) fn update(&self, from: LaunchFromText) {
         let update = UpdateGroup { name: "web".into(), from: Some(from), ..UpdateGroup::default() };
         self.stack.world.autoscaling().update_group(&update).expect("the version is there");
     }

@@ -302,3 +302,14 @@ pub struct Parameter {
     /// `text` or `aws:ec2:image`.
     pub data_type: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::VersionRef;
+
+    #[test]
+    fn a_version_is_written_as_aws_writes_it() {
+        let texts = [VersionRef::Number(7), VersionRef::Default, VersionRef::Latest].map(|version| version.to_string());
+        assert_eq!(texts, ["7", "$Default", "$Latest"]);
+    }
+}

@@ -211,6 +211,8 @@ impl PlacedPlan {
 }
 
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod right;

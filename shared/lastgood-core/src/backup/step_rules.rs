@@ -8,9 +8,11 @@ use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use super::sight::VISIBLE_SECONDS_MAX;
-use crate::facts::{ImageState, SnapshotDeletion, TemplateRef, VersionRef};
+use crate::facts::{ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::notice::News;
+use crate::plan::{OnManualChange, Publish, PublishTo};
 use crate::refusal::Why;
+use crate::source::{Because, Expected};
 use crate::{Time, later};
 
 fn pin() -> Pin {
@@ -282,4 +284,90 @@ fn what_is_left_behind_is_taken_up_with_all_that_is_known_of_it() {
     assert_eq!((found.artifact, found.versions_tried), (Artifact::Held, false));
     assert_eq!(found.image, Some("ami-1".into()), "what is on record stays");
     assert_eq!(decide(&backup(State::Deleted), left, now()).reason, "stale", "somebody has restored it");
+}
+
+#[test]
+fn what_failed_is_told_by_the_poll_and_cleaned_by_the_cleanup() {
+    let failed = backup(State::Failed);
+    assert_eq!(queue(&failed), Queue::Cleanup);
+    assert_eq!(queue(&Backup { source_told: false, ..failed.clone() }), Queue::Poll);
+    let mut told = failed;
+    told.pin(pin(), now());
+    assert_eq!((told.outbox.len(), queue(&told)), (1, Queue::Poll));
+}
+
+#[test]
+fn what_is_not_there_any_more_cannot_be_pinned() {
+    for (state, why) in [
+        (State::Requested, None),
+        (State::Creating, None),
+        (State::Pending, None),
+        (State::Good, None),
+        (State::Expiring, Some("it is being deleted")),
+        (State::Deleting, Some("it is being deleted")),
+        (State::Deleted, Some("it is deleted")),
+        (State::Failed, Some("it failed")),
+    ] {
+        assert_eq!(backup(state).cannot_be_pinned(), why);
+    }
+}
+
+#[test]
+fn of_a_pin_and_its_end_in_one_second_the_one_that_is_heard_last_counts() {
+    let pinned = decide(&backup(State::Good), Event::Pinned(pin()), now()).record;
+    let unpinned = decide(&pinned, Event::Unpinned(pin()), now()).record;
+    assert!(pinned.pinned.is_some() && unpinned.pinned.is_none());
+    let before = Pin { at: later(start(), -1), ..pin() };
+    assert!(decide(&unpinned, Event::Pinned(before), now()).record.pinned.is_none(), "it was asked for before");
+}
+
+#[test]
+fn a_snapshot_under_another_image_leaves_the_record_of_this_one_and_no_other_does() {
+    let condemned = Backup { artifact: Artifact::Condemned, ..backup(State::Deleting) };
+    let results = vec![("snap-1".into(), SnapshotDeletion::Shared), ("snap-2".into(), SnapshotDeletion::Deleted)];
+    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(results)), now()).record;
+    assert_eq!((gone.shared, gone.snapshots), (vec!["snap-1".into()], vec!["snap-2".into()]));
+    assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
+}
+
+/// What becomes of the publication of a backup that follows changes by hand, when this is found in place of `ami-0`.
+fn follows(base: &str, found: Option<&str>) -> Publication {
+    let because = Because::Published;
+    let expected = Some(Expected { image: Some("ami-0".into()), because });
+    let to = PublishTo::Parameter("/images/web".into());
+    let record = Backup {
+        base: Some(base.into()),
+        publication: Publication::Reading { expected },
+        publish: Publish { to, on_manual_change: OnManualChange::Adopt, ..Publish::default() },
+        ..backup(State::Good)
+    };
+    let found = found.map(|value| Parameter { value: value.into(), data_type: "aws:ec2:image".into() });
+    decide(&record, Event::Publication(PublicationEvent::ParameterRead(found)), now()).record.publication
+}
+
+#[test]
+fn a_change_by_hand_is_followed_unless_the_image_carries_it_on_or_there_is_nothing_to_follow() {
+    assert_eq!(follows("ami-base", Some("ami-theirs")), Publication::Adopted("ami-theirs".into()));
+    assert!(matches!(follows("ami-theirs", Some("ami-theirs")), Publication::Writing { .. }));
+    assert!(matches!(follows("ami-base", None), Publication::Writing { was: None, .. }));
+}
+
+#[test]
+fn an_image_that_aws_does_not_keep_in_the_parameter_is_held_after_a_quarter_of_an_hour() {
+    let to = PublishTo::Parameter("/images/web".into());
+    let expected = Some(Expected { image: Some("ami-0".into()), because: Because::Published });
+    let written = Backup {
+        written_at: Some(start()),
+        publication: Publication::Reading { expected },
+        publish: Publish { to, ..Publish::default() },
+        ..backup(State::Good)
+    };
+    let read = || {
+        let found = Parameter { value: "ami-0".into(), data_type: "aws:ec2:image".into() };
+        Event::Publication(PublicationEvent::ParameterRead(Some(found)))
+    };
+    let publication = |seconds: i64| decide(&written, read(), later(start(), seconds)).record.publication;
+    assert_eq!(publication(15 * 60 - 1), Publication::Due, "it is read again");
+    let Publication::Held(why) = publication(15 * 60) else { panic!("not held") };
+    assert!(why.starts_with("AWS took the image for /images/web and did not keep it"), "{why}");
 }

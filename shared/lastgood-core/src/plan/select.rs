@@ -11,7 +11,7 @@ use crate::facts::Tags;
 use crate::id::{GroupName, SourceId};
 
 /// The most tags that AWS's filters take in one call (AWS: DescribeAutoScalingGroups, Filters).
-const TAGS_MAX: usize = 5;
+pub(super) const TAGS_MAX: usize = 5;
 
 /// The sources of a plan, and where it names each.
 pub(super) type Selected = (Select, BTreeMap<SourceId, Place>);

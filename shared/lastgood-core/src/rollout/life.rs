@@ -88,6 +88,7 @@ mod tests {
         let two = decide(Some(&again), &visit("e-2"), Time::UNIX_EPOCH);
         assert_eq!((two.news.len(), two.outbox.len()), (2, 2));
         assert_ne!(two.outbox[0].id, two.outbox[1].id);
+        assert!(wake(&two).is_some(), "the poll sends what is left");
         let none = sent(&two, &two.outbox.iter().map(|notice| notice.id.clone()).collect::<Vec<_>>());
         assert_eq!(wake(&none), None);
     }

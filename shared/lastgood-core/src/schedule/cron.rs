@@ -270,3 +270,30 @@ fn plain(text: &str) -> Result<Cron, String> {
     let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Required).build();
     parser.parse(text).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_a_range_only_without_a_hole() {
+        for (values, text) in [
+            (vec![5], "5"),
+            (vec![1, 4], "1,4"),
+            (vec![3, 1, 2, 2], "1-3"),
+            (vec![1, 2, 4], "1,2,4"),
+            (vec![0, 1], "0-1"),
+        ] {
+            assert_eq!(list(values), text);
+        }
+    }
+
+    #[test]
+    fn a_second_mark_of_a_week_and_a_list_with_one_are_told_as_such() {
+        for text in ["3#2#1", "3#2,4"] {
+            let told = aws_weekday(text).expect_err(text);
+            assert!(told.contains("has more than one '#' or a list"), "{told}");
+        }
+        assert_eq!(aws_weekday("3#2").as_deref(), Ok("2#2"));
+    }
+}

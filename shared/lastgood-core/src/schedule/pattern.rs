@@ -147,3 +147,18 @@ impl TryFrom<String> for Pattern {
         Self::parse(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::remedy;
+
+    #[test]
+    fn a_time_of_day_becomes_a_cron_and_what_is_none_does_not() {
+        assert_eq!(remedy("23:59"), "write '59 23 * * *' for each day at that time");
+        for none in ["24:00", "12:60"] {
+            assert!(!remedy(none).contains("each day at that time"), "{none}");
+        }
+        assert!(remedy("15m").starts_with("write continuous"), "{}", remedy("15m"));
+        assert!(!remedy("m").starts_with("write continuous, hourly, or a cron"), "{}", remedy("m"));
+    }
+}

@@ -240,3 +240,15 @@ fn what_is_halted_is_told_once_and_again_after_it_was_well() {
     let well = hear(&told, &good("13:00:00"));
     assert!(!well.is_failing() && !well.halt_told);
 }
+
+#[test]
+fn of_two_requests_in_one_second_the_one_that_is_heard_last_counts() {
+    let source = web(Pattern::Hourly);
+    let second = at("10:40:00");
+    let held = hold(&source, "alice", None, second);
+    let released = release(&held, "bob", None, None, second);
+    assert!(held.on_hold.is_some() && released.on_hold.is_none());
+    assert!(hold(&released, "carol", None, second).on_hold.is_some());
+    let late = hold(&release(&held, "bob", None, None, later(second, 1)), "alice", None, second);
+    assert_eq!(late.on_hold, None, "it was asked for before the release");
+}

@@ -113,3 +113,17 @@ fn what_is_named_needs_no_tag() {
     outcome.failure = Some("it failed".into());
     assert!(hear(&source, &outcome).is_failing());
 }
+
+#[test]
+fn a_plan_that_was_changed_while_its_group_was_not_told_counts_once_the_group_is_there() {
+    let mut away = found();
+    away.missing_since = Some(at("10:40:00"));
+    let mut changed = tagged();
+    changed.policy.retain.last = 9;
+    let back = survey(&changed, &[group("web", "web")], std::slice::from_ref(&away), at("10:45:00")).remove(0);
+    assert_eq!((back.policy.retain.last, back.missing_since), (9, None));
+    // The same plan changes nothing else: what was overdue and told stays so.
+    away.overdue_told = true;
+    let back = survey(&tagged(), &[group("web", "web")], std::slice::from_ref(&away), at("10:45:00")).remove(0);
+    assert_eq!(back, Source { missing_since: None, ..away });
+}
