@@ -25,7 +25,9 @@ fn about_to_publish(way: Way) -> Group {
 fn publish(group: &Group, at: usize, does: impl Fn() + Sync) -> usize {
     let meanwhile = Meanwhile::new(|number| {
         if number == at {
+            let caller = group.stack.world.act_as(None);
             does();
+            group.stack.world.act_as(caller);
         }
     });
     group.stack.invoke_behind(&meanwhile, Invocation::Poll);
@@ -60,11 +62,14 @@ fn an_image_that_somebody_gives_the_group_meanwhile_stays_but_in_the_one_gap_tha
                 continue;
             }
             if let Some(why) = held(&group) {
-                assert!(why.contains(theirs.as_str()) || why.contains("while"), "{way:?} at {call}: {why}");
+                let told = [theirs.as_str(), "while", "in a state that does not suit"];
+                assert!(told.iter().any(|word| why.contains(word)), "{way:?} at {call}: {why}");
                 while_publishing += usize::from(why.contains("while"));
             }
         }
-        assert_eq!(overwritten.len(), 1, "{way:?}: at the calls {overwritten:?} of {calls}");
+        // A policy is read once more in the call that changes it.
+        let gaps = usize::from(way != Way::Mixed(VersionRef::Number(1)));
+        assert_eq!(overwritten.len(), gaps, "{way:?}: at the calls {overwritten:?} of {calls}");
         assert!(while_publishing > 0, "{way:?}: it was never seen by the last look");
     }
 }
@@ -88,9 +93,8 @@ fn a_group_that_names_its_template_in_another_way_meanwhile_is_left_as_it_is() {
             let from = group.stack.world.group_view("web").expect("there").from;
             let LaunchFrom::Template(named) = from else { panic!("a template") };
             let is_so = named.version.to_string() == now;
-            // By number the group itself is changed: in the gap before that call alone it can't be seen.
-            assert!(is_so || matches!(version, VersionRef::Number(_)), "{version:?} at {call}: {:?}", named.version);
             if held(&group).is_some_and(|why| why.contains(told)) {
+                assert!(is_so, "{version:?} at {call}: {:?}", named.version);
                 *seen.borrow_mut() += 1;
             }
         }

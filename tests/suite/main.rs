@@ -15,6 +15,7 @@ mod fuzz;
 mod interruptions;
 mod kill;
 mod layering;
+mod names;
 mod needed;
 mod pacing;
 mod plans;

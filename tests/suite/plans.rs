@@ -6,9 +6,9 @@ use lastgood_core::backup::{Publication, PublishedTo};
 use lastgood_core::id::TemplateId;
 use lastgood_core::{later, plan, seconds_between};
 use lastgood_engine::Store;
-use lastgood_engine::apply::{self, Absent, Change};
+use lastgood_engine::apply::{self, Absent, ApplyError, Change};
 use lastgood_tests::stack::Stack;
-use lastgood_world::{LaunchFromText, TemplateName, UpdateGroup, World, by_number};
+use lastgood_world::{LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
 
 const BY_NAME: &str = "plans: [{name: web, select: {groups: [web, api]}, schedule: hourly}]";
 const BY_TAG: &str = "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: hourly}]";
@@ -95,4 +95,41 @@ fn a_plan_that_no_survey_has_found_for_a_day_is_written_again_though_nothing_dif
     assert_eq!(change.plans.keys().collect::<Vec<_>>(), ["web"]);
     stack.apply(BY_NAME).expect("applied");
     assert!(compared(&stack, BY_NAME).is_empty());
+}
+
+#[test]
+fn a_parameter_is_written_by_one_plan_also_if_the_other_stands_in_another_file() {
+    let (stack, _) = two(BY_NAME);
+    let writes = |plan: &str, group: &str| {
+        format!(
+            "plans: [{{name: {plan}, select: {{groups: [{group}]}}, schedule: hourly, publish: {{ssm: /images/web}}}}]"
+        )
+    };
+    let world = &stack.world;
+    for group in ["one", "other"] {
+        world.put_parameter("/images/web", world.base_image().as_str(), "aws:ec2:image");
+        let image = Some("resolve:ssm:/images/web".to_owned());
+        let data = TemplateData { image, ..world.launched_from(&world.base_image()) };
+        let template = world.template_with(group, &data);
+        world.group(group, &by_number(&template, 1), 1);
+    }
+    stack.apply(&writes("a", "one")).expect("applied");
+    let refused = match stack.apply(&writes("b", "other")) {
+        Err(ApplyError::Mistakes(mistakes)) => mistakes[0].to_string(),
+        other => panic!("not refused: {other:?}"),
+    };
+    assert!(refused.contains("plan 'a' writes the same parameter; give each plan its own"), "{refused}");
+}
+
+#[test]
+fn a_plan_whose_tags_select_nothing_is_told_to_be_empty() {
+    let (stack, _) = two(BY_NAME);
+    assert_eq!(compared(&stack, BY_NAME).empty, [] as [&str; 0]);
+    let nobody = "plans: [{name: db, select: {tags: {lastgood: db}}, schedule: hourly}]";
+    assert_eq!(compared(&stack, nobody).empty, ["db"]);
+    let both =
+        "plans: [{name: db, select: {groups: [web], tags: {lastgood: db}}, schedule: hourly}]\nremoved: {web: keep}";
+    let file = plan::read("plans.yaml", both).expect("a plan file");
+    let change = apply::compare(&stack.store, &stack.world, &file, Absent::Go, stack.world.time());
+    assert_eq!(change.now_or_never().expect("ready").expect("compared").empty, [] as [&str; 0], "it has a name");
 }

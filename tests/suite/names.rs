@@ -1,0 +1,99 @@
+//! Names that are long, or not plain, and things of others that bear names of ours.
+
+use futures_util::FutureExt;
+use lastgood_core::backup::{Publication, State};
+use lastgood_core::facts::Tags;
+use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY};
+use lastgood_core::pace;
+use lastgood_engine::Store;
+use lastgood_tests::stack::{Invocation, STACK, Stack};
+use lastgood_world::{CreateImage, World, by_number};
+
+fn world() -> World {
+    World::new("2026-01-15T10:30:00Z".parse().expect("a time"))
+}
+
+/// A group of this name under an hourly plan, at 10:30.
+fn group(name: &str) -> Stack {
+    let world = world();
+    let template = world.template("web", &world.base_image());
+    world.group(name, &by_number(&template, 1), 1);
+    let stack = Stack::new(world);
+    let plan = format!("plans: [{{name: web, select: {{groups: ['{name}']}}, schedule: hourly}}]");
+    stack.apply(&plan).expect("applied");
+    stack
+}
+
+#[test]
+fn a_group_whose_name_is_long_or_not_plain_is_backed_up_published_and_found_again() {
+    for name in ["web".to_owned(), "grüße an alle".to_owned(), "w".repeat(255)] {
+        let stack = group(&name);
+        stack.run(45);
+        let backup = stack.backups(&format!("group/{name}")).remove(0);
+        assert!(matches!(backup.publication, Publication::Published(_)), "{name}: {:?}", backup.publication);
+        let template = stack.world.group_view(&name).expect("there").from;
+        let lastgood_world::LaunchFrom::Template(named) = template else { panic!("a template") };
+        let made = stack.world.template_versions(&named.template).pop().expect("made");
+        assert_eq!(made.data.image, backup.image.map(|image| image.to_string()));
+        // AWS takes 255 characters, and we write those of ASCII (AWS: CreateLaunchTemplateVersion).
+        let says = &made.description;
+        assert!(says.is_ascii() && says.len() <= 255 && says.ends_with(" from version 1"), "{says}");
+        let in_words = says.contains("group/");
+        assert_eq!(in_words, name == "web", "a digest stands for what can't be written: {says}");
+        // What it says of itself is how it is found when the image goes: with it goes the version.
+        stack.run(60);
+        let left = stack.world.template_versions(&named.template).len();
+        assert_eq!(left, 3, "{name}: the first, and those of two backups");
+        assert_eq!(stack.backups(&format!("group/{name}"))[0].state, State::Good);
+    }
+}
+
+#[test]
+fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
+    for (managed_by, ours) in [("another-stack", false), (STACK, true)] {
+        let stack = group("web");
+        let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
+        let tags = Tags::from([
+            (TAG_MANAGED_BY.to_owned(), managed_by.to_owned()),
+            (TAG_BACKUP.to_owned(), "group/web@20260115T110000Z".to_owned()),
+        ]);
+        let caller = stack.world.act_as(ours.then_some(7));
+        let made = stack.world.ec2().create_image(CreateImage {
+            instance: instance.to_string(),
+            name: "lastgood-web-20260115T110000Z".to_owned(),
+            description: String::new(),
+            no_reboot: true,
+            omitted_devices: Vec::new(),
+            tags: vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)],
+        });
+        stack.world.act_as(caller);
+        let theirs = made.expect("made");
+        stack.run(45);
+        let backup = stack.backups("group/web").remove(0);
+        assert_eq!(backup.image.as_ref() == Some(&theirs), ours, "{managed_by}: {}", backup.reason);
+        if !ours {
+            assert_eq!(backup.state, State::Failed);
+            assert!(backup.reason.contains("does not bear our tags"), "{}", backup.reason);
+        }
+    }
+}
+
+#[test]
+fn a_throttled_call_is_counted_and_drains_our_share_and_another_failure_does_not() {
+    let stack = Stack::of_groups(1);
+    stack.world.advance(30 * 60);
+    stack.world.throttle_next("ec2:CreateImage", 1);
+    let report = stack.invoke(Invocation::Tick);
+    assert_eq!(report.throttled, 1);
+    let bucket = |stack: &Stack| {
+        let bucket = stack.store.bucket("ec2:CreateImage").now_or_never().expect("ready").expect("read");
+        bucket.expect("used").record
+    };
+    assert_eq!(bucket(&stack), pace::drained(stack.world.time()));
+    let stack = Stack::of_groups(1);
+    stack.world.advance(30 * 60);
+    stack.world.deny("ec2:CreateImage", "*");
+    let report = stack.invoke(Invocation::Tick);
+    assert_eq!(report.throttled, 0);
+    assert_ne!(bucket(&stack), pace::drained(stack.world.time()));
+}
