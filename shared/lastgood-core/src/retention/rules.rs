@@ -196,10 +196,8 @@ impl Rule {
             Self::Within { newest, .. } => {
                 newest.get_or_insert(place.at.timestamp());
             }
-            Self::NewestOfEach { period, count, taken } => {
-                if taken.len() < *count as usize {
-                    taken.insert(period.name(&place.at));
-                }
+            Self::NewestOfEach { period, taken, .. } => {
+                taken.insert(period.name(&place.at));
             }
         }
     }
