@@ -42,7 +42,7 @@
 //! | | `deletions::an_image_stays_as_long_as_instances_of_it_run_where_the_plan_says_so` |
 //! | Deregistered though a template names it | `disasters::the_group_shrinks_because_its_image_was_deregistered_by_hand_and_grows_again` |
 //! | | `by_hand::an_image_that_was_deregistered_before_it_was_published_is_not_published` |
-//! | A call that publishes is heard late | `deletions::an_image_that_is_replaced_a_moment_after_it_was_published_stays_for_twenty_minutes` |
+//! | A call that publishes is heard late | `deletions::an_image_that_a_dead_function_may_have_published_stays_for_twenty_minutes` |
 //! | Deregistered though it is the last one | `deletions::the_only_backup_was_deregistered_by_hand_and_that_is_told` |
 //! | A template names a pending image | `disasters::a_member_is_lost_while_the_next_image_is_pending` |
 //! | | `disasters::an_operator_is_too_impatient_for_an_image_that_is_pending` |

@@ -5,14 +5,16 @@ use super::publication::Publication;
 use super::record::Backup;
 use crate::{Time, seconds_between};
 
-/// How long an image stays after a call that publishes it may have been sent, in seconds: the quarter of an hour in which
-/// AWS hears it, and five minutes for a function that sends it without having seen that the record went on.
+/// How long an image stays after nobody waits any more for the answer of a call that publishes it, in seconds: the quarter
+/// of an hour in which AWS hears it, and five minutes for a function that sends it without having seen that somebody else
+/// took the record up.
 pub const PUBLISH_HEARD_SECONDS_MAX: i64 = 20 * 60;
 
-/// Notes on `next` when a call that publishes may have been sent last, as it was or as it is.
+/// Notes on `next` that nobody waits for the answer any more, if `before` had asked: the call failed, or somebody else takes
+/// the record up. A call that was answered is not on its way.
 pub(super) fn note_publishing(before: &Backup, next: &mut Backup, now: Time) {
-    if next != before && (is_asked(&before.publication) || is_asked(&next.publication)) {
-        next.publish_asked_at = Some(now);
+    if next != before && is_asked(&before.publication) {
+        next.publish_unheard_at = Some(now);
     }
 }
 
@@ -35,6 +37,6 @@ impl Backup {
     #[must_use]
     pub fn may_be_published_yet(&self, now: Time) -> bool {
         let heard = |at: Time| seconds_between(at, now) < PUBLISH_HEARD_SECONDS_MAX;
-        !self.publication.is_at_rest() || self.publish_asked_at.is_some_and(heard)
+        !self.publication.is_at_rest() || self.publish_unheard_at.is_some_and(heard)
     }
 }

@@ -241,8 +241,11 @@ pub struct Step {
 pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
     let mut next = record.clone();
     let is_answer = event.is_answer();
+    let gives_up = matches!(event, Event::Woken | Event::Unanswered(_));
     let reason = step(&mut next, event, now);
-    late::note_publishing(record, &mut next, now);
+    if gives_up {
+        late::note_publishing(record, &mut next, now);
+    }
     // An answer to what was asked, whatever it says, ends a row of calls that did not get through.
     if is_answer && next != *record {
         next.failures = 0;

@@ -88,9 +88,9 @@ pub struct Backup {
     pub good_at: Option<Time>,
     /// Whether the group launches from it.
     pub publication: Publication,
-    /// When a call that publishes it may have been sent last.
+    /// Since when nobody waits for the answer of a call that publishes it and may be on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub publish_asked_at: Option<Time>,
+    pub publish_unheard_at: Option<Time>,
     /// What its plan says of publishing it.
     #[serde(default)]
     pub publish: Publish,
@@ -230,7 +230,7 @@ impl Backup {
             written_at: None,
             good_at: None,
             publication: Publication::NotAsked,
-            publish_asked_at: None,
+            publish_unheard_at: None,
             publish: policy.publish.clone(),
             held_before: None,
             left_alone: Vec::new(),
