@@ -161,6 +161,11 @@ fn version_of(world: &World, template: &TemplateId, image: &ImageId) -> u64 {
     world.ec2().create_template_version(asked).expect("made").number
 }
 
+/// The template gets a version with this image.
+fn gives(world: &World, template: &TemplateId, image: &ImageId) {
+    version_of(world, template, image);
+}
+
 #[test]
 fn a_backup_has_one_image() {
     let world = world();
@@ -202,9 +207,9 @@ fn a_group_is_given_a_complete_image_of_ours_and_no_other() {
     let stranger = world.base_image();
     let template = world.template("web", &stranger);
     world.group("web", &TemplateRef { template: template.clone(), version: VersionRef::Latest }, 0);
-    assert_eq!(told(&world, |world| drop(version_of(world, &template, &new))), [] as [&str; 0]);
+    assert_eq!(told(&world, |world| gives(world, &template, &new)), [] as [&str; 0]);
     assert_eq!(
-        told(&world, |world| drop(version_of(world, &template, &stranger))),
+        told(&world, |world| gives(world, &template, &stranger)),
         [format!("group web is given {stranger}, and Lastgood did not make it")]
     );
     let instance = world.instance(&stranger);
@@ -212,7 +217,7 @@ fn a_group_is_given_a_complete_image_of_ours_and_no_other() {
     let young = world.ec2().create_image(super::request(&instance, "young")).expect("made");
     world.act_as(caller);
     assert_eq!(
-        told(&world, |world| drop(version_of(world, &template, &young))),
+        told(&world, |world| gives(world, &template, &young)),
         [format!("group web is given {young}, and it was never complete")]
     );
 }
@@ -225,7 +230,7 @@ fn what_was_changed_by_hand_stays_until_it_is_released() {
     let stranger = world.base_image();
     version_of(&world, &template, &stranger);
     world.changed_by_hand("web");
-    let undo = |world: &World| drop(version_of(world, &template, &new));
+    let undo = |world: &World| gives(world, &template, &new);
     assert_eq!(told(&world, undo), [] as [&str; 0], "nobody can have seen it yet: no call of AWS compares");
     version_of(&world, &template, &stranger);
     world.changed_by_hand("web");
