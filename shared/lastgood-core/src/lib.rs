@@ -5,6 +5,8 @@
 //! [`rollout::life`]; what may go is in [`retention`]; when a backup is due is in [`schedule`].
 
 pub mod backup;
+#[cfg(test)]
+mod changed;
 pub mod facts;
 pub mod group;
 pub mod id;

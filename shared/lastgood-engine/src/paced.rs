@@ -78,15 +78,19 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
         Ok(())
     }
 
-    /// Waits until a call of `action` may be made, unless one is kept for `about`.
-    async fn wait_unless_kept(&self, action: &'static str, about: &str) -> Result<(), CallFailed> {
-        if let Some(kept) = self.kept.lock().await.get_mut(&(action, about.to_owned()))
-            && *kept > 0
-        {
-            *kept -= 1;
-            return Ok(());
+    /// Waits until `calls` calls of `action` may be made, of which one may be kept for `about`.
+    async fn wait_unless_kept(&self, action: &'static str, about: &str, calls: usize) -> Result<(), CallFailed> {
+        if self.take_kept(action, about).await {
+            return if calls > 1 { self.wait(action, calls - 1).await } else { Ok(()) };
         }
-        self.wait(action, 1).await
+        self.wait(action, calls).await
+    }
+
+    async fn take_kept(&self, action: &'static str, about: &str) -> bool {
+        let mut kept = self.kept.lock().await;
+        let Some(kept) = kept.get_mut(&(action, about.to_owned())).filter(|kept| **kept > 0) else { return false };
+        *kept -= 1;
+        true
     }
 
     async fn taken_of(&self, action: &'static str) -> Arc<Mutex<u32>> {
@@ -146,8 +150,8 @@ macro_rules! paced {
 
 /// The same for a change of one thing, for which a call may be kept.
 macro_rules! paced_for {
-    ($self:ident, $action:literal, $about:expr, $call:expr) => {{
-        $self.wait_unless_kept($action, $about).await?;
+    ($self:ident, $action:literal, $about:expr, $calls:expr, $call:expr) => {{
+        $self.wait_unless_kept($action, $about, $calls).await?;
         $self.heard($action, $call.await).await
     }};
 }
@@ -192,7 +196,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ssm:GetParameter", 1, self.cloud.parameter(name))
     }
     async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
-        paced_for!(self, "ssm:PutParameter", name, self.cloud.set_parameter(name, parameter))
+        paced_for!(self, "ssm:PutParameter", name, 1, self.cloud.set_parameter(name, parameter))
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
         paced!(self, "ec2:DescribeInstances", ids.len().div_ceil(THINGS_A_DESCRIBE), self.cloud.instances(ids))
@@ -213,7 +217,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ec2:CreateImage", 1, self.cloud.create_image(request))
     }
     async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
-        paced_for!(self, "ec2:DeregisterImage", image.as_str(), self.cloud.deregister_image(image))
+        paced_for!(self, "ec2:DeregisterImage", image.as_str(), 1, self.cloud.deregister_image(image))
     }
     async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
         paced!(self, "ec2:DeleteSnapshot", 1, self.cloud.delete_snapshot(id))
@@ -228,26 +232,22 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ec2:CreateLaunchTemplateVersion", 1, self.cloud.create_template_version(request))
     }
     async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        // More than one call takes are made for no backup.
+        let calls = versions.len().div_ceil(THINGS_A_DESCRIBE);
         let call = self.cloud.delete_template_versions(template, versions);
-        paced_for!(self, "ec2:DeleteLaunchTemplateVersions", template.as_str(), call)
+        paced_for!(self, "ec2:DeleteLaunchTemplateVersions", template.as_str(), calls, call)
     }
     async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
-        paced_for!(
-            self,
-            "ec2:ModifyLaunchTemplate",
-            template.as_str(),
-            self.cloud.set_default_version(template, version)
-        )
+        let call = self.cloud.set_default_version(template, version);
+        paced_for!(self, "ec2:ModifyLaunchTemplate", template.as_str(), 1, call)
     }
     async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
         // It reads the policy before it sends it back.
         self.wait("autoscaling:DescribeAutoScalingGroups", 1).await?;
         let call = self.cloud.set_mixed_version(group, template, base, version);
-        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), call)
+        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), 1, call)
     }
     async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
         let call = self.cloud.set_group_version(group, template, version);
-        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), call)
+        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), 1, call)
     }
 }

@@ -59,7 +59,8 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
     if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
         wrong("it was good, and nobody was told".into());
     }
-    if backup.refused.is_some() && !was_told(|news| matches!(news, News::DeletionRefused { .. })) {
+    let refused = was_told(|news| matches!(news, News::DeletionRefused { .. }));
+    if backup.refused.is_some() && !refused {
         wrong(format!("its deletion is refused, and nobody was told: {:?}", backup.refused));
     }
     let image = backup.image.as_ref().and_then(|image| crew.world().image(image));
@@ -83,12 +84,12 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
                 wrong("its image is gone, and nobody was told".into());
             }
             // The reason that was told of the backup before is no news, nor is that somebody holds the source.
-            let held = |notice: &&Notice| match &notice.news {
+            let held = |notice: &Notice| match &notice.news {
                 News::PublicationHeld { backup: of, .. } => of.source == backup.id.source,
                 News::SourceHeld { .. } => notice.source == backup.id.source,
                 _ => false,
             };
-            if matches!(backup.publication, Publication::Held(_)) && sent.iter().find(held).is_none() {
+            if matches!(backup.publication, Publication::Held(_)) && !sent.iter().any(held) {
                 wrong(format!("it was not published, and nobody was told: {:?}", backup.publication));
             }
         }
@@ -104,7 +105,6 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             if !was_told(|news| matches!(news, News::BackupFailed { .. })) {
                 wrong("it failed, and nobody was told".into());
             }
-            let refused = was_told(|news| matches!(news, News::DeletionRefused { .. }));
             if !matches!(backup.artifact, Artifact::None | Artifact::Gone) && !refused {
                 wrong(format!("it failed, and its artifact is {:?}", backup.artifact));
             }
@@ -214,8 +214,8 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
         if !source.outbox.is_empty() {
             wrongs.push(format!("{} has still to tell {:?}", source.id, source.outbox));
         }
-        let is_lost = |notice: &&Notice| notice.source == source.id && matches!(notice.news, News::SourceLost { .. });
-        if source.lost.is_some() && sent.iter().find(is_lost).is_none() {
+        let is_lost = |notice: &Notice| notice.source == source.id && matches!(notice.news, News::SourceLost { .. });
+        if source.lost.is_some() && !sent.iter().any(is_lost) {
             wrongs.push(format!("{} is lost, and nobody was told", source.id));
         }
         // A run that came late may have asked for the turn of one that had published meanwhile: whoever asks next gets it.

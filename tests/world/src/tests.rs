@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use lastgood_core::facts::Tags;
-use lastgood_core::id::{ImageId, InstanceId, SnapshotId};
+use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::refusal::Why;
 use lastgood_engine::port::{Cloud, ImageRequest};
 
@@ -38,6 +38,19 @@ fn request(instance: &InstanceId, name: &str) -> CreateImage {
         omitted_devices: Vec::new(),
         tags: vec![("snapshot".to_owned(), Tags::from([("of".to_owned(), name.to_owned())]))],
     }
+}
+
+/// A copy of the template's first version with another image. Returns its number.
+fn version_of(world: &World, template: &TemplateId, image: &ImageId) -> u64 {
+    let data = TemplateData { image: Some(image.to_string()), ..TemplateData::default() };
+    let asked = CreateVersion {
+        template: TemplateName::Id(template.to_string()),
+        source: Some("1".into()),
+        data,
+        description: String::new(),
+        token: None,
+    };
+    world.ec2().create_template_version(asked).expect("made").number
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, AwsError>) -> String {

@@ -170,26 +170,25 @@ impl State {
 
     /// Something is made: if Lastgood makes it, it is ours.
     pub(crate) fn witness_makes(&mut self, id: String) {
-        if self.witness.caller.is_some() {
-            self.witness.ours.insert(id);
+        if self.witness.caller.is_none() {
+            return;
         }
+        if self.witness.arrival == Arrival::AfterItsCaller {
+            self.witness.made_late.insert(id.clone());
+        }
+        self.witness.ours.insert(id);
     }
 
     pub(crate) fn witness_makes_version(&mut self, template: &TemplateId, number: u64) {
         self.witness_makes(version_key(template, number));
-        if self.witness.arrival == Arrival::AfterItsCaller {
-            self.witness.made_late.insert(version_key(template, number));
-        }
     }
 
     /// An image was made: there must be none yet for its backup.
     pub(crate) fn witness_image(&mut self, id: &ImageId) {
         let Some(image) = self.images.get(id).cloned() else { return };
-        for made in image.snapshots().iter().map(ToString::to_string).chain([id.to_string()]) {
-            if self.witness.arrival == Arrival::AfterItsCaller {
-                self.witness.made_late.insert(made.clone());
-            }
-            self.witness_makes(made);
+        self.witness_makes(id.to_string());
+        for snapshot in image.snapshots() {
+            self.witness_makes(snapshot.to_string());
         }
         let backup = image.tags.get(TAG_BACKUP).cloned();
         let same = |other: &&Image| other.deregistered_at.is_none() && other.tags.get(TAG_BACKUP) == backup.as_ref();

@@ -1,7 +1,6 @@
 //! Every state and every event, and what the life makes of it, as a table that a reviewer sees change. The events of its
 //! parts, one for each part here, have tables of their own in `part_tables.rs`.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use expect_test::expect_file;
@@ -16,7 +15,7 @@ use super::scale_in::ScaleInEvent;
 use super::sight::Sight;
 use crate::facts::{Image, ImageState, SnapshotState};
 use crate::refusal::Why;
-use crate::{Time, later, seconds_between};
+use crate::{Time, changed, later, seconds_between};
 
 /// What an event makes of a record: every field that it changes, and the reason.
 fn line(before: &Backup, name: &str, event: Event, now: Time) -> String {
@@ -28,16 +27,10 @@ fn line(before: &Backup, name: &str, event: Event, now: Time) -> String {
     format!("  {name:<28} {changes}: {}\n", step.reason)
 }
 
-/// By the stored form, so that no field is forgotten.
 fn changes(before: &Backup, after: &Backup, now: Time) -> Vec<String> {
-    let fields = |record: &Backup| match serde_json::to_value(record).expect("it can be stored") {
-        Value::Object(fields) => fields,
-        other => panic!("{other} is no record"),
-    };
-    let (old, new) = (fields(before), fields(after));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    let mut parts: Vec<String> = changed.filter_map(|name| change(name, new.get(name), before, after, now)).collect();
+    let changed = changed::fields(before, after).into_iter();
+    let mut parts: Vec<String> =
+        changed.filter_map(|(name, value)| change(&name, value.as_ref(), before, after, now)).collect();
     // The state first.
     parts.sort_by_key(|part| !part.starts_with("->"));
     parts

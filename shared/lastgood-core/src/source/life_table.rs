@@ -1,8 +1,6 @@
 //! What a source makes of how its backups come out, of who wants to publish, and of a plan that is applied again: as
 //! tables that a reviewer sees change.
 
-use std::collections::BTreeSet;
-
 use expect_test::expect_file;
 use serde_json::Value;
 
@@ -13,29 +11,23 @@ use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
 use crate::backup::PublishedTo;
 use crate::plan::{Plan, Policy, PublishTo};
 use crate::schedule::Pattern;
-use crate::{Time, later};
+use crate::{Time, changed, later};
 
 /// The slot of the backup that is heard of, or asks; another one is older or newer.
 const SLOT: &str = "11:00:00";
 const SLOTS: [(&str, &str); 3] = [("an older", "10:00:00"), ("this", SLOT), ("a newer", "12:00:00")];
 
-/// Every field that differs in the stored form.
+/// Every field that differs.
 fn changes(before: &Source, after: &Source) -> String {
-    let fields = |source: &Source| match serde_json::to_value(source).expect("it can be stored") {
-        Value::Object(fields) => fields,
-        other => panic!("{other} is no record"),
-    };
-    let (old, new) = (fields(before), fields(after));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
     let text = |value: &Value| match value {
         Value::Object(fields) => fields.values().next().map_or_else(String::new, ToString::to_string),
         other => other.to_string(),
     };
-    let parts: Vec<String> = changed
-        .map(|name| match new.get(name) {
+    let parts: Vec<String> = changed::fields(before, after)
+        .into_iter()
+        .map(|(name, value)| match value {
             None | Some(Value::Null) => format!("no {name}"),
-            Some(value) => format!("{name} {}", text(value)),
+            Some(value) => format!("{name} {}", text(&value)),
         })
         .collect();
     if parts.is_empty() { "unchanged".to_owned() } else { parts.join(", ").replace("2026-01-15T", "") }
@@ -66,6 +58,19 @@ fn waiting() -> Source {
     }
 }
 
+/// What may be known: nothing, or one thing of a backup that is older, the same or newer.
+fn known() -> Vec<(String, Source)> {
+    let mut known = vec![("nothing".to_owned(), waiting())];
+    for (age, slot) in SLOTS {
+        known.push((format!("{age} good one"), Source { last_good: Some(good(slot)), ..waiting() }));
+        known.push((format!("{age} published one"), Source { published: Some(published(slot)), ..waiting() }));
+        known.push((format!("{age} failure"), Source { failure: Some(failure(slot)), ..waiting() }));
+        known.push((format!("{age} second try"), Source { retried: Some(at(slot)), ..waiting() }));
+        known.push((format!("{age} one's turn"), Source { turn: Some(at(slot)), ..waiting() }));
+    }
+    known
+}
+
 fn outcomes() -> Vec<(&'static str, Outcome)> {
     let nothing = Outcome {
         slot: at(SLOT),
@@ -92,14 +97,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
 
 #[test]
 fn every_outcome_by_what_is_known_already() {
-    let mut known = vec![("nothing".to_owned(), waiting())];
-    for (age, slot) in SLOTS {
-        known.push((format!("{age} good one"), Source { last_good: Some(good(slot)), ..waiting() }));
-        known.push((format!("{age} published one"), Source { published: Some(published(slot)), ..waiting() }));
-        known.push((format!("{age} failure"), Source { failure: Some(failure(slot)), ..waiting() }));
-        known.push((format!("{age} second try"), Source { retried: Some(at(slot)), ..waiting() }));
-        known.push((format!("{age} one's turn"), Source { turn: Some(at(slot)), ..waiting() }));
-    }
+    let mut known = known();
     let both = Source { last_good: Some(good("10:00:00")), failure: Some(failure("12:00:00")), ..waiting() };
     known.push(("an older good one and a newer failure".to_owned(), both));
     known.push(("that it is lost".to_owned(), Source { lost: Some(at("10:30:00")), ..waiting() }));
@@ -122,12 +120,7 @@ fn every_outcome_by_what_is_known_already() {
 
 #[test]
 fn every_turn() {
-    let mut known = vec![("nothing".to_owned(), waiting())];
-    for (age, slot) in SLOTS {
-        known.push((format!("{age} good one"), Source { last_good: Some(good(slot)), ..waiting() }));
-        known.push((format!("{age} published one"), Source { published: Some(published(slot)), ..waiting() }));
-        known.push((format!("{age} one's turn"), Source { turn: Some(at(slot)), ..waiting() }));
-    }
+    let mut known = known();
     let own = Source { turn: Some(at(SLOT)), ..waiting() };
     let held = hold(&own, "alice", Some("a game day"), at("10:50:00"));
     known.push(("a hold, at its own turn".to_owned(), held));

@@ -7,7 +7,7 @@ use lastgood_core::id::{ImageId, InstanceId};
 use lastgood_core::refusal::Why;
 use lastgood_engine::port::Cloud;
 
-use super::{code, ready, world};
+use super::{code, ready, version_of, world};
 use crate::*;
 
 /// Image, type and architecture of each member of `web`, as they were launched.
@@ -105,15 +105,7 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
         distribution: Verbatim::from([("OnDemandBaseCapacity".to_owned(), "1".to_owned())]),
     };
     let group = world.group_with(&CreateGroup::of("web", LaunchFromText::Mixed((&policy).into()), 2));
-    let data = TemplateData { image: Some(new.to_string()), ..TemplateData::default() };
-    let version = CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".to_owned()),
-        data,
-        description: String::new(),
-        token: None,
-    };
-    world.ec2().create_template_version(version).expect("made");
+    version_of(&world, &template, &new);
     let set = |template, base, version| {
         ready(world.set_mixed_version(&group.name, template, base, version)).expect("answered")
     };

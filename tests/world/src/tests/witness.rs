@@ -4,7 +4,7 @@ use lastgood_core::facts::{Tags, TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
 
-use super::world;
+use super::{version_of, world};
 use crate::*;
 
 /// An invocation of Lastgood's makes an image of the source `group/web` for the slot of this minute. It takes three minutes.
@@ -13,14 +13,9 @@ fn backed_up(world: &World, minute: u32) -> ImageId {
     let before = world.act_as(Some(1));
     let backup = format!("group/web@20260115T10{minute:02}00Z");
     let tags = Tags::from([(TAG_SOURCE.to_owned(), "group/web".to_owned()), (TAG_BACKUP.to_owned(), backup)]);
-    let image = world.ec2().create_image(CreateImage {
-        instance: instance.to_string(),
-        name: format!("web-{minute}"),
-        description: String::new(),
-        no_reboot: true,
-        omitted_devices: Vec::new(),
-        tags: vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)],
-    });
+    let tags = vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)];
+    let request = CreateImage { tags, ..super::request(&instance, &format!("web-{minute}")) };
+    let image = world.ec2().create_image(request);
     world.act_as(before);
     world.advance(300);
     image.expect("made")
@@ -148,19 +143,6 @@ fn whoever_refers_to_an_image_keeps_it() {
     assert_eq!(used_by(|world, image| drop(world.instance(image))), [] as [&str; 0], "no policy keeps it for that");
 }
 
-/// A copy of the template's first version with another image. Returns its number.
-fn version_of(world: &World, template: &TemplateId, image: &ImageId) -> u64 {
-    let data = TemplateData { image: Some(image.to_string()), ..TemplateData::default() };
-    let asked = CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data,
-        description: String::new(),
-        token: None,
-    };
-    world.ec2().create_template_version(asked).expect("made").number
-}
-
 /// The template gets a version with this image.
 fn gives(world: &World, template: &TemplateId, image: &ImageId) {
     version_of(world, template, image);
@@ -173,15 +155,9 @@ fn a_backup_has_one_image() {
     let again = world.image(&first).expect("there");
     let instance = world.instance(&world.base_image());
     let wrongs = told(&world, |world| {
-        let made = world.ec2().create_image(CreateImage {
-            instance: instance.to_string(),
-            name: "another".into(),
-            description: String::new(),
-            no_reboot: true,
-            omitted_devices: Vec::new(),
-            tags: vec![("image".to_owned(), again.tags.clone())],
-        });
-        made.expect("made");
+        let tags = vec![("image".to_owned(), again.tags.clone())];
+        let request = CreateImage { tags, ..super::request(&instance, "another") };
+        world.ec2().create_image(request).expect("made");
     });
     assert_eq!(wrongs, ["group/web@20260115T101000Z has two images"]);
 }
