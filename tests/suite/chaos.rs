@@ -40,6 +40,8 @@ fn two_thousand_days_of_faults_end_well() {
         }
     }
     let effects: usize = days.iter().map(|(_, day)| day.effects).sum();
+    let backups: usize = days.iter().map(|(_, day)| day.backups).sum();
+    assert!(backups > 3 * days.len(), "only {backups} backups");
     assert!(effects > 20_000, "only {effects} effects");
     assert!(faults.values().all(|count| *count > 100), "{faults:?}");
     assert_eq!(faults.len(), 13, "each kind of fault comes: {faults:?}");

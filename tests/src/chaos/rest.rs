@@ -6,6 +6,7 @@ use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::scale_in::ScaleIn;
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
 use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::later;
 use lastgood_core::notice::{News, Notice};
 use lastgood_world::{ImageState, Snapshot};
 
@@ -242,11 +243,14 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
                 && !matches!(backup.publication, Publication::Published(_))
                 && backup.image.as_ref().is_some_and(|image| !crew.world().is_broken_by_hand(image))
         };
-        let (unkept, last) = (backups.iter().filter(unkept).count(), source.policy.retain.last);
+        let retain = &source.policy.retain;
+        let young = source.last_good.as_ref().map(|good| later(good.slot, -retain.within_seconds));
+        let old =
+            backups.iter().filter(unkept).filter(|backup| young.is_none_or(|young| backup.id.slot < young)).count();
+        let most = retain.last + retain.daily + retain.weekly + retain.yearly;
         let judged = source.plan.is_some() && source.lost.is_none() && !source.is_failing();
-        if judged && unkept > usize::try_from(last).unwrap_or(0) {
-            wrongs
-                .push(format!("{} has {unkept} good backups that nothing keeps, and its plan says {last}", source.id));
+        if judged && old > usize::try_from(most).unwrap_or(0) {
+            wrongs.push(format!("{} has {old} good backups that nothing keeps, and its plan says {most}", source.id));
         }
         let of_source = backups.iter().filter(|backup| backup.id.source == source.id);
         let newest = of_source.filter(|backup| backup.good_at.is_some()).map(|backup| backup.id.slot).max();

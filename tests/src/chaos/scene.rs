@@ -28,8 +28,14 @@ pub(super) struct Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the plan's own switches")]
 pub(super) struct Wish {
-    /// How many good backups stay.
+    /// When backups are made.
+    pub(super) schedule: &'static str,
+    /// Each group begins up to four minutes later.
+    pub(super) spread: bool,
+    /// How many good backups stay, at least.
     pub(super) last: u32,
+    /// What stays beside them.
+    pub(super) beside: &'static str,
     /// `hold`, `overwrite`, `adopt`.
     pub(super) on_manual_change: &'static str,
     /// By tag, or by name.
@@ -81,7 +87,11 @@ pub(super) const UNTIL: &str = "2026-01-15T11:35:00Z";
 impl Wish {
     fn of(rng: &mut Rng) -> Self {
         Self {
+            schedule: ["'*/10 * * * *'", "'*/10 * * * *'", "continuous", "'3-59/12 * * * *'", "cron(0/15 * * * ? *)"]
+                [rng.usize(0..5)],
+            spread: rng.u32(0..3) == 0,
             last: rng.u32(1..=3),
+            beside: ["", "", ", within: 15m", ", daily: 2", ", weekly: 1, yearly: 1"][rng.usize(0..5)],
             on_manual_change: ["hold", "hold", "hold", "overwrite", "adopt"][rng.usize(0..5)],
             by_tag: rng.bool(),
             on_source_deleted: if rng.bool() { "keep" } else { "delete" },
@@ -95,10 +105,11 @@ impl Wish {
     /// Somebody edits it.
     pub(super) fn edited(&self, rng: &mut Rng) -> Self {
         let other = Self::of(rng);
-        match rng.u32(0..4) {
-            0 => Self { last: other.last, ..self.clone() },
+        match rng.u32(0..5) {
+            0 => Self { last: other.last, beside: other.beside, ..self.clone() },
             1 => Self { on_manual_change: other.on_manual_change, ..self.clone() },
             2 => Self { on_source_deleted: other.on_source_deleted, ..self.clone() },
+            3 => Self { schedule: other.schedule, spread: other.spread, ..self.clone() },
             _ => Self { silent: other.silent, protect: other.protect, ..self.clone() },
         }
     }
@@ -122,10 +133,17 @@ pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish]) -> String {
             None => format!("{{on_manual_change: {}}}", wish.on_manual_change),
         };
         text += &format!(
-            "  - name: p{number}\n    select: {{{select}}}\n    schedule: '*/10 * * * *'\n    until: '{UNTIL}'\n    \
-             retain: {{last: {}}}\n    capture: {{protect_from_scale_in: {}, during_refresh: {}}}\n    publish: \
-             {publish}\n    keep_in_use: {}\n    on_source_deleted: {}\n",
-            wish.last, wish.protect, wish.during_refresh, wish.keep_in_use, wish.on_source_deleted
+            "  - name: p{number}\n    select: {{{select}}}\n    schedule: {}\n    until: '{UNTIL}'\n    \
+             retain: {{last: {}{}}}\n    capture: {{protect_from_scale_in: {}, during_refresh: {}}}\n    publish: \
+             {publish}\n    keep_in_use: {}\n    on_source_deleted: {}\n{}",
+            wish.schedule,
+            wish.last,
+            wish.beside,
+            wish.protect,
+            wish.during_refresh,
+            wish.keep_in_use,
+            wish.on_source_deleted,
+            if wish.spread { "    spread: 4m\n" } else { "" },
         );
     }
     text
@@ -141,6 +159,7 @@ impl Scene {
             snapshot_visible_seconds: rng.i64(0..30),
             deregistered_visible_seconds: rate(&mut rng, 600).into(),
             image_seconds: rng.i64(10..240),
+            image_seconds_per_gib: rng.i64(0..6),
             snapshot_lag_seconds: rng.i64(-60..240),
             name_taken_seconds: rng.i64(0..600),
             page_items_max: [1, 2, 7, 100][rng.usize(0..4)],
