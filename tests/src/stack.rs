@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use lastgood_core::id::SourceId;
-use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, Request};
+use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::Share;
 use lastgood_core::plan;
@@ -52,6 +52,8 @@ pub enum Invocation {
     Cleanup,
     /// retention-cleanup, on a good backup.
     CleanupSource(SourceId),
+    /// checkpoint-reached, on AWS's news.
+    Refresh(RefreshNews),
 }
 
 impl Invocation {
@@ -62,6 +64,7 @@ impl Invocation {
             Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
             Self::Poll | Self::News(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
+            Self::Refresh(_) => ("CheckpointReached", 30),
         }
     }
 }
@@ -291,6 +294,9 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| chain(&error)),
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
+        Invocation::Refresh(news) => {
+            engine.refresh(&news).await.map(|()| Report::default()).map_err(|error| chain(&error))
+        }
     }
 }
 

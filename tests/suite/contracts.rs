@@ -9,7 +9,7 @@ use expect_test::{ExpectFile, expect_file};
 use lastgood_core::Time;
 use lastgood_core::backup::PublishedTo;
 use lastgood_core::id::{BackupId, SourceId};
-use lastgood_core::incoming::{Envelope, Incoming, Request};
+use lastgood_core::incoming::{Envelope, Incoming, RefreshChange, RefreshNews, Request};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
 use lastgood_tests::stack::Invocation;
@@ -216,7 +216,14 @@ fn the_readmes_plan_is_right() {
 #[test]
 fn chaos_gives_each_function_the_time_that_the_template_gives_it() {
     let template = fs::read_to_string(Path::new(EVENTS).join("../infra/template.yaml")).expect("the template");
-    for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Cleanup] {
+    let news = RefreshNews {
+        event: "e-1".into(),
+        refresh: "r-1".into(),
+        group: "web".into(),
+        at: Time::UNIX_EPOCH,
+        what: RefreshChange::Status("Started".into()),
+    };
+    for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Cleanup, Invocation::Refresh(news)] {
         let (name, timeout_seconds) = invocation.function();
         let (_, function) = template.split_once(&format!("\n  {name}:\n")).expect("the function");
         let timeout = function.lines().find_map(|line| line.trim().strip_prefix("Timeout: ")).expect("its timeout");

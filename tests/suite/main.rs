@@ -6,6 +6,7 @@ mod bugs;
 mod by_hand;
 mod capture;
 mod chaos;
+mod checkpoint;
 mod contracts;
 mod deletions;
 mod disasters;

@@ -20,7 +20,7 @@ const PROTECTED: &str =
     "plans: [{name: web, select: {groups: [web]}, schedule: hourly, capture: {protect_from_scale_in: true}}]";
 
 /// Lets `first` hang at one call and `second`, two minutes later, at another. Returns how many calls each made.
-fn interleaved(stack: &Stack, first: (Invocation, usize), second: (Invocation, usize)) -> (usize, usize) {
+pub(crate) fn interleaved(stack: &Stack, first: (Invocation, usize), second: (Invocation, usize)) -> (usize, usize) {
     let (one, other) = (Latch::new(first.1), Latch::new(second.1));
     let (of_one, of_other) = (stack.behind(&one), stack.behind(&other));
     let running = Running { stack: STACK, stop_at: Time::MAX, share: Share::default() };

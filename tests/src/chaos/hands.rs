@@ -2,7 +2,7 @@
 
 use lastgood_core::backup::{Backup, State};
 use lastgood_core::facts::VersionRef;
-use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::id::ImageId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request};
 use lastgood_world::{
     CreateVersion, ImageState, LaunchFromText, Protection, RefreshStatus, StartRefresh, TemplateData, TemplateName,
@@ -23,8 +23,8 @@ pub(super) struct Memory {
     protected: Vec<ImageId>,
     /// Groups that were deleted.
     deleted: Vec<Kind>,
-    /// Rows that were lost, and the images that they spoke of.
-    pub(super) lost_rows: Vec<(BackupId, Option<ImageId>)>,
+    /// Rows that were lost.
+    pub(super) lost_rows: Vec<Backup>,
     /// Things that were made by hand, to name the next one.
     made: usize,
 }
@@ -382,7 +382,7 @@ fn lose_a_row(crew: &mut Crew<'_>) {
     let Some(backup) = a_good_one(crew) else { return };
     crew.say(|| format!("the row of {} is lost", backup.id));
     crew.scene.stack.store.lose_backup(&backup.id);
-    crew.hand.lost_rows.push((backup.id, backup.image));
+    crew.hand.lost_rows.push(backup);
 }
 
 /// People tidy up what would keep Lastgood waiting for ever.

@@ -90,7 +90,9 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
                 News::SourceHeld { .. } => notice.source == backup.id.source,
                 _ => false,
             };
-            if matches!(backup.publication, Publication::Held(_)) && !sent.iter().any(held) {
+            // What was told to a row that somebody lost, and not to the bus yet, is lost with it.
+            let lost = crew.hand.lost_rows.iter().flat_map(|lost| &lost.outbox);
+            if matches!(backup.publication, Publication::Held(_)) && !sent.iter().chain(lost).any(held) {
                 wrong(format!("it was not published, and nobody was told: {:?}", backup.publication));
             }
         }
@@ -122,7 +124,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
 /// Nothing of ours is there without a record that knows of it.
 fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut Vec<String>) {
     let known: BTreeSet<&ImageId> = backups.iter().filter_map(|backup| backup.image.as_ref()).collect();
-    let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|(_, other)| other.as_ref() == Some(image));
+    let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|lost| lost.image.as_ref() == Some(image));
     let mut over: BTreeSet<String> = BTreeSet::new();
     for image in crew.world().images() {
         if image.deregistered_at.is_none() {
@@ -144,7 +146,7 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
             wrongs.push(format!("{} ({}) has no record", image.id, image.name));
         }
     }
-    for (id, image) in &crew.hand.lost_rows {
+    for Backup { id, image, .. } in &crew.hand.lost_rows {
         let there = image.as_ref().and_then(|image| crew.world().image(image));
         let there = there.is_some_and(|image| image.deregistered_at.is_none());
         let is_it = |news: &News| match news {
@@ -167,7 +169,7 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
     };
     let row_lost = |snapshot: &Snapshot| {
         let tag = snapshot.tags.get("lastgood:backup");
-        crew.hand.lost_rows.iter().any(|(id, _)| tag == Some(&id.to_string()))
+        crew.hand.lost_rows.iter().any(|lost| tag == Some(&lost.id.to_string()))
     };
     for snapshot in crew.scene.stack.our_snapshots() {
         let held = over.contains(snapshot.id.as_str());
@@ -192,10 +194,12 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
                 wrongs.push(format!("{} can't launch {image}", group.name));
             }
         }
-        // Of a backup whose row was lost nobody knows what it protected.
-        let mut left = held.members.iter().filter(|one| one.protected && !world.was_protected_late(&one.instance));
-        if let Some(member) = left.next().filter(|_| crew.hand.lost_rows.is_empty()) {
-            wrongs.push(format!("{} of {} is still protected", member.instance, group.name));
+        for member in held.members.iter().filter(|member| member.protected) {
+            // Of a backup whose row was lost nobody knows what it protected.
+            let lost = crew.hand.lost_rows.iter().any(|lost| lost.instance.as_ref() == Some(&member.instance));
+            if !lost && !world.was_protected_late(&member.instance) {
+                wrongs.push(format!("{} of {} is still protected", member.instance, group.name));
+            }
         }
     }
     for failure in world.launch_failures() {

@@ -1,0 +1,214 @@
+"""Mutation check of lastgood-core and lastgood-engine: each mutant that cargo-mutants lists, behind a switch, in one build.
+
+    cargo install --locked cargo-mutants@27.1.0
+    python3 tests/mutants/run.py                    # about an hour on two cores
+    python3 tests/mutants/run.py --only 'publish'   # those whose file or name has it
+
+A mutant is caught if one of the tests that reach it fails, or does not end. It prints those that are not, then those that
+could not be put behind a switch (constants, fields, chains of `let`, what does not compile): cargo-mutants itself builds those
+one by one. What changes nothing that anybody could see is named, with the reason, in `.cargo/mutants.toml`.
+
+What is checked is the last commit. It lies in `target/mutants`, as does what is found, mutant by mutant.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+PACKAGES = ["lastgood-core", "lastgood-engine"]
+# Tests in which a mutant that makes a loop endless hangs are given up after this.
+SECONDS_MAX = 120
+# So many of the quickest tests first: most mutants are caught by them.
+FIRST = 8
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--only", default="", help="only mutants whose file or name has this expression")
+    options = options.parse_args()
+    work = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "mutants"
+    # To cargo this tree is the same as its original: in one folder each would take the other's crates for its own.
+    target = work / "build"
+    work.mkdir(parents=True, exist_ok=True)
+
+    listed = mutants()
+    wanted = [mutant for mutant in listed if re.search(options.only, f"{mutant['file']} {mutant['name']}")]
+    say(f"{len(wanted)} of {len(listed)} mutants")
+    placed = compilable(work, target, wanted)
+    say(f"{len(placed)} stand behind a switch and compile")
+    tests = built(work, target)
+    say(f"{len(tests)} tests")
+    reached = reach(work, tests)
+    say(f"{len(reached)} mutants are reached by one")
+    left = survivors(work, tests, reached, placed)
+
+    print(f"\n{len(placed) - len(left)} caught, {len(left)} not:")
+    for mutant in left:
+        print(f"  {mutant['name']}{'' if mutant['id'] in reached else '  (no test comes there)'}")
+    behind = {mutant["id"] for mutant in placed}
+    rest = [mutant for mutant in wanted if mutant["id"] not in behind]
+    print(f"\n{len(rest)} not behind a switch:")
+    for mutant in rest:
+        print(f"  {mutant['name']}")
+    return 1 if left else 0
+
+
+def say(what):
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def mutants():
+    """What cargo-mutants would try, each with a number."""
+    command = ["cargo", "mutants", "--list", "--json"]
+    for package in PACKAGES:
+        command += ["-p", package]
+    listed = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    fields = ["file", "genre", "name", "replacement", "span"]
+    return [{"id": number} | {field: one[field] for field in fields} for number, one in enumerate(listed, 1)]
+
+
+def laid_out(work, wanted):
+    """The tree with these mutants in it, and where they stand."""
+    tree = work / "tree"
+    if not tree.exists():
+        shutil.rmtree(work / "new", ignore_errors=True)
+        (work / "new").mkdir()
+        archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
+        subprocess.run(["tar", "x", "-C", work / "new"], input=archive, check=True)
+        (work / "new").rename(tree)
+    else:
+        for file in sorted({mutant["file"] for mutant in wanted} | {f"shared/{package}/src/lib.rs" for package in PACKAGES}):
+            shown = subprocess.run(["git", "show", f"HEAD:{file}"], cwd=ROOT, check=True, capture_output=True).stdout
+            (tree / file).write_bytes(shown)
+    switches = ["cargo", "run", "--quiet", "--manifest-path", HERE / "Cargo.toml", "--target-dir", work / "switches", "--", tree]
+    table = subprocess.run(switches, input=json.dumps(wanted), check=True, stdout=subprocess.PIPE, text=True).stdout
+    return tree, json.loads(table)
+
+
+def compilable(work, target, wanted):
+    """Those with which the crates compile, all of them in one text: what an error points at is left out."""
+    shutil.rmtree(work / "tree", ignore_errors=True)
+    while True:
+        tree, table = laid_out(work, wanted)
+        bad = set()
+        for error in errors(tree, target):
+            for span in error["spans"]:
+                bad |= blamed(table, span) if span["is_primary"] else set()
+            for child in error["children"] if not bad else []:
+                for span in child["spans"]:
+                    bad |= blamed(table, span)
+        if not bad:
+            failed = [error["rendered"] for error in errors(tree, target)]
+            if failed:
+                sys.exit(f"it does not compile, and no mutant is to blame:\n{failed[0]}")
+            return table
+        say(f"{len(bad)} do not compile")
+        wanted = [mutant for mutant in wanted if mutant["id"] not in bad]
+
+
+def errors(tree, target):
+    command = ["cargo", "check", "--quiet", "--keep-going", "--message-format=json"]
+    for package in PACKAGES:
+        command += ["-p", package]
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
+    lines = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True).stdout.splitlines()
+    told = [json.loads(line) for line in lines]
+    told = [one["message"] for one in told if one["reason"] == "compiler-message"]
+    return [message for message in told if message["level"] == "error" and message["spans"]]
+
+
+def blamed(table, span):
+    """The mutants to which an error at this place belongs: those whose own text it is in, else the innermost around it."""
+    start, end = span["byte_start"], span["byte_end"]
+    here = [mutant for mutant in table if mutant["file"] == span["file_name"]]
+    own = {mutant["id"] for mutant in here if mutant["own"][0] < end and start < mutant["own"][1]}
+    if own:
+        return own
+    around = [mutant for mutant in here if mutant["whole"][0] <= start and end <= mutant["whole"][1]]
+    around.sort(key=lambda mutant: mutant["whole"][1] - mutant["whole"][0])
+    return {around[0]["id"]} if around else set()
+
+
+def built(work, target):
+    """The tests, by the binary that has them, and their names."""
+    command = ["cargo", "test", "-p", "lastgood-core", "-p", "lastgood-tests", "--no-run", "--message-format=json", "--quiet"]
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
+    done = subprocess.run(command, cwd=work / "tree", env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    binaries = []
+    for line in done.stdout.splitlines():
+        one = json.loads(line)
+        is_test = one["reason"] == "compiler-artifact" and one["profile"]["test"] and one["executable"]
+        if is_test and one["target"]["name"] in ("suite", "lastgood_core"):
+            binaries.append(one["executable"])
+    tests = []
+    for binary in binaries:
+        names = subprocess.run([binary, "--list", "--format=terse"], check=True, capture_output=True, text=True).stdout
+        found = [line.removesuffix(": test") for line in names.splitlines() if line.endswith(": test")]
+        # End to end needs the functions' own binaries and minutes; these ask what the tree looks like.
+        left_out = ("e2e::", "layering::", "bugs::")
+        tests += [(binary, name) for name in found if not name.startswith(left_out)]
+    return tests
+
+
+def run(work, binary, names, environment):
+    """Whether these tests pass."""
+    crate = work / "tree" / ("shared/lastgood-core" if "lastgood_core" in binary else "tests")
+    command = [binary, "--exact", "--test-threads=1", "--quiet", *names]
+    environment = os.environ | {"PROPTEST_CASES": "64", "CARGO_MANIFEST_DIR": str(crate)} | environment
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        done = subprocess.run(command, cwd=crate, env=environment, timeout=SECONDS_MAX, **quiet)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def reach(work, tests):
+    """Which tests come to each mutant, the quickest first."""
+    reached, took = {}, {}
+    for number, (binary, name) in enumerate(tests):
+        path = work / "reached"
+        path.unlink(missing_ok=True)
+        begin = time.monotonic()
+        if not run(work, binary, [name], {"MUTANTS_REACHED": str(path)}):
+            sys.exit(f"{name} fails without any mutant")
+        took[number] = time.monotonic() - begin
+        for line in path.read_text().split() if path.exists() else []:
+            reached.setdefault(int(line), []).append(number)
+    return {mutant: sorted(numbers, key=took.get) for mutant, numbers in reached.items()}
+
+
+def survivors(work, tests, reached, placed):
+    """The mutants with which every test passes that comes to them."""
+
+    def lives(mutant):
+        numbers = reached.get(mutant["id"], [])
+        for some in (numbers[:FIRST], numbers[FIRST:]):
+            for binary in sorted({tests[number][0] for number in some}):
+                names = [tests[number][1] for number in some if tests[number][0] == binary]
+                if not run(work, binary, names, {"MUTANT": str(mutant["id"])}):
+                    return False
+        return True
+
+    left = []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, open(work / "found.txt", "w") as found:
+        for done, (mutant, alive) in enumerate(zip(placed, pool.map(lives, placed)), 1):
+            print("alive " if alive else "caught", mutant["name"], file=found, flush=True)
+            if alive:
+                left.append(mutant)
+            if done % 100 == 0:
+                say(f"{done} of {len(placed)}, {len(left)} not caught")
+    return left
+
+
+if __name__ == "__main__":
+    sys.exit(main())
