@@ -4,8 +4,8 @@ use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
-use lastgood_core::incoming::{AboutSource, Request};
-use lastgood_core::plan;
+use lastgood_core::incoming::{AboutSource, BackupRequested, Request};
+use lastgood_core::{later, plan};
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_tests::cut::{At, Cut, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
@@ -241,6 +241,15 @@ fn silence_is_told_though_no_tick_ever_ran() {
 }
 
 #[test]
+fn silence_is_told_by_the_tick_though_no_poll_ever_runs() {
+    let (stack, _) = web();
+    stack.world.advance(4 * 3600);
+    stack.invoke(Invocation::Tick);
+    let told: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    assert_eq!(told, ["Backup Overdue"]);
+}
+
+#[test]
 fn each_function_asks_only_for_what_it_is_permitted() {
     let (stack, _) = web();
     stack.world.fail_next_image("the disk was busy");
@@ -282,21 +291,16 @@ fn what_cannot_be_read_is_not_released() {
 #[test]
 fn a_request_from_the_future_is_refused() {
     let (stack, _) = web();
-    let ahead = lastgood_core::later(stack.world.time(), 86_400);
-    let request = lastgood_core::incoming::BackupRequested {
-        source: "group/web".parse().expect("a source"),
-        by: "a laptop".into(),
-        reason: None,
+    let asked = |seconds_ahead| {
+        let source = "group/web".parse().expect("a source");
+        let request = BackupRequested { source, by: "a laptop".into(), reason: None };
+        stack.try_invoke(Invocation::Request(later(stack.world.time(), seconds_ahead), request))
     };
-    let running = lastgood_engine::Running {
-        stack: "lastgood-test",
-        stop_at: lastgood_core::Time::MAX,
-        share: lastgood_core::pace::Share::default(),
-    };
-    let engine = lastgood_engine::Engine::new(&stack.store, &stack.world, &stack.bus, &stack.world, running);
-    let error = engine.request(ahead, request).now_or_never().expect("ready").expect_err("refused");
-    assert!(error.to_string().contains("whose clock is wrong?"), "{error}");
+    let refused = asked(301).expect_err("its clock is further ahead than clocks are");
+    assert!(refused.contains("whose clock is wrong?"), "{refused}");
     assert!(stack.backups("group/web").is_empty());
+    asked(300).expect("clocks may be five minutes apart");
+    assert_eq!(stack.backups("group/web").len(), 1);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod by_hand;
 mod capture;
 mod chaos;
 mod checkpoint;
+mod cleanup;
 mod contracts;
 mod deletions;
 mod disasters;

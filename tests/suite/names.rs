@@ -7,7 +7,7 @@ use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY};
 use lastgood_core::pace;
 use lastgood_engine::Store;
 use lastgood_tests::stack::{Invocation, STACK, Stack};
-use lastgood_world::{CreateImage, World, by_number};
+use lastgood_world::{AwsError, CreateImage, World, by_number};
 
 fn world() -> World {
     World::new("2026-01-15T10:30:00Z".parse().expect("a time"))
@@ -76,6 +76,52 @@ fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
             assert!(backup.reason.contains("does not bear our tags"), "{}", backup.reason);
         }
     }
+}
+
+/// AWS makes the image and its answer is lost; what comes after that refuses every other.
+fn answer_lost(then: impl Fn(&Stack)) -> Stack {
+    let stack = group("web");
+    stack.world.advance(30 * 60);
+    stack.world.lose_next("ec2:CreateImage", 1);
+    stack.invoke(Invocation::Tick);
+    assert_eq!(stack.our_images().len(), 1, "AWS has made it");
+    assert_eq!(stack.backups("group/web")[0].image, None, "and nobody knows");
+    then(&stack);
+    stack.run(15);
+    stack
+}
+
+#[test]
+fn an_image_whose_answer_was_lost_is_found_by_its_name_before_its_backup_is_given_up() {
+    let denied = answer_lost(|stack| stack.world.deny("ec2:CreateImage", "*"));
+    let backup = denied.backups("group/web").remove(0);
+    assert_eq!(
+        (backup.state, backup.image.as_ref()),
+        (State::Good, Some(&denied.our_images()[0].id)),
+        "{}",
+        backup.reason
+    );
+    assert_eq!(denied.our_images().len(), 1);
+    // One that somebody deregistered meanwhile is not taken for it.
+    let gone = answer_lost(|stack| {
+        let image = stack.our_images().remove(0).id;
+        stack.world.ec2().deregister_image(image.as_str()).expect("it is there");
+        stack.world.deny("ec2:CreateImage", "*");
+    });
+    let backup = gone.backups("group/web").remove(0);
+    assert_eq!((backup.state, backup.image), (State::Failed, None), "{}", backup.reason);
+}
+
+#[test]
+fn what_passes_is_waited_for_without_a_look() {
+    let stack = group("web");
+    stack.world.advance(30 * 60);
+    let error = AwsError::new("SnapshotCreationPerVolumeRateExceeded", "one snapshot of a volume each 15 seconds");
+    stack.world.fail_next("ec2:CreateImage", 1, &error);
+    stack.invoke(Invocation::Tick);
+    assert_eq!(stack.world.calls().get("ec2:DescribeImages"), None);
+    stack.run(15);
+    assert_eq!(stack.backups("group/web")[0].state, State::Good);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, PublishedTo};
 use lastgood_core::id::TemplateId;
+use lastgood_core::incoming::{AboutSource, Request};
 use lastgood_core::{later, plan, seconds_between};
 use lastgood_engine::Store;
 use lastgood_engine::apply::{self, Absent, ApplyError, Change};
@@ -70,6 +71,19 @@ fn a_group_that_lost_its_tags_leaves_the_plan_when_that_is_applied_and_one_that_
 }
 
 #[test]
+fn a_group_that_is_missing_for_the_moment_stays_in_its_plan_when_that_is_applied() {
+    let (stack, _) = two(BY_TAG);
+    stack.run(45);
+    stack.world.delete_group("api");
+    stack.run(5);
+    let source = stack.source("group/api");
+    assert!(source.missing_since.is_some() && source.lost.is_none(), "{source:?}");
+    assert!(compared(&stack, BY_TAG).unsaid.is_empty());
+    stack.apply(BY_TAG).expect("applied");
+    assert_eq!(stack.source("group/api").plan.as_deref(), Some("web"));
+}
+
+#[test]
 fn a_group_that_lost_its_tags_a_moment_ago_leaves_the_plan_at_once_when_that_is_applied() {
     let (stack, _) = two(BY_TAG);
     stack.run(45);
@@ -132,4 +146,54 @@ fn a_plan_whose_tags_select_nothing_is_told_to_be_empty() {
     let file = plan::read("plans.yaml", both).expect("a plan file");
     let change = apply::compare(&stack.store, &stack.world, &file, Absent::Go, stack.world.time());
     assert_eq!(change.now_or_never().expect("ready").expect("compared").empty, [] as [&str; 0], "it has a name");
+}
+
+/// A plan over so many groups, `g000` and on, that keeps so many backups.
+fn many(groups: usize, last: u32) -> String {
+    let names: Vec<String> = (0..groups).map(|number| format!("g{number:03}")).collect();
+    let names = names.join(", ");
+    format!("plans: [{{name: all, select: {{groups: [{names}]}}, schedule: hourly, retain: {{last: {last}}}}}]")
+}
+
+#[test]
+fn what_fits_into_one_transaction_is_written_whole_or_not_at_all() {
+    // With the plan itself as many as one takes (AWS: TransactWriteItems).
+    let stack = Stack::of_groups(apply::TRANSACTION_ITEMS_MAX - 1);
+    let change = compared(&stack, &many(apply::TRANSACTION_ITEMS_MAX - 1, 2));
+    assert_eq!((change.sources.len(), change.plans.len()), (99, 1));
+    // Somebody else applies another file meanwhile: all sources are as they were, and the plan is not.
+    let mut planned = stack.store.plans().now_or_never().expect("ready").expect("read").remove(0);
+    planned.record.survey_at = later(planned.record.survey_at, 60);
+    stack.store.save_plan(&planned).now_or_never().expect("ready").expect("saved");
+    let now = stack.world.time();
+    let written = apply::write(&stack.store, &change, now).now_or_never().expect("ready");
+    assert!(matches!(written, Err(ApplyError::Outdated { written: 0, all: 99 })), "{written:?}");
+    assert_eq!(stack.source("group/g000").policy.retain.last, 1, "nothing is half written");
+    stack.apply(&many(99, 2)).expect("applied");
+    assert_eq!(stack.source("group/g098").policy.retain.last, 2);
+}
+
+#[test]
+fn of_what_does_not_fit_into_one_transaction_it_is_told_how_much_was_written() {
+    let stack = Stack::of_groups(250);
+    let change = compared(&stack, &many(250, 2));
+    // Somebody asks for something of one in the third part meanwhile.
+    let about = AboutSource { source: "group/g220".parse().expect("a source"), by: "alice".into(), reason: None };
+    stack.ask(Request::Hold(about));
+    let now = stack.world.time();
+    let written = apply::write(&stack.store, &change, now).now_or_never().expect("ready");
+    assert!(matches!(written, Err(ApplyError::Outdated { written: 200, all: 250 })), "{written:?}");
+    let last = |group: &str| stack.source(group).policy.retain.last;
+    assert_eq!((last("group/g199"), last("group/g200")), (2, 1), "parts are written in the order of their names");
+    stack.apply(&many(250, 2)).expect("applied");
+    assert!((0..250).all(|number| last(&format!("group/g{number:03}")) == 2));
+}
+
+#[test]
+fn a_file_that_changes_sources_alone_changes_something() {
+    let (stack, _) = two(BY_TAG);
+    stack.world.untag_group("web", "lastgood");
+    let change = compared(&stack, &format!("{BY_TAG}\nremoved: {{group/web: keep}}"));
+    assert_eq!((change.plans.len(), change.sources.len()), (0, 1));
+    assert!(!change.is_empty());
 }

@@ -170,11 +170,23 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             given_up @ (Event::NoInstance(_) | Event::CreateRefused(_)) => given_up,
             event => return Ok(event),
         };
-        match self.cloud.image_named(&image_name(&record.id)).await? {
-            Ok(Some(image)) if self.is_ours(record, &image.tags) && !image.is_deregistered() => {
-                Ok(Event::ImageMade(image.id))
+        let name = image_name(&record.id);
+        let found = match self.cloud.image_named(&name).await? {
+            Ok(found) => found,
+            Err(_) => return Ok(given_up),
+        };
+        let is_ours = found.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
+        match (found, given_up) {
+            (Some(image), _) if is_ours && !image.is_deregistered() => Ok(Event::ImageMade(image.id)),
+            (Some(image), Event::CreateRefused(refusal)) if refusal.why == Why::Taken && !is_ours => {
+                let message = format!("{} has the name {name} and does not bear our tags", image.id);
+                Ok(Event::CreateRefused(Refusal { message, ..refusal }))
             }
-            Ok(_) | Err(_) => Ok(given_up),
+            (None, Event::CreateRefused(refusal)) if refusal.why == Why::Taken => {
+                let source = format!("{name} is taken by an image that is not visible yet");
+                Err(CallFailed::new(How::NotYet, "ec2:DescribeImages", source))
+            }
+            (_, given_up) => Ok(given_up),
         }
     }
 
@@ -189,35 +201,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Ok(Event::NoInstance(group::refreshing(name, &refresh.id)));
             }
         }
-        let name = image_name(&record.id);
         let description = format!("Lastgood backup {} of {instance}", record.id);
         let request = ImageRequest {
             instance,
-            name: name.clone(),
+            name: image_name(&record.id),
             description: description.chars().filter(char::is_ascii).take(255).collect(),
             tags: self.tags(record),
         };
-        match self.cloud.create_image(&request).await? {
-            Ok(image) => Ok(Event::ImageMade(image)),
-            Err(refusal) if refusal.why == Why::Taken => self.adopt(record, &name, refusal).await,
-            Err(refusal) => Ok(Event::CreateRefused(refusal)),
-        }
-    }
-
-    /// The name is taken: by an earlier call of ours whose answer was lost, or by a stranger.
-    async fn adopt(&self, record: &Backup, name: &str, refusal: Refusal) -> Carried {
-        match self.cloud.image_named(name).await? {
-            Ok(Some(image)) if self.is_ours(record, &image.tags) => Ok(Event::ImageMade(image.id)),
-            Ok(Some(image)) => {
-                let message = format!("{} has the name {name} and does not bear our tags", image.id);
-                Ok(Event::CreateRefused(Refusal { message, ..refusal }))
-            }
-            Ok(None) => {
-                let source = format!("{name} is taken by an image that is not visible yet");
-                Err(CallFailed::new(How::NotYet, "ec2:DescribeImages", source))
-            }
-            Err(refusal) => Ok(Event::CreateRefused(refusal)),
-        }
+        Ok(match self.cloud.create_image(&request).await? {
+            Ok(image) => Event::ImageMade(image),
+            Err(refusal) => Event::CreateRefused(refusal),
+        })
     }
 
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.

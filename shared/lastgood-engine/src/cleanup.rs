@@ -78,7 +78,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         if !retired {
             // Before anything goes, it is looked whether what stays is there.
-            let there = self.still_there(&backups, &candidates).await?;
+            let there = self.still_there(&backups).await?;
             for candidate in &mut candidates {
                 candidate.there = there.contains(&candidate.id);
             }
@@ -92,14 +92,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(let_go)
     }
 
-    /// Those of the candidates whose image can be launched now.
-    async fn still_there(
-        &self,
-        backups: &[Versioned<Backup>],
-        candidates: &[Candidate],
-    ) -> Result<Vec<BackupId>, CallFailed> {
-        let good = backups.iter().map(|backup| &backup.record);
-        let good = good.filter(|backup| candidates.iter().any(|candidate| candidate.id == backup.id));
+    /// Those of the good ones whose image can be launched now.
+    async fn still_there(&self, backups: &[Versioned<Backup>]) -> Result<Vec<BackupId>, CallFailed> {
+        let good = good(backups);
         let asked: Vec<(BackupId, ImageId)> =
             good.filter_map(|backup| Some((backup.id.clone(), backup.image.clone()?))).collect();
         let ids: Vec<ImageId> = asked.iter().map(|(_, image)| image.clone()).collect();
@@ -127,14 +122,17 @@ fn candidates(source: &Source, backups: &[Versioned<Backup>], now: Time) -> Vec<
     let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
     let newest_published =
         backups.iter().map(|backup| &backup.record).filter(|backup| published(backup)).map(|b| b.id.slot).max();
-    let good = backups.iter().map(|backup| &backup.record).filter(|backup| backup.state == State::Good);
-    good.map(|backup| Candidate {
+    let candidate = |backup: &Backup| Candidate {
         id: backup.id.clone(),
         published: Some(backup.id.slot) == newest_published
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
         publishing: backup.may_be_published_yet(now),
         there: true,
         pinned: backup.pinned.is_some(),
-    })
-    .collect()
+    };
+    good(backups).map(candidate).collect()
+}
+
+fn good(backups: &[Versioned<Backup>]) -> impl Iterator<Item = &Backup> {
+    backups.iter().map(|backup| &backup.record).filter(|backup| backup.state == State::Good)
 }

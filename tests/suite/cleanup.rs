@@ -1,0 +1,93 @@
+//! What the cleanup leaves alone: the last one that is there, what is published, and what no plan has any more.
+
+use futures_util::FutureExt;
+use lastgood_core::backup::{Publication, State};
+use lastgood_core::plan;
+use lastgood_engine::apply::{self, Absent};
+use lastgood_tests::cut::Meanwhile;
+use lastgood_tests::stack::{Invocation, Stack};
+
+use crate::transcript::{DAILY, HOURLY, count, is_there, web};
+
+/// So many backups, an hour apart, and no cleanup.
+fn hourly(stack: &Stack, backups: usize) {
+    for _ in 0..backups {
+        stack.world.advance(3600);
+        stack.back_up_only(5);
+    }
+}
+
+#[test]
+fn the_last_one_stays_that_is_there_when_the_newer_goes_while_it_is_looked_at() {
+    let (stack, _) = web(DAILY);
+    stack.world.advance(30 * 60);
+    stack.back_up_only(6);
+    stack.world.advance(24 * 3600);
+    stack.back_up_only(6);
+    let [newer, older] = stack.backups("group/web").try_into().expect("two backups");
+    let newer = newer.image.expect("good");
+    let asked = || stack.world.calls().get("ec2:DescribeImages").copied().unwrap_or_default();
+    // Once retention has looked whether what stays is there, somebody deregisters it.
+    let before = asked();
+    let gate = Meanwhile::new(|_| {
+        if asked() == before + 1 && is_there(&stack, &newer) {
+            let caller = stack.world.act_as(None);
+            stack.world.broken_by_hand(&newer);
+            stack.world.ec2().deregister_image(newer.as_str()).expect("it is there");
+            stack.world.act_as(caller);
+        }
+    });
+    stack.invoke_behind(&gate, Invocation::Cleanup).expect("it ends");
+    assert!(!is_there(&stack, &newer) && is_there(&stack, &older.image.expect("good")));
+    let refused = stack.told().into_iter().find(|notice| notice.news.detail_type() == "Deletion Refused");
+    let refused = refused.expect("told").message;
+    assert!(refused.contains("no newer good image of it is there"), "{refused}");
+}
+
+#[test]
+fn what_leaves_its_plan_or_is_deleted_keeps_all_that_its_plan_would_let_go() {
+    for leaves in [true, false] {
+        let (stack, _) = web(HOURLY);
+        hourly(&stack, 5);
+        if leaves {
+            let file = "plans: [{name: db, select: {tags: {lastgood: db}}, schedule: hourly}]\nremoved: {web: keep}";
+            let file = plan::read("plans.yaml", file).expect("a plan file");
+            let now = stack.world.time();
+            let change = apply::compare(&stack.store, &stack.world, &file, Absent::Go, now);
+            let change = change.now_or_never().expect("ready").expect("compared");
+            apply::write(&stack.store, &change, now).now_or_never().expect("ready").expect("written");
+        } else {
+            stack.world.delete_group("web");
+            for _ in 0..4 {
+                stack.world.advance(240);
+                stack.invoke(Invocation::Tick);
+            }
+        }
+        let source = stack.source("group/web");
+        assert_eq!((source.plan.is_none(), source.lost.is_some()), (leaves, !leaves));
+        for _ in 0..30 {
+            stack.world.advance(3600);
+            stack.invoke(Invocation::Cleanup);
+        }
+        assert_eq!(stack.our_images().len(), 5, "leaves: {leaves}");
+    }
+}
+
+#[test]
+fn what_is_published_is_not_let_go_though_nothing_is_published_any_more() {
+    let (stack, _) = web("plans: [{name: web, select: {groups: [web]}, schedule: hourly, retain: {last: 1}}]");
+    hourly(&stack, 1);
+    let published = stack.backups("group/web").remove(0);
+    assert!(matches!(published.publication, Publication::Published(_)), "{:?}", published.publication);
+    let silent = "plans: [{name: web, select: {groups: [web]}, schedule: hourly, retain: {last: 1}, publish: none}]";
+    stack.apply(silent).expect("applied");
+    hourly(&stack, 3);
+    for _ in 0..3 {
+        stack.world.advance(600);
+        stack.invoke(Invocation::Cleanup);
+    }
+    let states: Vec<_> = stack.backups("group/web").into_iter().map(|backup| (backup.id, backup.state)).collect();
+    assert_eq!(states.last(), Some(&(published.id, State::Good)), "the group launches from it");
+    assert_eq!(count(&stack, "Deletion Refused"), 0, "nobody had to refuse it");
+    assert_eq!(stack.our_images().len(), 2, "{states:?}");
+}
