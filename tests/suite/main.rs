@@ -21,6 +21,7 @@ mod names;
 mod needed;
 mod pacing;
 mod plans;
+mod reading;
 mod selection;
 mod stories;
 mod transcript;

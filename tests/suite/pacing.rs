@@ -130,22 +130,24 @@ fn a_function_whose_time_is_up_begins_nothing_and_says_so_and_the_next_one_goes_
 
 #[test]
 fn what_waited_long_for_its_call_is_looked_at_again_before_it_is_deleted() {
-    let stack = Stack::of_groups(1);
-    for _ in 0..2 {
-        stack.world.advance(60 * 60);
-        stack.back_up_only(5);
+    for action in ["ec2:DeregisterImage", "ec2:DeleteLaunchTemplateVersions"] {
+        let stack = Stack::of_groups(1);
+        for _ in 0..2 {
+            stack.world.advance(60 * 60);
+            stack.back_up_only(5);
+        }
+        // Others have drained our share, and what was seen before a deletion holds for half a minute.
+        let bucket = Versioned::new(pace::drained(later(stack.world.time(), 60)));
+        stack.store.save_bucket(action, &bucket).now_or_never().expect("ready").expect("saved");
+        let begun = stack.world.time();
+        stack.invoke(Invocation::Cleanup);
+        assert!(seconds_between(begun, stack.world.time()) > 30, "it had to wait");
+        assert_eq!(stack.our_images().len(), 1);
+        let log = stack.world.log();
+        let last = |action: &str| log.iter().rfind(|call| call.action == action).expect("made").at;
+        assert_eq!(stack.world.calls()["ec2:DescribeImageReferences"], 2, "before the wait and after it");
+        assert_eq!(last("ec2:DescribeImageReferences"), last(action), "{action}");
     }
-    // Others have drained our share, and what was seen before a deletion holds for half a minute.
-    let bucket = Versioned::new(pace::drained(later(stack.world.time(), 60)));
-    stack.store.save_bucket("ec2:DeregisterImage", &bucket).now_or_never().expect("ready").expect("saved");
-    let begun = stack.world.time();
-    stack.invoke(Invocation::Cleanup);
-    assert!(seconds_between(begun, stack.world.time()) > 30, "it had to wait");
-    assert_eq!(stack.our_images().len(), 1);
-    let log = stack.world.log();
-    let last = |action: &str| log.iter().rfind(|call| call.action == action).expect("made").at;
-    assert_eq!(stack.world.calls()["ec2:DescribeImageReferences"], 2, "before the wait and after it");
-    assert_eq!(last("ec2:DescribeImageReferences"), last("ec2:DeregisterImage"));
 }
 
 /// Eighty groups that are published to in one run, of which `group` makes the one with this name and its images `named`

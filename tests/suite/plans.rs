@@ -141,6 +141,8 @@ fn a_plan_whose_tags_select_nothing_is_told_to_be_empty() {
     assert_eq!(compared(&stack, BY_NAME).empty, [] as [&str; 0]);
     let nobody = "plans: [{name: db, select: {tags: {lastgood: db}}, schedule: hourly}]";
     assert_eq!(compared(&stack, nobody).empty, ["db"]);
+    assert_eq!(two(BY_TAG).0.source("group/web").plan.as_deref(), Some("web"));
+    assert_eq!(compared(&two(BY_TAG).0, BY_TAG).empty, [] as [&str; 0], "its tags select two");
     let both =
         "plans: [{name: db, select: {groups: [web], tags: {lastgood: db}}, schedule: hourly}]\nremoved: {web: keep}";
     let file = plan::read("plans.yaml", both).expect("a plan file");

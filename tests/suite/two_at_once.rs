@@ -47,12 +47,26 @@ pub(crate) fn interleaved(stack: &Stack, first: (Invocation, usize), second: (In
     (one.calls(), other.calls())
 }
 
-/// A backup that a tick begins and that a poll takes up while the tick hangs. During a refresh it fails.
-fn begun_twice(fails: bool, tick: usize, poll: usize) -> (usize, usize) {
+/// What goes wrong with a backup while two functions begin it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bad {
+    Nothing,
+    /// A refresh: it fails.
+    Refresh,
+    /// And it is not told that its instance was protected.
+    RefreshAndNoAnswer,
+}
+
+/// A backup that a tick begins and that a poll takes up while the tick hangs.
+fn begun_twice(bad: Bad, tick: usize, poll: usize) -> (usize, usize) {
     let (stack, _) = web(PROTECTED);
     stack.world.advance(30 * 60);
+    let fails = bad != Bad::Nothing;
     if fails {
         stack.world.lock_group("web");
+    }
+    if bad == Bad::RefreshAndNoAnswer {
+        stack.world.lose_next("autoscaling:SetInstanceProtection", 1);
     }
     let calls = interleaved(&stack, (Invocation::Tick, tick), (Invocation::Poll, poll));
     stack.back_up_only(4);
@@ -60,7 +74,7 @@ fn begun_twice(fails: bool, tick: usize, poll: usize) -> (usize, usize) {
         stack.world.set_refresh("web", RefreshStatus::Cancelled);
     }
     let backup = stack.backups("group/web").remove(0);
-    let context = format!("tick held at {tick}, poll at {poll}: {:?}, {}", backup.scale_in, backup.reason);
+    let context = format!("{bad:?}, tick held at {tick}, poll at {poll}: {:?}, {}", backup.scale_in, backup.reason);
     assert_eq!(backup.state, if fails { State::Failed } else { State::Good }, "{context}");
     assert_eq!(stack.our_images().len(), usize::from(!fails), "{context}");
     assert_eq!(members(&stack).iter().filter(|member| member.protected).count(), 0, "{context}");
@@ -69,8 +83,8 @@ fn begun_twice(fails: bool, tick: usize, poll: usize) -> (usize, usize) {
 
 #[test]
 fn two_functions_that_begin_one_backup_leave_no_member_protected_and_one_image() {
-    for fails in [false, true] {
-        every_way(|tick, poll| begun_twice(fails, tick, poll));
+    for bad in [Bad::Nothing, Bad::Refresh, Bad::RefreshAndNoAnswer] {
+        every_way(|tick, poll| begun_twice(bad, tick, poll));
     }
 }
 

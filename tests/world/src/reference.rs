@@ -61,7 +61,7 @@ impl State {
                     refers("ec2:Instance", ec2_arn("instance", &instance.id));
                 }
             }
-            for template in self.templates.values() {
+            for template in self.templates.values().filter(|_| self.settings.references_find_templates) {
                 let mut newest = template.versions.values().rev().take(asks.version_depth);
                 if newest.any(|version| version.data.image.as_deref() == Some(id)) {
                     refers("ec2:LaunchTemplate", ec2_arn("launch-template", &template.id));

@@ -28,6 +28,8 @@ pub struct Settings {
     pub scale_seconds: i64,
     /// Until a group tries again what it could not launch.
     pub launch_retry_seconds: i64,
+    /// DescribeImageReferences finds templates: false to see what holds when it misses them.
+    pub references_find_templates: bool,
     /// No page is longer than this, whatever was asked for; a page may always be shorter (AWS: Pagination).
     pub page_items_max: usize,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             replace_seconds: 60,
             scale_seconds: 10,
             launch_retry_seconds: 60,
+            references_find_templates: true,
             page_items_max: usize::MAX,
         }
     }

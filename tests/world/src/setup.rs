@@ -75,6 +75,11 @@ impl World {
         TemplateData { image: Some(image.to_string()), instance_type, ..TemplateData::default() }
     }
 
+    /// Somebody deletes a template with all its versions.
+    pub fn delete_template(&self, template: &TemplateId) {
+        self.lock().templates.remove(template);
+    }
+
     /// A group that launches from a version of a template, with its members in service.
     pub fn group(&self, name: &str, from: &TemplateRef, desired: usize) -> Group {
         self.group_with(&CreateGroup::of(name, from.into(), desired))
