@@ -100,3 +100,67 @@ fn a_group_that_names_its_template_in_another_way_meanwhile_is_left_as_it_is() {
         assert!(seen > 0, "{version:?} to {now}: the last look never told it");
     }
 }
+
+/// The ways in which the newest version of the template counts.
+const BY_LATEST: [Way; 2] = [Way::Template(VersionRef::Latest), Way::Mixed(VersionRef::Latest)];
+
+#[test]
+fn a_version_that_somebody_makes_after_ours_is_the_one_that_counts_and_that_is_told() {
+    for way in BY_LATEST {
+        let calls = publish(&about_to_publish(way), usize::MAX, || {});
+        let mut after_ours = 0;
+        for call in 0..calls {
+            let group = about_to_publish(way);
+            let theirs = Mutex::new(None);
+            publish(&group, call, || *theirs.lock().expect("no test panics with it") = Some(group.change_by_hand()));
+            let theirs = theirs.into_inner().expect("no test panics with it");
+            if group.image() != theirs {
+                continue;
+            }
+            let published = matches!(group.stack.backups("group/web")[0].publication, Publication::Published(_));
+            let ours = group.stack.world.template_versions(&group.template).len() > 2;
+            // Theirs came last: after ours was made, it is seen unless nobody looks any more.
+            after_ours += usize::from(ours && !published);
+            assert!(ours || !published, "{way:?} at {call}");
+            if let Some(why) = held(&group).filter(|_| ours) {
+                assert!(why.contains("the latest"), "{way:?} at {call}: {why}");
+            }
+        }
+        assert!(after_ours > 0, "{way:?}: it was never seen by the last look");
+    }
+}
+
+#[test]
+fn a_version_that_is_not_told_yet_is_waited_for() {
+    for way in BY_LATEST {
+        let group = about_to_publish(way);
+        group.stack.world.change_settings(|settings| settings.version_visible_seconds = 90);
+        let report = group.stack.invoke(Invocation::Poll);
+        assert!(
+            report.troubles.iter().any(|trouble| trouble.what.contains("version 2 is not visible yet")),
+            "{report:?}"
+        );
+        let publication = group.stack.backups("group/web").remove(0).publication;
+        assert!(matches!(publication, Publication::Pointing { .. }), "{way:?}: {publication:?}");
+        group.stack.run(5);
+        let publication = group.stack.backups("group/web").remove(0).publication;
+        assert!(matches!(publication, Publication::Published(_)), "{way:?}: {publication:?}");
+        assert_eq!(group.stack.world.template_versions(&group.template).len(), 2, "{way:?}: none was made twice");
+    }
+}
+
+#[test]
+fn a_version_that_somebody_made_and_deleted_again_leaves_a_gap_and_nothing_else() {
+    for way in BY_LATEST {
+        let group = about_to_publish(way);
+        group.change_by_hand();
+        let template = TemplateName::Id(group.template.to_string());
+        group.stack.world.ec2().delete_template_versions(&template, &[2]).expect("deleted");
+        group.stack.run(5);
+        let publication = group.stack.backups("group/web").remove(0).publication;
+        assert!(matches!(publication, Publication::Published(_)), "{way:?}: {publication:?}");
+        let numbers: Vec<u64> =
+            group.stack.world.template_versions(&group.template).into_iter().map(|version| version.number).collect();
+        assert_eq!(numbers, [1, 3], "{way:?}");
+    }
+}

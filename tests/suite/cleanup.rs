@@ -6,6 +6,7 @@ use lastgood_core::plan;
 use lastgood_engine::apply::{self, Absent};
 use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::AwsError;
 
 use crate::transcript::{DAILY, HOURLY, count, is_there, web};
 
@@ -90,4 +91,44 @@ fn what_is_published_is_not_let_go_though_nothing_is_published_any_more() {
     assert_eq!(states.last(), Some(&(published.id, State::Good)), "the group launches from it");
     assert_eq!(count(&stack, "Deletion Refused"), 0, "nobody had to refuse it");
     assert_eq!(stack.our_images().len(), 2, "{states:?}");
+}
+
+#[test]
+fn an_image_that_lost_our_tag_is_not_taken_for_lost() {
+    let (stack, _) = web(HOURLY);
+    stack.run(2 * 60);
+    let [newer, older] = stack.backups("group/web").try_into().expect("two backups");
+    let untagged = older.image.expect("good");
+    stack.world.untag_image(&untagged, "lastgood:managed-by");
+    stack.apply("plans: [{name: web, select: {groups: [web]}, schedule: weekly}]").expect("applied");
+    stack.run(14 * 60);
+    assert_eq!(count(&stack, "Backup Lost"), 0, "two sweeps have found it");
+    assert!(is_there(&stack, &untagged) && is_there(&stack, &newer.image.expect("good")));
+}
+
+/// What a cleanup leaves if the versions of a backup can't be deleted for this reason: is the image there, and what is told.
+fn refusing_versions(code: &str) -> (Stack, bool) {
+    let (stack, _) = web(DAILY);
+    stack.run(45);
+    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let error = AwsError::new(code, "not now");
+    stack.world.fail_next("ec2:DeleteLaunchTemplateVersions", 1, &error);
+    stack.run(24 * 60);
+    let there = is_there(&stack, &image);
+    (stack, there)
+}
+
+#[test]
+fn versions_that_can_not_be_deleted_now_are_waited_for_and_others_are_left_and_told() {
+    let (stack, there) = refusing_versions("SnapshotCreationPerVolumeRateExceeded");
+    assert!(there, "what passes is waited for");
+    stack.run(60);
+    assert_eq!(stack.our_images().len(), 1);
+    assert_eq!(count(&stack, "Deletion Refused"), 0, "and is no news");
+    let (stack, _) = refusing_versions("UnauthorizedOperation");
+    let told = stack.told().into_iter().find(|notice| notice.news.detail_type() == "Deletion Refused");
+    let told = told.expect("told").message;
+    assert!(told.contains("version 2 (") && told.contains("ec2:DeleteLaunchTemplateVersions"), "{told}");
+    stack.run(60);
+    assert_eq!(stack.our_images().len(), 1, "the image goes without it");
 }

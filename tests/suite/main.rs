@@ -17,6 +17,8 @@ mod fuzz;
 mod interruptions;
 mod kill;
 mod layering;
+mod logs;
+mod meanwhile;
 mod names;
 mod needed;
 mod pacing;

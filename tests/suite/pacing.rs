@@ -150,6 +150,26 @@ fn what_waited_long_for_its_call_is_looked_at_again_before_it_is_deleted() {
     }
 }
 
+#[test]
+fn what_gets_no_call_before_the_time_is_up_is_not_deleted() {
+    let stack = Stack::of_groups(1);
+    for _ in 0..2 {
+        stack.world.advance(60 * 60);
+        stack.back_up_only(5);
+    }
+    let bucket = Versioned::new(pace::drained(later(stack.world.time(), 4 * 60)));
+    stack.store.save_bucket("ec2:DeregisterImage", &bucket).now_or_never().expect("ready").expect("saved");
+    let report = stack.invoke_within(60, Invocation::Cleanup);
+    assert_eq!(stack.world.calls().get("ec2:DeregisterImage"), None);
+    assert!(
+        report.troubles.iter().any(|trouble| trouble.what.contains("our share of its calls is used up")),
+        "{report:?}"
+    );
+    stack.world.advance(60 * 60);
+    stack.invoke(Invocation::Cleanup);
+    assert_eq!(stack.our_images().len(), 1);
+}
+
 /// Eighty groups that are published to in one run, of which `group` makes the one with this name and its images `named`
 /// by the second; each object that is changed was looked at in the same second.
 #[track_caller]

@@ -84,6 +84,25 @@ fn a_group_that_is_missing_for_the_moment_stays_in_its_plan_when_that_is_applied
 }
 
 #[test]
+fn a_group_that_was_missing_for_a_moment_and_was_changed_meanwhile_was_changed_by_hand() {
+    let (stack, template) = two(BY_TAG);
+    stack.run(45);
+    let published = stack.world.group_image("web");
+    stack.world.delete_group("web");
+    stack.run(5);
+    assert!(stack.source("group/web").missing_since.is_some());
+    // It is there again, and launches from what it began with.
+    stack.world.group("web", &by_number(&template, 1), 1);
+    stack.world.tag_group("web", "lastgood", "web");
+    stack.run(5);
+    assert!(stack.source("group/web").missing_since.is_none());
+    stack.run(60);
+    let newest = stack.backups("group/web").remove(0);
+    assert!(matches!(newest.publication, Publication::Held(_)), "{:?}", newest.publication);
+    assert_ne!(stack.world.group_image("web"), published);
+}
+
+#[test]
 fn a_group_that_lost_its_tags_a_moment_ago_leaves_the_plan_at_once_when_that_is_applied() {
     let (stack, _) = two(BY_TAG);
     stack.run(45);

@@ -6,6 +6,9 @@
 pub struct Settings {
     /// How long a new image is missing from DescribeImages (AWS: Eventual consistency).
     pub image_visible_seconds: i64,
+    /// How long a new version of a template is missing from DescribeLaunchTemplateVersions, `$Latest` too (AWS: Eventual
+    /// consistency).
+    pub version_visible_seconds: i64,
     /// How long a new snapshot is missing from DescribeSnapshots (AWS: Eventual consistency).
     pub snapshot_visible_seconds: i64,
     /// How long a deregistered image is still told, as `deregistered` (AWS: DescribeImages).
@@ -38,6 +41,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             image_visible_seconds: 5,
+            version_visible_seconds: 0,
             snapshot_visible_seconds: 5,
             deregistered_visible_seconds: 0,
             image_seconds: 60,

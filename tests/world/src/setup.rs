@@ -125,6 +125,11 @@ impl World {
         self.lock().remove_group(&GroupName::from(name));
     }
 
+    /// Somebody takes a tag off an image.
+    pub fn untag_image(&self, image: &ImageId, key: &str) {
+        self.lock().images.get_mut(image).expect("tests untag images that are there").tags.remove(key);
+    }
+
     /// Members go into standby, and the group wants as many less.
     pub fn enter_standby(&self, group: &str, ids: &[InstanceId]) {
         let mut state = self.lock();

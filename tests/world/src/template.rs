@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lastgood_core::Time;
 use lastgood_core::facts::{Tags, VersionRef};
 use lastgood_core::id::TemplateId;
+use lastgood_core::{Time, later};
 
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
@@ -171,6 +171,24 @@ impl World {
 }
 
 /// A version as it is told: whether it is the default changes.
+impl Template {
+    fn version(&self, version: &str) -> Result<TemplateVersion, AwsError> {
+        let number = match read_version(version)? {
+            VersionRef::Number(number) => number,
+            VersionRef::Default => self.default,
+            // `$Latest` is the latest that is there: the last one made may be deleted.
+            VersionRef::Latest => self.versions.keys().next_back().copied().unwrap_or(self.latest),
+        };
+        if !self.versions.contains_key(&number) {
+            let id = &self.id;
+            let message =
+                format!("Could not find the specified version {number} for the launch template with ID {id}.");
+            return Err(AwsError::new("InvalidLaunchTemplateId.VersionNotFound", message));
+        }
+        Ok(told(self, number))
+    }
+}
+
 fn told(template: &Template, number: u64) -> TemplateVersion {
     TemplateVersion { is_default: template.default == number, ..template.versions[&number].clone() }
 }
@@ -287,30 +305,25 @@ impl State {
 
     /// One version, by number, `$Latest` or `$Default`.
     pub(crate) fn version(&self, name: &TemplateName, version: &str) -> Result<TemplateVersion, AwsError> {
-        let template = self.template(name)?;
-        let number = match read_version(version)? {
-            VersionRef::Number(number) => number,
-            VersionRef::Default => template.default,
-            // `$Latest` is the latest that is there: the last one made may be deleted.
-            VersionRef::Latest => template.versions.keys().next_back().copied().unwrap_or(template.latest),
-        };
-        if !template.versions.contains_key(&number) {
-            let id = &template.id;
-            let message =
-                format!("Could not find the specified version {number} for the launch template with ID {id}.");
-            return Err(AwsError::new("InvalidLaunchTemplateId.VersionNotFound", message));
-        }
-        Ok(told(template, number))
+        self.template(name)?.version(version)
+    }
+
+    /// The template as DescribeLaunchTemplateVersions sees it: versions that were just made are missing.
+    fn seen(&self, template: &Template) -> Template {
+        let lag = self.settings.version_visible_seconds;
+        let mut seen = template.clone();
+        seen.versions.retain(|_, version| later(version.created_at, lag) <= self.now);
+        seen
     }
 
     pub(crate) fn describe_versions(&self, asks: &DescribeVersions) -> Result<Page<TemplateVersion>, AwsError> {
         filter::check(&asks.filters, &["image-id", "is-default-version"])?;
         check_page(&asks.paging, 1, 200)?;
-        let template = self.template(&asks.template)?;
+        let template = &self.seen(self.template(&asks.template)?);
         let mut numbers: Vec<u64> = if asks.versions.is_empty() {
             template.versions.keys().copied().collect()
         } else {
-            let asked = asks.versions.iter().map(|version| Ok(self.version(&asks.template, version)?.number));
+            let asked = asks.versions.iter().map(|version| Ok(template.version(version)?.number));
             asked.collect::<Result<_, AwsError>>()?
         };
         numbers.sort_unstable_by(|a, b| b.cmp(a));
