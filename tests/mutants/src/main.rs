@@ -32,6 +32,7 @@ struct Mutant {
 #[derive(Clone, Copy, Deserialize)]
 struct Range {
     start: Place,
+    end: Place,
 }
 
 /// Both from one.
@@ -128,9 +129,9 @@ fn rewritten(text: &str, mutants: &[Mutant]) -> (String, Vec<Placed>) {
         walk.wanted.entry(mutant.span.start).or_default().push(mutant);
     }
     for mutant in mutants.iter().filter(|mutant| mutant.genre == "FnValue") {
-        let start = walk.byte(mutant.span.start);
+        let (start, end) = (walk.byte(mutant.span.start), walk.byte(mutant.span.end));
         let before = format!("if crate::mutant({}) {{ return {}; }} ", mutant.id, mutant.replacement);
-        walk.wraps.push(Wrap { id: mutant.id, start, end: start, before, after: "" });
+        walk.wraps.push(Wrap { id: mutant.id, start, end, before, after: "" });
     }
     walk.visit_file(&syntax);
     let name_of: BTreeMap<u32, &Mutant> = mutants.iter().map(|mutant| (mutant.id, mutant)).collect();
@@ -138,8 +139,7 @@ fn rewritten(text: &str, mutants: &[Mutant]) -> (String, Vec<Placed>) {
     let mut marks: Vec<(usize, bool, isize, usize)> = Vec::new();
     for (index, wrap) in walk.wraps.iter().enumerate() {
         let length = isize::try_from(wrap.end - wrap.start).expect("a short text");
-        let first = if length == 0 { isize::MIN } else { -length };
-        marks.push((wrap.start, true, first, index));
+        marks.push((wrap.start, true, -length, index));
         marks.push((wrap.end, false, length, index));
     }
     // Of two around the same bytes the one that begins first ends last.
