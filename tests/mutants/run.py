@@ -5,7 +5,7 @@
     python3 tests/mutants/run.py --only 'publish'   # those whose file or name has it
 
 A mutant is caught if one of the tests that reach it fails, or does not end. It prints those that are not, then those that
-could not be put behind a switch (constants, fields, chains of `let`, what does not compile): cargo-mutants itself builds those
+could not be put behind a switch (constants, chains of `let`, what does not compile): cargo-mutants itself builds those
 one by one. What changes nothing that anybody could see is named, with the reason, in `.cargo/mutants.toml`.
 
 What is checked is the last commit. It lies in `target/mutants`, as does what is found, mutant by mutant.
@@ -25,8 +25,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGES = ["lastgood-core", "lastgood-engine"]
-# Tests in which a mutant that makes a loop endless hangs are given up after this.
-SECONDS_MAX = 120
+# A mutant may make a loop endless: tests are given up after so many times what they take without one, and these seconds.
+TIMES_MAX = 10
+SECONDS_MORE = 30
 # So many of the quickest tests first: most mutants are caught by them.
 FIRST = 8
 
@@ -40,16 +41,16 @@ def main():
     target = work / "build"
     work.mkdir(parents=True, exist_ok=True)
 
-    listed = mutants()
+    listed = mutants(laid_out(work))
     wanted = [mutant for mutant in listed if re.search(options.only, f"{mutant['file']} {mutant['name']}")]
     say(f"{len(wanted)} of {len(listed)} mutants")
     placed = compilable(work, target, wanted)
     say(f"{len(placed)} stand behind a switch and compile")
     tests = built(work, target)
     say(f"{len(tests)} tests")
-    reached = reach(work, tests)
+    reached, took = reach(work, tests)
     say(f"{len(reached)} mutants are reached by one")
-    left = survivors(work, tests, reached, placed)
+    left = survivors(work, tests, reached, took, placed)
 
     print(f"\n{len(placed) - len(left)} caught, {len(left)} not:")
     for mutant in left:
@@ -66,29 +67,29 @@ def say(what):
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
-def mutants():
+def mutants(tree):
     """What cargo-mutants would try, each with a number."""
     command = ["cargo", "mutants", "--list", "--json"]
     for package in PACKAGES:
         command += ["-p", package]
-    listed = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    listed = json.loads(subprocess.run(command, cwd=tree, check=True, stdout=subprocess.PIPE, text=True).stdout)
     fields = ["file", "genre", "name", "replacement", "span"]
     return [{"id": number} | {field: one[field] for field in fields} for number, one in enumerate(listed, 1)]
 
 
-def laid_out(work, wanted):
-    """The tree with these mutants in it, and where they stand."""
+def laid_out(work):
+    """The last commit, in a folder of its own."""
     tree = work / "tree"
-    if not tree.exists():
-        shutil.rmtree(work / "new", ignore_errors=True)
-        (work / "new").mkdir()
-        archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
-        subprocess.run(["tar", "x", "-C", work / "new"], input=archive, check=True)
-        (work / "new").rename(tree)
-    else:
-        for file in sorted({mutant["file"] for mutant in wanted} | {f"shared/{package}/src/lib.rs" for package in PACKAGES}):
-            shown = subprocess.run(["git", "show", f"HEAD:{file}"], cwd=ROOT, check=True, capture_output=True).stdout
-            (tree / file).write_bytes(shown)
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "x", "-C", tree], input=archive, check=True)
+    return tree
+
+
+def switched(work, wanted):
+    """The tree with these mutants in it, and where they stand."""
+    tree = laid_out(work)
     switches = ["cargo", "run", "--quiet", "--manifest-path", HERE / "Cargo.toml", "--target-dir", work / "switches", "--", tree]
     table = subprocess.run(switches, input=json.dumps(wanted), check=True, stdout=subprocess.PIPE, text=True).stdout
     return tree, json.loads(table)
@@ -96,21 +97,19 @@ def laid_out(work, wanted):
 
 def compilable(work, target, wanted):
     """Those with which the crates compile, all of them in one text: what an error points at is left out."""
-    shutil.rmtree(work / "tree", ignore_errors=True)
     while True:
-        tree, table = laid_out(work, wanted)
-        bad = set()
-        for error in errors(tree, target):
-            for span in error["spans"]:
-                bad |= blamed(table, span) if span["is_primary"] else set()
-            for child in error["children"] if not bad else []:
-                for span in child["spans"]:
-                    bad |= blamed(table, span)
-        if not bad:
-            failed = [error["rendered"] for error in errors(tree, target)]
-            if failed:
-                sys.exit(f"it does not compile, and no mutant is to blame:\n{failed[0]}")
+        tree, table = switched(work, wanted)
+        found = errors(tree, target)
+        if not found:
             return table
+        bad = set()
+        for error in found:
+            spans = [span for span in error["spans"] if span["is_primary"]]
+            more = [span for child in error["children"] for span in child["spans"]]
+            own = set().union(*(blamed(table, span) for span in spans))
+            bad |= own or set().union(*(blamed(table, span) for span in more))
+        if not bad:
+            sys.exit(f"it does not compile, and no mutant is to blame:\n{found[0]['rendered']}")
         say(f"{len(bad)} do not compile")
         wanted = [mutant for mutant in wanted if mutant["id"] not in bad]
 
@@ -159,51 +158,53 @@ def built(work, target):
     return tests
 
 
-def run(work, binary, names, environment):
-    """Whether these tests pass."""
+def run(work, binary, names, environment, seconds_max):
+    """What comes of these tests: `passed`, `failed` or `hung`."""
     crate = work / "tree" / ("shared/lastgood-core" if "lastgood_core" in binary else "tests")
     command = [binary, "--exact", "--test-threads=1", "--quiet", *names]
-    environment = os.environ | {"PROPTEST_CASES": "64", "CARGO_MANIFEST_DIR": str(crate)} | environment
+    environment = os.environ | {"PROPTEST_CASES": "64", "PROPTEST_RNG_SEED": "7", "CARGO_MANIFEST_DIR": str(crate)} | environment
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        done = subprocess.run(command, cwd=crate, env=environment, timeout=SECONDS_MAX, **quiet)
+        done = subprocess.run(command, cwd=crate, env=environment, timeout=seconds_max, **quiet)
     except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        return "hung"
+    return "failed" if done.returncode else "passed"
 
 
 def reach(work, tests):
-    """Which tests come to each mutant, the quickest first."""
+    """Which tests come to each mutant, the quickest first; and how long each test takes."""
     reached, took = {}, {}
     for number, (binary, name) in enumerate(tests):
         path = work / "reached"
         path.unlink(missing_ok=True)
         begin = time.monotonic()
-        if not run(work, binary, [name], {"MUTANTS_REACHED": str(path)}):
+        if run(work, binary, [name], {"MUTANTS_REACHED": str(path)}, None) != "passed":
             sys.exit(f"{name} fails without any mutant")
         took[number] = time.monotonic() - begin
         for line in path.read_text().split() if path.exists() else []:
             reached.setdefault(int(line), []).append(number)
-    return {mutant: sorted(numbers, key=took.get) for mutant, numbers in reached.items()}
+    return {mutant: sorted(numbers, key=took.get) for mutant, numbers in reached.items()}, took
 
 
-def survivors(work, tests, reached, placed):
+def survivors(work, tests, reached, took, placed):
     """The mutants with which every test passes that comes to them."""
 
-    def lives(mutant):
+    def outcome(mutant):
         numbers = reached.get(mutant["id"], [])
         for some in (numbers[:FIRST], numbers[FIRST:]):
             for binary in sorted({tests[number][0] for number in some}):
-                names = [tests[number][1] for number in some if tests[number][0] == binary]
-                if not run(work, binary, names, {"MUTANT": str(mutant["id"])}):
-                    return False
-        return True
+                mine = [number for number in some if tests[number][0] == binary]
+                limit = TIMES_MAX * sum(took[number] for number in mine) + SECONDS_MORE
+                came = run(work, binary, [tests[number][1] for number in mine], {"MUTANT": str(mutant["id"])}, limit)
+                if came != "passed":
+                    return came
+        return "lives"
 
     left = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, open(work / "found.txt", "w") as found:
-        for done, (mutant, alive) in enumerate(zip(placed, pool.map(lives, placed)), 1):
-            print("alive " if alive else "caught", mutant["name"], file=found, flush=True)
-            if alive:
+        for done, (mutant, came) in enumerate(zip(placed, pool.map(outcome, placed)), 1):
+            print(came, mutant["name"], file=found, flush=True)
+            if came == "lives":
                 left.append(mutant)
             if done % 100 == 0:
                 say(f"{done} of {len(placed)}, {len(left)} not caught")

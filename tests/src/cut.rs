@@ -75,15 +75,17 @@ impl Gate for Knife {
 }
 
 /// Lets something happen before a call is heard: the function hangs meanwhile.
-pub struct Meanwhile<F> {
+///
+/// Boxed: a gate of its own type for each closure would have the whole engine compiled once for each.
+pub struct Meanwhile<'a> {
     calls: AtomicUsize,
-    happens: F,
+    happens: Box<dyn Fn(usize) + Sync + 'a>,
 }
 
-impl<F: Fn(usize) + Sync> Meanwhile<F> {
+impl<'a> Meanwhile<'a> {
     /// A gate at which `happens` is called before each call, with its number, counted from 0.
-    pub fn new(happens: F) -> Self {
-        Self { calls: AtomicUsize::new(0), happens }
+    pub fn new(happens: impl Fn(usize) + Sync + 'a) -> Self {
+        Self { calls: AtomicUsize::new(0), happens: Box::new(happens) }
     }
 
     /// How many calls came.
@@ -92,7 +94,7 @@ impl<F: Fn(usize) + Sync> Meanwhile<F> {
     }
 }
 
-impl<F: Fn(usize) + Sync> Gate for Meanwhile<F> {
+impl Gate for Meanwhile<'_> {
     async fn pass<T: Send>(&self, call: impl Future<Output = T> + Send) -> T {
         (self.happens)(self.calls.fetch_add(1, Ordering::Relaxed));
         call.await

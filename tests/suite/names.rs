@@ -78,7 +78,7 @@ fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
     }
 }
 
-/// AWS makes the image and its answer is lost; what comes after that refuses every other.
+/// AWS makes the image and its answer is lost; then something happens.
 fn answer_lost(then: impl Fn(&Stack)) -> Stack {
     let stack = group("web");
     stack.world.advance(30 * 60);
@@ -102,14 +102,35 @@ fn an_image_whose_answer_was_lost_is_found_by_its_name_before_its_backup_is_give
         backup.reason
     );
     assert_eq!(denied.our_images().len(), 1);
-    // One that somebody deregistered meanwhile is not taken for it.
-    let gone = answer_lost(|stack| {
+    // One that somebody deregistered meanwhile is not taken for it, though AWS tells it for an hour yet.
+    let deregister = |stack: &Stack| {
+        stack.world.change_settings(|settings| settings.deregistered_visible_seconds = 3600);
         let image = stack.our_images().remove(0).id;
         stack.world.ec2().deregister_image(image.as_str()).expect("it is there");
+    };
+    let gone = answer_lost(|stack| {
+        deregister(stack);
         stack.world.deny("ec2:CreateImage", "*");
     });
     let backup = gone.backups("group/web").remove(0);
     assert_eq!((backup.state, backup.image), (State::Failed, None), "{}", backup.reason);
+    // Its name is free again after a while: then another one is made.
+    let again = answer_lost(deregister);
+    let backup = again.backups("group/web").remove(0);
+    assert_eq!(
+        (backup.state, backup.image.as_ref()),
+        (State::Good, Some(&again.our_images()[0].id)),
+        "{}",
+        backup.reason
+    );
+}
+
+#[test]
+fn a_name_that_is_taken_by_an_image_that_can_not_be_looked_up_is_told_as_that() {
+    let stack = answer_lost(|stack| stack.world.deny("ec2:DescribeImages", "*"));
+    let backup = stack.backups("group/web").remove(0);
+    assert_eq!(backup.state, State::Failed);
+    assert!(backup.reason.contains("ec2:DescribeImages"), "what is missing is the permission: {}", backup.reason);
 }
 
 #[test]

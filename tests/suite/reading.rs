@@ -126,7 +126,7 @@ fn another_group_that_goes_while_it_is_read_keeps_nothing() {
 }
 
 #[test]
-fn its_own_group_that_goes_while_it_is_read_keeps_it_for_now() {
+fn its_own_group_that_goes_while_it_is_read_keeps_it() {
     let (stack, _) = about_to_delete(|_| {}, PLAN);
     let mut seen = 0;
     for call in 0..cleanup(&stack, usize::MAX, || {}) {

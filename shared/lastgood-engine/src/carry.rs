@@ -170,20 +170,22 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             given_up @ (Event::NoInstance(_) | Event::CreateRefused(_)) => given_up,
             event => return Ok(event),
         };
+        let taken = matches!(&given_up, Event::CreateRefused(refusal) if refusal.why == Why::Taken);
         let name = image_name(&record.id);
         let found = match self.cloud.image_named(&name).await? {
-            Ok(found) => found,
-            Err(_) => return Ok(given_up),
+            // One that is only still told is gone.
+            Ok(found) => found.filter(|image| !image.is_deregistered()),
+            Err(refusal) => return Ok(if taken { Event::CreateRefused(refusal) } else { given_up }),
         };
-        let is_ours = found.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
         match (found, given_up) {
-            (Some(image), _) if is_ours && !image.is_deregistered() => Ok(Event::ImageMade(image.id)),
-            (Some(image), Event::CreateRefused(refusal)) if refusal.why == Why::Taken && !is_ours => {
+            (Some(image), _) if self.is_ours(record, &image.tags) => Ok(Event::ImageMade(image.id)),
+            (Some(image), Event::CreateRefused(refusal)) if taken => {
                 let message = format!("{} has the name {name} and does not bear our tags", image.id);
                 Ok(Event::CreateRefused(Refusal { message, ..refusal }))
             }
-            (None, Event::CreateRefused(refusal)) if refusal.why == Why::Taken => {
-                let source = format!("{name} is taken by an image that is not visible yet");
+            // By one that is not visible yet, or that is gone and still has its name.
+            (None, _) if taken => {
+                let source = format!("{name} is taken by an image that is not told");
                 Err(CallFailed::new(How::NotYet, "ec2:DescribeImages", source))
             }
             (_, given_up) => Ok(given_up),

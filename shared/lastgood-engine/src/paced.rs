@@ -22,8 +22,9 @@ use crate::port::{
 
 /// How many calls are taken from a bucket at once: so many a run may leave unused.
 pub const CALLS_TAKEN_AT_ONCE: u32 = 4;
-/// How many things one describe asks for (AWS: DescribeInstances, Filters; DescribeAutoScalingGroups).
-const THINGS_A_DESCRIBE: usize = 200;
+/// How many things one call asks for, or deletes (AWS: DescribeInstances, Filters; DescribeAutoScalingGroups;
+/// DeleteLaunchTemplateVersions).
+const THINGS_A_CALL: usize = 200;
 const GROUPS_A_DESCRIBE: usize = 100;
 
 /// A cloud that is asked no faster than our share allows.
@@ -199,16 +200,16 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced_for!(self, "ssm:PutParameter", name, 1, self.cloud.set_parameter(name, parameter))
     }
     async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
-        paced!(self, "ec2:DescribeInstances", ids.len().div_ceil(THINGS_A_DESCRIBE), self.cloud.instances(ids))
+        paced!(self, "ec2:DescribeInstances", ids.len().div_ceil(THINGS_A_CALL), self.cloud.instances(ids))
     }
     async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
-        paced!(self, "ec2:DescribeImages", ids.len().div_ceil(THINGS_A_DESCRIBE), self.cloud.images(ids))
+        paced!(self, "ec2:DescribeImages", ids.len().div_ceil(THINGS_A_CALL), self.cloud.images(ids))
     }
     async fn image_named(&self, name: &str) -> Called<Option<Image>> {
         paced!(self, "ec2:DescribeImages", 1, self.cloud.image_named(name))
     }
     async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
-        paced!(self, "ec2:DescribeSnapshots", ids.len().div_ceil(THINGS_A_DESCRIBE), self.cloud.snapshots(ids))
+        paced!(self, "ec2:DescribeSnapshots", ids.len().div_ceil(THINGS_A_CALL), self.cloud.snapshots(ids))
     }
     async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
         paced!(self, "ec2:DescribeSnapshots", 1, self.cloud.snapshots_tagged(key, value))
@@ -232,7 +233,7 @@ impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
         paced!(self, "ec2:CreateLaunchTemplateVersion", 1, self.cloud.create_template_version(request))
     }
     async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        let calls = versions.len().div_ceil(THINGS_A_DESCRIBE);
+        let calls = versions.len().div_ceil(THINGS_A_CALL);
         let call = self.cloud.delete_template_versions(template, versions);
         paced_for!(self, "ec2:DeleteLaunchTemplateVersions", template.as_str(), calls, call)
     }

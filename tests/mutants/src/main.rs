@@ -5,7 +5,7 @@
 //! `a < b` becomes `(if crate::mutant(7) { a > b } else { a < b })`. TABLE says where in the new text each one stands,
 //! so that what does not compile can be left out of the next list.
 //!
-//! What has no place to be switched is left out, and is not in the table: fields, `let` chains.
+//! What has no place to be switched is left out, and is not in the table: chains of `let`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use proc_macro2::LineColumn;
 use serde::{Deserialize, Serialize};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Arm, BinOp, Expr, ExprBinary, ExprUnary};
+use syn::{Arm, BinOp, Expr, ExprBinary, ExprStruct, ExprUnary, Member};
 
 /// An entry of cargo-mutants' list.
 #[derive(Deserialize)]
@@ -240,6 +240,20 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             self.wrap(id, expr, before, " })");
         }
         visit::visit_expr_unary(self, expr);
+    }
+
+    /// Without a field the value has what it is based on there.
+    fn visit_expr_struct(&mut self, expr: &'ast ExprStruct) {
+        for field in &expr.fields {
+            let (Member::Named(name), Some(rest)) = (&field.member, &expr.rest) else { continue };
+            for (id, _) in self.wanted("StructField", field) {
+                let shorthand = if field.colon_token.is_some() { String::new() } else { format!("{name}: ") };
+                let rest = self.old(&**rest);
+                let before = format!("{shorthand}(if crate::mutant({id}) {{ ({rest}).clone().{name} }} else {{ ");
+                self.wrap(id, &field.expr, before, " })");
+            }
+        }
+        visit::visit_expr_struct(self, expr);
     }
 
     fn visit_arm(&mut self, arm: &'ast Arm) {

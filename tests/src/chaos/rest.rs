@@ -196,7 +196,10 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
         }
         for member in held.members.iter().filter(|member| member.protected) {
             // Of a backup whose row was lost nobody knows what it protected.
-            let lost = crew.hand.lost_rows.iter().any(|lost| lost.instance.as_ref() == Some(&member.instance));
+            let lost = crew.hand.lost_rows.iter().any(|lost| {
+                lost.instance.as_ref() == Some(&member.instance)
+                    && !matches!(lost.scale_in, ScaleIn::Untouched | ScaleIn::GivenBack)
+            });
             if !lost && !world.was_protected_late(&member.instance) {
                 wrongs.push(format!("{} of {} is still protected", member.instance, group.name));
             }
@@ -248,13 +251,18 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
                 && backup.image.as_ref().is_some_and(|image| !crew.world().is_broken_by_hand(image))
         };
         let retain = &source.policy.retain;
+        let kept: Vec<&Backup> = backups.iter().filter(unkept).collect();
         let young = source.last_good.as_ref().map(|good| later(good.slot, -retain.within_seconds));
-        let old =
-            backups.iter().filter(unkept).filter(|backup| young.is_none_or(|young| backup.id.slot < young)).count();
-        let most = retain.last + retain.daily + retain.weekly + retain.yearly;
+        let young = kept.iter().filter(|backup| young.is_some_and(|young| backup.id.slot >= young)).count();
+        // All is of one day: its newest is among the last ones, and the oldest stands for a day before it.
+        let most = young.max(usize::try_from(retain.last).unwrap_or(0)) + usize::from(retain.daily > 1);
         let judged = source.plan.is_some() && source.lost.is_none() && !source.is_failing();
-        if judged && old > usize::try_from(most).unwrap_or(0) {
-            wrongs.push(format!("{} has {old} good backups that nothing keeps, and its plan says {most}", source.id));
+        if judged && kept.len() > most {
+            wrongs.push(format!(
+                "{} has {} good backups that nothing keeps, and its plan says {most}",
+                source.id,
+                kept.len()
+            ));
         }
         let of_source = backups.iter().filter(|backup| backup.id.source == source.id);
         let newest = of_source.filter(|backup| backup.good_at.is_some()).map(|backup| backup.id.slot).max();

@@ -170,7 +170,6 @@ impl World {
     }
 }
 
-/// A version as it is told: whether it is the default changes.
 impl Template {
     fn version(&self, version: &str) -> Result<TemplateVersion, AwsError> {
         let number = match read_version(version)? {
@@ -189,6 +188,7 @@ impl Template {
     }
 }
 
+/// A version as it is told: whether it is the default changes.
 fn told(template: &Template, number: u64) -> TemplateVersion {
     TemplateVersion { is_default: template.default == number, ..template.versions[&number].clone() }
 }
