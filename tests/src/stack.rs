@@ -7,11 +7,11 @@ use futures_util::FutureExt;
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request};
 use lastgood_core::notice::{News, Notice};
-use lastgood_core::pace::Share;
+use lastgood_core::pace::{self, Share};
 use lastgood_core::plan;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::{self, Absent, ApplyError};
-use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Store, chain};
+use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Saved, Store, Versioned, chain};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
 
 use crate::cut::{Cut, Gate};
@@ -227,6 +227,12 @@ impl Stack {
                 self.invoke(delivery);
             }
         }
+    }
+
+    /// Others use up our share of an action's calls, for so many seconds. Nothing was taken from it before.
+    pub fn drain(&self, action: &'static str, seconds: i64) {
+        let bucket = Versioned::new(pace::drained(later(self.world.time(), seconds)));
+        assert!(matches!(now(self.store.save_bucket(action, &bucket)), Ok(Saved::As(_))), "{action} was used before");
     }
 
     /// Asks for a backup, as the CLI does.

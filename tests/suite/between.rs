@@ -6,10 +6,10 @@ use std::sync::Mutex;
 use lastgood_core::backup::Publication;
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::ImageId;
-use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::Invocation;
 use lastgood_world::{LaunchFrom, LaunchFromText, TemplateName};
 
+use crate::transcript::during;
 use crate::ways::{Group, WAYS, Way};
 
 /// A group whose first image is good and not published yet.
@@ -22,16 +22,9 @@ fn about_to_publish(way: Way) -> Group {
 
 /// The poll that publishes; before its call of this number somebody `does` something. Returns how many calls it made.
 fn publish(group: &Group, at: usize, does: impl Fn() + Sync) -> usize {
-    let meanwhile = Meanwhile::new(|number| {
-        if number == at {
-            let caller = group.stack.world.act_as(None);
-            does();
-            group.stack.world.act_as(caller);
-        }
-    });
-    group.stack.invoke_behind(&meanwhile, Invocation::Poll);
+    let (_, calls) = during(&group.stack, Invocation::Poll, at, does);
     group.stack.run(5);
-    meanwhile.calls()
+    calls
 }
 
 /// Why the newest backup is not published, if it is held.

@@ -7,24 +7,11 @@ use lastgood_core::backup::{Artifact, Backup, Publication, State};
 use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::source::Source;
 use lastgood_core::{later, pace};
-use lastgood_engine::{Report, Store, Versioned};
+use lastgood_engine::{Store, Versioned};
 use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::{Invocation, Stack};
 
-use crate::transcript::{HOURLY, web};
-
-/// An invocation in which something happens before the call of this number: what it reports, and how many calls it made.
-fn during(stack: &Stack, invocation: Invocation, at: usize, happens: impl Fn() + Sync) -> (Report, usize) {
-    let gate = Meanwhile::new(|number| {
-        if number == at {
-            let caller = stack.world.act_as(None);
-            happens();
-            stack.world.act_as(caller);
-        }
-    });
-    let report = stack.invoke_behind(&gate, invocation).expect("it ends");
-    (report, gate.calls())
-}
+use crate::transcript::{HOURLY, during, web};
 
 fn pin(stack: &Stack, by: &str) -> Request {
     let backup = stack.backups("group/web").remove(0).id;
@@ -155,8 +142,7 @@ fn what_is_decided_by_an_older_list_of_all_groups_is_as_old_as_that_list() {
         stack.world.advance(60 * 60);
         stack.back_up_only(5);
     }
-    let bucket = Versioned::new(pace::drained(later(stack.world.time(), 10)));
-    stack.store.save_bucket("ec2:DeregisterImage", &bucket).now_or_never().expect("ready").expect("saved");
+    stack.drain("ec2:DeregisterImage", 10);
     let seen = std::sync::Mutex::new(BTreeSet::new());
     let gate = Meanwhile::new(|_| {
         let condemned = |backup: &Backup| backup.artifact == Artifact::Condemned;

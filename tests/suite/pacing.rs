@@ -1,10 +1,8 @@
 //! Our share of the account's API calls: never more, and nearly all of it when there is work.
 
-use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
-use lastgood_core::{later, pace, seconds_between};
-use lastgood_engine::{Store, Versioned};
+use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{Override, TemplateData, World};
 
@@ -137,8 +135,7 @@ fn what_waited_long_for_its_call_is_looked_at_again_before_it_is_deleted() {
             stack.back_up_only(5);
         }
         // Others have drained our share, and what was seen before a deletion holds for half a minute.
-        let bucket = Versioned::new(pace::drained(later(stack.world.time(), 60)));
-        stack.store.save_bucket(action, &bucket).now_or_never().expect("ready").expect("saved");
+        stack.drain(action, 60);
         let begun = stack.world.time();
         stack.invoke(Invocation::Cleanup);
         assert!(seconds_between(begun, stack.world.time()) > 30, "it had to wait");
@@ -157,8 +154,7 @@ fn what_gets_no_call_before_the_time_is_up_is_not_deleted() {
         stack.world.advance(60 * 60);
         stack.back_up_only(5);
     }
-    let bucket = Versioned::new(pace::drained(later(stack.world.time(), 4 * 60)));
-    stack.store.save_bucket("ec2:DeregisterImage", &bucket).now_or_never().expect("ready").expect("saved");
+    stack.drain("ec2:DeregisterImage", 4 * 60);
     let report = stack.invoke_within(60, Invocation::Cleanup);
     assert_eq!(stack.world.calls().get("ec2:DeregisterImage"), None);
     assert!(

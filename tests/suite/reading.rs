@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 
 use lastgood_core::backup::State;
 use lastgood_core::id::{ImageId, TemplateId};
-use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
     AwsError, CreateVersion, LaunchFrom, LaunchFromText, RefreshStatus, StartRefresh, TemplateData, TemplateName,
     UpdateGroup, World, by_number,
 };
 
-use crate::transcript::{count, is_there};
+use crate::transcript::{count, during, is_there};
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly, retain: {last: 1}}]";
 
@@ -39,15 +38,7 @@ fn about_to_delete(prepare: impl Fn(&World), plan: &str) -> (Stack, ImageId) {
 
 /// A cleanup in which something happens before the call of this number. Returns how many calls it made.
 fn cleanup(stack: &Stack, at: usize, happens: impl Fn() + Sync) -> usize {
-    let gate = Meanwhile::new(|number| {
-        if number == at {
-            let caller = stack.world.act_as(None);
-            happens();
-            stack.world.act_as(caller);
-        }
-    });
-    stack.invoke_behind(&gate, Invocation::Cleanup).expect("it ends");
-    gate.calls()
+    during(stack, Invocation::Cleanup, at, happens).1
 }
 
 /// The template that a group names.

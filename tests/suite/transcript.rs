@@ -4,7 +4,9 @@ use expect_test::Expect;
 use lastgood_core::backup::State;
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_core::notice::Notice;
-use lastgood_tests::stack::Stack;
+use lastgood_engine::Report;
+use lastgood_tests::cut::Meanwhile;
+use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{Member, World, by_number};
 
 /// A backup each hour, of which the last three are kept.
@@ -83,4 +85,17 @@ pub(crate) fn lose_members(stack: &Stack) {
     for member in members(stack) {
         stack.world.kill(&member.instance);
     }
+}
+
+/// An invocation in which something happens before the call of this number: what it reports, and how many calls it made.
+pub(crate) fn during(stack: &Stack, invocation: Invocation, at: usize, happens: impl Fn() + Sync) -> (Report, usize) {
+    let gate = Meanwhile::new(|number| {
+        if number == at {
+            let caller = stack.world.act_as(None);
+            happens();
+            stack.world.act_as(caller);
+        }
+    });
+    let report = stack.invoke_behind(&gate, invocation).expect("it ends");
+    (report, gate.calls())
 }
