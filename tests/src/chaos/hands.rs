@@ -181,21 +181,21 @@ fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_wor
 /// What a group launches from was changed by hand. If its plan says to hold that, nobody may undo it. Whoever gives it the
 /// image that it had `before` has changed nothing.
 fn changed(crew: &mut Crew<'_>, group: &Kind, before: Option<&ImageId>) {
-    if crew.world().own_image(&group.name).as_ref() == before {
+    let own = crew.world().own_image(&group.name);
+    if own.as_ref() == before {
         return;
     }
-    let wish = &crew.hand.wishes[group.plan];
     let sources = crew.scene.stack.store.all_sources();
     let known = sources.iter().find(|known| known.id.to_string() == source(group) && known.plan.is_some());
     let Some(expected) = known.and_then(|known| known.expected.as_ref()) else { return };
-    let now = crew.world().own_image(&group.name).map(|image| image.to_string());
     let backups = crew.scene.stack.store.all_backups();
-    let good =
-        backups.iter().filter(|backup| backup.state == State::Good && backup.id.source.to_string() == source(group));
-    let newest = good.max_by_key(|backup| backup.id.slot).and_then(|backup| backup.image.as_ref());
-    // Whoever gives a group the newest image of ours has published it.
-    let published = newest.is_some_and(|newest| Some(newest.as_str()) == now.as_deref());
-    if wish.on_manual_change == "hold" && expected.image != now && !published {
+    let is_good = |backup: &&Backup| backup.state == State::Good && backup.id.source.to_string() == source(group);
+    let newest = backups.iter().filter(is_good).map(|backup| backup.id.slot).max();
+    let goes = |backup: &Backup| Some(backup.id.slot) == newest || !backup.publication.is_at_rest();
+    // Whoever gives a group the newest image of ours, or one that waits to be published, has published it.
+    let published = backups.iter().filter(is_good).any(|backup| backup.image == own && goes(backup));
+    let fits = published || expected.image.as_deref() == own.as_ref().map(ImageId::as_str);
+    if crew.hand.wishes[group.plan].on_manual_change == "hold" && !fits {
         crew.world().changed_by_hand(&group.name);
     } else {
         crew.world().released(&group.name);

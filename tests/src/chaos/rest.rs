@@ -252,7 +252,12 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
         };
         let retain = &source.policy.retain;
         let kept: Vec<&Backup> = backups.iter().filter(unkept).collect();
-        let young = source.last_good.as_ref().map(|good| later(good.slot, -retain.within_seconds));
+        let there = |backup: &&Backup| {
+            let gone = backup.image.as_ref().is_none_or(|image| crew.world().is_broken_by_hand(image));
+            backup.id.source == source.id && backup.state == State::Good && !gone
+        };
+        let newest = backups.iter().filter(there).map(|backup| backup.id.slot).max();
+        let young = newest.map(|newest| later(newest, -retain.within_seconds));
         let young = kept.iter().filter(|backup| young.is_some_and(|young| backup.id.slot >= young)).count();
         // All is of one day: its newest is among the last ones, and the oldest stands for a day before it.
         let most = young.max(usize::try_from(retain.last).unwrap_or(0)) + usize::from(retain.daily > 1);
