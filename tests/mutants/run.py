@@ -114,12 +114,16 @@ def compilable(work, target, wanted):
         wanted = [mutant for mutant in wanted if mutant["id"] not in bad]
 
 
+def building(target):
+    """The environment of a build: what a switch makes odd is no news."""
+    return os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
+
+
 def errors(tree, target):
     command = ["cargo", "check", "--quiet", "--keep-going", "--message-format=json"]
     for package in PACKAGES:
         command += ["-p", package]
-    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
-    lines = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(command, cwd=tree, env=building(target), capture_output=True, text=True).stdout.splitlines()
     told = [json.loads(line) for line in lines]
     told = [one["message"] for one in told if one["reason"] == "compiler-message"]
     return [message for message in told if message["level"] == "error" and message["spans"]]
@@ -140,8 +144,7 @@ def blamed(table, span):
 def built(work, target):
     """The tests, by the binary that has them, and their names."""
     command = ["cargo", "test", "-p", "lastgood-core", "-p", "lastgood-tests", "--no-run", "--message-format=json", "--quiet"]
-    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUSTFLAGS": "--cap-lints=allow"}
-    done = subprocess.run(command, cwd=work / "tree", env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=work / "tree", env=building(target), check=True, stdout=subprocess.PIPE, text=True)
     binaries = []
     for line in done.stdout.splitlines():
         one = json.loads(line)

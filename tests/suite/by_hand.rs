@@ -9,9 +9,9 @@ use lastgood_core::{later, plan};
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_tests::cut::{At, Cut, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{CreateVersion, LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+use lastgood_world::{CreateVersion, TemplateData, TemplateName, World, by_number};
 
-use crate::transcript::count;
+use crate::transcript::{count, give};
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
 
@@ -46,13 +46,6 @@ fn make_version(stack: &Stack, template: &TemplateId, base: u64, image: Option<&
     version.expect("made").number
 }
 
-/// An operator gives the group another version.
-fn give(stack: &Stack, template: &TemplateId, version: u64) {
-    let from = LaunchFromText::Template(TemplateName::Id(template.to_string()), Some(version.to_string()));
-    let update = UpdateGroup { name: "web".into(), from: Some(from), min: None, max: None, desired: None };
-    stack.world.autoscaling().update_group(&update).expect("the version is there");
-}
-
 fn newest_image(stack: &Stack) -> Option<ImageId> {
     stack.source("group/web").last_good.map(|good| good.image)
 }
@@ -78,7 +71,7 @@ fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
     assert_eq!(stack.backups("group/web")[0].publication, Publication::Due);
     stack.world.unlock_group("web");
     let theirs = make_version(&stack, &template, 2, None);
-    give(&stack, &template, theirs);
+    give(&stack, "web", &template, theirs);
     stack.run(10);
     assert_eq!(stack.world.group_image("web"), newest_image(&stack));
     assert_eq!(instance_type(&stack, &template).as_deref(), Some("t3.micro"), "their change is in our version");
@@ -131,7 +124,7 @@ fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
     assert_eq!(stack.backups("group/web")[3].state, State::Deleting);
     // Our version of it is gone already: the operator makes another.
     let version = make_version(&stack, &template, 1, oldest.image.as_ref());
-    give(&stack, &template, version);
+    give(&stack, "web", &template, version);
     stack.run(2 * 60);
     let kept = stack.backups("group/web").into_iter().find(|backup| backup.id == oldest.id).expect("on record");
     assert_eq!(kept.state, State::Good);
@@ -269,7 +262,7 @@ fn what_cannot_be_read_is_not_released() {
     let (stack, template) = web();
     stack.run(60);
     let theirs = make_version(&stack, &template, 1, Some(&stack.world.base_image()));
-    give(&stack, &template, theirs);
+    give(&stack, "web", &template, theirs);
     stack.run(60);
     let before = stack.world.group_image("web");
     assert_eq!(count(&stack, "Publication Held"), 1);

@@ -1,14 +1,11 @@
 //! What the cleanup leaves alone: the last one that is there, what is published, and what no plan has any more.
 
-use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, State};
-use lastgood_core::plan;
-use lastgood_engine::apply::{self, Absent};
 use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::AwsError;
 
-use crate::transcript::{DAILY, HOURLY, count, is_there, web};
+use crate::transcript::{DAILY, HOURLY, count, is_there, messages, web};
 
 /// So many backups, an hour apart, and no cleanup.
 fn hourly(stack: &Stack, backups: usize) {
@@ -40,9 +37,8 @@ fn the_last_one_stays_that_is_there_when_the_newer_goes_while_it_is_looked_at() 
     });
     stack.invoke_behind(&gate, Invocation::Cleanup).expect("it ends");
     assert!(!is_there(&stack, &newer) && is_there(&stack, &older.image.expect("good")));
-    let refused = stack.told().into_iter().find(|notice| notice.news.detail_type() == "Deletion Refused");
-    let refused = refused.expect("told").message;
-    assert!(refused.contains("no newer good image of it is there"), "{refused}");
+    let refused = messages(&stack, "Deletion Refused");
+    assert!(refused[0].contains("no newer good image of it is there"), "{refused:?}");
 }
 
 #[test]
@@ -51,12 +47,8 @@ fn what_leaves_its_plan_or_is_deleted_keeps_all_that_its_plan_would_let_go() {
         let (stack, _) = web(HOURLY);
         hourly(&stack, 5);
         if leaves {
-            let file = "plans: [{name: db, select: {tags: {lastgood: db}}, schedule: hourly}]\nremoved: {web: keep}";
-            let file = plan::read("plans.yaml", file).expect("a plan file");
-            let now = stack.world.time();
-            let change = apply::compare(&stack.store, &stack.world, &file, Absent::Go, now);
-            let change = change.now_or_never().expect("ready").expect("compared");
-            apply::write(&stack.store, &change, now).now_or_never().expect("ready").expect("written");
+            let nobody = "plans: [{name: web, select: {tags: {lastgood: nobody}}, schedule: hourly}]";
+            stack.apply(&format!("{nobody}\nremoved: {{group/web: keep}}")).expect("applied");
         } else {
             stack.world.delete_group("web");
             for _ in 0..4 {
@@ -129,9 +121,8 @@ fn versions_that_can_not_be_deleted_now_are_waited_for_and_others_are_left_and_t
     assert_eq!((stack.our_images().len(), versions(&stack)), (1, 1));
     assert_eq!(count(&stack, "Deletion Refused"), 0, "and is no news");
     let (stack, _, versions) = refusing_versions("UnauthorizedOperation");
-    let told = stack.told().into_iter().find(|notice| notice.news.detail_type() == "Deletion Refused");
-    let told = told.expect("told").message;
-    assert!(told.contains("version 2 (") && told.contains("ec2:DeleteLaunchTemplateVersions"), "{told}");
+    let told = messages(&stack, "Deletion Refused");
+    assert!(told[0].contains("version 2 (") && told[0].contains("ec2:DeleteLaunchTemplateVersions"), "{told:?}");
     stack.run(60);
     assert_eq!((stack.our_images().len(), versions(&stack)), (1, 2), "the image goes without it");
 }

@@ -1,6 +1,7 @@
 //! What others save while a function is at it: nothing of it is lost, nothing is done twice, and who asked is answered.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use futures_util::FutureExt;
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
@@ -8,8 +9,9 @@ use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::source::Source;
 use lastgood_core::{later, pace};
 use lastgood_engine::{Store, Versioned};
-use lastgood_tests::cut::Meanwhile;
+use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::AwsError;
 
 use crate::transcript::{HOURLY, during, web};
 
@@ -143,7 +145,7 @@ fn what_is_decided_by_an_older_list_of_all_groups_is_as_old_as_that_list() {
         stack.back_up_only(5);
     }
     stack.drain("ec2:DeregisterImage", 10);
-    let seen = std::sync::Mutex::new(BTreeSet::new());
+    let seen = Mutex::new(BTreeSet::new());
     let gate = Meanwhile::new(|_| {
         let condemned = |backup: &Backup| backup.artifact == Artifact::Condemned;
         let backups = stack.store.all_backups().into_iter().filter(condemned);
@@ -183,7 +185,7 @@ fn turn(first: impl Fn(&Stack)) -> (Stack, Invocation) {
 
 #[test]
 fn the_turn_of_one_that_publishes_is_not_taken_from_it() {
-    let error = lastgood_world::AwsError::with_status(500, "InternalError", "An internal error has occurred");
+    let error = AwsError::with_status(500, "InternalError", "An internal error has occurred");
     let (stack, news) = turn(|stack| {
         stack.world.fail_next("ec2:CreateLaunchTemplateVersion", 1, &error);
         stack.invoke(Invocation::Poll);
@@ -206,7 +208,7 @@ fn the_turn_of_one_that_is_done_is_taken_once_its_source_knows() {
     let mut found = false;
     for call in 0..200 {
         let (stack, news) = turn(|stack| {
-            let knife = lastgood_tests::cut::Knife::new(Some(lastgood_tests::cut::At::Before(call)));
+            let knife = Knife::new(Some(At::Before(call)));
             let _ = stack.invoke_behind(&knife, Invocation::Poll);
         });
         if !published(&stack) || source(&stack).record.turn.is_none() {

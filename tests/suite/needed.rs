@@ -8,8 +8,10 @@ use lastgood_core::later;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
     CreateVersion, LaunchFrom, LaunchFromText, Override, RefreshStatus, StartRefresh, TemplateData, TemplateName,
-    UpdateGroup, World, by_number,
+    World, by_number,
 };
+
+use crate::transcript::{give, messages};
 
 const BY_TAG: &str =
     "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: hourly, on_source_deleted: delete}]";
@@ -32,17 +34,6 @@ fn web(version: VersionRef, plan: &str) -> (Stack, TemplateId) {
     let stack = Stack::new(world);
     stack.apply(plan).expect("applied");
     (stack, template)
-}
-
-fn told(stack: &Stack, kind: &str) -> Vec<String> {
-    let notices = stack.told().into_iter().filter(|notice| notice.news.detail_type() == kind);
-    notices.map(|notice| notice.message).collect()
-}
-
-fn give(stack: &Stack, template: &TemplateId, version: u64) {
-    let from = LaunchFromText::from(&by_number(template, version));
-    let update = UpdateGroup { name: "web".into(), from: Some(from), ..UpdateGroup::default() };
-    stack.world.autoscaling().update_group(&update).expect("the version is there");
 }
 
 fn by_hand(stack: &Stack, template: &TemplateId) -> u64 {
@@ -78,7 +69,7 @@ fn blue_is_deleted_and_green_launches_from_its_image() {
     stack.world.delete_group("web");
     stack.run(2 * 24 * 60);
     assert!(stack.our_images().iter().any(|other| other.id == image), "green launches from it");
-    let refused = told(&stack, "Deletion Refused");
+    let refused = messages(&stack, "Deletion Refused");
     assert!(refused[0].contains("group/green (version 2"), "{refused:?}");
     assert!(stack.world.launch_failures().is_empty());
 }
@@ -91,7 +82,7 @@ fn another_group_that_was_put_on_our_version_keeps_its_image() {
     stack.world.group("copy", &by_number(&template, version), 1);
     stack.run(5 * 60);
     assert!(stack.our_images().iter().any(|other| Some(&other.id) == image.as_ref()));
-    assert!(told(&stack, "Deletion Refused")[0].contains("group/copy (version 2"));
+    assert!(messages(&stack, "Deletion Refused")[0].contains("group/copy (version 2"));
 }
 
 #[test]
@@ -99,7 +90,7 @@ fn a_group_that_is_not_told_once_keeps_the_image_that_it_launches_from() {
     let (stack, template) = web(VersionRef::Number(1), BY_NAME);
     stack.run(3 * 60);
     let oldest = stack.backups("group/web")[2].clone();
-    give(&stack, &template, version_of(&stack, 2));
+    give(&stack, "web", &template, version_of(&stack, 2));
     stack.run(60);
     // The group vanishes, and nobody has looked twice yet.
     stack.world.delete_group("web");
@@ -126,7 +117,7 @@ fn what_an_instance_refresh_goes_to_is_not_deleted() {
     let versions = stack.world.template_versions(&template);
     let saved = versions.into_iter().find(|version| version.number == saved).and_then(|version| version.data.image);
     assert!(left.iter().any(|image| Some(image.to_string()) == saved), "it can be rolled back to what the group says");
-    let refused = told(&stack, "Deletion Refused");
+    let refused = messages(&stack, "Deletion Refused");
     assert!(refused[0].contains(&format!("instance refresh {refresh} of group/web, which goes to it")), "{refused:?}");
     stack.world.set_refresh("web", RefreshStatus::Successful);
     stack.run(2 * 60);
@@ -162,13 +153,13 @@ fn a_request_that_comes_twice_undoes_nothing_that_was_asked_later() {
     assert!(stack.backups("group/web")[0].pinned.is_some(), "the unpin was asked before the pin");
 
     let theirs = by_hand(&stack, &template);
-    give(&stack, &template, theirs);
+    give(&stack, "web", &template, theirs);
     stack.run(60);
     let released = stack.world.time();
     stack.invoke(Invocation::Asked(released, Request::Release(about())));
     stack.run(5);
     let again = by_hand(&stack, &template);
-    give(&stack, &template, again);
+    give(&stack, "web", &template, again);
     let image = stack.world.group_image("web");
     stack.run(60);
     stack.invoke(Invocation::Asked(released, Request::Release(about())));
@@ -186,11 +177,11 @@ fn a_release_of_nothing_opens_no_door_for_later() {
     stack.run(2);
     stack.ask(Request::Release(about()));
     let theirs = by_hand(&stack, &template);
-    give(&stack, &template, theirs);
+    give(&stack, "web", &template, theirs);
     let image = stack.world.group_image("web");
     stack.run(60);
     assert_eq!(stack.world.group_image("web"), image);
-    assert_eq!(told(&stack, "Publication Held").len(), 1);
+    assert_eq!(messages(&stack, "Publication Held").len(), 1);
 }
 
 #[test]
@@ -198,9 +189,9 @@ fn a_hold_that_stands_is_told_once() {
     let (stack, template) = web(VersionRef::Number(1), BY_NAME);
     stack.run(45);
     let theirs = by_hand(&stack, &template);
-    give(&stack, &template, theirs);
+    give(&stack, "web", &template, theirs);
     stack.run(5 * 60);
-    assert_eq!(told(&stack, "Publication Held").len(), 1, "five backups, one reason");
+    assert_eq!(messages(&stack, "Publication Held").len(), 1, "five backups, one reason");
 }
 
 #[test]
@@ -258,7 +249,7 @@ fn two_groups_that_the_survey_finds_on_one_followed_template_are_held() {
     let before = stack.world.group_image("api");
     stack.run(60);
     assert_eq!(stack.world.group_image("api"), before);
-    assert!(told(&stack, "Publication Held").iter().all(|held| held.contains("each would get the other's image")));
+    assert!(messages(&stack, "Publication Held").iter().all(|held| held.contains("each would get the other's image")));
 }
 
 #[test]
@@ -322,7 +313,7 @@ fn what_can_not_be_read_counts_as_needed() {
         stack.world.deny(action, "*");
         stack.invoke(Invocation::Cleanup);
         assert_eq!(stack.our_images().len(), 2, "{action} is denied");
-        let refused = told(&stack, "Deletion Refused");
+        let refused = messages(&stack, "Deletion Refused");
         assert!(refused.len() == 1 && refused[0].contains(action), "{action}: {refused:?}");
         stack.world.allow(action);
         stack.invoke(Invocation::Cleanup);

@@ -9,7 +9,9 @@ use lastgood_core::{later, plan, seconds_between};
 use lastgood_engine::Store;
 use lastgood_engine::apply::{self, Absent, ApplyError, Change};
 use lastgood_tests::stack::Stack;
-use lastgood_world::{LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+use lastgood_world::{TemplateData, World, by_number};
+
+use crate::transcript::give;
 
 const BY_NAME: &str = "plans: [{name: web, select: {groups: [web, api]}, schedule: hourly}]";
 const BY_TAG: &str = "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: hourly}]";
@@ -46,9 +48,7 @@ fn a_group_that_was_changed_while_no_plan_had_it_was_not_changed_by_hand_under_t
     let without = "plans: [{name: web, select: {groups: [api]}, schedule: hourly}]\nremoved: {group/web: keep}";
     stack.apply(without).expect("applied");
     assert_eq!(stack.source("group/web").plan, None);
-    let one = LaunchFromText::Template(TemplateName::Id(template.to_string()), Some("1".into()));
-    let update = UpdateGroup { name: "web".into(), from: Some(one), min: None, max: None, desired: None };
-    stack.world.autoscaling().update_group(&update).expect("version 1 is there");
+    give(&stack, "web", &template, 1);
     stack.apply(BY_NAME).expect("applied");
     stack.run(60);
     let newest = stack.backups("group/web").remove(0);

@@ -8,10 +8,10 @@ use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
     AwsError, CreateVersion, LaunchFrom, LaunchFromText, RefreshStatus, StartRefresh, TemplateData, TemplateName,
-    UpdateGroup, World, by_number,
+    World, by_number,
 };
 
-use crate::transcript::{count, during, is_there};
+use crate::transcript::{count, during, give, is_there, messages};
 
 const PLAN: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly, retain: {last: 1}}]";
 
@@ -36,6 +36,11 @@ fn about_to_delete(prepare: impl Fn(&World), plan: &str) -> (Stack, ImageId) {
     (stack, older.image.expect("good"))
 }
 
+/// DescribeImageReferences misses every template.
+fn blind(world: &World) {
+    world.change_settings(|settings| settings.references_find_templates = false);
+}
+
 /// A cleanup in which something happens before the call of this number. Returns how many calls it made.
 fn cleanup(stack: &Stack, at: usize, happens: impl Fn() + Sync) -> usize {
     during(stack, Invocation::Cleanup, at, happens).1
@@ -54,13 +59,6 @@ fn version_with(stack: &Stack, template: &TemplateId, image: &ImageId) -> u64 {
     let versions = stack.world.template_versions(template).into_iter();
     let mut found = versions.filter(|version| version.data.image.as_deref() == Some(image.as_str()));
     found.next().expect("made").number
-}
-
-/// Somebody has a group launch from a version.
-fn give(stack: &Stack, group: &str, template: &TemplateId, version: u64) {
-    let from = Some(LaunchFromText::from(&by_number(template, version)));
-    let update = UpdateGroup { name: group.into(), from, ..UpdateGroup::default() };
-    stack.world.autoscaling().update_group(&update).expect("the version is there");
 }
 
 /// Somebody has a group refreshed to a version.
@@ -197,7 +195,6 @@ fn what_another_group_is_being_refreshed_to_is_needed() {
 
 #[test]
 fn what_its_group_is_being_refreshed_to_is_needed_though_aws_tells_no_reference() {
-    let blind = |world: &World| world.change_settings(|settings| settings.references_find_templates = false);
     let (stack, image) = about_to_delete(blind, &PLAN.replace("hourly", "hourly, capture: {during_refresh: true}"));
     refresh(&stack, "web", &another_template(&stack, &image), 1);
     stack.invoke(Invocation::Cleanup);
@@ -206,7 +203,6 @@ fn what_its_group_is_being_refreshed_to_is_needed_though_aws_tells_no_reference(
 
 #[test]
 fn the_templates_of_its_own_group_are_read_though_aws_tells_no_reference() {
-    let blind = |world: &World| world.change_settings(|settings| settings.references_find_templates = false);
     let (stack, image) = about_to_delete(blind, PLAN);
     let template = template_of(&stack, "web");
     give(&stack, "green", &template, version_with(&stack, &template, &image));
@@ -219,9 +215,8 @@ fn a_parameter_that_no_plan_writes_is_needed_and_one_of_aws_is_not_asked_for() {
     let (stack, image) = about_to_delete(|_| {}, &PLAN.replace("hourly", "hourly, publish: {ssm: /images/web}"));
     stack.world.put_parameter("/images/other", image.as_str(), "aws:ec2:image");
     stack.invoke(Invocation::Cleanup);
-    let refused = stack.told().into_iter().find(|notice| notice.news.detail_type() == "Deletion Refused");
-    let refused = refused.expect("told").message;
-    assert!(is_there(&stack, &image) && refused.contains("parameter/images/other"), "{refused}");
+    let refused = messages(&stack, "Deletion Refused");
+    assert!(is_there(&stack, &image) && refused[0].contains("parameter/images/other"), "{refused:?}");
 
     // Somebody has the group take its image from a parameter of AWS's.
     let (stack, image) = about_to_delete(|_| {}, PLAN);

@@ -8,6 +8,8 @@ use lastgood_engine::apply::ApplyError;
 use lastgood_tests::stack::Stack;
 use lastgood_world::{LaunchFromText, Override, TemplateData, World, by_number};
 
+use crate::transcript::messages;
+
 const BY_TAG: &str = "plans: [{name: web, select: {tags: {lastgood: web}}, schedule: hourly}]";
 
 fn world() -> World {
@@ -19,11 +21,6 @@ fn tagged(world: &World, name: &str) {
     let template = world.template(name, &world.base_image());
     world.group(name, &by_number(&template, 1), 2);
     world.tag_group(name, "lastgood", "web");
-}
-
-fn told(stack: &Stack, kind: &str) -> Vec<String> {
-    let notices = stack.told().into_iter().filter(|notice| notice.news.detail_type() == kind);
-    notices.map(|notice| notice.message).collect()
 }
 
 fn mistakes(stack: &Stack, plans: &str) -> Vec<String> {
@@ -57,7 +54,7 @@ fn a_group_that_appears_is_found_within_15_minutes_and_backed_up() {
     stack.apply(BY_TAG).expect("an empty plan may be applied");
     tagged(&stack.world, "late");
     stack.run(15);
-    assert_eq!(told(&stack, "Source Found"), ["group/late: backed up by plan web from now on"]);
+    assert_eq!(messages(&stack, "Source Found"), ["group/late: backed up by plan web from now on"]);
     stack.run(30);
     assert_eq!(stack.backups("group/late")[0].state, State::Good);
     assert_eq!(stack.world.group_image("late"), stack.backups("group/late")[0].image, "and published to");
@@ -72,7 +69,7 @@ fn a_group_that_loses_its_tag_is_told_and_keeps_its_backups() {
     stack.run(45);
     stack.world.untag_group("web", "lastgood");
     stack.run(15);
-    let lost = told(&stack, "Source Lost");
+    let lost = messages(&stack, "Source Lost");
     assert_eq!(
         lost,
         ["group/web: not backed up any more: it does not bear the tags of plan web any more; its backups stay"]
@@ -92,13 +89,13 @@ fn a_deleted_group_is_told_within_15_minutes_and_its_backups_stay() {
     stack.world.delete_group("web");
     stack.run(15);
     assert_eq!(
-        told(&stack, "Source Lost"),
+        messages(&stack, "Source Lost"),
         ["group/web: not backed up any more: the group is deleted; its backups stay"]
     );
     stack.run(2 * 24 * 60);
-    assert_eq!(told(&stack, "Source Lost").len(), 1, "told once");
-    assert_eq!(told(&stack, "Backup Failed"), [] as [String; 0], "no slot fails for a group that is gone");
-    assert_eq!(told(&stack, "Backup Overdue"), [] as [String; 0]);
+    assert_eq!(messages(&stack, "Source Lost").len(), 1, "told once");
+    assert_eq!(messages(&stack, "Backup Failed"), [] as [String; 0], "no slot fails for a group that is gone");
+    assert_eq!(messages(&stack, "Backup Overdue"), [] as [String; 0]);
     assert_eq!((stack.our_images().len(), stack.our_snapshots().len()), (1, 2));
 }
 
@@ -114,14 +111,14 @@ fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() 
     stack.world.delete_group("web");
     stack.world.may_retire("group/web");
     stack.run(20);
-    let lost = told(&stack, "Source Lost");
+    let lost = messages(&stack, "Source Lost");
     assert!(lost[0].contains("its backups are deleted after 2026-01-16T12:4"), "{}", lost[0]);
     stack.run(23 * 60);
     assert_eq!(stack.our_images().len(), 2, "a day is time to say that it was a mistake");
     stack.run(3 * 60);
     let left: Vec<_> = stack.our_images().into_iter().map(|image| image.tags["lastgood:backup"].clone()).collect();
     assert_eq!(left, [pinned.to_string()], "what is pinned stays");
-    let deleted = told(&stack, "Backups Deleted");
+    let deleted = messages(&stack, "Backups Deleted");
     assert!(deleted[0].contains("its source was deleted, and its plan says that its backups go too"), "{}", deleted[0]);
 }
 
@@ -138,7 +135,7 @@ fn a_group_that_comes_back_within_the_day_keeps_its_backups() {
     stack.world.group("web", &by_number(&template, 1), 1);
     stack.world.tag_group("web", "lastgood", "web");
     stack.run(2 * 24 * 60);
-    assert_eq!(told(&stack, "Source Found").len(), 1);
+    assert_eq!(messages(&stack, "Source Found").len(), 1);
     assert_eq!(stack.our_images().len(), 3, "as many as its plan keeps");
 }
 
@@ -176,7 +173,7 @@ fn a_group_that_gets_the_tag_of_a_second_plan_stays_in_the_first_and_that_is_tol
     stack.world.tag_group("web", "stage", "prod");
     stack.run(30);
     assert_eq!(
-        told(&stack, "Source Contested"),
+        messages(&stack, "Source Contested"),
         ["group/web: the tags of plan b select it, and it stays in plan a; leave it in one"]
     );
     assert_eq!(stack.source("group/web").plan.as_deref(), Some("a"));
@@ -243,7 +240,7 @@ fn overrides_of_their_own_are_left_alone_and_told_and_never_given_an_image_of_an
     assert_eq!(newest.base, Some(base), "an instance of the override is no source of an image for the base");
     let images = stack.world.group_images("web");
     assert_eq!(images, [newest.image.expect("good"), arm], "the override has its own image still");
-    let published = told(&stack, "Image Published");
+    let published = messages(&stack, "Image Published");
     assert!(published[0].ends_with("; left alone: m6g.large has a template of its own"), "{}", published[0]);
 }
 
@@ -261,7 +258,7 @@ fn an_override_that_would_get_an_image_it_cannot_run_holds_the_publication() {
     let update = lastgood_world::UpdateGroup { name: "web".into(), from, ..Default::default() };
     stack.world.autoscaling().update_group(&update).expect("updated");
     stack.run(45);
-    let held = told(&stack, "Publication Held");
+    let held = messages(&stack, "Publication Held");
     assert!(
         held[0].contains("the image is for x86_64, and the group launches m6g.large too, which can't run that"),
         "{held:?}"
@@ -288,7 +285,7 @@ fn a_template_that_hides_a_device_of_the_image_holds_the_publication() {
     });
     made.expect("made");
     stack.run(45);
-    let held = told(&stack, "Publication Held");
+    let held = messages(&stack, "Publication Held");
     assert!(held[0].contains("version 2 of the template maps /dev/xvdb itself"), "{held:?}");
     assert_eq!(stack.world.group_image("web"), Some(base));
 }
@@ -304,7 +301,7 @@ fn what_operators_ask_is_done_once_and_told() {
     stack.ask(Request::Hold(about()));
     stack.run(45);
     assert_eq!(stack.world.group_image("web"), before, "held");
-    assert_eq!(told(&stack, "Publication Held").len(), 1);
+    assert_eq!(messages(&stack, "Publication Held").len(), 1);
     stack.ask(Request::Release(about()));
     stack.run(5);
     assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image, "released");
@@ -315,8 +312,8 @@ fn what_operators_ask_is_done_once_and_told() {
     }
     stack.run(60);
     assert_eq!(stack.backups("group/web").len(), 1, "the next slot is passed over");
-    assert_eq!(told(&stack, "Slot Skipped").len(), 1);
-    assert_eq!(told(&stack, "Backup Overdue"), [] as [String; 0]);
+    assert_eq!(messages(&stack, "Slot Skipped").len(), 1);
+    assert_eq!(messages(&stack, "Backup Overdue"), [] as [String; 0]);
     stack.run(60);
     assert_eq!(stack.backups("group/web").len(), 2, "and the one after it is not");
 }

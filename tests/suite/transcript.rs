@@ -7,7 +7,7 @@ use lastgood_core::notice::Notice;
 use lastgood_engine::Report;
 use lastgood_tests::cut::Meanwhile;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{Member, World, by_number};
+use lastgood_world::{LaunchFromText, Member, UpdateGroup, World, by_number};
 
 /// A backup each hour, of which the last three are kept.
 pub(crate) const HOURLY: &str = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
@@ -50,9 +50,15 @@ pub(crate) fn told(stack: &Stack, expect: &Expect) {
     expect.assert_eq(&text);
 }
 
+/// What was told in the notices of one kind.
+pub(crate) fn messages(stack: &Stack, kind: &str) -> Vec<String> {
+    let notices = stack.told().into_iter().filter(|notice| notice.news.detail_type() == kind);
+    notices.map(|notice| notice.message).collect()
+}
+
 /// How many notices of one kind there were.
 pub(crate) fn count(stack: &Stack, kind: &str) -> usize {
-    stack.told().iter().filter(|notice| notice.news.detail_type() == kind).count()
+    messages(stack, kind).len()
 }
 
 /// The states of all backups, newest first.
@@ -78,6 +84,13 @@ pub(crate) fn is_there(stack: &Stack, image: &ImageId) -> bool {
 /// The group's members.
 pub(crate) fn members(stack: &Stack) -> Vec<Member> {
     stack.world.group_view("web").expect("the group is there").members
+}
+
+/// Somebody has a group launch from a version of a template.
+pub(crate) fn give(stack: &Stack, group: &str, template: &TemplateId, version: u64) {
+    let from = Some(LaunchFromText::from(&by_number(template, version)));
+    let update = UpdateGroup { name: group.into(), from, ..UpdateGroup::default() };
+    stack.world.autoscaling().update_group(&update).expect("the version is there");
 }
 
 /// All members are lost. The group replaces them soon after.

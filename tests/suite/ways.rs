@@ -12,6 +12,8 @@ use lastgood_world::{
     CreateVersion, LaunchFrom, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World,
 };
 
+use crate::transcript::messages;
+
 /// How a group names its image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -138,8 +140,7 @@ impl Group {
     }
 
     fn told(&self, kind: &str) -> Vec<String> {
-        let notices = self.stack.told().into_iter().filter(|notice| notice.news.detail_type() == kind);
-        notices.map(|notice| notice.message).collect()
+        messages(&self.stack, kind)
     }
 }
 

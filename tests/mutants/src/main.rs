@@ -7,7 +7,7 @@
 //!
 //! What has no place to be switched is left out, and is not in the table: chains of `let`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
 use std::{env, fs};
@@ -63,8 +63,6 @@ struct Wrap {
 
 /// The function that every switch asks.
 const SWITCH: &str = r#"
-#[doc(hidden)]
-#[allow(missing_docs)]
 pub fn mutant(id: u32) -> bool {
     use std::io::Write as _;
     use std::sync::{Mutex, OnceLock};
@@ -102,21 +100,16 @@ fn main() {
     for (file, mutants) in &files {
         let path = Path::new(&tree).join(file);
         let text = fs::read_to_string(&path).expect("a source file");
-        let (mut new, placed) = rewritten(&text, mutants);
-        if file.ends_with("src/lib.rs") {
-            new += SWITCH;
-        }
+        let (new, placed) = rewritten(&text, mutants);
         table.extend(placed);
         fs::write(&path, new).expect("the new text");
     }
-    // A crate of whose lib.rs nothing is mutated needs the function all the same.
-    for file in files.keys() {
-        let folder = file.split_inclusive("/src/").next().expect("a part");
+    let crates: BTreeSet<&str> =
+        files.keys().map(|file| file.split_inclusive("/src/").next().expect("a part")).collect();
+    for folder in crates {
         let path = Path::new(&tree).join(folder).join("lib.rs");
         let text = fs::read_to_string(&path).expect("a lib.rs");
-        if !text.contains("pub fn mutant(") {
-            fs::write(&path, text + SWITCH).expect("the new text");
-        }
+        fs::write(&path, text + SWITCH).expect("the new text");
     }
     println!("{}", serde_json::to_string(&table).expect("JSON"));
 }

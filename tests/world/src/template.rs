@@ -171,20 +171,27 @@ impl World {
 }
 
 impl Template {
-    fn version(&self, version: &str) -> Result<TemplateVersion, AwsError> {
+    /// One version, by number, `$Latest` or `$Default`, of those that were made by then.
+    fn version(&self, version: &str, made_by: Time) -> Result<TemplateVersion, AwsError> {
         let number = match read_version(version)? {
             VersionRef::Number(number) => number,
             VersionRef::Default => self.default,
             // `$Latest` is the latest that is there: the last one made may be deleted.
-            VersionRef::Latest => self.versions.keys().next_back().copied().unwrap_or(self.latest),
+            VersionRef::Latest => self.numbers(made_by).next_back().unwrap_or(self.latest),
         };
-        if !self.versions.contains_key(&number) {
+        if self.versions.get(&number).is_none_or(|version| version.created_at > made_by) {
             let id = &self.id;
             let message =
                 format!("Could not find the specified version {number} for the launch template with ID {id}.");
             return Err(AwsError::new("InvalidLaunchTemplateId.VersionNotFound", message));
         }
         Ok(told(self, number))
+    }
+
+    /// The numbers of the versions that were made by then, rising.
+    fn numbers(&self, made_by: Time) -> impl DoubleEndedIterator<Item = u64> {
+        let made = self.versions.values().filter(move |version| version.created_at <= made_by);
+        made.map(|version| version.number)
     }
 }
 
@@ -305,25 +312,18 @@ impl State {
 
     /// One version, by number, `$Latest` or `$Default`.
     pub(crate) fn version(&self, name: &TemplateName, version: &str) -> Result<TemplateVersion, AwsError> {
-        self.template(name)?.version(version)
-    }
-
-    /// The template as DescribeLaunchTemplateVersions sees it: versions that were just made are missing.
-    fn seen(&self, template: &Template) -> Template {
-        let lag = self.settings.version_visible_seconds;
-        let mut seen = template.clone();
-        seen.versions.retain(|_, version| later(version.created_at, lag) <= self.now);
-        seen
+        self.template(name)?.version(version, self.now)
     }
 
     pub(crate) fn describe_versions(&self, asks: &DescribeVersions) -> Result<Page<TemplateVersion>, AwsError> {
         filter::check(&asks.filters, &["image-id", "is-default-version"])?;
         check_page(&asks.paging, 1, 200)?;
-        let template = &self.seen(self.template(&asks.template)?);
+        let template = self.template(&asks.template)?;
+        let made_by = later(self.now, -self.settings.version_visible_seconds);
         let mut numbers: Vec<u64> = if asks.versions.is_empty() {
-            template.versions.keys().copied().collect()
+            template.numbers(made_by).collect()
         } else {
-            let asked = asks.versions.iter().map(|version| Ok(template.version(version)?.number));
+            let asked = asks.versions.iter().map(|version| Ok(template.version(version, made_by)?.number));
             asked.collect::<Result<_, AwsError>>()?
         };
         numbers.sort_unstable_by(|a, b| b.cmp(a));
