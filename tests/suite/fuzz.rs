@@ -2,10 +2,12 @@
 //! thousands of mutations of them, which are the same each time.
 
 use std::fs;
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use fastrand::Rng;
+use lastgood_core::Time;
 use lastgood_tests::fuzz;
 
 const TESTS: &str = env!("CARGO_MANIFEST_DIR");
@@ -93,6 +95,16 @@ fn events_are_read_whatever_they_hold() {
     run(&mut tally, fuzz::event, &events, EVENTS, &EVENT_TOKENS);
     assert_eq!(tally.right + tally.wrong, events.len() + EVENTS);
     assert!(tally.right >= known[1] + known[2] && tally.wrong > 0, "{tally:?}");
+}
+
+/// What the target of events leaves out is still left out for a reason. Once jiff refuses it, both can go.
+#[test]
+#[cfg(debug_assertions)]
+fn a_time_in_the_second_before_the_calendar_is_what_jiff_panics_of() {
+    let time = "-009999-01-02T01:59:58.000000001Z";
+    assert!(fuzz::before_the_calendar(&serde_json::json!({ "detail": [{ "at": time }] })));
+    assert!(!fuzz::before_the_calendar(&serde_json::json!({ "time": "-009998-01-02T01:59:58.000000001Z" })));
+    assert!(panic::catch_unwind(|| time.parse::<Time>()).is_err());
 }
 
 /// Every file of a folder, but for the texts that say what is wrong with a plan file.
