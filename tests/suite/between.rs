@@ -145,6 +145,22 @@ fn a_version_that_is_not_told_yet_is_waited_for() {
 }
 
 #[test]
+fn a_version_of_somebodys_that_is_not_told_yet_is_told_of_once_it_is() {
+    for way in BY_LATEST {
+        let group = about_to_publish(way);
+        group.stack.world.change_settings(|settings| settings.version_visible_seconds = 90);
+        group.change_by_hand();
+        group.stack.invoke(Invocation::Poll);
+        // Ours comes to be the latest, for theirs is not to be seen: but its number is missing.
+        assert_eq!(group.stack.world.template_versions(&group.template).len(), 3);
+        assert_eq!(held(&group), None, "{way:?}");
+        group.stack.run(5);
+        let why = held(&group).unwrap_or_default();
+        assert!(why.starts_with("version 2, made meanwhile, was the newest before ours"), "{way:?}: {why}");
+    }
+}
+
+#[test]
 fn a_version_that_somebody_made_and_deleted_again_leaves_a_gap_and_nothing_else() {
     for way in BY_LATEST {
         let group = about_to_publish(way);

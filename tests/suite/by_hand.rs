@@ -115,6 +115,29 @@ fn a_version_that_somebody_made_with_our_image_is_not_taken_for_ours() {
 }
 
 #[test]
+fn whoever_gives_a_group_the_image_that_waits_to_be_published_has_published_it_and_a_newer_one_replaces_it() {
+    let (stack, template) = web();
+    stack.run(31);
+    stack.world.lock_group("web");
+    stack.run(20);
+    let waiting = stack.backups("group/web").remove(0);
+    assert_eq!((waiting.state, waiting.publication), (State::Good, Publication::Due));
+    stack.world.unlock_group("web");
+    let by_hand = make_version(&stack, &template, 1, waiting.image.as_ref());
+    give(&stack, "web", &template, by_hand);
+    stack.run(10);
+    let published = stack.backups("group/web").remove(0).publication;
+    assert!(matches!(published, Publication::Published(_)), "{published:?}");
+    assert_eq!(stack.world.group_image("web"), waiting.image);
+    stack.run(60);
+    let newer = stack.backups("group/web").remove(0);
+    assert_ne!(newer.image, waiting.image);
+    assert_eq!(stack.world.group_image("web"), newer.image);
+    assert_eq!(instance_type(&stack, &template).as_deref(), Some("t3.micro"), "their change is in our version");
+    assert_eq!(count(&stack, "Publication Held"), 0);
+}
+
+#[test]
 fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
     let (stack, template) = web();
     stack.run(3 * 60);
@@ -238,6 +261,18 @@ fn silence_is_told_by_the_tick_though_no_poll_ever_runs() {
     let (stack, _) = web();
     stack.world.advance(4 * 3600);
     stack.invoke(Invocation::Tick);
+    let told: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
+    assert_eq!(told, ["Backup Overdue"]);
+}
+
+#[test]
+fn silence_is_told_by_the_tick_that_finds_its_slot_taken_by_a_request() {
+    let (stack, _) = web();
+    stack.world.advance(3 * 3600 + 30 * 60);
+    let request = BackupRequested { source: "group/web".parse().expect("a source"), by: "a test".into(), reason: None };
+    stack.invoke(Invocation::Request(stack.world.time(), request));
+    stack.invoke(Invocation::Tick);
+    assert_eq!(stack.backups("group/web").len(), 1, "the slot of 14:00 is that of the request");
     let told: Vec<_> = stack.told().iter().map(|notice| notice.news.detail_type()).collect();
     assert_eq!(told, ["Backup Overdue"]);
 }

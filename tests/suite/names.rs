@@ -134,6 +134,29 @@ fn a_name_that_is_taken_by_an_image_that_can_not_be_looked_up_is_told_as_that() 
 }
 
 #[test]
+fn why_no_image_was_made_is_told_though_another_has_its_name() {
+    let stack = group("web");
+    let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
+    let caller = stack.world.act_as(None);
+    let made = stack.world.ec2().create_image(CreateImage {
+        instance: instance.to_string(),
+        name: "lastgood-web-20260115T110000Z".to_owned(),
+        description: String::new(),
+        no_reboot: true,
+        omitted_devices: Vec::new(),
+        tags: Vec::new(),
+    });
+    stack.world.act_as(caller);
+    made.expect("made");
+    stack.world.deny("ec2:CreateImage", "*");
+    stack.run(45);
+    let backup = stack.backups("group/web").remove(0);
+    assert_eq!((backup.state, backup.image), (State::Failed, None));
+    let why = backup.reason;
+    assert!(why.contains("ec2:CreateImage") && !why.contains("does not bear our tags"), "{why}");
+}
+
+#[test]
 fn what_passes_is_waited_for_without_a_look() {
     let stack = group("web");
     stack.world.advance(30 * 60);

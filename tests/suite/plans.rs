@@ -195,6 +195,28 @@ fn what_fits_into_one_transaction_is_written_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_fits_is_counted_in_plans_and_sources_together() {
+    let stack = Stack::of_groups(60);
+    let two_plans = |last| {
+        let text = many(60, last);
+        format!(
+            "{}, {{name: other, select: {{tags: {{lastgood: other}}}}, schedule: hourly}}]",
+            &text[..text.len() - 1]
+        )
+    };
+    stack.apply(&two_plans(1)).expect("applied");
+    let change = compared(&stack, &two_plans(2).replace("schedule: hourly}]", "schedule: daily}]"));
+    assert_eq!((change.sources.len(), change.plans.len()), (60, 2));
+    let planned = stack.store.plans().now_or_never().expect("ready").expect("read");
+    let mut other = planned.into_iter().find(|planned| planned.record.plan.name == "other").expect("applied");
+    other.record.survey_at = later(other.record.survey_at, 60);
+    stack.store.save_plan(&other).now_or_never().expect("ready").expect("saved");
+    let written = apply::write(&stack.store, &change, stack.world.time()).now_or_never().expect("ready");
+    assert!(matches!(written, Err(ApplyError::Outdated { written: 0, all: 60 })), "{written:?}");
+    assert_eq!(stack.source("group/g000").policy.retain.last, 1, "nothing is half written");
+}
+
+#[test]
 fn of_what_does_not_fit_into_one_transaction_it_is_told_how_much_was_written() {
     let stack = Stack::of_groups(250);
     let change = compared(&stack, &many(250, 2));

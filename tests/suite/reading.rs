@@ -154,6 +154,30 @@ fn a_template_that_goes_while_it_is_read_keeps_nothing() {
 }
 
 #[test]
+fn a_version_that_aws_does_not_tell_yet_is_needed_as_soon_as_its_template_is() {
+    let (stack, image) = about_to_delete(|_| {}, PLAN);
+    let template = template_of(&stack, "green");
+    stack.world.advance(600);
+    stack.world.change_settings(|settings| settings.version_visible_seconds = 600);
+    let other = another_template(&stack, &image);
+    give(&stack, "green", &other, 1);
+    cleanup(&stack, usize::MAX, || {});
+    assert!(is_there(&stack, &image));
+    let why =
+        format!("ec2:DescribeImageReferences tells a version of {other}, and ec2:DescribeLaunchTemplateVersions none");
+    assert!(messages(&stack, "Deletion Refused")[0].contains(&why), "{:?}", messages(&stack, "Deletion Refused"));
+    // Once it is told it is what needs the image, and once it is gone nothing does.
+    stack.world.advance(3600);
+    cleanup(&stack, usize::MAX, || {});
+    assert!(stack.backups("group/web")[1].reason.contains(&format!("version 1 of {other}")));
+    give(&stack, "green", &template, 1);
+    stack.world.delete_template(&other);
+    stack.world.advance(3600);
+    cleanup(&stack, usize::MAX, || {});
+    assert!(!is_there(&stack, &image));
+}
+
+#[test]
 fn aws_may_not_know_the_references_of_an_image_that_is_gone_but_of_one_that_is_there_it_must() {
     let missing = AwsError::new("InvalidAMIID.NotFound", "it does not exist");
     let denied = AwsError::new("UnauthorizedOperation", "not permitted");

@@ -89,7 +89,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Some(record) = source::overdue(&source.record, now) {
             let told = Versioned { record, version: source.version };
             match self.store.save_source(&told).await? {
-                Saved::As(version) => source = Versioned { version, ..told },
+                Saved::As(_) => source = told,
                 Saved::Outdated => return Ok(begun),
             }
         }

@@ -35,14 +35,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
             templates.insert(template.clone());
         }
-        let references = match self.cloud.image_references(image).await? {
-            // Whether AWS answers for an image that is gone is documented nowhere.
-            Err(refusal) if refusal.why == Why::Missing && there.is_none() => Some(Vec::new()),
-            answer => read(&mut reading, answer),
-        };
-        let references = references.unwrap_or_default();
-        templates
-            .extend(references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from));
+        let references = self.references(image, there).await?;
+        let references = read(&mut reading, references).unwrap_or_default();
+        let told = templates_of(&references);
+        templates.extend(told.iter().cloned());
         self.parameters_into(&mut reading, record, source).await?;
         reading.others = references.into_iter().filter(|arn| is_something_else(arn, &reading)).collect();
         let configurations = read(&mut reading, self.cloud.configurations().await?);
@@ -51,8 +47,38 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let instances = read(&mut reading, self.cloud.instances_of(image).await?);
             reading.instances = instances.unwrap_or_default();
         }
-        self.templates_into(&mut reading, record, image, templates).await?;
+        let mut without = BTreeSet::new();
+        for template in templates {
+            if !self.template_into(&mut reading, image, template.clone()).await? {
+                without.insert(template);
+            }
+        }
+        if !without.is_disjoint(&told) {
+            // Its version is gone since, or not told yet though its template is: that counts (AWS: Eventual consistency).
+            let again = self.references(image, there).await?;
+            let again = templates_of(&read(&mut reading, again).unwrap_or_default());
+            let what = "ec2:DescribeImageReferences tells a version of";
+            let doubtful = again.intersection(&without);
+            let doubts =
+                doubtful.map(|template| format!("{what} {template}, and ec2:DescribeLaunchTemplateVersions none"));
+            reading.unread.extend(doubts);
+        }
+        self.refreshes_into(&mut reading, record, image).await?;
+        self.followed_into(&mut reading).await?;
         Ok(reading)
+    }
+
+    /// What refers to the image, as far as AWS looks: ARNs. `there` is the image, if AWS tells it.
+    async fn references(
+        &self,
+        image: &ImageId,
+        there: Option<&Image>,
+    ) -> Result<Result<Vec<String>, Refusal>, CallFailed> {
+        Ok(match self.cloud.image_references(image).await? {
+            // Whether AWS answers for an image that is gone is documented nowhere.
+            Err(refusal) if refusal.why == Why::Missing && there.is_none() => Ok(Vec::new()),
+            answer => answer,
+        })
     }
 
     /// Every group, its own as it is right now. Returns the templates that its own group names.
@@ -118,18 +144,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(())
     }
 
-    /// The versions with the image, of these templates and of those that refreshes go to; and what is followed of them.
-    async fn templates_into(
-        &self,
-        reading: &mut Reading,
-        record: &Backup,
-        image: &ImageId,
-        templates: BTreeSet<TemplateId>,
-    ) -> Result<(), CallFailed> {
-        for template in templates {
-            self.template_into(reading, image, template).await?;
-        }
-        // A refresh of any group that launches from one of them, and of its own, may go to another version.
+    /// The refreshes of its own group, and of any that names one of the templates that were read: they may go to another
+    /// version, or to another template, which is read too.
+    async fn refreshes_into(&self, reading: &mut Reading, record: &Backup, image: &ImageId) -> Result<(), CallFailed> {
         let SourceId::Group(own) = &record.id.source;
         let with_image = |group: &Group| {
             let named = group.launches_from.templates();
@@ -155,28 +172,28 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             reading.refreshes.push((group.name, refresh));
         }
-        self.followed_into(reading).await
+        Ok(())
     }
 
+    /// The versions of a template with the image. Returns false if it was read, and there are none.
     async fn template_into(
         &self,
         reading: &mut Reading,
         image: &ImageId,
         template: TemplateId,
-    ) -> Result<(), CallFailed> {
+    ) -> Result<bool, CallFailed> {
         let naming = match self.cloud.template_versions_with(&template, image).await? {
+            Ok(naming) if naming.is_empty() => return Ok(false),
             Ok(naming) => naming,
             // A template that is gone launches nothing.
-            Err(refusal) if refusal.why == Why::Missing => return Ok(()),
+            Err(refusal) if refusal.why == Why::Missing => return Ok(true),
             Err(refusal) => {
                 reading.unread.push(refusal.to_string());
-                return Ok(());
+                return Ok(true);
             }
         };
-        if !naming.is_empty() {
-            reading.templates.push(TemplateReading { template, default: None, latest: None, naming });
-        }
-        Ok(())
+        reading.templates.push(TemplateReading { template, default: None, latest: None, naming });
+        Ok(true)
     }
 
     /// Which version is the default of each, and which the latest if anybody follows that. Each is asked for once.
@@ -212,6 +229,11 @@ fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
             None
         }
     }
+}
+
+/// The templates among these ARNs.
+fn templates_of(references: &[String]) -> BTreeSet<TemplateId> {
+    references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from).collect()
 }
 
 /// What AWS says refers to an image and is not read by itself: templates are; parameters of ours are; an instance needs

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
+use lastgood_core::{Time, later, seconds_between};
 use lastgood_world::{MemoryStore, Override, Settings, TemplateData, Weather, World};
 
 use crate::stack::Stack;
@@ -157,6 +158,7 @@ impl Scene {
         let pace = Settings {
             image_visible_seconds: rng.i64(0..90),
             snapshot_visible_seconds: rng.i64(0..30),
+            version_visible_seconds: rate(&mut rng, 60).into(),
             deregistered_visible_seconds: rate(&mut rng, 600).into(),
             image_seconds: rng.i64(10..240),
             image_seconds_per_gib: rng.i64(0..6),
@@ -165,7 +167,9 @@ impl Scene {
             page_items_max: [1, 2, 7, 100][rng.usize(0..4)],
             ..Settings::default()
         };
-        let world = World::with(BEGIN.parse().expect("a time"), pace);
+        let begin: Time = BEGIN.parse().expect("a time");
+        // What is there when the day begins was made before it, and is told.
+        let world = World::with(later(begin, -pace.version_visible_seconds), pace);
         if rng.u32(0..4) == 0 {
             world.enforce_throttling();
         }
@@ -176,6 +180,7 @@ impl Scene {
             let alone = !groups.iter().any(|group| group.plan == plan);
             groups.push(group(&mut rng, &world, number, plan, alone, wishes[plan].keep_in_use));
         }
+        world.advance(seconds_between(world.time(), begin));
         let stack = Stack::over(world, MemoryStore::plain());
         let bad = Weather {
             unheard: rate(&mut rng, 30),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, ImageId, TemplateId};
-use lastgood_core::{Time, seconds_between};
+use lastgood_core::{Time, later, seconds_between};
 
 use crate::group::Group;
 use crate::policy::LaunchFrom;
@@ -32,8 +32,8 @@ pub(crate) enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct ByHand {
     changes: BTreeMap<GroupName, Change>,
-    /// When each invocation last read each place, in the count of all that happens.
-    read: BTreeMap<(u64, Place), u64>,
+    /// When each invocation last read each place: in the count of all that happens, and by the clock.
+    read: BTreeMap<(u64, Place), (u64, Time)>,
     count: u64,
 }
 
@@ -41,9 +41,10 @@ pub(crate) struct ByHand {
 struct Change {
     image: ImageId,
     place: Place,
-    /// When: in the count, and by the clock.
+    /// When, in the count.
     count: u64,
-    at: Time,
+    /// From when on whoever reads the place is told of it.
+    told_from: Time,
 }
 
 impl World {
@@ -59,9 +60,10 @@ impl World {
         let name = GroupName::from(group);
         let place = state.groups.get(&name).and_then(|group| state.place(group));
         let (Some(place), Some(image)) = (place, state.own_image(&name)) else { return };
+        let told_from = state.groups.get(&name).map_or(state.now, |group| state.told_from(group));
         let by_hand = &mut state.witness.by_hand;
         by_hand.count += 1;
-        by_hand.changes.insert(name, Change { image, place, count: by_hand.count, at: state.now });
+        by_hand.changes.insert(name, Change { image, place, count: by_hand.count, told_from });
     }
 
     /// What was changed by hand may be replaced again.
@@ -70,17 +72,29 @@ impl World {
     }
 }
 
+/// The version that the group's own configuration names.
+fn named(group: &Group) -> Option<&TemplateRef> {
+    match &group.from {
+        LaunchFrom::Template(named) => Some(named),
+        LaunchFrom::Mixed(policy) => Some(&policy.base),
+        LaunchFrom::Configuration(_) => None,
+    }
+}
+
 impl State {
     pub(crate) fn own_image(&self, group: &GroupName) -> Option<ImageId> {
         self.image_of(&self.groups.get(group)?.from)
     }
 
+    /// From when on a change that is made now to what the group launches from is told. A version that is the latest is left
+    /// out for a while, as if it were not there; one that is named by its number, or as the default, is missed.
+    fn told_from(&self, group: &Group) -> Time {
+        let latest = named(group).is_some_and(|named| named.version == VersionRef::Latest);
+        later(self.now, if latest { self.settings.version_visible_seconds } else { 0 })
+    }
+
     fn place(&self, group: &Group) -> Option<Place> {
-        let named: &TemplateRef = match &group.from {
-            LaunchFrom::Template(named) => named,
-            LaunchFrom::Mixed(policy) => &policy.base,
-            LaunchFrom::Configuration(_) => return Some(Place::Group(group.name.clone())),
-        };
+        let Some(named) = named(group) else { return Some(Place::Group(group.name.clone())) };
         let VersionRef::Number(number) = named.version else { return Some(Place::Template(named.template.clone())) };
         let template = TemplateName::Id(named.template.to_string());
         let image = self.version(&template, &number.to_string()).ok()?.data.image?;
@@ -93,7 +107,7 @@ impl State {
         let by_hand = &mut self.witness.by_hand;
         for place in places {
             by_hand.count += 1;
-            by_hand.read.insert((caller, place), by_hand.count);
+            by_hand.read.insert((caller, place), (by_hand.count, self.now));
         }
     }
 
@@ -111,8 +125,8 @@ impl State {
             let Some(change) = self.witness.by_hand.changes.get(group).cloned() else { continue };
             // A change between the last look and the call is overwritten: no call of AWS compares. But that is a moment.
             let read = self.witness.by_hand.read.get(&(caller, change.place.clone()));
-            let seen = read.is_some_and(|read| *read > change.count);
-            if seen || seconds_between(change.at, self.now) > BLIND_SECONDS_MAX {
+            let seen = read.is_some_and(|(count, at)| *count > change.count && *at >= change.told_from);
+            if seen || seconds_between(change.told_from, self.now) > BLIND_SECONDS_MAX {
                 self.wrong(&format!("{} was given to group {group} by hand, and that was undone", change.image));
             }
         }
