@@ -1,7 +1,6 @@
 //! Ports that die: at one call of an invocation everything stops, before the call is heard or after it, with its answer
 //! lost. What a killed function leaves behind is exactly what the calls before left.
 
-use std::collections::BTreeMap;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -9,21 +8,15 @@ use std::task::Poll;
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::facts::{
-    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
-    VersionRef,
-};
-use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::sweep::Sweep;
-use lastgood_engine::port::{ImageRequest, Posted, VersionRequest};
-use lastgood_engine::{
-    Answer, Bus, CallFailed, Cloud, Key, PlanWrite, Saved, ScaleInProtection, Store, Versioned, Written,
-};
+use lastgood_engine::port::Posted;
+use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, Key, PlanWrite, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,91 +145,9 @@ pub struct Cut<'a, P, G = Knife> {
     pub gate: &'a G,
 }
 
-type Called<T> = Result<Answer<T>, CallFailed>;
-
-impl<P: Cloud, G: Gate> Cloud for Cut<'_, P, G> {
-    async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
-        self.gate.pass(self.port.groups(names)).await
-    }
-    async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
-        self.gate.pass(self.port.groups_tagged(tags)).await
-    }
-    async fn active_refresh(&self, group: &GroupName) -> Called<Option<Refresh>> {
-        self.gate.pass(self.port.active_refresh(group)).await
-    }
-    async fn set_scale_in_protection(
-        &self,
-        group: &GroupName,
-        instance: &InstanceId,
-        protection: ScaleInProtection,
-    ) -> Called<()> {
-        self.gate.pass(self.port.set_scale_in_protection(group, instance, protection)).await
-    }
-    async fn configurations(&self) -> Called<Vec<Configuration>> {
-        self.gate.pass(self.port.configurations()).await
-    }
-    async fn instances_of(&self, image: &ImageId) -> Called<Vec<InstanceId>> {
-        self.gate.pass(self.port.instances_of(image)).await
-    }
-    async fn image_references(&self, image: &ImageId) -> Called<Vec<String>> {
-        self.gate.pass(self.port.image_references(image)).await
-    }
-    async fn images_tagged(&self, key: &str, value: &str) -> Called<Vec<Image>> {
-        self.gate.pass(self.port.images_tagged(key, value)).await
-    }
-    async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
-        self.gate.pass(self.port.architectures(instance_types)).await
-    }
-    async fn parameter(&self, name: &str) -> Called<Option<Parameter>> {
-        self.gate.pass(self.port.parameter(name)).await
-    }
-    async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
-        self.gate.pass(self.port.set_parameter(name, parameter)).await
-    }
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
-        self.gate.pass(self.port.set_mixed_version(group, template, base, version)).await
-    }
-    async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
-        self.gate.pass(self.port.instances(ids)).await
-    }
-    async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
-        self.gate.pass(self.port.images(ids)).await
-    }
-    async fn image_named(&self, name: &str) -> Called<Option<Image>> {
-        self.gate.pass(self.port.image_named(name)).await
-    }
-    async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
-        self.gate.pass(self.port.snapshots(ids)).await
-    }
-    async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
-        self.gate.pass(self.port.snapshots_tagged(key, value)).await
-    }
-    async fn create_image(&self, request: &ImageRequest) -> Called<ImageId> {
-        self.gate.pass(self.port.create_image(request)).await
-    }
-    async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
-        self.gate.pass(self.port.deregister_image(image)).await
-    }
-    async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
-        self.gate.pass(self.port.delete_snapshot(id)).await
-    }
-    async fn template_version(&self, template: &TemplateId, version: VersionRef) -> Called<TemplateVersion> {
-        self.gate.pass(self.port.template_version(template, version)).await
-    }
-    async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Called<Vec<TemplateVersion>> {
-        self.gate.pass(self.port.template_versions_with(template, image)).await
-    }
-    async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
-        self.gate.pass(self.port.create_template_version(request)).await
-    }
-    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        self.gate.pass(self.port.delete_template_versions(template, versions)).await
-    }
-    async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
-        self.gate.pass(self.port.set_default_version(template, version)).await
-    }
-    async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        self.gate.pass(self.port.set_group_version(group, template, version)).await
+impl<A: Call, P: Answers<A>, G: Gate> Answers<A> for Cut<'_, P, G> {
+    async fn call(&self, call: &A) -> Called<A::Told> {
+        self.gate.pass(self.port.call(call)).await
     }
 }
 

@@ -5,7 +5,8 @@ use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
-use lastgood_engine::Cloud;
+use lastgood_engine::Answers;
+use lastgood_engine::call::ec2::VersionOf;
 use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
@@ -227,7 +228,8 @@ fn changed_and_unread(changed: usize, unread: usize, how: Unread) -> (usize, boo
     stack.invoke_behind(&meanwhile, Invocation::Poll);
     stack.world.allow(READ);
     // If nobody has met the failure, it is met here.
-    let _ = Cloud::template_version(&stack.world, &group.template, VersionRef::Latest).now_or_never();
+    let latest = VersionOf { template: group.template.clone(), version: VersionRef::Latest };
+    let _ = stack.world.call(&latest).now_or_never();
     stack.run(5);
     let backup = &stack.backups("group/web")[0];
     let versions = stack.world.template_versions(&group.template);

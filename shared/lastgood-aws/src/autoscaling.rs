@@ -1,53 +1,58 @@
 //! Auto Scaling: DescribeAutoScalingGroups, UpdateAutoScalingGroup, DescribeInstanceRefreshes, SetInstanceProtection,
 //! DescribeLaunchConfigurations.
 
-use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{
     AutoScalingGroup, Filter, InstanceRefresh, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState,
     MixedInstancesPolicy,
 };
 use lastgood_core::facts::{
-    Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Refresh, Tags, TemplateRef,
-    VersionRef,
+    Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Refresh, TemplateRef, VersionRef,
 };
 use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::{Answer, CallFailed, ScaleInProtection};
+use lastgood_engine::call::autoscaling::{
+    ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
+    SetMixedVersion, SetScaleInProtection,
+};
+use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
+use crate::Aws;
 use crate::refusals::{answer, told};
 
-const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
-const UPDATE: &str = "autoscaling:UpdateAutoScalingGroup";
-const REFRESHES: &str = "autoscaling:DescribeInstanceRefreshes";
-const PROTECT: &str = "autoscaling:SetInstanceProtection";
-const CONFIGURATIONS: &str = "autoscaling:DescribeLaunchConfigurations";
+const DESCRIBE: &str = GroupsNamed::ACTION;
+const UPDATE: &str = SetGroupVersion::ACTION;
 /// The most names and the largest page of one call (AWS: DescribeAutoScalingGroups).
 const GROUPS_A_CALL_MAX: usize = 100;
 const PAGE_GROUPS_MAX: i32 = 100;
 
-pub(crate) async fn groups(client: &Client, names: &[GroupName]) -> Result<Answer<Vec<Group>>, CallFailed> {
-    let mut groups = Vec::new();
-    for names in names.chunks(GROUPS_A_CALL_MAX) {
-        let names = names.iter().map(ToString::to_string).collect();
-        let request = client.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
-        match all(request).await? {
-            Ok(described) => groups.extend(read(&described)?),
-            Err(refusal) => return Ok(Err(refusal)),
+impl Answers<GroupsNamed> for Aws {
+    async fn call(&self, GroupsNamed(names): &GroupsNamed) -> Called<Vec<Group>> {
+        let mut groups = Vec::new();
+        for names in names.chunks(GROUPS_A_CALL_MAX) {
+            let names = names.iter().map(ToString::to_string).collect();
+            let request = self.autoscaling.describe_auto_scaling_groups().set_auto_scaling_group_names(Some(names));
+            match all(request).await? {
+                Ok(described) => groups.extend(read(&described)?),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
         }
+        Ok(Ok(groups))
     }
-    Ok(Ok(groups))
 }
 
-pub(crate) async fn groups_tagged(client: &Client, tags: &Tags) -> Result<Answer<Vec<Group>>, CallFailed> {
-    // Several filters are all to be met (AWS: DescribeAutoScalingGroups, Filters).
-    let filters = tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
-    let filters = Some(filters.collect()).filter(|_| !tags.is_empty());
-    let request = client.describe_auto_scaling_groups().set_filters(filters);
-    Ok(match all(request).await? {
-        Ok(described) => Ok(read(&described)?),
-        Err(refusal) => Err(refusal),
-    })
+impl Answers<GroupsTagged> for Aws {
+    async fn call(&self, GroupsTagged(tags): &GroupsTagged) -> Called<Vec<Group>> {
+        // Several filters are all to be met (AWS: DescribeAutoScalingGroups, Filters).
+        let filters =
+            tags.iter().map(|(key, value)| Filter::builder().name(format!("tag:{key}")).values(value).build());
+        let filters = Some(filters.collect()).filter(|_| !tags.is_empty());
+        let request = self.autoscaling.describe_auto_scaling_groups().set_filters(filters);
+        Ok(match all(request).await? {
+            Ok(described) => Ok(read(&described)?),
+            Err(refusal) => Err(refusal),
+        })
+    }
 }
 
 /// Every page of a describe.
@@ -152,79 +157,82 @@ fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateR
     Ok(TemplateRef { template, version })
 }
 
-pub(crate) async fn set_group_version(
-    client: &Client,
-    group: &GroupName,
-    template: &TemplateId,
-    version: u64,
-) -> Result<Answer<()>, CallFailed> {
-    let template = LaunchTemplateSpecification::builder()
-        .launch_template_id(template.as_str())
-        .version(version.to_string())
-        .build();
-    let request = client.update_auto_scaling_group().auto_scaling_group_name(group.as_str()).launch_template(template);
-    Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
-}
-
-/// AWS takes a mixed instances policy whole: what is left out of it is lost. So the one that stands is sent back as it
-/// was read, with the base's version changed.
-pub(crate) async fn set_mixed_version(
-    client: &Client,
-    group: &GroupName,
-    template: &TemplateId,
-    base: u64,
-    version: u64,
-) -> Result<Answer<()>, CallFailed> {
-    let request = client.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
-    let described = match all(request).await? {
-        Ok(described) => described,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let changed = |message: String| Ok(Err(Refusal { why: Why::WrongState, action: UPDATE.to_owned(), message }));
-    let policy = described.into_iter().next().and_then(|group| group.mixed_instances_policy);
-    let Some(mut policy) = policy else {
-        return changed(format!("{group} has no mixed instances policy any more"));
-    };
-    let named = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
-    let is_base = |named: &LaunchTemplateSpecification| {
-        named.launch_template_id() == Some(template.as_str()) && named.version() == Some(&base.to_string())
-    };
-    let Some(named) = named.filter(|named| is_base(named)) else {
-        return changed(format!("the mixed instances policy of {group} is not based on version {base} any more"));
-    };
-    named.version = Some(version.to_string());
-    // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
-    named.launch_template_name = None;
-    for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
-        if let Some(own) = &mut other.launch_template_specification
-            && own.launch_template_id.is_some()
-        {
-            own.launch_template_name = None;
-        }
+impl Answers<SetGroupVersion> for Aws {
+    async fn call(&self, SetGroupVersion { group, template, version }: &SetGroupVersion) -> Called<()> {
+        let template = LaunchTemplateSpecification::builder()
+            .launch_template_id(template.as_str())
+            .version(version.to_string())
+            .build();
+        let request = self
+            .autoscaling
+            .update_auto_scaling_group()
+            .auto_scaling_group_name(group.as_str())
+            .launch_template(template);
+        Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
     }
-    let request =
-        client.update_auto_scaling_group().auto_scaling_group_name(group.as_str()).mixed_instances_policy(policy);
-    Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
 }
 
-/// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
-pub(crate) async fn active_refresh(client: &Client, group: &GroupName) -> Result<Answer<Option<Refresh>>, CallFailed> {
-    use InstanceRefreshStatus as S;
-    let request = client.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
-    let output = answer(REFRESHES, request.send().await)?;
-    let output = match output {
-        Ok(output) => output,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let Some(newest) = output.instance_refreshes().first() else { return Ok(Ok(None)) };
-    Ok(Ok(match told(REFRESHES, newest.status(), "a status")? {
-        S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
-        // A status that nobody knows yet may be one under way.
-        _ => {
-            let id = told(REFRESHES, newest.instance_refresh_id(), "a refresh's id")?;
-            Some(Refresh { id: id.into(), desired: desired(newest) })
+impl Answers<SetMixedVersion> for Aws {
+    /// AWS takes a mixed instances policy whole: what is left out of it is lost. So the one that stands is sent back as it
+    /// was read, with the base's version changed.
+    async fn call(&self, SetMixedVersion { group, template, base, version }: &SetMixedVersion) -> Called<()> {
+        let request = self.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
+        let described = match all(request).await? {
+            Ok(described) => described,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let changed = |message: String| Ok(Err(Refusal { why: Why::WrongState, action: UPDATE.to_owned(), message }));
+        let policy = described.into_iter().next().and_then(|group| group.mixed_instances_policy);
+        let Some(mut policy) = policy else {
+            return changed(format!("{group} has no mixed instances policy any more"));
+        };
+        let named = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
+        let is_base = |named: &LaunchTemplateSpecification| {
+            named.launch_template_id() == Some(template.as_str()) && named.version() == Some(&base.to_string())
+        };
+        let Some(named) = named.filter(|named| is_base(named)) else {
+            return changed(format!("the mixed instances policy of {group} is not based on version {base} any more"));
+        };
+        named.version = Some(version.to_string());
+        // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
+        named.launch_template_name = None;
+        for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
+            if let Some(own) = &mut other.launch_template_specification
+                && own.launch_template_id.is_some()
+            {
+                own.launch_template_name = None;
+            }
         }
-    }))
+        let request = self
+            .autoscaling
+            .update_auto_scaling_group()
+            .auto_scaling_group_name(group.as_str())
+            .mixed_instances_policy(policy);
+        Ok(answer(UPDATE, request.send().await)?.map(|_| ()))
+    }
+}
+
+impl Answers<ActiveRefresh> for Aws {
+    /// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
+    async fn call(&self, ActiveRefresh(group): &ActiveRefresh) -> Called<Option<Refresh>> {
+        use InstanceRefreshStatus as S;
+        let request =
+            self.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
+        let output = answer(ActiveRefresh::ACTION, request.send().await)?;
+        let output = match output {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(newest) = output.instance_refreshes().first() else { return Ok(Ok(None)) };
+        Ok(Ok(match told(ActiveRefresh::ACTION, newest.status(), "a status")? {
+            S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
+            // A status that nobody knows yet may be one under way.
+            _ => {
+                let id = told(ActiveRefresh::ACTION, newest.instance_refresh_id(), "a refresh's id")?;
+                Some(Refresh { id: id.into(), desired: desired(newest) })
+            }
+        }))
+    }
 }
 
 /// What a refresh goes to, if it does not go to what the group launches from anyway.
@@ -237,39 +245,44 @@ fn desired(refresh: &InstanceRefresh) -> Option<LaunchSource> {
     desired.mixed_instances_policy().map(|policy| mixed(policy).map_or_else(unreadable, LaunchSource::Mixed))
 }
 
-pub(crate) async fn set_scale_in_protection(
-    client: &Client,
-    group: &GroupName,
-    instance: &InstanceId,
-    protection: ScaleInProtection,
-) -> Result<Answer<()>, CallFailed> {
-    let request = client
-        .set_instance_protection()
-        .auto_scaling_group_name(group.as_str())
-        .instance_ids(instance.as_str())
-        .protected_from_scale_in(protection == ScaleInProtection::On);
-    Ok(answer(PROTECT, request.send().await)?.map(|_| ()))
+impl Answers<SetScaleInProtection> for Aws {
+    async fn call(&self, SetScaleInProtection { group, instance, protection }: &SetScaleInProtection) -> Called<()> {
+        let request = self
+            .autoscaling
+            .set_instance_protection()
+            .auto_scaling_group_name(group.as_str())
+            .instance_ids(instance.as_str())
+            .protected_from_scale_in(*protection == ScaleInProtection::On);
+        Ok(answer(SetScaleInProtection::ACTION, request.send().await)?.map(|_| ()))
+    }
 }
 
-/// Every launch configuration of the account: there are at most 200 (AWS: Quotas for Auto Scaling).
-pub(crate) async fn configurations(client: &Client) -> Result<Answer<Vec<Configuration>>, CallFailed> {
-    let mut pages = client.describe_launch_configurations().into_paginator().page_size(PAGE_GROUPS_MAX).send();
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        match answer(CONFIGURATIONS, page)? {
-            Ok(page) => {
-                for one in page.launch_configurations() {
-                    let name = told(
-                        CONFIGURATIONS,
-                        written(one.launch_configuration_name()),
-                        "a launch configuration's name",
-                    )?;
-                    let image = told(CONFIGURATIONS, written(one.image_id()), "a launch configuration's image")?;
-                    found.push(Configuration { name: name.to_owned(), image: image.to_owned() });
+impl Answers<LaunchConfigurations> for Aws {
+    /// Every launch configuration of the account: there are at most 200 (AWS: Quotas for Auto Scaling).
+    async fn call(&self, _: &LaunchConfigurations) -> Called<Vec<Configuration>> {
+        let mut pages =
+            self.autoscaling.describe_launch_configurations().into_paginator().page_size(PAGE_GROUPS_MAX).send();
+        let mut found = Vec::new();
+        while let Some(page) = pages.next().await {
+            match answer(LaunchConfigurations::ACTION, page)? {
+                Ok(page) => {
+                    for one in page.launch_configurations() {
+                        let name = told(
+                            LaunchConfigurations::ACTION,
+                            written(one.launch_configuration_name()),
+                            "a launch configuration's name",
+                        )?;
+                        let image = told(
+                            LaunchConfigurations::ACTION,
+                            written(one.image_id()),
+                            "a launch configuration's image",
+                        )?;
+                        found.push(Configuration { name: name.to_owned(), image: image.to_owned() });
+                    }
                 }
+                Err(refusal) => return Ok(Err(refusal)),
             }
-            Err(refusal) => return Ok(Err(refusal)),
         }
+        Ok(Ok(found))
     }
-    Ok(Ok(found))
 }

@@ -9,8 +9,9 @@ use lastgood_core::source::survey::{self, Planned};
 use lastgood_core::source::{self, Found, Source};
 use lastgood_core::{Time, seconds_between};
 
+use crate::call::Cloud;
 use crate::fit::{Selected, select};
-use crate::port::{CallFailed, Cloud, PlanWrite, Store, Versioned, Written};
+use crate::port::{CallFailed, PlanWrite, Store, Versioned, Written};
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;

@@ -9,7 +9,8 @@ use lastgood_core::incoming::BackupRequested;
 use lastgood_core::source::{self, Claim, Source};
 use lastgood_core::{Time, seconds_between};
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Saved, Store, Versioned};
+use crate::call::Cloud;
+use crate::port::{Bus, CallFailed, Clock, Key, Saved, Store, Versioned};
 use crate::report::Report;
 use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
 

@@ -15,10 +15,11 @@ use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome};
 
+use crate::call::autoscaling::{ActiveRefresh, ScaleInProtection, SetScaleInProtection};
+use crate::call::ec2::{CreateImage, DeleteSnapshot, DeregisterImage, ImageNamed, ImagesById, SnapshotsTagged};
+use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::Carried;
-use crate::port::{
-    Bus, CallFailed, Clock, Cloud, How, ImageRequest, Posted, Saved, ScaleInProtection, Store, Versioned,
-};
+use crate::port::{Bus, CallFailed, Clock, How, Posted, Saved, Store, Versioned};
 use crate::report::chain;
 use crate::versions::ours;
 use crate::{Engine, SAVES_MAX};
@@ -58,8 +59,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Effect::ReadParameter(name) => self.read_parameter(record, &name).await,
             Effect::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Effect::Inspect => self.inspect(record).await,
-            Effect::DeleteVersions(template, versions) => self.delete_versions(template, &versions).await,
-            Effect::Deregister(image) => self.deregister(&image).await,
+            Effect::DeleteVersions(template, versions) => self.delete_versions(template, versions).await,
+            Effect::Deregister(image) => self.deregister(image).await,
             Effect::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
             Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_) => {
                 unreachable!("these are asked together, see drive")
@@ -144,17 +145,25 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         [TAG_MANAGED_BY, TAG_BACKUP].iter().all(|key| tags.get(*key).is_some() && tags.get(*key) == wanted.get(*key))
     }
 
+    async fn set_protection(
+        &self,
+        record: &Backup,
+        instance: &InstanceId,
+        protection: ScaleInProtection,
+    ) -> Called<()> {
+        let SourceId::Group(group) = record.id.source.clone();
+        self.cloud.call(&SetScaleInProtection { group, instance: instance.clone(), protection }).await
+    }
+
     async fn protect(&self, record: &Backup, instance: &InstanceId) -> Carried {
-        let SourceId::Group(group) = &record.id.source;
-        Ok(Event::ScaleIn(match self.cloud.set_scale_in_protection(group, instance, ScaleInProtection::On).await? {
+        Ok(Event::ScaleIn(match self.set_protection(record, instance, ScaleInProtection::On).await? {
             Ok(()) => ScaleInEvent::On,
             Err(refusal) => ScaleInEvent::OnRefused(refusal),
         }))
     }
 
     async fn unprotect(&self, record: &Backup, instance: &InstanceId) -> Carried {
-        let SourceId::Group(group) = &record.id.source;
-        let answer = self.cloud.set_scale_in_protection(group, instance, ScaleInProtection::Off).await;
+        let answer = self.set_protection(record, instance, ScaleInProtection::Off).await;
         Ok(Event::ScaleIn(match answer {
             Ok(Ok(())) => ScaleInEvent::Off,
             Ok(Err(refusal)) => ScaleInEvent::OffRefused(refusal),
@@ -172,7 +181,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         let taken = matches!(&given_up, Event::CreateRefused(refusal) if refusal.why == Why::Taken);
         let name = image_name(&record.id);
-        let found = match self.cloud.image_named(&name).await? {
+        let found = match self.cloud.call(&ImageNamed(name.clone())).await? {
             // One that is only still told is gone.
             Ok(found) => found.filter(|image| !image.is_deregistered()),
             Err(refusal) => return Ok(if taken { Event::CreateRefused(refusal) } else { given_up }),
@@ -186,7 +195,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // By one that is not visible yet, or that is gone and still has its name.
             (None, _) if taken => {
                 let source = format!("{name} is taken by an image that is not told");
-                Err(CallFailed::new(How::NotYet, "ec2:DescribeImages", source))
+                Err(CallFailed::new(How::NotYet, ImageNamed::ACTION, source))
             }
             (_, given_up) => Ok(given_up),
         }
@@ -195,7 +204,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn ask_for_image(&self, record: &Backup, instance: InstanceId) -> Carried {
         if !record.capture.during_refresh {
             let SourceId::Group(name) = &record.id.source;
-            let refresh = match self.cloud.active_refresh(name).await? {
+            let refresh = match self.cloud.call(&ActiveRefresh(name.clone())).await? {
                 Ok(refresh) => refresh,
                 Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
             };
@@ -204,13 +213,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         let description = format!("Lastgood backup {} of {instance}", record.id);
-        let request = ImageRequest {
+        let create = CreateImage {
             instance,
             name: image_name(&record.id),
             description: description.chars().filter(char::is_ascii).take(255).collect(),
             tags: self.tags(record),
         };
-        Ok(match self.cloud.create_image(&request).await? {
+        Ok(match self.cloud.call(&create).await? {
             Ok(image) => Event::ImageMade(image),
             Err(refusal) => Event::CreateRefused(refusal),
         })
@@ -223,22 +232,22 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let newer = self.newer_good(record).await?;
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
-        let asked: Vec<ImageId> = record.image.iter().chain(&newer).cloned().collect();
-        let seen = match self.cloud.images(&asked).await? {
+        let asked = ImagesById(record.image.iter().chain(&newer).cloned().collect());
+        let seen = match self.cloud.call(&asked).await? {
             Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
         };
         let found = match &record.image {
             Some(id) => seen.iter().find(|image| image.id == *id).cloned(),
-            None => match self.cloud.image_named(&image_name(&record.id)).await? {
+            None => match self.cloud.call(&ImageNamed(image_name(&record.id))).await? {
                 Ok(found) => found,
                 Err(refusal) => return refused(refusal),
             },
         };
         // One that is only still told is gone.
         let image = found.filter(|image| !image.is_deregistered());
-        let tag = tag_value(&record.id.to_string());
-        let snapshots = match self.cloud.snapshots_tagged(TAG_BACKUP, &tag).await? {
+        let tagged = SnapshotsTagged { key: TAG_BACKUP.to_owned(), value: tag_value(&record.id.to_string()) };
+        let snapshots = match self.cloud.call(&tagged).await? {
             Ok(snapshots) => snapshots,
             Err(refusal) => return refused(refusal),
         };
@@ -288,8 +297,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if seen.iter().any(is_there) { Rank::Replaced } else { Rank::Last }
     }
 
-    async fn deregister(&self, image: &ImageId) -> Carried {
-        let event = match self.cloud.deregister_image(image).await? {
+    async fn deregister(&self, image: ImageId) -> Carried {
+        let event = match self.cloud.call(&DeregisterImage(image)).await? {
             Ok(results) => RemovalEvent::Deregistered(results),
             // Gone already, by an earlier call of ours or by hand.
             Err(refusal) if refusal.why == Why::Missing => RemovalEvent::Deregistered(Vec::new()),
@@ -301,7 +310,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn delete_snapshots(&self, ids: Vec<SnapshotId>) -> Carried {
         let mut results = Vec::new();
         for id in ids {
-            let result = self.cloud.delete_snapshot(&id).await?;
+            let result = self.cloud.call(&DeleteSnapshot(id.clone())).await?;
             results.push((id, result));
         }
         Ok(Event::Removal(RemovalEvent::SnapshotsDeleted(results)))

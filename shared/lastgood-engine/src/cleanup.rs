@@ -9,7 +9,9 @@ use lastgood_core::retention::{self, Candidate, Fate, Gone};
 use lastgood_core::source::{self, Source};
 
 use crate::Engine;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Store, Versioned};
+use crate::call::ec2::ImagesById;
+use crate::call::{Answers, Call, Cloud};
+use crate::port::{Bus, CallFailed, Clock, Store, Versioned};
 use crate::report::Report;
 
 /// Backups that may go, each with the event that says why.
@@ -98,7 +100,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let asked: Vec<(BackupId, ImageId)> =
             good.filter_map(|backup| Some((backup.id.clone(), backup.image.clone()?))).collect();
         let ids: Vec<ImageId> = asked.iter().map(|(_, image)| image.clone()).collect();
-        let images = self.cloud.images(&ids).await?.map_err(CallFailed::refused("ec2:DescribeImages"))?;
+        let images = self.cloud.call(&ImagesById(ids)).await?.map_err(CallFailed::refused(ImagesById::ACTION))?;
         let available =
             |id: &ImageId| images.iter().any(|image| image.id == *id && image.state == ImageState::Available);
         Ok(asked.into_iter().filter(|(_, image)| available(image)).map(|(id, _)| id).collect())

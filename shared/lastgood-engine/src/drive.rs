@@ -11,7 +11,9 @@ use lastgood_core::backup::scale_in::{ScaleIn, ScaleInEvent};
 use lastgood_core::backup::{Backup, Effect, Event, State};
 use lastgood_core::id::BackupId;
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::call::Cloud;
+use crate::call::ec2::{DeleteVersions, DeregisterImage};
+use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::{Report, chain};
 use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 
@@ -101,12 +103,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Waits for the call that deletes, so that nothing comes between the last look at the record and the deletion. Should
     /// there be no call for now, the deletion finds that out by itself.
     async fn wait_to_delete(&self, effect: &Effect) {
-        let (action, about) = match effect {
-            Effect::Deregister(image) => ("ec2:DeregisterImage", image.as_str()),
-            Effect::DeleteVersions(template, _) => ("ec2:DeleteLaunchTemplateVersions", template.as_str()),
-            _ => return,
+        let _ = match effect {
+            Effect::Deregister(image) => self.cloud.ready(&DeregisterImage(image.clone())).await,
+            Effect::DeleteVersions(template, versions) => {
+                let delete = DeleteVersions { template: template.clone(), versions: versions.clone() };
+                self.cloud.ready(&delete).await
+            }
+            _ => Ok(()),
         };
-        let _ = self.cloud.ready(action, about).await;
     }
 
     async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {

@@ -5,7 +5,9 @@ use lastgood_core::facts::{Group, Tags};
 use lastgood_core::{Time, seconds_between};
 
 use crate::Engine;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Store};
+use crate::call::autoscaling::GroupsTagged;
+use crate::call::{Answers, Cloud};
+use crate::port::{Answer, Bus, CallFailed, Clock, Store};
 
 /// How old the list may be, in seconds: it is told once for all decisions of a run that come within this time.
 const SEEN_SECONDS_MAX: i64 = 20;
@@ -27,7 +29,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         {
             return Ok(Ok(groups.clone()));
         }
-        let told = self.cloud.groups_tagged(&Tags::new()).await?;
+        let told = self.cloud.call(&GroupsTagged(Tags::new())).await?;
         if let Ok(groups) = &told {
             *seen = Some((self.clock.now(), groups.clone()));
         }

@@ -13,7 +13,8 @@ use lastgood_core::source::{Found, Source};
 
 use crate::CALLS_AT_ONCE_MAX;
 use crate::apply::ApplyError;
-use crate::port::Cloud;
+use crate::call::Cloud;
+use crate::call::autoscaling::GroupsTagged;
 use crate::survey::{Read, groups_of, read};
 
 /// What the plans of a file select.
@@ -50,7 +51,7 @@ pub(crate) async fn select(
 ) -> Result<Selected, ApplyError> {
     let mut fit = Fit { file, mistakes: Vec::new(), selected: Selected::default() };
     // Groups that share a template matter to each other, planned or not.
-    let all = cloud.groups_tagged(&Tags::new()).await?.map_err(ApplyError::Refused)?;
+    let all = cloud.call(&GroupsTagged(Tags::new())).await?.map_err(ApplyError::Refused)?;
     let mut groups = Vec::new();
     for placed in &file.plans {
         let found = groups_of(cloud, &placed.plan, known).await?.map_err(ApplyError::Refused)?;

@@ -12,6 +12,7 @@
 
 pub mod apply;
 mod begin;
+pub mod call;
 mod carry;
 mod cleanup;
 mod drive;
@@ -32,12 +33,10 @@ mod sweep;
 mod versions;
 
 pub use begin::RequestError;
+pub use call::{Answers, Call, Called, Cloud};
 pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
-pub use port::{
-    Answer, Bus, CallFailed, Clock, Cloud, How, Key, PlanWrite, Posted, Saved, ScaleInProtection, Store, Versioned,
-    Written,
-};
+pub use port::{Answer, Bus, CallFailed, Clock, How, Key, PlanWrite, Posted, Saved, Store, Versioned, Written};
 pub use report::{Report, Trouble, chain};
 
 use futures_util::lock::Mutex;

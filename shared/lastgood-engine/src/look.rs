@@ -9,9 +9,12 @@ use lastgood_core::facts::{Group, Image, ImageState, Instance, Lifecycle, Snapsh
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, InstanceId};
 
+use crate::call::autoscaling::GroupsNamed;
+use crate::call::ec2::{ImagesById, InstancesById, SnapshotsById};
+use crate::call::{Answers, Cloud};
 use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Store, Versioned};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 type Wave<T> = Vec<(Versioned<Backup>, T)>;
@@ -64,9 +67,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     async fn members(&self, wave: &Wave<GroupName>) -> Result<(Vec<Group>, Vec<Instance>), AskFailed> {
         let names = wave.iter().map(|(_, group)| group.clone());
-        let groups = together(names, |names| async move { self.cloud.groups(&names).await }).await?;
+        let groups = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await?;
         let ids = groups.iter().flat_map(in_service).collect::<Vec<_>>();
-        let instances = together(ids, |ids| async move { self.cloud.instances(&ids).await }).await?;
+        let instances = together(ids, |ids| async move { self.cloud.call(&InstancesById(ids)).await }).await?;
         Ok((groups, instances))
     }
 
@@ -86,11 +89,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     async fn artifacts(&self, wave: &Wave<ImageId>) -> Result<(Vec<Image>, Vec<Snapshot>), AskFailed> {
         let ids = wave.iter().map(|(_, image)| image.clone());
-        let images = together(ids, |ids| async move { self.cloud.images(&ids).await }).await?;
+        let images = together(ids, |ids| async move { self.cloud.call(&ImagesById(ids)).await }).await?;
         // A pending image may not tell all its snapshots, so they are asked for once it is available.
         let available = images.iter().filter(|image| image.state == ImageState::Available);
         let ids = available.flat_map(|image| image.snapshots.clone()).collect::<Vec<_>>();
-        let snapshots = together(ids, |ids| async move { self.cloud.snapshots(&ids).await }).await?;
+        let snapshots = together(ids, |ids| async move { self.cloud.call(&SnapshotsById(ids)).await }).await?;
         Ok((images, snapshots))
     }
 }

@@ -15,7 +15,11 @@ use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::Source;
 
 use crate::Engine;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
+use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, LaunchConfigurations};
+use crate::call::ec2::{ImageReferences, InstancesOf, VersionOf, VersionsWith};
+use crate::call::ssm::GetParameter;
+use crate::call::{Answers, Call, Cloud};
+use crate::port::{Bus, CallFailed, Clock, Store};
 
 /// Parameters of AWS's own: they name AWS's images, never one of ours (AWS: Discover public parameters).
 const PUBLIC: &str = "/aws/";
@@ -41,10 +45,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         templates.extend(told.iter().cloned());
         self.parameters_into(&mut reading, record, source).await?;
         reading.others = references.into_iter().filter(|arn| is_something_else(arn, &reading)).collect();
-        let configurations = read(&mut reading, self.cloud.configurations().await?);
+        let configurations = read(&mut reading, self.cloud.call(&LaunchConfigurations).await?);
         reading.configurations = configurations.unwrap_or_default();
         if source.is_some_and(|source| source.policy.keep_in_use) {
-            let instances = read(&mut reading, self.cloud.instances_of(image).await?);
+            let instances = read(&mut reading, self.cloud.call(&InstancesOf(image.clone())).await?);
             reading.instances = instances.unwrap_or_default();
         }
         let mut without = BTreeSet::new();
@@ -57,11 +61,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // Its version is gone since, or not told yet though its template is: that counts (AWS: Eventual consistency).
             let again = self.references(image, there).await?;
             let again = templates_of(&read(&mut reading, again).unwrap_or_default());
-            let what = "ec2:DescribeImageReferences tells a version of";
-            let doubtful = again.intersection(&without);
-            let doubts =
-                doubtful.map(|template| format!("{what} {template}, and ec2:DescribeLaunchTemplateVersions none"));
-            reading.unread.extend(doubts);
+            let (told_by, looked_up) = (ImageReferences::ACTION, VersionsWith::ACTION);
+            let doubt =
+                |template: &TemplateId| format!("{told_by} tells a version of {template}, and {looked_up} none");
+            reading.unread.extend(again.intersection(&without).map(doubt));
         }
         self.refreshes_into(&mut reading, record, image).await?;
         self.followed_into(&mut reading).await?;
@@ -74,7 +77,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         image: &ImageId,
         there: Option<&Image>,
     ) -> Result<Result<Vec<String>, Refusal>, CallFailed> {
-        Ok(match self.cloud.image_references(image).await? {
+        Ok(match self.cloud.call(&ImageReferences(image.clone())).await? {
             // Whether AWS answers for an image that is gone is documented nowhere.
             Err(refusal) if refusal.why == Why::Missing && there.is_none() => Ok(Vec::new()),
             answer => answer,
@@ -90,7 +93,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     ) -> Result<BTreeSet<TemplateId>, CallFailed> {
         let SourceId::Group(name) = &record.id.source;
         reading.groups = read(reading, self.every_group().await?).unwrap_or_default();
-        let own = read(reading, self.cloud.groups(std::slice::from_ref(name)).await?);
+        let own = read(reading, self.cloud.call(&GroupsNamed(vec![name.clone()])).await?);
         let own = own.and_then(|groups| group::named(&groups, name).cloned());
         // One answer without the group proves nothing, as long as nobody else has found it gone.
         let gone = source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
@@ -131,13 +134,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             .cloned()
             .collect();
         for named in named {
-            let version = read(reading, self.cloud.template_version(&named.template, named.version).await?);
+            let version = read(reading, self.cloud.call(&VersionOf::named(&named)).await?);
             let alias = version.and_then(|version| version.image);
             let alias = alias.as_deref().and_then(|image| image.strip_prefix(group::RESOLVE));
             names.extend(alias.filter(|name| !name.starts_with(PUBLIC)).map(str::to_owned));
         }
         for name in names {
-            if let Some(found) = read(reading, self.cloud.parameter(&name).await?) {
+            if let Some(found) = read(reading, self.cloud.call(&GetParameter(name.clone())).await?) {
                 reading.parameters.push((name, found.map(|found| found.value).unwrap_or_default()));
             }
         }
@@ -155,7 +158,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let asked: Vec<_> =
             reading.groups.iter().filter(|group| group.name == *own || with_image(group)).cloned().collect();
         for group in asked {
-            let refresh = match self.cloud.active_refresh(&group.name).await? {
+            let refresh = match self.cloud.call(&ActiveRefresh(group.name.clone())).await? {
                 Ok(refresh) => refresh,
                 // A group that is gone launches nothing.
                 Err(refusal) if refusal.why == Why::Missing && group.name != *own => None,
@@ -182,7 +185,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         image: &ImageId,
         template: TemplateId,
     ) -> Result<bool, CallFailed> {
-        let naming = match self.cloud.template_versions_with(&template, image).await? {
+        let naming = match self.cloud.call(&VersionsWith { template: template.clone(), image: image.clone() }).await? {
             Ok(naming) if naming.is_empty() => return Ok(false),
             Ok(naming) => naming,
             // A template that is gone launches nothing.
@@ -208,10 +211,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut templates = std::mem::take(&mut reading.templates);
         for found in &mut templates {
             let number = |version: TemplateVersion| version.number;
-            let default = self.cloud.template_version(&found.template, VersionRef::Default).await?;
+            let default =
+                self.cloud.call(&VersionOf { template: found.template.clone(), version: VersionRef::Default }).await?;
             found.default = read(reading, default).map(number);
             if latest.contains(&found.template) {
-                let latest = self.cloud.template_version(&found.template, VersionRef::Latest).await?;
+                let latest = self
+                    .cloud
+                    .call(&VersionOf { template: found.template.clone(), version: VersionRef::Latest })
+                    .await?;
                 found.latest = read(reading, latest).map(number);
             }
         }

@@ -8,7 +8,9 @@ use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
 use lastgood_core::source::{Found, Source, operator};
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, How, Store};
+use crate::call::autoscaling::GroupsNamed;
+use crate::call::{Answers, Cloud};
+use crate::port::{Bus, CallFailed, Clock, How, Store};
 use crate::report::Report;
 use crate::survey::{Read, read};
 use crate::{Engine, SAVES_MAX};
@@ -80,7 +82,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(source) = self.store.source(id).await? else { return Ok(None) };
         let SourceId::Group(name) = id;
         let unread = |why: String| AskError::Unread(id.clone(), why);
-        let groups = self.cloud.groups(std::slice::from_ref(name)).await?;
+        let groups = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
         let groups = groups.map_err(|refusal| unread(refusal.to_string()))?;
         let Some(found) = group::named(&groups, name) else {
             // One answer without the group proves nothing.

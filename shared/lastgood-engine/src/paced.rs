@@ -8,24 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::lock::Mutex;
-use lastgood_core::facts::{
-    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
-    VersionRef,
-};
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::pace::{self, Share};
 use lastgood_core::{Time, later};
 
-use crate::port::{
-    Answer, CallFailed, Clock, Cloud, How, ImageRequest, Saved, ScaleInProtection, Store, VersionRequest, Versioned,
-};
+use crate::call::{Answers, Call, Called};
+use crate::port::{CallFailed, Clock, How, Saved, Store, Versioned};
 
 /// How many calls are taken from a bucket at once: so many a run may leave unused.
 pub const CALLS_TAKEN_AT_ONCE: u32 = 4;
-/// How many things one call asks for, or deletes (AWS: DescribeInstances, Filters; DescribeAutoScalingGroups;
-/// DeleteLaunchTemplateVersions).
-const THINGS_A_CALL: usize = 200;
-const GROUPS_A_DESCRIBE: usize = 100;
 
 /// A cloud that is asked no faster than our share allows.
 #[derive(Debug)]
@@ -43,9 +33,7 @@ pub struct Paced<'a, S, C, K> {
     throttled: AtomicUsize,
 }
 
-type Called<T> = Result<Answer<T>, CallFailed>;
-
-impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
+impl<'a, S: Store, C: Sync, K: Clock> Paced<'a, S, C, K> {
     /// `cloud`, asked until `stop_at`.
     pub fn new(store: &'a S, cloud: &'a C, clock: &'a K, share: Share, stop_at: Time) -> Self {
         let (taken, kept) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
@@ -71,11 +59,12 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
         Ok(())
     }
 
-    /// Waits until a call of `action` may be made, and keeps it for `about` alone: whoever looks at something and then
-    /// changes it waits before the look, and nothing comes between the two.
-    pub(crate) async fn ready(&self, action: &'static str, about: &str) -> Result<(), CallFailed> {
-        self.wait(action, 1).await?;
-        *self.kept.lock().await.entry((action, about.to_owned())).or_default() += 1;
+    /// Waits until `call` may be made, and keeps it for what it changes: whoever looks at something and then changes it
+    /// waits before the look, and nothing comes between the two.
+    pub(crate) async fn ready<A: Call>(&self, call: &A) -> Result<(), CallFailed> {
+        self.wait(A::ACTION, 1).await?;
+        let about = call.changes().unwrap_or_default().to_owned();
+        *self.kept.lock().await.entry((A::ACTION, about)).or_default() += 1;
         Ok(())
     }
 
@@ -141,114 +130,15 @@ impl<'a, S: Store, C: Cloud, K: Clock> Paced<'a, S, C, K> {
     }
 }
 
-/// One port function: its action, how many calls it makes, and the call.
-macro_rules! paced {
-    ($self:ident, $action:literal, $calls:expr, $call:expr) => {{
-        $self.wait($action, $calls).await?;
-        $self.heard($action, $call.await).await
-    }};
-}
-
-/// The same for a change of one thing, for which a call may be kept.
-macro_rules! paced_for {
-    ($self:ident, $action:literal, $about:expr, $calls:expr, $call:expr) => {{
-        $self.wait_unless_kept($action, $about, $calls).await?;
-        $self.heard($action, $call.await).await
-    }};
-}
-
-impl<S: Store, C: Cloud, K: Clock> Cloud for Paced<'_, S, C, K> {
-    async fn groups(&self, names: &[GroupName]) -> Called<Vec<Group>> {
-        let calls = names.len().div_ceil(GROUPS_A_DESCRIBE);
-        paced!(self, "autoscaling:DescribeAutoScalingGroups", calls, self.cloud.groups(names))
-    }
-    async fn groups_tagged(&self, tags: &Tags) -> Called<Vec<Group>> {
-        paced!(self, "autoscaling:DescribeAutoScalingGroups", 1, self.cloud.groups_tagged(tags))
-    }
-    async fn active_refresh(&self, group: &GroupName) -> Called<Option<Refresh>> {
-        paced!(self, "autoscaling:DescribeInstanceRefreshes", 1, self.cloud.active_refresh(group))
-    }
-    async fn set_scale_in_protection(
-        &self,
-        group: &GroupName,
-        instance: &InstanceId,
-        protection: ScaleInProtection,
-    ) -> Called<()> {
-        let call = self.cloud.set_scale_in_protection(group, instance, protection);
-        paced!(self, "autoscaling:SetInstanceProtection", 1, call)
-    }
-    async fn configurations(&self) -> Called<Vec<Configuration>> {
-        paced!(self, "autoscaling:DescribeLaunchConfigurations", 1, self.cloud.configurations())
-    }
-    async fn instances_of(&self, image: &ImageId) -> Called<Vec<InstanceId>> {
-        paced!(self, "ec2:DescribeInstances", 1, self.cloud.instances_of(image))
-    }
-    async fn image_references(&self, image: &ImageId) -> Called<Vec<String>> {
-        paced!(self, "ec2:DescribeImageReferences", 1, self.cloud.image_references(image))
-    }
-    async fn images_tagged(&self, key: &str, value: &str) -> Called<Vec<Image>> {
-        paced!(self, "ec2:DescribeImages", 1, self.cloud.images_tagged(key, value))
-    }
-    async fn architectures(&self, instance_types: &[String]) -> Called<BTreeMap<String, Vec<String>>> {
-        let calls = instance_types.len().div_ceil(GROUPS_A_DESCRIBE);
-        paced!(self, "ec2:DescribeInstanceTypes", calls, self.cloud.architectures(instance_types))
-    }
-    async fn parameter(&self, name: &str) -> Called<Option<Parameter>> {
-        paced!(self, "ssm:GetParameter", 1, self.cloud.parameter(name))
-    }
-    async fn set_parameter(&self, name: &str, parameter: &Parameter) -> Called<()> {
-        paced_for!(self, "ssm:PutParameter", name, 1, self.cloud.set_parameter(name, parameter))
-    }
-    async fn instances(&self, ids: &[InstanceId]) -> Called<Vec<Instance>> {
-        paced!(self, "ec2:DescribeInstances", ids.len().div_ceil(THINGS_A_CALL), self.cloud.instances(ids))
-    }
-    async fn images(&self, ids: &[ImageId]) -> Called<Vec<Image>> {
-        paced!(self, "ec2:DescribeImages", ids.len().div_ceil(THINGS_A_CALL), self.cloud.images(ids))
-    }
-    async fn image_named(&self, name: &str) -> Called<Option<Image>> {
-        paced!(self, "ec2:DescribeImages", 1, self.cloud.image_named(name))
-    }
-    async fn snapshots(&self, ids: &[SnapshotId]) -> Called<Vec<Snapshot>> {
-        paced!(self, "ec2:DescribeSnapshots", ids.len().div_ceil(THINGS_A_CALL), self.cloud.snapshots(ids))
-    }
-    async fn snapshots_tagged(&self, key: &str, value: &str) -> Called<Vec<Snapshot>> {
-        paced!(self, "ec2:DescribeSnapshots", 1, self.cloud.snapshots_tagged(key, value))
-    }
-    async fn create_image(&self, request: &ImageRequest) -> Called<ImageId> {
-        paced!(self, "ec2:CreateImage", 1, self.cloud.create_image(request))
-    }
-    async fn deregister_image(&self, image: &ImageId) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
-        paced_for!(self, "ec2:DeregisterImage", image.as_str(), 1, self.cloud.deregister_image(image))
-    }
-    async fn delete_snapshot(&self, id: &SnapshotId) -> Called<()> {
-        paced!(self, "ec2:DeleteSnapshot", 1, self.cloud.delete_snapshot(id))
-    }
-    async fn template_version(&self, template: &TemplateId, version: VersionRef) -> Called<TemplateVersion> {
-        paced!(self, "ec2:DescribeLaunchTemplateVersions", 1, self.cloud.template_version(template, version))
-    }
-    async fn template_versions_with(&self, template: &TemplateId, image: &ImageId) -> Called<Vec<TemplateVersion>> {
-        paced!(self, "ec2:DescribeLaunchTemplateVersions", 1, self.cloud.template_versions_with(template, image))
-    }
-    async fn create_template_version(&self, request: &VersionRequest) -> Called<u64> {
-        paced!(self, "ec2:CreateLaunchTemplateVersion", 1, self.cloud.create_template_version(request))
-    }
-    async fn delete_template_versions(&self, template: &TemplateId, versions: &[u64]) -> Called<Vec<(u64, String)>> {
-        let calls = versions.len().div_ceil(THINGS_A_CALL);
-        let call = self.cloud.delete_template_versions(template, versions);
-        paced_for!(self, "ec2:DeleteLaunchTemplateVersions", template.as_str(), calls, call)
-    }
-    async fn set_default_version(&self, template: &TemplateId, version: u64) -> Called<()> {
-        let call = self.cloud.set_default_version(template, version);
-        paced_for!(self, "ec2:ModifyLaunchTemplate", template.as_str(), 1, call)
-    }
-    async fn set_mixed_version(&self, group: &GroupName, template: &TemplateId, base: u64, version: u64) -> Called<()> {
-        // It reads the policy before it sends it back.
-        self.wait("autoscaling:DescribeAutoScalingGroups", 1).await?;
-        let call = self.cloud.set_mixed_version(group, template, base, version);
-        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), 1, call)
-    }
-    async fn set_group_version(&self, group: &GroupName, template: &TemplateId, version: u64) -> Called<()> {
-        let call = self.cloud.set_group_version(group, template, version);
-        paced_for!(self, "autoscaling:UpdateAutoScalingGroup", group.as_str(), 1, call)
+impl<A: Call, S: Store, C: Answers<A>, K: Clock> Answers<A> for Paced<'_, S, C, K> {
+    async fn call(&self, call: &A) -> Called<A::Told> {
+        if let Some(first) = A::FIRST {
+            self.wait(first, 1).await?;
+        }
+        match call.changes() {
+            Some(about) => self.wait_unless_kept(A::ACTION, about, call.times()).await?,
+            None => self.wait(A::ACTION, call.times()).await?,
+        }
+        self.heard(A::ACTION, self.cloud.call(call).await).await
     }
 }

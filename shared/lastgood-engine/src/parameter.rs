@@ -8,22 +8,24 @@ use lastgood_core::id::{ImageId, SourceId};
 use lastgood_core::refusal::{Refusal, Why};
 
 use crate::Engine;
+use crate::call::autoscaling::GroupsNamed;
+use crate::call::ec2::ImagesById;
+use crate::call::ssm::{GetParameter, PutParameter};
+use crate::call::{Answers, Call, Cloud};
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Store};
+use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::publish::publishable;
 
 /// The kind of parameter that a launch template resolves; AWS checks that its value is an image (AWS: PutParameter,
 /// DataType).
 const IMAGE_PARAMETER: &str = "aws:ec2:image";
 
-const PUT_PARAMETER: &str = "ssm:PutParameter";
-
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn read_parameter(&self, record: &Backup, name: &str) -> Carried {
         if let Err(why) = self.may_be_named(record).await? {
             return Ok(Event::Publication(why));
         }
-        Ok(Event::Publication(match self.cloud.parameter(name).await? {
+        Ok(Event::Publication(match self.cloud.call(&GetParameter(name.to_owned())).await? {
             Ok(found) => PublicationEvent::ParameterRead(found),
             Err(refusal) => PublicationEvent::Refused(refusal),
         }))
@@ -33,12 +35,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn may_be_named(&self, record: &Backup) -> Result<Result<(), PublicationEvent>, CallFailed> {
         let refused = |refusal| Ok(Err(PublicationEvent::Refused(refusal)));
         let SourceId::Group(name) = &record.id.source;
-        let groups = match self.cloud.groups(std::slice::from_ref(name)).await? {
+        let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
             Ok(groups) => groups,
             Err(refusal) => return refused(refusal),
         };
-        let ids: Vec<ImageId> = record.image.iter().cloned().collect();
-        let images = match self.cloud.images(&ids).await? {
+        let images = match self.cloud.call(&ImagesById(record.image.iter().cloned().collect())).await? {
             Ok(images) => images,
             Err(refusal) => return refused(refusal),
         };
@@ -47,16 +48,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(why) => return Ok(Err(why)),
         };
         if let Some(stateful) = group::stateful(found) {
-            return refused(Refusal { why: Why::Invalid, action: PUT_PARAMETER.to_owned(), message: stateful });
+            return refused(Refusal { why: Why::Invalid, action: PutParameter::ACTION.to_owned(), message: stateful });
         }
-        Ok(self.no_refresh(name, PUT_PARAMETER).await?.map_err(PublicationEvent::Refused))
+        Ok(self.no_refresh(name, PutParameter::ACTION).await?.map_err(PublicationEvent::Refused))
     }
 
     /// Writes the image's id if what stands in the parameter is still what was read. AWS has no lock for this, so it is
     /// read again right before. A parameter keeps its kind, which can't be changed.
     pub(crate) async fn write_parameter(&self, name: &str, image: ImageId, was: Option<Parameter>) -> Carried {
-        self.cloud.ready(PUT_PARAMETER, name).await?;
-        let now = match self.cloud.parameter(name).await? {
+        let name = name.to_owned();
+        let names_image = Parameter { value: image.to_string(), data_type: IMAGE_PARAMETER.to_owned() };
+        let mut put = PutParameter { name: name.clone(), parameter: names_image };
+        self.cloud.ready(&put).await?;
+        let now = match self.cloud.call(&GetParameter(name.clone())).await? {
             Ok(now) => now,
             Err(refusal) => return Ok(Event::Publication(PublicationEvent::Refused(refusal))),
         };
@@ -69,9 +73,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let what = format!("{name} named {} and now {}", text(names(&was)), text(names(&now)));
             return Ok(Event::Publication(PublicationEvent::Changed(what)));
         }
-        let data_type = now.map_or_else(|| IMAGE_PARAMETER.to_owned(), |now| now.data_type);
-        let parameter = Parameter { value: image.to_string(), data_type };
-        Ok(Event::Publication(match self.cloud.set_parameter(name, &parameter).await? {
+        if let Some(now) = now {
+            put.parameter.data_type = now.data_type;
+        }
+        Ok(Event::Publication(match self.cloud.call(&put).await? {
             Ok(()) => PublicationEvent::Written,
             Err(refusal) => PublicationEvent::Refused(refusal),
         }))

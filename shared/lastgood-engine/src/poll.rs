@@ -5,7 +5,8 @@ use lastgood_core::backup::{Event, State};
 use lastgood_core::id::ImageId;
 use lastgood_core::source;
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, Key, Store};
+use crate::call::Cloud;
+use crate::port::{Bus, CallFailed, Clock, Key, Store};
 use crate::report::Report;
 use crate::{Engine, RECORDS_A_RUN_MAX};
 

@@ -1,20 +1,16 @@
-//! The ports: what the engine asks of the world outside. Real ones are in lastgood-aws, a simulated one in tests/world.
+//! The ports: what the engine asks of the world outside. Real ones are in lastgood-aws, a simulated one in tests/world. That
+//! of AWS itself is in [`crate::call`].
 //!
 //! Two kinds of no. An [`Answer`] may be a refusal: the call got through and was judged, and the decision must know.
 //! [`CallFailed`] means that it did not get through, or nobody knows: it may be made again, for every call of these
 //! ports is safe to repeat.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::life::Queue;
-use lastgood_core::facts::{
-    Configuration, Group, Image, Instance, Parameter, Refresh, Snapshot, SnapshotDeletion, Tags, TemplateVersion,
-    VersionRef,
-};
-use lastgood_core::id::{BackupId, GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::refusal::Refusal;
@@ -198,163 +194,6 @@ pub enum PlanWrite {
         /// The version under which it was read.
         version: u64,
     },
-}
-
-/// What CreateImage is asked for. It is always without a reboot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageRequest {
-    /// The instance, running or stopped.
-    pub instance: InstanceId,
-    /// The image's name: unique for (source, slot), and so the only token that the call has.
-    pub name: String,
-    /// Up to 255 characters.
-    pub description: String,
-    /// Tags for the image and for each snapshot, in the call itself.
-    pub tags: Tags,
-}
-
-/// What CreateLaunchTemplateVersion is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VersionRequest {
-    /// The launch template.
-    pub template: TemplateId,
-    /// The version that is copied.
-    pub base: u64,
-    /// The image that it gets instead of its own.
-    pub image: ImageId,
-    /// The same for each repetition.
-    pub token: String,
-    /// Up to 255 characters.
-    pub description: String,
-}
-
-/// Whether a member may be terminated by a scale-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScaleInProtection {
-    /// It may not.
-    On,
-    /// It may.
-    Off,
-}
-
-/// AWS: EC2, Auto Scaling and the Parameter Store. One function for each operation; those that take lists split them as AWS wants them and
-/// read every page. What is unknown is absent from an answer.
-pub trait Cloud: Sync {
-    /// DescribeAutoScalingGroups, by name.
-    fn groups(&self, names: &[GroupName]) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
-    /// DescribeAutoScalingGroups, by tags of the groups: those that bear every one of `tags` with its value, and so every
-    /// group if there are none. Every page.
-    fn groups_tagged(&self, tags: &Tags) -> impl Future<Output = Result<Answer<Vec<Group>>, CallFailed>> + Send;
-    /// DescribeInstanceRefreshes: the refresh (or its rollback) that is under way, if one is. `Missing` if there is no
-    /// such group.
-    fn active_refresh(
-        &self,
-        group: &GroupName,
-    ) -> impl Future<Output = Result<Answer<Option<Refresh>>, CallFailed>> + Send;
-    /// SetInstanceProtection of one member.
-    fn set_scale_in_protection(
-        &self,
-        group: &GroupName,
-        instance: &InstanceId,
-        protection: ScaleInProtection,
-    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// DescribeLaunchConfigurations: every one of the account.
-    fn configurations(&self) -> impl Future<Output = Result<Answer<Vec<Configuration>>, CallFailed>> + Send;
-    /// DescribeInstanceTypes: for each instance type the architectures that it runs.
-    fn architectures(
-        &self,
-        instance_types: &[String],
-    ) -> impl Future<Output = Result<Answer<BTreeMap<String, Vec<String>>>, CallFailed>> + Send;
-    /// GetParameter, `None` if there is none of this name.
-    fn parameter(&self, name: &str) -> impl Future<Output = Result<Answer<Option<Parameter>>, CallFailed>> + Send;
-    /// PutParameter, over whatever stands there.
-    fn set_parameter(
-        &self,
-        name: &str,
-        parameter: &Parameter,
-    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// DescribeInstances, by id.
-    fn instances(&self, ids: &[InstanceId]) -> impl Future<Output = Result<Answer<Vec<Instance>>, CallFailed>> + Send;
-    /// DescribeImages of our account, by id, disabled ones too.
-    fn images(&self, ids: &[ImageId]) -> impl Future<Output = Result<Answer<Vec<Image>>, CallFailed>> + Send;
-    /// DescribeInstances: those that were launched from this image and are not terminated.
-    fn instances_of(&self, image: &ImageId)
-    -> impl Future<Output = Result<Answer<Vec<InstanceId>>, CallFailed>> + Send;
-    /// DescribeImageReferences: the ARNs of templates (of all their versions), parameters, recipes and instances that
-    /// refer to this image. It knows no groups and no launch configurations.
-    fn image_references(&self, image: &ImageId)
-    -> impl Future<Output = Result<Answer<Vec<String>>, CallFailed>> + Send;
-    /// DescribeImages of our account, by the value of one tag, disabled ones too.
-    fn images_tagged(
-        &self,
-        key: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<Answer<Vec<Image>>, CallFailed>> + Send;
-    /// DescribeImages of our account, by exact name, disabled ones too.
-    fn image_named(&self, name: &str) -> impl Future<Output = Result<Answer<Option<Image>>, CallFailed>> + Send;
-    /// DescribeSnapshots of our account, by id.
-    fn snapshots(&self, ids: &[SnapshotId]) -> impl Future<Output = Result<Answer<Vec<Snapshot>>, CallFailed>> + Send;
-    /// DescribeSnapshots of our account, by the value of one tag.
-    fn snapshots_tagged(
-        &self,
-        key: &str,
-        value: &str,
-    ) -> impl Future<Output = Result<Answer<Vec<Snapshot>>, CallFailed>> + Send;
-    /// CreateImage.
-    fn create_image(&self, request: &ImageRequest) -> impl Future<Output = Result<Answer<ImageId>, CallFailed>> + Send;
-    /// DeregisterImage with DeleteAssociatedSnapshots: what became of each snapshot that AWS speaks of.
-    fn deregister_image(
-        &self,
-        image: &ImageId,
-    ) -> impl Future<Output = Result<Answer<Vec<(SnapshotId, SnapshotDeletion)>>, CallFailed>> + Send;
-    /// DeleteSnapshot.
-    fn delete_snapshot(&self, id: &SnapshotId) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// DescribeLaunchTemplateVersions of one version.
-    fn template_version(
-        &self,
-        template: &TemplateId,
-        version: VersionRef,
-    ) -> impl Future<Output = Result<Answer<TemplateVersion>, CallFailed>> + Send;
-    /// DescribeLaunchTemplateVersions: every version of one template that names this image.
-    fn template_versions_with(
-        &self,
-        template: &TemplateId,
-        image: &ImageId,
-    ) -> impl Future<Output = Result<Answer<Vec<TemplateVersion>>, CallFailed>> + Send;
-    /// CreateLaunchTemplateVersion: the number of the new version.
-    fn create_template_version(
-        &self,
-        request: &VersionRequest,
-    ) -> impl Future<Output = Result<Answer<u64>, CallFailed>> + Send;
-    /// DeleteLaunchTemplateVersions: those that are left, with AWS's reason. One that is not there is deleted.
-    fn delete_template_versions(
-        &self,
-        template: &TemplateId,
-        versions: &[u64],
-    ) -> impl Future<Output = Result<Answer<Vec<(u64, String)>>, CallFailed>> + Send;
-    /// ModifyLaunchTemplate: makes a version the default.
-    fn set_default_version(
-        &self,
-        template: &TemplateId,
-        version: u64,
-    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// UpdateAutoScalingGroup of a group with a mixed instances policy: gives the policy's base this version, by number,
-    /// and changes nothing else. AWS takes the policy whole, so it is read and sent back; `WrongState` if its base is not
-    /// version `base` of `template` any more.
-    fn set_mixed_version(
-        &self,
-        group: &GroupName,
-        template: &TemplateId,
-        base: u64,
-        version: u64,
-    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
-    /// UpdateAutoScalingGroup: gives the group this version, by number, and changes nothing else.
-    fn set_group_version(
-        &self,
-        group: &GroupName,
-        template: &TemplateId,
-        version: u64,
-    ) -> impl Future<Output = Result<Answer<()>, CallFailed>> + Send;
 }
 
 /// What became of one notice.

@@ -11,9 +11,12 @@ use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Turn};
 
+use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetMixedVersion};
+use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
+use crate::call::{Answers, Call, Cloud};
 use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, How, Store, VersionRequest, Versioned};
+use crate::port::{Answer, Bus, CallFailed, Clock, How, Store, Versioned};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 fn told(event: PublicationEvent) -> Event {
@@ -55,7 +58,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// A version that somebody made after `base` and before ours.
     async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Result<Answer<Option<u64>>, CallFailed> {
         for number in base + 1..ours {
-            match self.cloud.template_version(&named.template, VersionRef::Number(number)).await? {
+            match self
+                .cloud
+                .call(&VersionOf { template: named.template.clone(), version: VersionRef::Number(number) })
+                .await?
+            {
                 Ok(_) => return Ok(Ok(Some(number))),
                 Err(refusal) if refusal.why == Why::Missing => {}
                 Err(refusal) => return Ok(Err(refusal)),
@@ -71,9 +78,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         wave: Vec<(Versioned<Backup>, GroupName)>,
     ) -> Vec<(Versioned<Backup>, Carried)> {
         let names = wave.iter().map(|(_, group)| group.clone());
-        let groups = together(names, |names| async move { self.cloud.groups(&names).await }).await;
+        let groups = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
         let ids: Vec<ImageId> = wave.iter().filter_map(|(record, _)| record.record.image.clone()).collect();
-        let images = together(ids, |ids| async move { self.cloud.images(&ids).await }).await;
+        let images = together(ids, |ids| async move { self.cloud.call(&ImagesById(ids)).await }).await;
         let found = groups.and_then(|groups| Ok((groups, images?)));
         let reads = stream::iter(wave).map(|(record, name)| {
             let found = &found;
@@ -98,10 +105,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(named) => named,
             Err(refusal) => return refused(refusal),
         };
-        if let Err(refusal) = self.no_refresh(&group.name, "autoscaling:DescribeInstanceRefreshes").await? {
+        if let Err(refusal) = self.no_refresh(&group.name, ActiveRefresh::ACTION).await? {
             return refused(refusal);
         }
-        let version = match self.cloud.template_version(&named.template, named.version).await? {
+        let version = match self.cloud.call(&VersionOf::named(&named)).await? {
             Ok(version) => version,
             Err(refusal) => return refused(refusal),
         };
@@ -120,13 +127,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // it from a version that somebody else made with our image, and from one that was copied from another base.
         let says = version_description(record, version.number);
         let ours = match &record.image {
-            Some(image) => match self.cloud.template_versions_with(&named.template, image).await? {
-                Ok(versions) => {
-                    let ours = versions.iter().filter(|version| version.description == says);
-                    ours.map(|version| version.number).max()
+            Some(image) => {
+                match self.cloud.call(&VersionsWith { template: named.template.clone(), image: image.clone() }).await? {
+                    Ok(versions) => {
+                        let ours = versions.iter().filter(|version| version.description == says);
+                        ours.map(|version| version.number).max()
+                    }
+                    Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
                 }
-                Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
-            },
+            }
             None => None,
         };
         let left_alone = group::left_alone(group);
@@ -145,7 +154,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Refuses `action` while an instance refresh is under way: whatever it replaces with, another image now would come
     /// in between (AWS: Use an instance refresh with skip matching).
     pub(crate) async fn no_refresh(&self, group: &GroupName, action: &str) -> Result<Answer<()>, CallFailed> {
-        Ok(match self.cloud.active_refresh(group).await? {
+        Ok(match self.cloud.call(&ActiveRefresh(group.clone())).await? {
             Ok(None) => Ok(()),
             Ok(Some(refresh)) => {
                 let message = format!("instance refresh {} is under way", refresh.id);
@@ -178,7 +187,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if types.is_empty() {
             return Ok(Ok(None));
         }
-        let architectures = self.cloud.architectures(&types).await?;
+        let architectures = self.cloud.call(&Architectures(types.clone())).await?;
         Ok(architectures.map(|architectures| group::unable_type(&types, &architectures, image)))
     }
 
@@ -191,8 +200,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     ) -> Carried {
         let token = version_token(&record.id, &template, base);
         let description = version_description(record, base);
-        let request = VersionRequest { template, base, image, token, description };
-        match self.cloud.create_template_version(&request).await? {
+        let create = CreateVersion { template, base, image, token, description };
+        match self.cloud.call(&create).await? {
             Ok(version) => Ok(told(PublicationEvent::VersionMade(version))),
             Err(refusal) => Ok(told(PublicationEvent::Refused(refusal))),
         }
@@ -213,35 +222,38 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     async fn point_by_number(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {
-        self.cloud.ready("autoscaling:UpdateAutoScalingGroup", group.as_str()).await?;
-        let (now, source) = match self.named_now(group, named, base).await? {
+        let (group, template) = (group.clone(), named.template.clone());
+        let set = SetGroupVersion { group: group.clone(), template: template.clone(), version };
+        self.cloud.ready(&set).await?;
+        let (now, source) = match self.named_now(&group, named, base).await? {
             Ok(found) => found,
             Err(event) => return Ok(Err(event)),
         };
         let answer = match (now, source) {
             (VersionRef::Number(now), _) if now == version => Ok(()),
             (VersionRef::Number(now), LaunchSource::Mixed(_)) if now == base => {
-                self.cloud.set_mixed_version(group, &named.template, base, version).await?
+                self.cloud.call(&SetMixedVersion { group, template, base, version }).await?
             }
-            (VersionRef::Number(now), _) if now == base => {
-                self.cloud.set_group_version(group, &named.template, version).await?
-            }
+            (VersionRef::Number(now), _) if now == base => self.cloud.call(&set).await?,
             (now, _) => return Ok(Err(changed(named, base, &words(now)))),
         };
         Ok(answer.map_err(PublicationEvent::Refused))
     }
 
     async fn point_by_default(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {
-        self.cloud.ready("ec2:ModifyLaunchTemplate", named.template.as_str()).await?;
+        let set = SetDefaultVersion { template: named.template.clone(), version };
+        self.cloud.ready(&set).await?;
         if let Err(event) = self.still_named(group, named, base).await? {
             return Ok(Err(event));
         }
-        let answer = match self.cloud.template_version(&named.template, VersionRef::Default).await? {
-            Ok(default) if default.number == version => Ok(()),
-            Ok(default) if default.number == base => self.cloud.set_default_version(&named.template, version).await?,
-            Ok(default) => return Ok(Err(changed(named, base, &format!("default version {}", default.number)))),
-            Err(refusal) => Err(refusal),
-        };
+        let answer =
+            match self.cloud.call(&VersionOf { template: named.template.clone(), version: VersionRef::Default }).await?
+            {
+                Ok(default) if default.number == version => Ok(()),
+                Ok(default) if default.number == base => self.cloud.call(&set).await?,
+                Ok(default) => return Ok(Err(changed(named, base, &format!("default version {}", default.number)))),
+                Err(refusal) => Err(refusal),
+            };
         Ok(answer.map_err(PublicationEvent::Refused))
     }
 
@@ -250,7 +262,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Err(event) = self.still_named(group, named, base).await? {
             return Ok(Err(event));
         }
-        let answer = match self.cloud.template_version(&named.template, VersionRef::Latest).await? {
+        let answer = match self
+            .cloud
+            .call(&VersionOf { template: named.template.clone(), version: VersionRef::Latest })
+            .await?
+        {
             Ok(latest) if latest.number == version => match self.between(named, base, version).await? {
                 Ok(None) => Ok(()),
                 Ok(Some(between)) => {
@@ -261,7 +277,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // Ours is not visible yet (AWS: Eventual consistency).
             Ok(latest) if latest.number < version => {
                 let source = format!("version {version} is not visible yet");
-                return Err(CallFailed::new(How::NotYet, "ec2:DescribeLaunchTemplateVersions", source));
+                return Err(CallFailed::new(How::NotYet, VersionOf::ACTION, source));
             }
             Ok(latest) => return Ok(Err(changed(named, base, &format!("version {}, the latest", latest.number)))),
             Err(refusal) => Err(refusal),
@@ -276,7 +292,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         named: &TemplateRef,
         base: u64,
     ) -> Result<Result<(VersionRef, LaunchSource), PublicationEvent>, CallFailed> {
-        let groups = match self.cloud.groups(std::slice::from_ref(group)).await? {
+        let groups = match self.cloud.call(&GroupsNamed(vec![group.clone()])).await? {
             Ok(groups) => groups,
             Err(refusal) => return Ok(Err(PublicationEvent::Refused(refusal))),
         };

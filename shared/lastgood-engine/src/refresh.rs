@@ -4,7 +4,8 @@ use lastgood_core::id::RefreshId;
 use lastgood_core::incoming::RefreshNews;
 use lastgood_core::rollout::{self, Rollout};
 
-use crate::port::{Bus, CallFailed, Clock, Cloud, How, Saved, Store, Versioned};
+use crate::call::Cloud;
+use crate::port::{Bus, CallFailed, Clock, How, Saved, Store, Versioned};
 use crate::{Engine, SAVES_MAX};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {

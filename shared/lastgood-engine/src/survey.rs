@@ -7,7 +7,11 @@ use lastgood_core::source::survey::survey;
 use lastgood_core::source::{self, Found, Source};
 
 use crate::Engine;
-use crate::port::{Answer, Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::call::Cloud;
+use crate::call::autoscaling::{GroupsNamed, GroupsTagged};
+use crate::call::ec2::VersionOf;
+use crate::call::ssm::GetParameter;
+use crate::port::{Answer, Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -85,14 +89,14 @@ pub(crate) async fn groups_of(
     names.dedup();
     let mut groups = Vec::new();
     if !plan.select.tags.is_empty() {
-        match cloud.groups_tagged(&plan.select.tags).await? {
+        match cloud.call(&GroupsTagged(plan.select.tags.clone())).await? {
             Ok(tagged) => groups.extend(tagged),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
     names.retain(|name| !groups.iter().any(|group: &Group| group.name == *name));
     if !names.is_empty() {
-        match cloud.groups(&names).await? {
+        match cloud.call(&GroupsNamed(names)).await? {
             Ok(named) => groups.extend(named),
             Err(refusal) => return Ok(Err(refusal)),
         }
@@ -131,11 +135,11 @@ pub(crate) async fn read(cloud: &impl Cloud, group: &Group, to: &PublishTo) -> R
             LaunchSource::Template(_) | LaunchSource::Mixed(_) | LaunchSource::Configuration(_) => Read::Nothing,
         },
         (PublishTo::Nothing, _) => Read::Nothing,
-        (PublishTo::Parameter(name), _) => match cloud.parameter(name).await? {
+        (PublishTo::Parameter(name), _) => match cloud.call(&GetParameter(name.clone())).await? {
             Ok(found) => Read::Parameter(found.map(|found| found.value)),
             Err(refusal) => Read::Refused(refusal.to_string()),
         },
-        (PublishTo::Group, Some(named)) => match cloud.template_version(&named.template, named.version).await? {
+        (PublishTo::Group, Some(named)) => match cloud.call(&VersionOf::named(named)).await? {
             Ok(version) => Read::Version(version),
             Err(refusal) => Read::Refused(refusal.to_string()),
         },

@@ -8,10 +8,10 @@ use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
 use lastgood_core::sweep::{self, Held, Sweep};
 
 use crate::Engine;
-use crate::port::{Bus, CallFailed, Clock, Cloud, Saved, Store, Versioned};
+use crate::call::ec2::{ImagesById, ImagesTagged, SnapshotsTagged};
+use crate::call::{Answers, Call, Cloud};
+use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
-
-const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Sweeps, if it is time; and tells what an earlier sweep could not.
@@ -65,20 +65,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let ids = good.filter_map(|record| record.image.clone());
         let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
-            let found = self.cloud.images(&ids).await?;
-            held.images.extend(found.map_err(CallFailed::refused(DESCRIBE_IMAGES))?);
+            let found = self.cloud.call(&ImagesById(ids)).await?;
+            held.images.extend(found.map_err(CallFailed::refused(ImagesById::ACTION))?);
         }
         Ok(())
     }
 
     /// What bears our stack's tag.
     async fn held(&self) -> Result<Held, CallFailed> {
-        let stack = tag_value(self.running.stack);
-        let images = self.cloud.images_tagged(TAG_MANAGED_BY, &stack).await?;
-        let snapshots = self.cloud.snapshots_tagged(TAG_MANAGED_BY, &stack).await?;
+        let (key, value) = (TAG_MANAGED_BY.to_owned(), tag_value(self.running.stack));
+        let images = self.cloud.call(&ImagesTagged { key: key.clone(), value: value.clone() }).await?;
+        let snapshots = self.cloud.call(&SnapshotsTagged { key, value }).await?;
         Ok(Held {
-            images: images.map_err(CallFailed::refused(DESCRIBE_IMAGES))?,
-            snapshots: snapshots.map_err(CallFailed::refused("ec2:DescribeSnapshots"))?,
+            images: images.map_err(CallFailed::refused(ImagesTagged::ACTION))?,
+            snapshots: snapshots.map_err(CallFailed::refused(SnapshotsTagged::ACTION))?,
         })
     }
 }

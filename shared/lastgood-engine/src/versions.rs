@@ -8,8 +8,10 @@ use lastgood_core::id::TemplateId;
 use lastgood_core::needed::TemplateReading;
 
 use crate::Engine;
+use crate::call::ec2::DeleteVersions;
+use crate::call::{Answers, Cloud};
 use crate::drive::Carried;
-use crate::port::{Bus, Clock, Cloud, Store};
+use crate::port::{Bus, Clock, Store};
 use crate::publish::base_of;
 
 /// The versions that say of themselves that they were made for this backup.
@@ -22,12 +24,13 @@ pub(crate) fn ours(record: &Backup, templates: &[TemplateReading]) -> Vec<(Templ
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    pub(crate) async fn delete_versions(&self, template: TemplateId, versions: &[u64]) -> Carried {
-        let event = match self.cloud.delete_template_versions(&template, versions).await? {
+    pub(crate) async fn delete_versions(&self, template: TemplateId, versions: Vec<u64>) -> Carried {
+        let delete = DeleteVersions { template: template.clone(), versions };
+        let event = match self.cloud.call(&delete).await? {
             Ok(left) => RemovalEvent::VersionsDeleted(template, left),
             Err(refusal) if refusal.why.passes() => RemovalEvent::Refused(refusal),
             Err(refusal) => {
-                let left = versions.iter().map(|number| (*number, refusal.to_string())).collect();
+                let left = delete.versions.iter().map(|number| (*number, refusal.to_string())).collect();
                 RemovalEvent::VersionsDeleted(template, left)
             }
         };

@@ -50,7 +50,7 @@ impl AutoScaling<'_> {
         instance_type: Option<String>,
     ) -> Result<(), AwsError> {
         let asked = Asked::new("autoscaling:CreateLaunchConfiguration", "*", name);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             if state.configurations.contains_key(name) {
                 let message = format!("Launch Configuration by this name already exists - {name}");
                 return Err(AwsError::new("AlreadyExists", message));
@@ -63,7 +63,7 @@ impl AutoScaling<'_> {
     /// DescribeLaunchConfigurations.
     pub fn describe_configurations(&self, asks: &DescribeConfigurations) -> Result<Page<Configuration>, AwsError> {
         let asked = Asked::new("autoscaling:DescribeLaunchConfigurations", "*", format!("{:?}", asks.names));
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             if asks.paging.max_results.is_some_and(|records| !(1..=RECORDS_MAX).contains(&records)) {
                 return Err(invalid(format!("MaxRecords must be from 1 to {RECORDS_MAX}")));
             }

@@ -24,7 +24,7 @@ pub enum Deletion {
 impl AutoScaling<'_> {
     /// CreateAutoScalingGroup.
     pub fn create_group(&self, request: &CreateGroup) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:CreateAutoScalingGroup", &request.name), |state| {
+        self.0.serve(group_call("autoscaling:CreateAutoScalingGroup", &request.name), |state| {
             state.create_group(request)?;
             state.act_on_size(&GroupName::from(request.name.as_str()));
             Ok(())
@@ -36,7 +36,7 @@ impl AutoScaling<'_> {
         let about = format!("{:?} {:?}", asks.names, asks.filters);
         let places = asks.names.iter().map(|name| Place::Group(GroupName::from(name.as_str())));
         let asked = Asked::new("autoscaling:DescribeAutoScalingGroups", "*", about).reading(places);
-        self.0.call(asked, |state| state.describe_groups(asks))
+        self.0.serve(asked, |state| state.describe_groups(asks))
     }
 
     /// UpdateAutoScalingGroup. It has no token and no lock.
@@ -48,12 +48,12 @@ impl AutoScaling<'_> {
     pub fn update_group_and_times(&self, request: &UpdateGroup, times: &TimesText) -> Result<(), AwsError> {
         let mut asked = group_call("autoscaling:UpdateAutoScalingGroup", &request.name);
         asked.about = format!("{} {:?}", request.name, request.from);
-        self.0.call(asked, |state| state.update_group(request, times))
+        self.0.serve(asked, |state| state.update_group(request, times))
     }
 
     /// SetDesiredCapacity.
     pub fn set_desired_capacity(&self, name: &str, desired: usize) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:SetDesiredCapacity", name), |state| {
+        self.0.serve(group_call("autoscaling:SetDesiredCapacity", name), |state| {
             let update = UpdateGroup { name: name.to_owned(), desired: Some(desired), ..UpdateGroup::default() };
             state.update_group(&update, &TimesText::default())
         })
@@ -61,7 +61,7 @@ impl AutoScaling<'_> {
 
     /// DeleteAutoScalingGroup. The group is gone at once, though at AWS a forced deletion takes a while.
     pub fn delete_group(&self, name: &str, deletion: Deletion) -> Result<(), AwsError> {
-        self.0.call(group_call("autoscaling:DeleteAutoScalingGroup", name), |state| {
+        self.0.serve(group_call("autoscaling:DeleteAutoScalingGroup", name), |state| {
             let group = state.group(name)?;
             // AWS: DeleteAutoScalingGroup, ResourceInUse.
             if !group.members.is_empty() && deletion == Deletion::Plain {
@@ -78,7 +78,7 @@ impl AutoScaling<'_> {
 
     /// CreateOrUpdateTags, of any number of groups: all of them, or none.
     pub fn tag_groups(&self, tagged: &[(String, Tags)]) -> Result<(), AwsError> {
-        self.0.call(tags_call("autoscaling:CreateOrUpdateTags", tagged), |state| {
+        self.0.serve(tags_call("autoscaling:CreateOrUpdateTags", tagged), |state| {
             let mut changed = Vec::new();
             for (name, tags) in tagged {
                 check_group_tags(tags)?;
@@ -96,7 +96,7 @@ impl AutoScaling<'_> {
 
     /// DeleteTags, of any number of groups: by key, whatever the value. A tag that is not there is no mistake.
     pub fn untag_groups(&self, tagged: &[(String, Tags)]) -> Result<(), AwsError> {
-        self.0.call(tags_call("autoscaling:DeleteTags", tagged), |state| {
+        self.0.serve(tags_call("autoscaling:DeleteTags", tagged), |state| {
             for (name, _) in tagged {
                 state.group(name)?;
             }

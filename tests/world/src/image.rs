@@ -141,7 +141,7 @@ impl Ec2<'_> {
         for (kind, _) in &request.tags {
             asked = asked.and("ec2:CreateTags", shared_arn(kind, "*"));
         }
-        self.0.call(asked, |state| state.create_image(request))
+        self.0.serve(asked, |state| state.create_image(request))
     }
 }
 

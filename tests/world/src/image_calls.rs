@@ -52,19 +52,19 @@ impl Ec2<'_> {
     /// DescribeImages.
     pub fn describe_images(&self, asks: &DescribeImages) -> Result<Page<Image>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.filters);
-        self.0.call(Asked::new("ec2:DescribeImages", "*", about), |state| state.describe_images(asks))
+        self.0.serve(Asked::new("ec2:DescribeImages", "*", about), |state| state.describe_images(asks))
     }
 
     /// DeregisterImage, which leaves the snapshots.
     pub fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
-        self.0.call(image_call("ec2:DeregisterImage", id), |state| state.deregister(id).map(|_| ()))
+        self.0.serve(image_call("ec2:DeregisterImage", id), |state| state.deregister(id).map(|_| ()))
     }
 
     /// DeregisterImage with DeleteAssociatedSnapshots. The image goes whatever becomes of its snapshots.
     pub fn deregister_image_and_snapshots(&self, id: &str) -> Result<Vec<DeletionResult>, AwsError> {
         let mut asked = image_call("ec2:DeregisterImage", id);
         asked.about += " and snapshots";
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let snapshots = state.deregister(id)?;
             Ok(snapshots.into_iter().map(|snapshot| state.delete_associated(snapshot)).collect())
         })
@@ -72,7 +72,7 @@ impl Ec2<'_> {
 
     /// RegisterImage, from snapshots that are there.
     pub fn register_image(&self, request: &RegisterImage) -> Result<ImageId, AwsError> {
-        self.0.call(image_call("ec2:RegisterImage", "*"), |state| {
+        self.0.serve(image_call("ec2:RegisterImage", "*"), |state| {
             check_text(&request.name, "")?;
             state.check_name_free(&request.name)?;
             // AWS: RegisterImage: an image of EBS volumes has a snapshot for its root.
@@ -86,21 +86,21 @@ impl Ec2<'_> {
 
     /// DisableImage.
     pub fn disable_image(&self, id: &str) -> Result<(), AwsError> {
-        self.0.call(image_call("ec2:DisableImage", id), |state| {
+        self.0.serve(image_call("ec2:DisableImage", id), |state| {
             state.move_image(id, ImageState::Available, ImageState::Disabled, "disabled")
         })
     }
 
     /// EnableImage.
     pub fn enable_image(&self, id: &str) -> Result<(), AwsError> {
-        self.0.call(image_call("ec2:EnableImage", id), |state| {
+        self.0.serve(image_call("ec2:EnableImage", id), |state| {
             state.move_image(id, ImageState::Disabled, ImageState::Available, "available")
         })
     }
 
     /// EnableImageDeregistrationProtection: `protection` is one of the two kinds of it.
     pub fn protect_image(&self, id: &str, protection: Protection) -> Result<(), AwsError> {
-        self.0.call(image_call("ec2:EnableImageDeregistrationProtection", id), |state| {
+        self.0.serve(image_call("ec2:EnableImageDeregistrationProtection", id), |state| {
             state.image_mut(id)?.protection = protection;
             Ok(())
         })
@@ -108,7 +108,7 @@ impl Ec2<'_> {
 
     /// DisableImageDeregistrationProtection.
     pub fn unprotect_image(&self, id: &str) -> Result<(), AwsError> {
-        self.0.call(image_call("ec2:DisableImageDeregistrationProtection", id), |state| {
+        self.0.serve(image_call("ec2:DisableImageDeregistrationProtection", id), |state| {
             let until = later(state.now, COOLDOWN_SECONDS);
             let image = state.image_mut(id)?;
             image.protection = match image.protection {
@@ -123,7 +123,7 @@ impl Ec2<'_> {
     /// CreateTags, on images, snapshots and instances. One unknown id fails the call.
     pub fn create_tags(&self, ids: &[String], tags: &Tags) -> Result<(), AwsError> {
         let asked = Asked::new("ec2:CreateTags", "*", format!("{ids:?}"));
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             check_tags(tags)?;
             for id in ids {
                 state.tags_mut(id)?;

@@ -116,7 +116,7 @@ impl Ec2<'_> {
     /// RunInstances, for one instance.
     pub fn run_instance(&self, launch: Launch) -> Result<Instance, AwsError> {
         let asked = Asked::new("ec2:RunInstances", ec2_arn("instance", "*"), &launch.image);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let id = state.launch(launch)?;
             Ok(state.instances[&id].clone())
         })
@@ -125,14 +125,14 @@ impl Ec2<'_> {
     /// DescribeInstances.
     pub fn describe_instances(&self, asks: &DescribeInstances) -> Result<Page<Instance>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.filters);
-        self.0.call(Asked::new("ec2:DescribeInstances", "*", about), |state| state.describe_instances(asks))
+        self.0.serve(Asked::new("ec2:DescribeInstances", "*", about), |state| state.describe_instances(asks))
     }
 
     /// TerminateInstances: the states before.
     pub fn terminate_instances(&self, ids: &[InstanceId]) -> Result<Vec<(InstanceId, InstanceState)>, AwsError> {
         let mut asked = Asked::new("ec2:TerminateInstances", "", format!("{ids:?}"));
         asked.needs = ids.iter().map(|id| ("ec2:TerminateInstances", ec2_arn("instance", id))).collect();
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let before = ids.iter().map(|id| Ok((id.clone(), state.instance(id.as_str())?.state)));
             let before = before.collect::<Result<Vec<_>, AwsError>>()?;
             for id in ids {

@@ -91,7 +91,7 @@ impl Ec2<'_> {
     /// DescribeInstanceTypes.
     pub fn describe_instance_types(&self, asks: &DescribeInstanceTypes) -> Result<Page<InstanceType>, AwsError> {
         let about = format!("{:?} {:?}", asks.names, asks.filters);
-        self.0.call(Asked::new("ec2:DescribeInstanceTypes", "*", about), |state| state.describe_instance_types(asks))
+        self.0.serve(Asked::new("ec2:DescribeInstanceTypes", "*", about), |state| state.describe_instance_types(asks))
     }
 }
 

@@ -26,7 +26,6 @@ mod member;
 mod parameter;
 mod policy;
 mod port;
-mod port_facts;
 mod reference;
 mod referrers;
 mod refresh;

@@ -86,7 +86,7 @@ pub enum ScaleIn {
 impl AutoScaling<'_> {
     /// SetInstanceHealth: Unhealthy. The group replaces the instance when it comes to it.
     pub fn set_unhealthy(&self, id: &InstanceId) -> Result<(), AwsError> {
-        self.0.call(Asked::new("autoscaling:SetInstanceHealth", "*", id.as_str()), |state| {
+        self.0.serve(Asked::new("autoscaling:SetInstanceHealth", "*", id.as_str()), |state| {
             let mut members = state.groups.values_mut().flat_map(|group| &mut group.members);
             let found = members.find(|member| member.instance == *id);
             let message = format!("Instance Id not found - {id}");
@@ -100,7 +100,7 @@ impl AutoScaling<'_> {
     pub fn set_protection(&self, group: &str, ids: &[InstanceId], scale_in: ScaleIn) -> Result<(), AwsError> {
         let mut asked = group_call("autoscaling:SetInstanceProtection", group);
         asked.about = format!("{group} {ids:?} {scale_in:?}");
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             // Seen at AWS: a member that is coming up or on its way out is refused.
             state.check_members(group, ids, PROTECTION_MAX, &["InService", "EnteringStandby", "Standby"])?;
             state.witness_protects(ids, scale_in);
@@ -116,14 +116,14 @@ impl AutoScaling<'_> {
     pub fn enter_standby(&self, group: &str, ids: &[InstanceId], capacity: Capacity) -> Result<(), AwsError> {
         let mut asked = group_call("autoscaling:EnterStandby", group);
         asked.about = format!("{group} {ids:?} {capacity:?}");
-        self.0.call(asked, |state| state.enter_standby(group, ids, capacity))
+        self.0.serve(asked, |state| state.enter_standby(group, ids, capacity))
     }
 
     /// ExitStandby: each is wanted again, and serves after a while as if it had been launched.
     pub fn exit_standby(&self, group: &str, ids: &[InstanceId]) -> Result<(), AwsError> {
         let mut asked = group_call("autoscaling:ExitStandby", group);
         asked.about = format!("{group} {ids:?}");
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             state.check_members(group, ids, STANDBY_MAX, &["Standby"])?;
             let held = state.group_mut(group)?;
             let desired = held.desired + ids.len();

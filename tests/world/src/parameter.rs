@@ -54,13 +54,13 @@ impl ParameterStore<'_> {
     pub fn get_parameter(&self, name: &str) -> Result<Parameter, AwsError> {
         let asked =
             Asked::new("ssm:GetParameter", parameter_arn(name), name).reading([Place::Parameter(name.to_owned())]);
-        self.0.call(asked, |state| state.parameter(name).cloned())
+        self.0.serve(asked, |state| state.parameter(name).cloned())
     }
 
     /// PutParameter: the version. An image id in an `aws:ec2:image` is not looked up, as AWS does some time later.
     pub fn put_parameter(&self, request: &PutParameter) -> Result<u64, AwsError> {
         let about = format!("{} {}", request.name, request.value);
-        self.0.call(Asked::new("ssm:PutParameter", parameter_arn(&request.name), about), |state| {
+        self.0.serve(Asked::new("ssm:PutParameter", parameter_arn(&request.name), about), |state| {
             state.put_parameter(request)
         })
     }

@@ -41,7 +41,7 @@ impl Ec2<'_> {
     /// DescribeImageReferences.
     pub fn describe_image_references(&self, asks: &DescribeReferences) -> Result<Page<Reference>, AwsError> {
         let about = format!("{:?}", asks.images);
-        self.0.call(Asked::new("ec2:DescribeImageReferences", "*", about), |state| state.describe_references(asks))
+        self.0.serve(Asked::new("ec2:DescribeImageReferences", "*", about), |state| state.describe_references(asks))
     }
 }
 

@@ -116,7 +116,7 @@ impl AutoScaling<'_> {
     pub fn start_refresh(&self, request: &StartRefresh) -> Result<RefreshId, AwsError> {
         let mut asked = group_call("autoscaling:StartInstanceRefresh", &request.group);
         asked.about = format!("{} {:?}", request.group, request.desired);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let name = state.group(&request.group)?.name.clone();
             if state.active_refresh(&name).is_some() {
                 return Err(AwsError::new(
@@ -135,7 +135,7 @@ impl AutoScaling<'_> {
 
     /// CancelInstanceRefresh: it is cancelled at once, for it replaces nothing that could be waited for.
     pub fn cancel_refresh(&self, group: &str) -> Result<RefreshId, AwsError> {
-        self.0.call(group_call("autoscaling:CancelInstanceRefresh", group), |state| {
+        self.0.serve(group_call("autoscaling:CancelInstanceRefresh", group), |state| {
             let name = state.group(group)?.name.clone();
             let active = state.active_refresh(&name).map(|refresh| refresh.id.clone());
             let message = format!("No in progress or pending Instance Refresh found for Auto Scaling group {group}");
@@ -148,7 +148,7 @@ impl AutoScaling<'_> {
     /// DescribeInstanceRefreshes: newest first.
     pub fn describe_refreshes(&self, asks: &DescribeRefreshes) -> Result<Page<Refresh>, AwsError> {
         let asked = Asked::new("autoscaling:DescribeInstanceRefreshes", "*", &asks.group);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             if asks.paging.max_results.is_some_and(|records| !(1..=RECORDS_MAX).contains(&records)) {
                 return Err(invalid(format!("MaxRecords must be from 1 to {RECORDS_MAX}")));
             }

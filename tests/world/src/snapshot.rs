@@ -85,7 +85,7 @@ impl Ec2<'_> {
     /// CreateSnapshot of one volume.
     pub fn create_snapshot(&self, volume: &str, description: &str, tags: &Tags) -> Result<Snapshot, AwsError> {
         let asked = Asked::new("ec2:CreateSnapshot", ec2_arn("volume", volume), volume);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             check_tags(tags)?;
             let missing = || AwsError::new("InvalidVolume.NotFound", format!("The volume '{volume}' does not exist."));
             let mut instances = state.instances.values();
@@ -104,13 +104,13 @@ impl Ec2<'_> {
     /// DescribeSnapshots.
     pub fn describe_snapshots(&self, asks: &DescribeSnapshots) -> Result<Page<Snapshot>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.filters);
-        self.0.call(Asked::new("ec2:DescribeSnapshots", "*", about), |state| state.describe_snapshots(asks))
+        self.0.serve(Asked::new("ec2:DescribeSnapshots", "*", about), |state| state.describe_snapshots(asks))
     }
 
     /// DeleteSnapshot.
     pub fn delete_snapshot(&self, id: &str) -> Result<(), AwsError> {
         let asked = Asked::new("ec2:DeleteSnapshot", shared_arn("snapshot", id), id);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let snapshot = state.snapshot(id)?;
             // AWS: Delete an Amazon EBS snapshot: not the snapshot of a registered image, also if that is disabled.
             if let Some(image) = snapshot.images.first() {

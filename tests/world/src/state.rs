@@ -237,7 +237,7 @@ impl World {
     }
 
     /// Carries a call out, if it gets through.
-    pub(crate) fn call<T>(
+    pub(crate) fn serve<T>(
         &self,
         asked: Asked,
         run: impl FnOnce(&mut State) -> Result<T, AwsError>,

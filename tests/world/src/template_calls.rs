@@ -25,7 +25,7 @@ impl Ec2<'_> {
         token: Option<&str>,
     ) -> Result<Template, AwsError> {
         let asked = Asked::new("ec2:CreateLaunchTemplate", ec2_arn("launch-template", "*"), name);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             check_tags(tags)?;
             let id = state.once("CreateLaunchTemplate", token, &format!("{name} {data:?} {tags:?}"), |state| {
                 state.new_template(name, data, tags).map(|id| (id, 1))
@@ -38,7 +38,7 @@ impl Ec2<'_> {
     pub fn create_template_version(&self, request: CreateVersion) -> Result<TemplateVersion, AwsError> {
         let about = format!("{:?} {:?}", request.template, request.data.image);
         let asked = template_call("ec2:CreateLaunchTemplateVersion", &request.template, about);
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let asked = format!("{request:?}");
             let token = request.token.clone();
             let made = state
@@ -55,20 +55,20 @@ impl Ec2<'_> {
             TemplateName::Name(_) => None,
         };
         let asked = Asked::new("ec2:DescribeLaunchTemplateVersions", "*", about).reading(places);
-        self.0.call(asked, |state| state.describe_versions(asks))
+        self.0.serve(asked, |state| state.describe_versions(asks))
     }
 
     /// DescribeLaunchTemplates.
     pub fn describe_templates(&self, asks: &DescribeTemplates) -> Result<Page<Template>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.names);
         let asked = Asked::new("ec2:DescribeLaunchTemplates", "*", about);
-        self.0.call(asked, |state| state.describe_templates(asks))
+        self.0.serve(asked, |state| state.describe_templates(asks))
     }
 
     /// ModifyLaunchTemplate: the default version.
     pub fn set_default_version(&self, template: &TemplateName, version: &str) -> Result<Template, AwsError> {
         let asked = template_call("ec2:ModifyLaunchTemplate", template, format!("{template:?} {version}"));
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             let found = state.version(template, version)?;
             let number = found.number;
             let template = state.template_mut(template)?;
@@ -84,7 +84,7 @@ impl Ec2<'_> {
         versions: &[u64],
     ) -> Result<Vec<VersionDeletion>, AwsError> {
         let asked = template_call("ec2:DeleteLaunchTemplateVersions", template, format!("{template:?} {versions:?}"));
-        self.0.call(asked, |state| {
+        self.0.serve(asked, |state| {
             // AWS: DeleteLaunchTemplateVersions: up to 200, and never the default.
             if versions.len() > 200 {
                 return Err(AwsError::new("InvalidParameterValue", "At most 200 versions can be deleted at once"));

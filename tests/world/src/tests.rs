@@ -13,7 +13,8 @@ use std::task::{Context, Poll, Waker};
 use lastgood_core::facts::Tags;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::refusal::Why;
-use lastgood_engine::port::{Cloud, ImageRequest};
+use lastgood_engine::Answers;
+use lastgood_engine::call::ec2::{self, ImagesById, SnapshotsById, VersionsWith};
 
 use crate::*;
 
@@ -227,7 +228,8 @@ fn a_template_is_full_at_10_000_versions_and_told_in_pages_newest_first() {
     }
     assert_eq!(code(world.ec2().create_template_version(asks())), "MaxTemplateVersionLimitExceeded");
     let image = world.template_versions(&id)[0].data.image.clone().expect("an image");
-    let found = ready(world.template_versions_with(&id, &ImageId(image))).expect("answered").expect("told");
+    let found =
+        ready(world.call(&VersionsWith { template: id, image: ImageId(image) })).expect("answered").expect("told");
     assert_eq!(found.len(), 10_000);
     assert!(found.windows(2).all(|pair| pair[0].number == pair[1].number + 1));
     assert_eq!(world.calls()["ec2:DescribeLaunchTemplateVersions"], 50);
@@ -242,11 +244,11 @@ fn pages_are_read_to_the_end_however_short_they_are() {
     let world = world();
     world.change_settings(|settings| settings.page_items_max = 2);
     let images: Vec<ImageId> = (0..7).map(|_| world.base_image()).collect();
-    let found = ready(Cloud::images(&world, &images)).expect("answered").expect("told");
+    let found = ready(world.call(&ImagesById(images))).expect("answered").expect("told");
     assert_eq!(found.len(), 7);
     assert_eq!(world.calls()["ec2:DescribeImages"], 4);
     let snapshots: Vec<SnapshotId> = found.iter().flat_map(|image| image.snapshots.clone()).collect();
-    assert_eq!(ready(Cloud::snapshots(&world, &snapshots)).expect("answered").expect("told").len(), 14);
+    assert_eq!(ready(world.call(&SnapshotsById(snapshots))).expect("answered").expect("told").len(), 14);
 }
 
 #[test]
@@ -254,22 +256,22 @@ fn faults_hit_the_calls_that_they_are_for() {
     let world = world();
     let image = world.base_image();
     let instance = world.instance(&image);
-    let asks = ImageRequest {
+    let asks = ec2::CreateImage {
         instance: instance.clone(),
         name: "web-1".to_owned(),
         description: String::new(),
         tags: Tags::from([("a".to_owned(), "b".to_owned())]),
     };
     world.deny("ec2:CreateTags", "*");
-    let refusal = ready(Cloud::create_image(&world, &asks)).expect("answered").expect_err("denied");
+    let refusal = ready(world.call(&asks)).expect("answered").expect_err("denied");
     assert_eq!(refusal.why, Why::Denied);
     assert!(refusal.message.contains("ec2:CreateTags on resource: arn:aws:ec2:us-east-1::image/*"), "{refusal}");
     world.allow("ec2:CreateTags");
     world.throttle_next("ec2:CreateImage", 1);
-    ready(Cloud::create_image(&world, &asks)).expect_err("throttled");
+    ready(world.call(&asks)).expect_err("throttled");
     world.lose_next("ec2:CreateImage", 1);
-    ready(Cloud::create_image(&world, &asks)).expect_err("lost");
-    let refusal = ready(Cloud::create_image(&world, &asks)).expect("answered").expect_err("it was made");
+    ready(world.call(&asks)).expect_err("lost");
+    let refusal = ready(world.call(&asks)).expect("answered").expect_err("it was made");
     assert_eq!(refusal.why, Why::Taken);
     let outcomes: Vec<String> = world.log().into_iter().map(|call| call.outcome).collect();
     assert_eq!(

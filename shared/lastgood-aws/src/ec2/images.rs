@@ -5,38 +5,43 @@ use aws_sdk_ec2::types::{self, Filter, ResourceType, SnapshotReturnCodes, Tag, T
 use lastgood_core::facts::{Image, ImageState, SnapshotDeletion};
 use lastgood_core::id::{ImageId, SnapshotId};
 use lastgood_core::whole_second;
-use lastgood_engine::port::ImageRequest;
-use lastgood_engine::{Answer, CallFailed};
+use lastgood_engine::call::ec2::{CreateImage, DeregisterImage, ImageNamed, ImagesById, ImagesTagged};
+use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
+use crate::Aws;
 use crate::refusals::{answer, told};
 
-const DESCRIBE: &str = "ec2:DescribeImages";
-const CREATE: &str = "ec2:CreateImage";
-const DEREGISTER: &str = "ec2:DeregisterImage";
+const DESCRIBE: &str = ImagesById::ACTION;
 
-pub(crate) async fn images(client: &Client, ids: &[ImageId]) -> Result<Answer<Vec<Image>>, CallFailed> {
-    let mut images = Vec::new();
-    for ids in ids.chunks(FILTER_VALUES_MAX) {
-        match described(client, filter("image-id", ids.iter().map(ToString::to_string))).await? {
-            Ok(more) => images.extend(more),
-            Err(refusal) => return Ok(Err(refusal)),
+impl Answers<ImagesById> for Aws {
+    async fn call(&self, ImagesById(ids): &ImagesById) -> Called<Vec<Image>> {
+        let mut images = Vec::new();
+        for ids in ids.chunks(FILTER_VALUES_MAX) {
+            match described(&self.ec2, filter("image-id", ids.iter().map(ToString::to_string))).await? {
+                Ok(more) => images.extend(more),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
         }
+        Ok(Ok(images))
     }
-    Ok(Ok(images))
 }
 
-pub(crate) async fn image_named(client: &Client, name: &str) -> Result<Answer<Option<Image>>, CallFailed> {
-    let images = described(client, filter("name", [literal(name)])).await?;
-    // One that was deregistered may still be told beside the one that has the name now.
-    Ok(images.map(|images| {
-        let of_name = images.into_iter().filter(|image| image.name == name);
-        of_name.min_by_key(Image::is_deregistered)
-    }))
+impl Answers<ImageNamed> for Aws {
+    async fn call(&self, ImageNamed(name): &ImageNamed) -> Called<Option<Image>> {
+        let images = described(&self.ec2, filter("name", [literal(name)])).await?;
+        // One that was deregistered may still be told beside the one that has the name now.
+        Ok(images.map(|images| {
+            let of_name = images.into_iter().filter(|image| image.name == *name);
+            of_name.min_by_key(Image::is_deregistered)
+        }))
+    }
 }
 
-pub(crate) async fn images_tagged(client: &Client, key: &str, value: &str) -> Result<Answer<Vec<Image>>, CallFailed> {
-    described(client, filter(format!("tag:{key}"), [literal(value)])).await
+impl Answers<ImagesTagged> for Aws {
+    async fn call(&self, ImagesTagged { key, value }: &ImagesTagged) -> Called<Vec<Image>> {
+        described(&self.ec2, filter(format!("tag:{key}"), [literal(value)])).await
+    }
 }
 
 /// Images of our own account only: without an owner AWS answers with every public one. Disabled ones are hidden unless
@@ -97,41 +102,43 @@ fn state(image: &types::Image) -> ImageState {
     }
 }
 
-pub(crate) async fn create_image(client: &Client, request: &ImageRequest) -> Result<Answer<ImageId>, CallFailed> {
-    let tagged = |resource: ResourceType| {
-        let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-        TagSpecification::builder().resource_type(resource).set_tags(Some(tags.collect())).build()
-    };
-    let result = client
-        .create_image()
-        .instance_id(request.instance.as_str())
-        .name(&request.name)
-        .description(&request.description)
-        // Left out, it means that the instance is shut down (AWS: CreateImage).
-        .no_reboot(true)
-        .tag_specifications(tagged(ResourceType::Image))
-        .tag_specifications(tagged(ResourceType::Snapshot))
-        .send()
-        .await;
-    match answer(CREATE, result)? {
-        // Without its id it is found again by its name.
-        Ok(output) => Ok(Ok(ImageId::from(told(CREATE, output.image_id(), "an image's id")?))),
-        Err(refusal) => Ok(Err(refusal)),
+impl Answers<CreateImage> for Aws {
+    async fn call(&self, create: &CreateImage) -> Called<ImageId> {
+        let tagged = |resource: ResourceType| {
+            let tags = create.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            TagSpecification::builder().resource_type(resource).set_tags(Some(tags.collect())).build()
+        };
+        let result = self
+            .ec2
+            .create_image()
+            .instance_id(create.instance.as_str())
+            .name(&create.name)
+            .description(&create.description)
+            // Left out, it means that the instance is shut down (AWS: CreateImage).
+            .no_reboot(true)
+            .tag_specifications(tagged(ResourceType::Image))
+            .tag_specifications(tagged(ResourceType::Snapshot))
+            .send()
+            .await;
+        match answer(CreateImage::ACTION, result)? {
+            // Without its id it is found again by its name.
+            Ok(output) => Ok(Ok(ImageId::from(told(CreateImage::ACTION, output.image_id(), "an image's id")?))),
+            Err(refusal) => Ok(Err(refusal)),
+        }
     }
 }
 
-pub(crate) async fn deregister_image(
-    client: &Client,
-    image: &ImageId,
-) -> Result<Answer<Vec<(SnapshotId, SnapshotDeletion)>>, CallFailed> {
-    let request = client.deregister_image().image_id(image.as_str()).delete_associated_snapshots(true);
-    let output = answer(DEREGISTER, request.send().await)?;
-    Ok(output.map(|output| {
-        let results = output.delete_snapshot_results().iter();
-        results
-            .filter_map(|result| Some((SnapshotId::from(result.snapshot_id()?), deletion(result.return_code()))))
-            .collect()
-    }))
+impl Answers<DeregisterImage> for Aws {
+    async fn call(&self, DeregisterImage(image): &DeregisterImage) -> Called<Vec<(SnapshotId, SnapshotDeletion)>> {
+        let request = self.ec2.deregister_image().image_id(image.as_str()).delete_associated_snapshots(true);
+        let output = answer(DeregisterImage::ACTION, request.send().await)?;
+        Ok(output.map(|output| {
+            let results = output.delete_snapshot_results().iter();
+            results
+                .filter_map(|result| Some((SnapshotId::from(result.snapshot_id()?), deletion(result.return_code()))))
+                .collect()
+        }))
+    }
 }
 
 fn deletion(code: Option<&SnapshotReturnCodes>) -> SnapshotDeletion {

@@ -5,31 +5,32 @@ use aws_sdk_ec2::types::{self, Filter};
 use lastgood_core::Time;
 use lastgood_core::facts::{Snapshot, SnapshotState};
 use lastgood_core::id::SnapshotId;
-use lastgood_engine::{Answer, CallFailed};
+use lastgood_engine::call::ec2::{DeleteSnapshot, SnapshotsById, SnapshotsTagged};
+use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
 use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
+use crate::Aws;
 use crate::refusals::{answer, told};
 
-const DESCRIBE: &str = "ec2:DescribeSnapshots";
-const DELETE: &str = "ec2:DeleteSnapshot";
+const DESCRIBE: &str = SnapshotsById::ACTION;
 
-pub(crate) async fn snapshots(client: &Client, ids: &[SnapshotId]) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
-    let mut snapshots = Vec::new();
-    for ids in ids.chunks(FILTER_VALUES_MAX) {
-        match described(client, filter("snapshot-id", ids.iter().map(ToString::to_string))).await? {
-            Ok(more) => snapshots.extend(more),
-            Err(refusal) => return Ok(Err(refusal)),
+impl Answers<SnapshotsById> for Aws {
+    async fn call(&self, SnapshotsById(ids): &SnapshotsById) -> Called<Vec<Snapshot>> {
+        let mut snapshots = Vec::new();
+        for ids in ids.chunks(FILTER_VALUES_MAX) {
+            match described(&self.ec2, filter("snapshot-id", ids.iter().map(ToString::to_string))).await? {
+                Ok(more) => snapshots.extend(more),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
         }
+        Ok(Ok(snapshots))
     }
-    Ok(Ok(snapshots))
 }
 
-pub(crate) async fn snapshots_tagged(
-    client: &Client,
-    key: &str,
-    value: &str,
-) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
-    described(client, filter(format!("tag:{key}"), [literal(value)])).await
+impl Answers<SnapshotsTagged> for Aws {
+    async fn call(&self, SnapshotsTagged { key, value }: &SnapshotsTagged) -> Called<Vec<Snapshot>> {
+        described(&self.ec2, filter(format!("tag:{key}"), [literal(value)])).await
+    }
 }
 
 async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
@@ -62,7 +63,9 @@ fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {
     Some(Snapshot { id: SnapshotId::from(snapshot.snapshot_id()?), state, tags: tags(snapshot.tags()), started_at })
 }
 
-pub(crate) async fn delete_snapshot(client: &Client, id: &SnapshotId) -> Result<Answer<()>, CallFailed> {
-    let result = client.delete_snapshot().snapshot_id(id.as_str()).send().await;
-    Ok(answer(DELETE, result)?.map(|_| ()))
+impl Answers<DeleteSnapshot> for Aws {
+    async fn call(&self, DeleteSnapshot(id): &DeleteSnapshot) -> Called<()> {
+        let result = self.ec2.delete_snapshot().snapshot_id(id.as_str()).send().await;
+        Ok(answer(DeleteSnapshot::ACTION, result)?.map(|_| ()))
+    }
 }

@@ -1,64 +1,59 @@
 //! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate, DeleteLaunchTemplateVersions.
 
-use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData};
-use lastgood_core::facts::{TemplateDevice, TemplateVersion, VersionRef};
-use lastgood_core::id::{ImageId, SnapshotId, TemplateId};
+use lastgood_core::facts::{TemplateDevice, TemplateVersion};
+use lastgood_core::id::SnapshotId;
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::port::VersionRequest;
-use lastgood_engine::{Answer, CallFailed};
+use lastgood_engine::call::ec2::{CreateVersion, DeleteVersions, SetDefaultVersion, VersionOf, VersionsWith};
+use lastgood_engine::{Answers, Call, CallFailed, Called};
 
 use super::filter;
+use crate::Aws;
 use crate::refusals::{answer, told};
 
-const DESCRIBE: &str = "ec2:DescribeLaunchTemplateVersions";
-const CREATE: &str = "ec2:CreateLaunchTemplateVersion";
-const DELETE: &str = "ec2:DeleteLaunchTemplateVersions";
-const MODIFY: &str = "ec2:ModifyLaunchTemplate";
+const DESCRIBE: &str = VersionOf::ACTION;
 /// The largest page of versions (AWS: DescribeLaunchTemplateVersions).
 const PAGE_VERSIONS_MAX: i32 = 200;
 
-pub(crate) async fn template_version(
-    client: &Client,
-    template: &TemplateId,
-    version: VersionRef,
-) -> Result<Answer<TemplateVersion>, CallFailed> {
-    let name = version.to_string();
-    let request = client.describe_launch_template_versions().launch_template_id(template.as_str()).versions(&name);
-    let output = match answer(DESCRIBE, request.send().await)? {
-        Ok(output) => output,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let found = output.launch_template_versions().first().map(described).transpose()?;
-    Ok(found.ok_or_else(|| Refusal {
-        why: Why::Missing,
-        action: DESCRIBE.to_owned(),
-        message: format!("{template} has no version {name}"),
-    }))
+impl Answers<VersionOf> for Aws {
+    async fn call(&self, VersionOf { template, version }: &VersionOf) -> Called<TemplateVersion> {
+        let name = version.to_string();
+        let request =
+            self.ec2.describe_launch_template_versions().launch_template_id(template.as_str()).versions(&name);
+        let output = match answer(DESCRIBE, request.send().await)? {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let found = output.launch_template_versions().first().map(described).transpose()?;
+        Ok(found.ok_or_else(|| Refusal {
+            why: Why::Missing,
+            action: DESCRIBE.to_owned(),
+            message: format!("{template} has no version {name}"),
+        }))
+    }
 }
 
-pub(crate) async fn template_versions_with(
-    client: &Client,
-    template: &TemplateId,
-    image: &ImageId,
-) -> Result<Answer<Vec<TemplateVersion>>, CallFailed> {
-    let request = client
-        .describe_launch_template_versions()
-        .launch_template_id(template.as_str())
-        .filters(filter("image-id", [image.to_string()]));
-    let mut pages = request.into_paginator().page_size(PAGE_VERSIONS_MAX).send();
-    let mut versions = Vec::new();
-    while let Some(page) = pages.next().await {
-        match answer(DESCRIBE, page)? {
-            Ok(page) => {
-                for version in page.launch_template_versions() {
-                    versions.push(described(version)?);
+impl Answers<VersionsWith> for Aws {
+    async fn call(&self, VersionsWith { template, image }: &VersionsWith) -> Called<Vec<TemplateVersion>> {
+        let request = self
+            .ec2
+            .describe_launch_template_versions()
+            .launch_template_id(template.as_str())
+            .filters(filter("image-id", [image.to_string()]));
+        let mut pages = request.into_paginator().page_size(PAGE_VERSIONS_MAX).send();
+        let mut versions = Vec::new();
+        while let Some(page) = pages.next().await {
+            match answer(DESCRIBE, page)? {
+                Ok(page) => {
+                    for version in page.launch_template_versions() {
+                        versions.push(described(version)?);
+                    }
                 }
+                Err(refusal) => return Ok(Err(refusal)),
             }
-            Err(refusal) => return Ok(Err(refusal)),
         }
+        Ok(Ok(versions))
     }
-    Ok(Ok(versions))
 }
 
 fn number(action: &'static str, number: Option<i64>) -> Result<u64, CallFailed> {
@@ -87,62 +82,61 @@ fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFai
     })
 }
 
-pub(crate) async fn create_template_version(
-    client: &Client,
-    request: &VersionRequest,
-) -> Result<Answer<u64>, CallFailed> {
-    let result = client
-        .create_launch_template_version()
-        .launch_template_id(request.template.as_str())
-        // A number, so that a repetition copies the same version.
-        .source_version(request.base.to_string())
-        .client_token(&request.token)
-        .version_description(&request.description)
-        .launch_template_data(RequestLaunchTemplateData::builder().image_id(request.image.as_str()).build())
-        .send()
-        .await;
-    let output = match answer(CREATE, result)? {
-        Ok(output) => output,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let made = output.launch_template_version().and_then(LaunchTemplateVersion::version_number);
-    Ok(Ok(number(CREATE, made)?))
+impl Answers<CreateVersion> for Aws {
+    async fn call(&self, create: &CreateVersion) -> Called<u64> {
+        let result = self
+            .ec2
+            .create_launch_template_version()
+            .launch_template_id(create.template.as_str())
+            // A number, so that a repetition copies the same version.
+            .source_version(create.base.to_string())
+            .client_token(&create.token)
+            .version_description(&create.description)
+            .launch_template_data(RequestLaunchTemplateData::builder().image_id(create.image.as_str()).build())
+            .send()
+            .await;
+        let output = match answer(CreateVersion::ACTION, result)? {
+            Ok(output) => output,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let made = output.launch_template_version().and_then(LaunchTemplateVersion::version_number);
+        Ok(Ok(number(CreateVersion::ACTION, made)?))
+    }
 }
 
 /// The most versions of one call (AWS: DeleteLaunchTemplateVersions).
 const VERSIONS_A_CALL_MAX: usize = 200;
 
-pub(crate) async fn delete_template_versions(
-    client: &Client,
-    template: &TemplateId,
-    versions: &[u64],
-) -> Result<Answer<Vec<(u64, String)>>, CallFailed> {
-    let mut left = Vec::new();
-    for versions in versions.chunks(VERSIONS_A_CALL_MAX) {
-        let numbers = versions.iter().map(ToString::to_string).collect();
-        let request = client.delete_launch_template_versions().launch_template_id(template.as_str());
-        let output = match answer(DELETE, request.set_versions(Some(numbers)).send().await)? {
-            Ok(output) => output,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        for version in output.unsuccessfully_deleted_launch_template_versions() {
-            let error = version.response_error();
-            let code = error.and_then(|error| error.code()).map_or("no reason given", |code| code.as_str());
-            let number = number(DELETE, version.version_number())?;
-            if code != "launchTemplateVersionDoesNotExist" {
-                left.push((number, code.to_owned()));
+impl Answers<DeleteVersions> for Aws {
+    async fn call(&self, DeleteVersions { template, versions }: &DeleteVersions) -> Called<Vec<(u64, String)>> {
+        let mut left = Vec::new();
+        for versions in versions.chunks(VERSIONS_A_CALL_MAX) {
+            let numbers = versions.iter().map(ToString::to_string).collect();
+            let request = self.ec2.delete_launch_template_versions().launch_template_id(template.as_str());
+            let output = match answer(DeleteVersions::ACTION, request.set_versions(Some(numbers)).send().await)? {
+                Ok(output) => output,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            for version in output.unsuccessfully_deleted_launch_template_versions() {
+                let error = version.response_error();
+                let code = error.and_then(|error| error.code()).map_or("no reason given", |code| code.as_str());
+                let number = number(DeleteVersions::ACTION, version.version_number())?;
+                if code != "launchTemplateVersionDoesNotExist" {
+                    left.push((number, code.to_owned()));
+                }
             }
         }
+        Ok(Ok(left))
     }
-    Ok(Ok(left))
 }
 
-pub(crate) async fn set_default_version(
-    client: &Client,
-    template: &TemplateId,
-    version: u64,
-) -> Result<Answer<()>, CallFailed> {
-    let request =
-        client.modify_launch_template().launch_template_id(template.as_str()).default_version(version.to_string());
-    Ok(answer(MODIFY, request.send().await)?.map(|_| ()))
+impl Answers<SetDefaultVersion> for Aws {
+    async fn call(&self, SetDefaultVersion { template, version }: &SetDefaultVersion) -> Called<()> {
+        let request = self
+            .ec2
+            .modify_launch_template()
+            .launch_template_id(template.as_str())
+            .default_version(version.to_string());
+        Ok(answer(SetDefaultVersion::ACTION, request.send().await)?.map(|_| ()))
+    }
 }

@@ -1,17 +1,22 @@
 //! What EC2 is sent, and how its answers are read, page by page.
 
 use lastgood_core::facts::{ImageState, SnapshotDeletion, SnapshotState, VersionRef};
-use lastgood_core::id::ImageId;
-use lastgood_engine::port::VersionRequest;
-use lastgood_engine::{Cloud, chain};
+use lastgood_core::id::{ImageId, TemplateId};
+use lastgood_engine::call::autoscaling::{ActiveRefresh, GroupsTagged, LaunchConfigurations};
+use lastgood_engine::call::ec2::{
+    CreateVersion, DeregisterImage, ImageNamed, ImageReferences, ImagesById, ImagesTagged, InstancesById, InstancesOf,
+    SnapshotsById, VersionOf, VersionsWith,
+};
+use lastgood_engine::call::ssm::GetParameter;
+use lastgood_engine::{Answers, chain};
 
-use super::{Wire, image_request};
+use super::{Wire, create_image};
 
 #[tokio::test]
 async fn create_image_never_reboots_and_tags_in_the_call_itself() {
     let body = r#"<CreateImageResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imageId>ami-4fa54026</imageId></CreateImageResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let made = wire.aws().create_image(&image_request()).await.expect("judged").expect("made");
+    let made = wire.aws().call(&create_image()).await.expect("judged").expect("made");
     assert_eq!(made, "ami-4fa54026".into());
     let sent = wire.sent().remove(0);
     for part in [
@@ -41,7 +46,8 @@ async fn images_are_read_to_the_last_page_with_state_reason_tags_and_protection(
         <item><imageId>ami-3</imageId><imageState>pending</imageState></item><item><imageId>ami-4</imageId><imageState>disabled</imageState></item>
         </imagesSet></DescribeImagesResponse>"#;
     let wire = Wire::answering(&[(200, first), (200, second)]).await;
-    let images = wire.aws().images(&["ami-1".into(), "ami-2".into()]).await.expect("judged").expect("told");
+    let images =
+        wire.aws().call(&ImagesById(vec!["ami-1".into(), "ami-2".into()])).await.expect("judged").expect("told");
     let states: Vec<_> = images.iter().map(|image| image.state.clone()).collect();
     let broken = "failed: Client.InstanceTerminated: The instance was terminated";
     assert_eq!(
@@ -62,7 +68,7 @@ async fn two_hundred_and_one_images_are_two_calls() {
     let none = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet/></DescribeImagesResponse>"#;
     let wire = Wire::answering(&[(200, none), (200, none)]).await;
     let ids: Vec<ImageId> = (0..201).map(|number| ImageId(format!("ami-{number}"))).collect();
-    assert_eq!(wire.aws().images(&ids).await.expect("judged").expect("told"), []);
+    assert_eq!(wire.aws().call(&ImagesById(ids)).await.expect("judged").expect("told"), []);
     let sent = wire.sent();
     assert!(sent[0].contains("Filter.1.Value.200=ami-199") && !sent[0].contains("Value.201"), "{}", sent[0]);
     assert!(sent[1].contains("Filter.1.Value.1=ami-200"), "{}", sent[1]);
@@ -72,7 +78,7 @@ async fn two_hundred_and_one_images_are_two_calls() {
 async fn a_name_with_wildcards_is_asked_for_literally() {
     let none = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><name>abc</name></item></imagesSet></DescribeImagesResponse>"#;
     let wire = Wire::answering(&[(200, none)]).await;
-    assert_eq!(wire.aws().image_named("a*c").await.expect("judged").expect("told"), None);
+    assert_eq!(wire.aws().call(&ImageNamed("a*c".to_owned())).await.expect("judged").expect("told"), None);
     assert!(wire.sent()[0].contains("Filter.1.Value.1=a%5C%2Ac"), "{}", wire.sent()[0]);
 }
 
@@ -82,7 +88,7 @@ async fn what_became_of_each_snapshot_is_read() {
         <item><snapshotId>snap-1</snapshotId><returnCode>success</returnCode></item><item><snapshotId>snap-2</snapshotId><returnCode>skipped</returnCode></item><item><snapshotId>snap-3</snapshotId><returnCode>missing-permissions</returnCode></item>
         </deleteSnapshotResultSet></DeregisterImageResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let results = wire.aws().deregister_image(&"ami-1".into()).await.expect("judged").expect("done");
+    let results = wire.aws().call(&DeregisterImage("ami-1".into())).await.expect("judged").expect("done");
     let expected = [
         ("snap-1".into(), SnapshotDeletion::Deleted),
         ("snap-2".into(), SnapshotDeletion::Shared),
@@ -97,7 +103,7 @@ async fn snapshots_instances_and_versions_are_read() {
     let snapshots = r#"<DescribeSnapshotsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><snapshotSet>
         <item><snapshotId>snap-1</snapshotId><status>completed</status></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress>80%</progress></item><item><snapshotId>snap-3</snapshotId><status>error</status><statusMessage>no key</statusMessage></item></snapshotSet></DescribeSnapshotsResponse>"#;
     let wire = Wire::answering(&[(200, snapshots)]).await;
-    let found = wire.aws().snapshots(&["snap-1".into()]).await.expect("judged").expect("told");
+    let found = wire.aws().call(&SnapshotsById(vec!["snap-1".into()])).await.expect("judged").expect("told");
     let states: Vec<_> = found.into_iter().map(|snapshot| snapshot.state).collect();
     assert_eq!(
         states,
@@ -108,14 +114,19 @@ async fn snapshots_instances_and_versions_are_read() {
         <item><instancesSet><item><instanceId>i-1</instanceId><instanceState><code>16</code><name>running</name></instanceState><launchTime>2026-01-15T10:00:00.000Z</launchTime></item></instancesSet></item>
         <item><instancesSet><item><instanceId>i-2</instanceId><instanceState><code>32</code><name>shutting-down</name></instanceState><launchTime>2026-01-15T10:05:00.000Z</launchTime></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
     let wire = Wire::answering(&[(200, instances)]).await;
-    let found = wire.aws().instances(&["i-1".into(), "i-2".into()]).await.expect("judged").expect("told");
+    let found = wire.aws().call(&InstancesById(vec!["i-1".into(), "i-2".into()])).await.expect("judged").expect("told");
     assert_eq!(found.iter().map(|instance| instance.running).collect::<Vec<_>>(), [true, false]);
     assert_eq!(found[1].launched_at.to_string(), "2026-01-15T10:05:00Z");
 
     let versions = r#"<DescribeLaunchTemplateVersionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersionSet>
         <item><launchTemplateId>lt-1</launchTemplateId><versionNumber>7</versionNumber><versionDescription>by hand</versionDescription><defaultVersion>true</defaultVersion><launchTemplateData><imageId>ami-1</imageId></launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"#;
     let wire = Wire::answering(&[(200, versions)]).await;
-    let found = wire.aws().template_version(&"lt-1".into(), VersionRef::Default).await.expect("judged").expect("told");
+    let found = wire
+        .aws()
+        .call(&VersionOf { template: "lt-1".into(), version: VersionRef::Default })
+        .await
+        .expect("judged")
+        .expect("told");
     assert_eq!((found.number, found.description.as_str(), found.image.as_deref()), (7, "by hand", Some("ami-1")));
     assert!(wire.sent()[0].contains("LaunchTemplateVersion.1=%24Default"), "{}", wire.sent()[0]);
 }
@@ -124,14 +135,14 @@ async fn snapshots_instances_and_versions_are_read() {
 async fn a_new_version_copies_a_numbered_one_with_its_own_token() {
     let body = r#"<CreateLaunchTemplateVersionResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersion><launchTemplateId>lt-1</launchTemplateId><versionNumber>8</versionNumber></launchTemplateVersion></CreateLaunchTemplateVersionResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let request = VersionRequest {
+    let create = CreateVersion {
         template: "lt-1".into(),
         base: 7,
         image: "ami-1".into(),
         token: "t".into(),
         description: "d".into(),
     };
-    assert_eq!(wire.aws().create_template_version(&request).await.expect("judged").expect("made"), 8);
+    assert_eq!(wire.aws().call(&create).await.expect("judged").expect("made"), 8);
     let sent = wire.sent().remove(0);
     for part in ["SourceVersion=7", "ClientToken=t", "LaunchTemplateData.ImageId=ami-1", "LaunchTemplateId=lt-1"] {
         assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
@@ -148,7 +159,7 @@ async fn every_reference_is_asked_for_in_all_versions_of_templates() {
     let first = page("arn:aws:ec2:us-east-1:1:launch-template/lt-1", "<nextToken>more</nextToken>");
     let second = page("arn:aws:ssm:us-east-1:1:parameter/web", "");
     let wire = Wire::answering(&[(200, &first), (200, &second)]).await;
-    let found = wire.aws().image_references(&"ami-1".into()).await.expect("judged").expect("told");
+    let found = wire.aws().call(&ImageReferences("ami-1".into())).await.expect("judged").expect("told");
     assert_eq!(found, ["arn:aws:ec2:us-east-1:1:launch-template/lt-1", "arn:aws:ssm:us-east-1:1:parameter/web"]);
     for part in [
         "Action=DescribeImageReferences",
@@ -167,7 +178,7 @@ async fn every_reference_is_asked_for_in_all_versions_of_templates() {
 async fn instances_of_an_image_are_those_that_are_not_terminated() {
     let body = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let found = wire.aws().instances_of(&"ami-1".into()).await.expect("judged").expect("told");
+    let found = wire.aws().call(&InstancesOf("ami-1".into())).await.expect("judged").expect("told");
     assert_eq!(found, ["i-1".into()]);
     let sent = wire.sent().remove(0);
     assert!(sent.contains("Filter.1.Name=image-id") && sent.contains("Filter.1.Value.1=ami-1"), "{sent}");
@@ -179,7 +190,12 @@ async fn instances_of_an_image_are_those_that_are_not_terminated() {
 async fn what_bears_our_tag_is_told_with_its_age() {
     let body = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState><creationDate>2026-01-15T10:30:00.123Z</creationDate></item><item><imageId>ami-2</imageId><imageState>available</imageState></item></imagesSet></DescribeImagesResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let found = wire.aws().images_tagged("lastgood:managed-by", "a*b").await.expect("judged").expect("told");
+    let found = wire
+        .aws()
+        .call(&ImagesTagged { key: "lastgood:managed-by".into(), value: "a*b".into() })
+        .await
+        .expect("judged")
+        .expect("told");
     let ages: Vec<_> = found.iter().map(|image| image.created_at.map(|at| at.to_string())).collect();
     assert_eq!(ages, [Some("2026-01-15T10:30:00Z".to_owned()), None]);
     let sent = wire.sent().remove(0);
@@ -207,37 +223,49 @@ async fn an_answer_that_leaves_out_what_decides_is_none() {
     let scaling = |call: &str, inside: &str| {
         format!("<{call}Response {SCALING}><{call}Result>{inside}</{call}Result></{call}Response>")
     };
-    let (image, web, lt) = (ImageId::from("ami-1"), lastgood_core::id::GroupName::from("web"), "lt-1".into());
+    let (image, template) = (ImageId::from("ami-1"), TemplateId::from("lt-1"));
     let refreshes = |inside: &str| {
         let one = format!("<InstanceRefreshes><member>{inside}</member></InstanceRefreshes>");
         scaling("DescribeInstanceRefreshes", &one)
     };
-    let refresh = async |aws: crate::Aws| aws.active_refresh(&web).await;
+    let refresh = async |aws: crate::Aws| aws.call(&ActiveRefresh("web".into())).await;
     let mut told = vec![
         left_out(refreshes("<InstanceRefreshId>r-1</InstanceRefreshId>"), refresh).await,
         left_out(refreshes("<Status>InProgress</Status>"), refresh).await,
     ];
     let groups = scaling("DescribeAutoScalingGroups", "<AutoScalingGroups><member/></AutoScalingGroups>");
-    told.push(left_out(groups, async |aws| aws.groups_tagged(&lastgood_core::facts::Tags::new()).await).await);
+    told.push(left_out(groups, async |aws| aws.call(&GroupsTagged(lastgood_core::facts::Tags::new())).await).await);
     for inside in ["<ImageId>ami-1</ImageId>", "<LaunchConfigurationName>old</LaunchConfigurationName>"] {
         let one = format!("<LaunchConfigurations><member>{inside}</member></LaunchConfigurations>");
         let body = scaling("DescribeLaunchConfigurations", &one);
-        told.push(left_out(body, async |aws| aws.configurations().await).await);
+        told.push(left_out(body, async |aws| aws.call(&LaunchConfigurations).await).await);
     }
     let references = ec2("DescribeImageReferences", "<imageReferenceSet><item/></imageReferenceSet>");
-    told.push(left_out(references, async |aws| aws.image_references(&image).await).await);
+    told.push(left_out(references, async |aws| aws.call(&ImageReferences(image.clone())).await).await);
     let instances = "<reservationSet><item><instancesSet><item/></instancesSet></item></reservationSet>";
-    told.push(left_out(ec2("DescribeInstances", instances), async |aws| aws.instances_of(&image).await).await);
+    told.push(
+        left_out(ec2("DescribeInstances", instances), async |aws| aws.call(&InstancesOf(image.clone())).await).await,
+    );
     let versions =
         ec2("DescribeLaunchTemplateVersions", "<launchTemplateVersionSet><item/></launchTemplateVersionSet>");
-    told.push(left_out(versions.clone(), async |aws| aws.template_versions_with(&lt, &image).await).await);
-    told.push(left_out(versions, async |aws| aws.template_version(&lt, VersionRef::Latest).await).await);
+    told.push(
+        left_out(versions.clone(), async |aws| {
+            aws.call(&VersionsWith { template: template.clone(), image: image.clone() }).await
+        })
+        .await,
+    );
+    told.push(
+        left_out(versions, async |aws| {
+            aws.call(&VersionOf { template: template.clone(), version: VersionRef::Latest }).await
+        })
+        .await,
+    );
     let images = ec2("DescribeImages", "<imagesSet><item/></imagesSet>");
-    told.push(left_out(images, async |aws| aws.images(std::slice::from_ref(&image)).await).await);
+    told.push(left_out(images, async |aws| aws.call(&ImagesById(vec![image.clone()])).await).await);
     let snapshots = ec2("DescribeSnapshots", "<snapshotSet><item/></snapshotSet>");
-    told.push(left_out(snapshots, async |aws| aws.snapshots(&["snap-1".into()]).await).await);
+    told.push(left_out(snapshots, async |aws| aws.call(&SnapshotsById(vec!["snap-1".into()])).await).await);
     for body in ["{}", r#"{"Parameter":{"Name":"/images/web","Type":"String"}}"#] {
-        told.push(left_out(body.to_owned(), async |aws| aws.parameter("/images/web").await).await);
+        told.push(left_out(body.to_owned(), async |aws| aws.call(&GetParameter("/images/web".to_owned())).await).await);
     }
     assert_eq!(
         told,

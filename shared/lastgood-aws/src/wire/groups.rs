@@ -3,11 +3,19 @@
 use lastgood_core::facts::{Configuration, LaunchSource, Lifecycle, MixedPolicy, Override, TemplateRef, VersionRef};
 use lastgood_core::id::GroupName;
 use lastgood_core::refusal::Why;
-use lastgood_engine::{Cloud, ScaleInProtection};
+use lastgood_engine::Answers;
+use lastgood_engine::call::autoscaling::{
+    ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetMixedVersion,
+    SetScaleInProtection,
+};
 
 use super::Wire;
 
 const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
+
+fn set_mixed(template: &str, base: u64) -> SetMixedVersion {
+    SetMixedVersion { group: "web".into(), template: template.into(), base, version: 8 }
+}
 
 fn describe(members: &str) -> String {
     format!(
@@ -45,7 +53,7 @@ async fn groups_are_classified_and_their_members_read() {
         group("odd", "<MixedInstancesPolicy><LaunchTemplate/></MixedInstancesPolicy>"),
     ];
     let wire = Wire::answering(&[(200, &describe(&members.concat()))]).await;
-    let groups = wire.aws().groups(&[GroupName::from("number")]).await.expect("judged").expect("told");
+    let groups = wire.aws().call(&GroupsNamed(vec![GroupName::from("number")])).await.expect("judged").expect("told");
     let from: Vec<_> = groups.iter().map(|group| group.launches_from.clone()).collect();
     let other = |instance_type: Option<&str>, template, image: Option<&str>| Override {
         instance_type: instance_type.map(Into::into),
@@ -88,7 +96,7 @@ async fn a_group_is_warm_after_its_warm_up_or_else_its_grace() {
     ];
     let wire = Wire::answering(&[(200, &describe(&members.concat()))]).await;
     let tags = [("lastgood".to_owned(), "web".to_owned()), ("stage".to_owned(), "prod".to_owned())].into();
-    let groups = wire.aws().groups_tagged(&tags).await.expect("judged").expect("told");
+    let groups = wire.aws().call(&GroupsTagged(tags)).await.expect("judged").expect("told");
     let warmups: Vec<_> = groups.iter().map(|group| group.warmup_seconds).collect();
     assert_eq!(warmups, [120, 300, 300, 0]);
     assert_eq!(groups[0].lifetime_seconds_max, Some(604_800));
@@ -109,7 +117,7 @@ async fn a_group_is_warm_after_its_warm_up_or_else_its_grace() {
 async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_changed() {
     let updated = format!("<UpdateAutoScalingGroupResponse {XMLNS}/>");
     let wire = Wire::answering(&[(200, &describe(&group("web", MIXED))), (200, &updated)]).await;
-    wire.aws().set_mixed_version(&"web".into(), &"lt-1".into(), 3, 8).await.expect("judged").expect("done");
+    wire.aws().call(&set_mixed("lt-1", 3)).await.expect("judged").expect("done");
     let sent = wire.sent().remove(1);
     let policy = "MixedInstancesPolicy.LaunchTemplate";
     for (name, value) in [
@@ -133,7 +141,7 @@ async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_
 async fn a_policy_that_somebody_based_on_another_template_is_left_alone() {
     for (template, base) in [("lt-9", 3), ("lt-1", 2)] {
         let wire = Wire::answering(&[(200, &describe(&group("web", MIXED)))]).await;
-        let refusal = wire.aws().set_mixed_version(&"web".into(), &template.into(), base, 8).await.expect("judged");
+        let refusal = wire.aws().call(&set_mixed(template, base)).await.expect("judged");
         assert_eq!(refusal.expect_err("changed").why, Why::WrongState);
         assert_eq!(wire.sent().len(), 1, "nothing was updated");
     }
@@ -160,7 +168,7 @@ async fn a_refresh_is_active_until_its_status_is_an_end() {
         ("RollbackSuccessful", false),
     ] {
         let wire = Wire::answering(&[(200, &refreshes(status))]).await;
-        let found = wire.aws().active_refresh(&"web".into()).await.expect("judged").expect("told");
+        let found = wire.aws().call(&ActiveRefresh("web".into())).await.expect("judged").expect("told");
         assert_eq!(found.is_some(), active, "{status}");
         assert!(wire.sent()[0].contains("MaxRecords=1"), "{}", wire.sent()[0]);
     }
@@ -175,14 +183,15 @@ async fn protection_is_set_and_taken_away_for_one_member() {
         "<ErrorResponse {XMLNS}><Error><Type>Sender</Type><Code>ValidationError</Code><Message>The instance i-1 is not part of Auto Scaling group web.</Message></Error><RequestId>r</RequestId></ErrorResponse>"
     );
     let wire = Wire::answering(&[(200, &done), (200, &done), (400, &gone)]).await;
-    let (aws, web, instance) = (wire.aws(), GroupName::from("web"), "i-1".into());
-    aws.set_scale_in_protection(&web, &instance, ScaleInProtection::On).await.expect("judged").expect("done");
-    aws.set_scale_in_protection(&web, &instance, ScaleInProtection::Off).await.expect("judged").expect("done");
+    let aws = wire.aws();
+    let set = |protection| SetScaleInProtection { group: "web".into(), instance: "i-1".into(), protection };
+    aws.call(&set(ScaleInProtection::On)).await.expect("judged").expect("done");
+    aws.call(&set(ScaleInProtection::Off)).await.expect("judged").expect("done");
     assert!(
         wire.sent()[0].contains("ProtectedFromScaleIn=true") && wire.sent()[0].contains("InstanceIds.member.1=i-1")
     );
     assert!(wire.sent()[1].contains("ProtectedFromScaleIn=false"));
-    let refusal = aws.set_scale_in_protection(&web, &instance, ScaleInProtection::Off).await.expect("judged");
+    let refusal = aws.call(&set(ScaleInProtection::Off)).await.expect("judged");
     assert_eq!(refusal.expect_err("gone").why, Why::Missing);
 }
 
@@ -193,7 +202,7 @@ async fn a_launch_configuration_tells_its_image() {
     );
     let wire = Wire::answering(&[(200, &body)]).await;
     let found = vec![Configuration { name: "old".into(), image: "ami-1".into() }];
-    assert_eq!(wire.aws().configurations().await.expect("judged"), Ok(found));
+    assert_eq!(wire.aws().call(&LaunchConfigurations).await.expect("judged"), Ok(found));
 }
 
 #[tokio::test]
@@ -209,7 +218,7 @@ async fn a_refresh_tells_what_it_goes_to() {
     let aws = wire.aws();
     let mut told = Vec::new();
     for _ in 0..3 {
-        let found = aws.active_refresh(&"web".into()).await.expect("judged").expect("told").expect("active");
+        let found = aws.call(&ActiveRefresh("web".into())).await.expect("judged").expect("told").expect("active");
         assert_eq!(found.id, "r-1".into());
         told.push(found.desired);
     }

@@ -9,7 +9,7 @@ use aws_smithy_http_client::Builder;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use lastgood_engine::port::ImageRequest;
+use lastgood_engine::call::ec2::CreateImage;
 
 use crate::settings::Settings;
 use crate::{Aws, Table};
@@ -77,8 +77,8 @@ async fn answer(State((left, sent)): State<Prepared>, body: String) -> (StatusCo
     (StatusCode::from_u16(status).expect("a status"), body)
 }
 
-fn image_request() -> ImageRequest {
-    ImageRequest {
+fn create_image() -> CreateImage {
+    CreateImage {
         instance: "i-1234567890abcdef0".into(),
         name: "lastgood-web-20260115T103000Z".into(),
         description: "a backup".into(),

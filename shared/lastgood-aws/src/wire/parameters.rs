@@ -2,7 +2,9 @@
 
 use lastgood_core::facts::{Parameter, TemplateDevice, VersionRef};
 use lastgood_core::refusal::Why;
-use lastgood_engine::Cloud;
+use lastgood_engine::Answers;
+use lastgood_engine::call::ec2::{Architectures, ImagesById, InstancesById, VersionOf};
+use lastgood_engine::call::ssm::{GetParameter, PutParameter};
 
 use super::Wire;
 
@@ -13,9 +15,12 @@ async fn a_parameter_is_read_written_over_and_missing() {
     let wire = Wire::answering(&[(200, found), (400, missing), (200, r#"{"Version":4}"#)]).await;
     let aws = wire.aws();
     let parameter = Parameter { value: "ami-1".into(), data_type: "aws:ec2:image".into() };
-    assert_eq!(aws.parameter("/images/web").await.expect("judged"), Ok(Some(parameter.clone())));
-    assert_eq!(aws.parameter("/images/none").await.expect("judged"), Ok(None));
-    aws.set_parameter("/images/web", &parameter).await.expect("judged").expect("written");
+    assert_eq!(aws.call(&GetParameter("/images/web".into())).await.expect("judged"), Ok(Some(parameter.clone())));
+    assert_eq!(aws.call(&GetParameter("/images/none".into())).await.expect("judged"), Ok(None));
+    aws.call(&PutParameter { name: "/images/web".into(), parameter: parameter.clone() })
+        .await
+        .expect("judged")
+        .expect("written");
     let sent = wire.sent().remove(2);
     for part in [r#""Overwrite":true"#, r#""DataType":"aws:ec2:image""#, r#""Type":"String""#, r#""Value":"ami-1""#] {
         assert!(sent.contains(part), "{part} is missing in {sent}");
@@ -26,7 +31,7 @@ async fn a_parameter_is_read_written_over_and_missing() {
 async fn a_parameter_that_is_no_plain_text_is_refused() {
     let secret = r#"{"Parameter":{"Name":"/images/web","Type":"SecureString","Value":"AQICAH","Version":1}}"#;
     let wire = Wire::answering(&[(200, secret)]).await;
-    let refusal = wire.aws().parameter("/images/web").await.expect("judged").expect_err("no text");
+    let refusal = wire.aws().call(&GetParameter("/images/web".into())).await.expect("judged").expect_err("no text");
     assert_eq!(refusal.message, "/images/web is a SecureString; name a parameter of type String");
 }
 
@@ -36,9 +41,18 @@ async fn a_denied_and_a_throttled_parameter_are_told_apart() {
     let throttled = r#"{"__type":"ThrottlingException","Message":"Rate exceeded"}"#;
     let wire = Wire::answering(&[(400, denied), (400, throttled)]).await;
     let parameter = Parameter { value: "ami-1".into(), data_type: "text".into() };
-    let refusal = wire.aws().set_parameter("/images/web", &parameter).await.expect("judged").expect_err("denied");
+    let refusal = wire
+        .aws()
+        .call(&PutParameter { name: "/images/web".into(), parameter: parameter.clone() })
+        .await
+        .expect("judged")
+        .expect_err("denied");
     assert_eq!((refusal.why, refusal.action.as_str()), (Why::Denied, "ssm:PutParameter"));
-    let failed = wire.aws().set_parameter("/images/web", &parameter).await.expect_err("not judged");
+    let failed = wire
+        .aws()
+        .call(&PutParameter { name: "/images/web".into(), parameter: parameter.clone() })
+        .await
+        .expect_err("not judged");
     assert_eq!(failed.how, lastgood_engine::How::Throttled);
 }
 
@@ -46,8 +60,12 @@ async fn a_denied_and_a_throttled_parameter_are_told_apart() {
 async fn a_version_tells_the_devices_that_it_maps_itself() {
     let body = r#"<DescribeLaunchTemplateVersionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersionSet><item><launchTemplateId>lt-1</launchTemplateId><versionNumber>3</versionNumber><launchTemplateData><imageId>ami-1</imageId><blockDeviceMappingSet><item><deviceName>/dev/xvdf</deviceName><ebs><volumeSize>100</volumeSize></ebs></item><item><deviceName>/dev/xvdg</deviceName><ebs><snapshotId>snap-9</snapshotId></ebs></item><item><deviceName>/dev/xvdh</deviceName><noDevice/></item></blockDeviceMappingSet></launchTemplateData></item></launchTemplateVersionSet></DescribeLaunchTemplateVersionsResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
-    let version =
-        wire.aws().template_version(&"lt-1".into(), VersionRef::Number(3)).await.expect("judged").expect("told");
+    let version = wire
+        .aws()
+        .call(&VersionOf { template: "lt-1".into(), version: VersionRef::Number(3) })
+        .await
+        .expect("judged")
+        .expect("told");
     let device =
         |name: &str, snapshot: Option<&str>| TemplateDevice { name: name.into(), snapshot: snapshot.map(Into::into) };
     let expected = [device("/dev/xvdf", None), device("/dev/xvdg", Some("snap-9")), device("/dev/xvdh", None)];
@@ -59,7 +77,7 @@ async fn instance_types_tell_what_they_run() {
     let body = r#"<DescribeInstanceTypesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><instanceTypeSet><item><instanceType>m6g.large</instanceType><processorInfo><supportedArchitectures><item>arm64</item></supportedArchitectures></processorInfo></item><item><instanceType>t2.micro</instanceType><processorInfo><supportedArchitectures><item>i386</item><item>x86_64</item></supportedArchitectures></processorInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
     let types = ["m6g.large".to_owned(), "t2.micro".to_owned()];
-    let architectures = wire.aws().architectures(&types).await.expect("judged").expect("told");
+    let architectures = wire.aws().call(&Architectures(types.into())).await.expect("judged").expect("told");
     assert_eq!(architectures["m6g.large"], ["arm64"]);
     assert_eq!(architectures["t2.micro"], ["i386", "x86_64"]);
     assert!(wire.sent()[0].contains("InstanceType.1=m6g.large&InstanceType.2=t2.micro"), "{}", wire.sent()[0]);
@@ -70,11 +88,11 @@ async fn images_and_instances_tell_what_they_come_from() {
     let image = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><imageState>available</imageState><architecture>arm64</architecture><rootDeviceName>/dev/xvda</rootDeviceName><blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><snapshotId>snap-1</snapshotId></ebs></item><item><deviceName>/dev/sdb</deviceName><virtualName>ephemeral0</virtualName></item></blockDeviceMapping></item></imagesSet></DescribeImagesResponse>"#;
     let instance = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><imageId>ami-1</imageId><instanceState><code>16</code><name>running</name></instanceState><launchTime>2026-01-15T10:30:00.000Z</launchTime></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
     let wire = Wire::answering(&[(200, image), (200, instance)]).await;
-    let images = wire.aws().images(&["ami-1".into()]).await.expect("judged").expect("told");
+    let images = wire.aws().call(&ImagesById(vec!["ami-1".into()])).await.expect("judged").expect("told");
     assert_eq!(images[0].root_device.as_deref(), Some("/dev/xvda"));
     assert_eq!(images[0].architecture.as_deref(), Some("arm64"));
     assert_eq!(images[0].devices, [("/dev/xvda".to_owned(), "snap-1".into())]);
-    let instances = wire.aws().instances(&["i-1".into()]).await.expect("judged").expect("told");
+    let instances = wire.aws().call(&InstancesById(vec!["i-1".into()])).await.expect("judged").expect("told");
     assert_eq!(instances[0].image, Some("ami-1".into()));
     assert!(instances[0].running);
 }

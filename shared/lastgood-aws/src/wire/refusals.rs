@@ -1,11 +1,11 @@
 //! Every refusal with its code on the wire, and what it means.
 
-use lastgood_core::id::ImageId;
 use lastgood_core::refusal::Why;
-use lastgood_engine::port::VersionRequest;
-use lastgood_engine::{CallFailed, Cloud, chain};
+use lastgood_engine::call::autoscaling::SetGroupVersion;
+use lastgood_engine::call::ec2::{CreateVersion, DeleteSnapshot, DeregisterImage};
+use lastgood_engine::{Answers, CallFailed, chain};
 
-use super::{Wire, image_request};
+use super::{Wire, create_image};
 
 fn ec2_error(code: &str, message: &str) -> String {
     format!(
@@ -75,7 +75,7 @@ async fn every_refusal_of_create_image() {
     ] {
         let body = ec2_error(code, message);
         let wire = Wire::answering(&[(status, &body)]).await;
-        assert_eq!(class(wire.aws().create_image(&image_request()).await), expected, "{code} {status}");
+        assert_eq!(class(wire.aws().call(&create_image()).await), expected, "{code} {status}");
     }
 }
 
@@ -86,7 +86,7 @@ async fn every_refusal_of_the_other_calls() {
         let body = ec2_error(code, message);
         Wire::answering(&[(400, &body)]).await.aws()
     };
-    let image = ImageId::from("ami-1");
+    let deregister = DeregisterImage("ami-1".into());
     for (code, expected) in [
         ("InvalidAMIID.Unavailable", Why::Missing),
         ("InvalidAMIID.NotFound", Why::Missing),
@@ -94,16 +94,20 @@ async fn every_refusal_of_the_other_calls() {
         ("OperationNotPermitted", Why::Invalid),
         ("UnauthorizedOperation", Why::Denied),
     ] {
-        assert_eq!(class(wire(code, gone).await.deregister_image(&image).await), Some(expected), "{code}");
+        assert_eq!(class(wire(code, gone).await.call(&deregister).await), Some(expected), "{code}");
     }
     for (code, expected) in [("InvalidSnapshot.InUse", Why::InUse), ("InvalidSnapshot.NotFound", Why::Missing)] {
         let message = "The snapshot snap-1 is currently in use by ami-1";
-        assert_eq!(class(wire(code, message).await.delete_snapshot(&"snap-1".into()).await), Some(expected), "{code}");
+        assert_eq!(
+            class(wire(code, message).await.call(&DeleteSnapshot("snap-1".into())).await),
+            Some(expected),
+            "{code}"
+        );
     }
-    let request = VersionRequest {
+    let create = CreateVersion {
         template: "lt-1".into(),
         base: 1,
-        image,
+        image: "ami-1".into(),
         token: "token".into(),
         description: "lastgood".into(),
     };
@@ -115,7 +119,7 @@ async fn every_refusal_of_the_other_calls() {
         ("IdempotentParameterMismatch", Why::Taken),
         ("MaxTemplateVersionLimitExceeded", Why::Quota),
     ] {
-        assert_eq!(class(wire(code, "no").await.create_template_version(&request).await), Some(expected), "{code}");
+        assert_eq!(class(wire(code, "no").await.call(&create).await), Some(expected), "{code}");
     }
 }
 
@@ -139,7 +143,8 @@ async fn every_refusal_of_auto_scaling() {
     ] {
         let body = autoscaling_error(code, message);
         let wire = Wire::answering(&[(status, &body)]).await;
-        let called = wire.aws().set_group_version(&"web".into(), &"lt-1".into(), 2).await;
+        let set = SetGroupVersion { group: "web".into(), template: "lt-1".into(), version: 2 };
+        let called = wire.aws().call(&set).await;
         assert_eq!(class(called), expected, "{code}: {message}");
     }
 }
@@ -149,7 +154,7 @@ async fn every_code_of_the_table_means_on_the_wire_what_the_table_says() {
     for (code, expected) in crate::refusals::known_codes() {
         let body = ec2_error(code, "AWS's words");
         let wire = Wire::answering(&[(400, &body)]).await;
-        let found = match class(wire.aws().create_image(&image_request()).await) {
+        let found = match class(wire.aws().call(&create_image()).await) {
             Some(why) => crate::refusals::Class::Refused(why),
             None => crate::refusals::Class::Again,
         };
@@ -162,7 +167,7 @@ async fn a_denial_names_the_action_and_the_resource_without_the_encoded_text() {
     let message = "You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/tick is not authorized to perform: ec2:CreateImage on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-1 because no identity-based policy allows the ec2:CreateImage action. Encoded authorization failure message: 4GIOHlTkIaWHQD0Q0m6XSnuMMCm";
     let body = ec2_error("UnauthorizedOperation", message);
     let wire = Wire::answering(&[(403, &body)]).await;
-    let refusal = wire.aws().create_image(&image_request()).await.expect("judged").expect_err("denied");
+    let refusal = wire.aws().call(&create_image()).await.expect("judged").expect_err("denied");
     let text = refusal.to_string();
     assert!(
         text.starts_with("ec2:CreateImage is not permitted: UnauthorizedOperation: You are not authorized"),
@@ -174,6 +179,6 @@ async fn a_denial_names_the_action_and_the_resource_without_the_encoded_text() {
 #[tokio::test]
 async fn what_never_reached_aws_is_a_call_that_failed_and_says_why() {
     let wire = Wire::answering(&[(200, "<html>a proxy's page")]).await;
-    let error = wire.aws().create_image(&image_request()).await.expect_err("not an answer");
+    let error = wire.aws().call(&create_image()).await.expect_err("not an answer");
     assert!(chain(&error).starts_with("ec2:CreateImage got no answer: "), "{}", chain(&error));
 }

@@ -1,9 +1,12 @@
 //! Groups and their members.
 
 use lastgood_core::facts::{self, Tags, TemplateRef, VersionRef};
-use lastgood_core::id::{GroupName, InstanceId};
+use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::port::{Cloud, ScaleInProtection};
+use lastgood_engine::Answers;
+use lastgood_engine::call::autoscaling::{
+    ActiveRefresh, GroupsNamed, GroupsTagged, ScaleInProtection, SetGroupVersion, SetScaleInProtection,
+};
 
 use super::{code, ready, world};
 use crate::*;
@@ -20,8 +23,12 @@ fn lifecycles(world: &World) -> Vec<Lifecycle> {
     world.group_view("web").expect("there").members.iter().map(|member| member.lifecycle).collect()
 }
 
+fn set_version(group: &GroupName, template: &TemplateId, version: u64) -> SetGroupVersion {
+    SetGroupVersion { group: group.clone(), template: template.clone(), version }
+}
+
 fn fact(world: &World) -> facts::Group {
-    ready(Cloud::groups(world, &["web".into()])).expect("answered").expect("told").remove(0)
+    ready(world.call(&GroupsNamed(vec!["web".into()]))).expect("answered").expect("told").remove(0)
 }
 
 #[test]
@@ -95,11 +102,11 @@ fn a_group_grows_shrinks_and_is_locked_by_a_refresh() {
     assert_eq!(world.group_view("web").expect("there").members.len(), 1);
     let name = GroupName::from("web");
     world.lock_group("web");
-    let refusal: Refusal = ready(world.set_group_version(&name, &id, 1)).expect("answered").expect_err("locked");
+    let refusal: Refusal = ready(world.call(&set_version(&name, &id, 1))).expect("answered").expect_err("locked");
     assert_eq!((refusal.why, refusal.action.as_str()), (Why::Locked, "autoscaling:UpdateAutoScalingGroup"));
     world.unlock_group("web");
-    ready(world.set_group_version(&name, &id, 1)).expect("answered").expect("free");
-    let refusal = ready(world.set_group_version(&name, &id, 9)).expect("answered").expect_err("no such version");
+    ready(world.call(&set_version(&name, &id, 1))).expect("answered").expect("free");
+    let refusal = ready(world.call(&set_version(&name, &id, 9))).expect("answered").expect_err("no such version");
     assert_eq!(refusal.why, Why::Invalid);
 }
 
@@ -115,7 +122,7 @@ fn groups_are_found_by_all_of_some_tags_and_by_nothing_like_them() {
     world.tag_group("c", "env", "prod*");
     let found = |tags: &[(&str, &str)]| {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let groups = ready(world.groups_tagged(&tags)).expect("answered").expect("told");
+        let groups = ready(world.call(&GroupsTagged(tags))).expect("answered").expect("told");
         groups.into_iter().map(|group| group.name.0).collect::<Vec<_>>()
     };
     assert_eq!(found(&[("app", "web")]), ["a", "b", "c"]);
@@ -220,7 +227,10 @@ fn a_scale_in_passes_over_who_is_protected() {
     let world = world();
     let group = web(&world, 3);
     let (name, members) = (group.name.clone(), ids(&group));
-    let protect = |id: &InstanceId, protection| ready(world.set_scale_in_protection(&name, id, protection));
+    let protect = |id: &InstanceId, protection| {
+        let set = SetScaleInProtection { group: name.clone(), instance: id.clone(), protection };
+        ready(world.call(&set))
+    };
     for id in &members[..2] {
         protect(id, ScaleInProtection::On).expect("answered").expect("protected");
     }
@@ -266,7 +276,7 @@ fn a_refresh_holds_the_configuration_until_it_succeeds() {
     let group = world.group("web", &by_number(&template, 1), 1);
     let other = world.template("other", &new);
     let active = || {
-        let told = ready(world.active_refresh(&group.name)).expect("answered");
+        let told = ready(world.call(&ActiveRefresh(group.name.clone()))).expect("answered");
         told.map(|refresh| refresh.map(|refresh| refresh.id))
     };
     assert_eq!(active(), Ok(None));
@@ -276,14 +286,14 @@ fn a_refresh_holds_the_configuration_until_it_succeeds() {
     let plain = StartRefresh { group: "web".to_owned(), ..StartRefresh::default() };
     let first = autoscaling.start_refresh(&plain).expect("begun");
     assert_eq!(active(), Ok(Some(first.clone())));
-    ready(world.set_group_version(&group.name, &template, 1)).expect("answered").expect("free");
+    ready(world.call(&set_version(&group.name, &template, 1))).expect("answered").expect("free");
     assert_eq!(code(autoscaling.start_refresh(&plain)), "InstanceRefreshInProgress");
     assert_eq!(autoscaling.cancel_refresh("web").expect("cancelled"), first);
 
     world.advance(5);
     let desired = Some(LaunchFromText::from(&by_number(&other, 1)));
     let second = autoscaling.start_refresh(&StartRefresh { desired, ..plain }).expect("begun");
-    let refused = ready(world.set_group_version(&group.name, &template, 1)).expect("answered").expect_err("held");
+    let refused = ready(world.call(&set_version(&group.name, &template, 1))).expect("answered").expect_err("held");
     assert_eq!(refused.why, Why::Locked);
     // Who is launched meanwhile is launched from what is desired; the group has it for good at the end.
     assert_eq!(world.group_image("web"), Some(new.clone()));
@@ -295,6 +305,6 @@ fn a_refresh_holds_the_configuration_until_it_succeeds() {
     let told = told.expect("told").items;
     assert_eq!(told.iter().map(|refresh| refresh.id.clone()).collect::<Vec<_>>(), [second, first]);
     assert_eq!(told[0].ended_at, Some(world.time()));
-    let missing = ready(world.active_refresh(&"none".into())).expect("answered").expect_err("no group");
+    let missing = ready(world.call(&ActiveRefresh("none".into()))).expect("answered").expect_err("no group");
     assert_eq!(missing.why, Why::Missing);
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use lastgood_core::facts::{self, LaunchSource, VersionRef};
-use lastgood_core::id::{ImageId, InstanceId};
+use lastgood_core::id::{ImageId, InstanceId, TemplateId};
 use lastgood_core::refusal::Why;
-use lastgood_engine::port::Cloud;
+use lastgood_engine::Answers;
+use lastgood_engine::call::autoscaling::{GroupsNamed, LaunchConfigurations, SetMixedVersion};
+use lastgood_engine::call::ec2::{self, Architectures, ImagesById, InstancesById, VersionOf};
+use lastgood_engine::call::ssm;
 
 use super::{code, ready, version_of, world};
 use crate::*;
@@ -46,7 +49,7 @@ fn a_policy_launches_its_overrides_in_turn() {
     let (base, graviton) = (base.template, graviton.template);
     assert_eq!(templates, [base.clone(), graviton.clone(), base.clone(), base]);
     assert_eq!((world.group_image("web"), world.group_images("web")), (Some(intel.clone()), vec![intel, arm, own]));
-    let fact = ready(Cloud::groups(&world, &["web".into()])).expect("answered").expect("told").remove(0);
+    let fact = ready(world.call(&GroupsNamed(vec!["web".into()]))).expect("answered").expect("told").remove(0);
     assert_eq!(fact.members[1].template, Some((graviton, 1)));
     let LaunchSource::Mixed(facts::MixedPolicy { overrides, .. }) = fact.launches_from else { panic!("a policy") };
     let alone: Vec<bool> = overrides.iter().map(facts::Override::stands_alone).collect();
@@ -106,8 +109,9 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
     };
     let group = world.group_with(&CreateGroup::of("web", LaunchFromText::Mixed((&policy).into()), 2));
     version_of(&world, &template, &new);
-    let set = |template, base, version| {
-        ready(world.set_mixed_version(&group.name, template, base, version)).expect("answered")
+    let set = |template: &TemplateId, base, version| {
+        ready(world.call(&SetMixedVersion { group: group.name.clone(), template: template.clone(), base, version }))
+            .expect("answered")
     };
     set(&template, 1, 2).expect("set");
     let expected = MixedPolicy { base: by_number(&template, 2), ..policy };
@@ -121,7 +125,10 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
     assert_eq!(set(&template, 2, 1).expect_err("held").why, Why::Locked);
     world.unlock_group("web");
     world.group("plain", &by_number(&template, 1), 0);
-    let missing = |name: &str| ready(world.set_mixed_version(&name.into(), &template, 1, 1)).expect("answered");
+    let missing = |name: &str| {
+        ready(world.call(&SetMixedVersion { group: name.into(), template: template.clone(), base: 1, version: 1 }))
+            .expect("answered")
+    };
     assert_eq!(missing("plain").expect_err("no policy").why, Why::WrongState);
     assert_eq!(missing("none").expect_err("no group").why, Why::Missing);
 }
@@ -158,7 +165,7 @@ fn a_template_maps_devices_over_those_of_the_image() {
     assert_eq!(code(world.ec2().run_instance(small)), "InvalidBlockDeviceMapping");
 
     // A version that is made of this one has its devices, but not their snapshots.
-    let version = ready(world.create_template_version(&lastgood_engine::port::VersionRequest {
+    let version = ready(world.call(&ec2::CreateVersion {
         template: template.clone(),
         base: 1,
         image: image.clone(),
@@ -166,10 +173,12 @@ fn a_template_maps_devices_over_those_of_the_image() {
         description: String::new(),
     }));
     let version = VersionRef::Number(version.expect("answered").expect("made"));
-    let found = ready(world.template_version(&template, version)).expect("answered").expect("told");
+    let found = ready(world.call(&VersionOf { template: template.clone(), version })).expect("answered").expect("told");
     let names: Vec<_> = found.devices.iter().map(|device| (device.name.as_str(), &device.snapshot)).collect();
     assert_eq!(names, [("/dev/xvda", &None), ("/dev/xvdb", &None), ("/dev/xvdc", &None)]);
-    let first = ready(world.template_version(&template, VersionRef::Number(1))).expect("answered").expect("told");
+    let first = ready(world.call(&VersionOf { template: template.clone(), version: VersionRef::Number(1) }))
+        .expect("answered")
+        .expect("told");
     assert_eq!(first.devices[2].snapshot, Some(theirs));
 }
 
@@ -179,8 +188,7 @@ fn an_image_keeps_architecture_root_and_devices_of_its_instance() {
     let instance = world.instance(&world.base_image_of(Architecture::Arm64));
     let image = world.ec2().create_image(super::request(&instance, "web-1")).expect("made");
     world.advance(10);
-    let told =
-        || ready(Cloud::images(&world, std::slice::from_ref(&image))).expect("answered").expect("told").remove(0);
+    let told = || ready(world.call(&ImagesById(vec![image.clone()]))).expect("answered").expect("told").remove(0);
     assert_eq!(told().devices, []);
     world.advance(100);
     let told = told();
@@ -190,7 +198,7 @@ fn an_image_keeps_architecture_root_and_devices_of_its_instance() {
     let again = world.instance(&image);
     let from: Vec<_> = volumes(&world, &again).into_iter().filter_map(|volume| volume.from_snapshot).collect();
     assert_eq!(from, told.snapshots);
-    let fact = ready(Cloud::instances(&world, &[again])).expect("answered").expect("told").remove(0);
+    let fact = ready(world.call(&InstancesById(vec![again]))).expect("answered").expect("told").remove(0);
     assert_eq!(fact.image, Some(image));
 }
 
@@ -198,7 +206,7 @@ fn an_image_keeps_architecture_root_and_devices_of_its_instance() {
 fn types_are_told_with_their_architectures() {
     let world = world();
     let names = ["t3.micro", "c7g.large", "x9.huge"].map(str::to_owned);
-    let found = ready(world.architectures(&names)).expect("answered").expect("told");
+    let found = ready(world.call(&Architectures(names.into()))).expect("answered").expect("told");
     let expected = [("t3.micro", "x86_64"), ("c7g.large", "arm64")];
     let expected = expected.map(|(name, runs)| (name.to_owned(), vec![runs.to_owned()]));
     assert_eq!(found, BTreeMap::from(expected));
@@ -226,13 +234,15 @@ fn an_image_may_be_named_by_a_parameter() {
     world.group("web", &by_number(&latest, 1), 1);
     world.group("fixed", &by_number(&first, 1), 1);
     let parameter = facts::Parameter { value: new.to_string(), data_type: "aws:ec2:image".to_owned() };
-    ready(world.set_parameter("/web/image", &parameter)).expect("answered").expect("set");
+    ready(world.call(&ssm::PutParameter { name: "/web/image".to_owned(), parameter })).expect("answered").expect("set");
     assert_eq!((world.group_image("web"), world.group_image("fixed")), (Some(new.clone()), Some(old.clone())));
     world.autoscaling().set_desired_capacity("web", 2).expect("set");
     world.advance(10);
     let images: Vec<_> = launched(&world).into_iter().map(|(image, _, _)| image).collect();
     assert_eq!(images, [old, new.clone()]);
-    let told = ready(world.template_version(&latest, VersionRef::Number(1))).expect("answered").expect("told");
+    let told = ready(world.call(&VersionOf { template: latest.clone(), version: VersionRef::Number(1) }))
+        .expect("answered")
+        .expect("told");
     assert_eq!(told.image.as_deref(), Some("resolve:ssm:/web/image"));
     let resolved = DescribeVersions {
         template: TemplateName::Id(latest.to_string()),
@@ -256,8 +266,8 @@ fn a_launch_configuration_is_told_and_launched_from() {
     let from = world.launch_configuration("old", &image);
     let group = world.group_from("web", from, 1, facts::Tags::new());
     assert_eq!((launched(&world)[0].0.clone(), group.members[0].template.clone()), (image.clone(), None));
-    let told = ready(world.configurations()).expect("answered").expect("told");
+    let told = ready(world.call(&LaunchConfigurations)).expect("answered").expect("told");
     assert_eq!(told, [facts::Configuration { name: "old".to_owned(), image: image.to_string() }]);
-    let fact = ready(Cloud::groups(&world, &["web".into()])).expect("answered").expect("told").remove(0);
+    let fact = ready(world.call(&GroupsNamed(vec!["web".into()]))).expect("answered").expect("told").remove(0);
     assert_eq!(fact.launches_from, LaunchSource::Configuration("old".to_owned()));
 }

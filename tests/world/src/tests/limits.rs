@@ -2,7 +2,10 @@
 
 use lastgood_core::facts;
 use lastgood_core::refusal::Why;
-use lastgood_engine::port::{Clock, Cloud, How};
+use lastgood_engine::call::autoscaling::GroupsNamed;
+use lastgood_engine::call::ec2::{ImagesById, SnapshotsById};
+use lastgood_engine::call::ssm::{self, GetParameter};
+use lastgood_engine::{Answers, Clock, How};
 
 use super::{code, ready, world};
 use crate::*;
@@ -10,7 +13,7 @@ use crate::*;
 #[test]
 fn buckets_are_emptied_by_calls_and_filled_by_time() {
     let world = world();
-    let describe = || ready(Cloud::images(&world, &["ami-1".into()]));
+    let describe = || ready(world.call(&ImagesById(vec!["ami-1".into()])));
     for _ in 0..200 {
         describe().expect("nothing is counted yet").expect("told");
     }
@@ -21,7 +24,7 @@ fn buckets_are_emptied_by_calls_and_filled_by_time() {
     let failed = describe().expect_err("no token is left");
     assert_eq!((failed.how, failed.action, world.throttled()), (How::Throttled, "ec2:DescribeImages", 1));
     // Another action has a bucket of its own.
-    ready(Cloud::snapshots(&world, &["snap-1".into()])).expect("a token").expect("told");
+    ready(world.call(&SnapshotsById(vec!["snap-1".into()]))).expect("a token").expect("told");
     let before = world.time();
     ready(world.pause(2));
     assert_eq!(lastgood_core::seconds_between(before, world.time()), 2);
@@ -66,10 +69,10 @@ fn is_throttled(error: &AwsError) -> bool {
 fn what_a_test_orders_is_throttled_without_a_bucket() {
     let world = world();
     world.throttle_next("autoscaling:DescribeAutoScalingGroups", 1);
-    let failed = ready(Cloud::groups(&world, &["web".into()])).expect_err("throttled");
+    let failed = ready(world.call(&GroupsNamed(vec!["web".into()]))).expect_err("throttled");
     assert_eq!(failed.how, How::Throttled);
     world.lose_next("autoscaling:DescribeAutoScalingGroups", 1);
-    let failed = ready(Cloud::groups(&world, &["web".into()])).expect_err("lost");
+    let failed = ready(world.call(&GroupsNamed(vec!["web".into()]))).expect_err("lost");
     assert_eq!(failed.how, How::Unanswered);
     assert_eq!(world.throttled(), 0);
 }
@@ -85,19 +88,23 @@ fn a_parameter_is_put_once_or_over_what_is_there() {
             overwrite,
         })
     };
-    assert_eq!(ready(Cloud::parameter(&world, "/a")).expect("answered"), Ok(None));
+    assert_eq!(ready(world.call(&GetParameter("/a".to_owned()))).expect("answered"), Ok(None));
     assert_eq!(code(world.parameter_store().get_parameter("/a")), "ParameterNotFound");
     assert_eq!(put(Overwrite::No), Ok(1));
     assert_eq!(code(put(Overwrite::No)), "ParameterAlreadyExists");
     assert_eq!(put(Overwrite::Yes), Ok(2));
     let expected = facts::Parameter { value: "b".to_owned(), data_type: "text".to_owned() };
-    assert_eq!(ready(Cloud::parameter(&world, "/a")).expect("answered"), Ok(Some(expected)));
+    assert_eq!(ready(world.call(&GetParameter("/a".to_owned()))).expect("answered"), Ok(Some(expected)));
     let wrong = facts::Parameter { value: "b".to_owned(), data_type: "image".to_owned() };
-    let refused = ready(world.set_parameter("/a", &wrong)).expect("answered").expect_err("no such type");
+    let refused = ready(world.call(&ssm::PutParameter { name: "/a".to_owned(), parameter: wrong.clone() }))
+        .expect("answered")
+        .expect_err("no such type");
     assert_eq!(refused.why, Why::Invalid);
     let held = world.parameter("/a").expect("there");
     assert_eq!((held.version, held.data_type.as_str()), (2, "text"));
     world.deny("ssm:PutParameter", "*:parameter/a");
-    let refused = ready(world.set_parameter("/a", &wrong)).expect("answered").expect_err("denied");
+    let refused = ready(world.call(&ssm::PutParameter { name: "/a".to_owned(), parameter: wrong }))
+        .expect("answered")
+        .expect_err("denied");
     assert_eq!(refused.why, Why::Denied);
 }
