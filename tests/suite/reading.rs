@@ -154,7 +154,7 @@ fn a_template_that_goes_while_it_is_read_keeps_nothing() {
 }
 
 #[test]
-fn a_version_that_aws_does_not_tell_yet_is_needed_as_soon_as_its_template_is() {
+fn a_template_that_is_not_told_yet_is_needed_as_soon_as_it_is_told_to_refer_to_the_image() {
     let (stack, image) = about_to_delete(|_| {}, PLAN);
     let template = template_of(&stack, "green");
     stack.world.advance(600);
@@ -175,6 +175,71 @@ fn a_version_that_aws_does_not_tell_yet_is_needed_as_soon_as_its_template_is() {
     stack.world.advance(3600);
     cleanup(&stack, usize::MAX, || {});
     assert!(!is_there(&stack, &image));
+}
+
+/// Somebody makes a version of a template with the image, which AWS does not tell for ten minutes. All else it tells.
+fn untold_version(stack: &Stack, template: &TemplateId, image: &ImageId) -> u64 {
+    stack.world.advance(600);
+    stack.world.change_settings(|settings| settings.version_visible_seconds = 600);
+    let made = stack.world.ec2().create_template_version(CreateVersion {
+        template: TemplateName::Id(template.to_string()),
+        source: Some("1".into()),
+        data: TemplateData { image: Some(image.to_string()), ..TemplateData::default() },
+        token: None,
+        description: "by hand".into(),
+    });
+    made.expect("made").number
+}
+
+#[test]
+fn a_version_that_is_not_told_yet_is_needed_as_soon_as_its_template_is() {
+    let (stack, image) = about_to_delete(|_| {}, PLAN);
+    let other = another_template(&stack, &stack.world.base_image());
+    untold_version(&stack, &other, &image);
+    cleanup(&stack, usize::MAX, || {});
+    assert!(is_there(&stack, &image));
+    let why = messages(&stack, "Deletion Refused").remove(0);
+    let words =
+        format!("DescribeImageReferences tells a version of {other}, and ec2:DescribeLaunchTemplateVersions none");
+    assert!(why.contains(&words), "{why}");
+}
+
+#[test]
+fn a_version_that_is_not_told_yet_is_needed_as_soon_as_a_group_names_it_beside_told_ones_of_ours() {
+    for refreshed in [false, true] {
+        let (stack, image) = about_to_delete(|_| {}, PLAN);
+        let template = template_of(&stack, "green");
+        let number = untold_version(&stack, &template, &image);
+        if refreshed {
+            refresh(&stack, "green", &template, number);
+        } else {
+            give(&stack, "green", &template, number);
+        }
+        cleanup(&stack, usize::MAX, || {});
+        assert!(is_there(&stack, &image), "refreshed: {refreshed}");
+        let why = messages(&stack, "Deletion Refused").remove(0);
+        assert!(why.contains(&format!("Could not find the specified version {number}")), "{why}");
+    }
+}
+
+#[test]
+fn what_a_refresh_that_ends_while_the_account_is_read_went_to_is_needed() {
+    for group in ["web", "green"] {
+        let begin = || {
+            let (stack, image) = about_to_delete(|_| {}, PLAN);
+            let template = template_of(&stack, group);
+            refresh(&stack, group, &template, version_with(&stack, &template, &image));
+            (stack, image)
+        };
+        let calls = cleanup(&begin().0, usize::MAX, || {});
+        assert!(calls > 10, "{calls}");
+        for call in 0..calls {
+            let (stack, image) = begin();
+            cleanup(&stack, call, || stack.world.set_refresh(group, RefreshStatus::Successful));
+            assert_eq!(stack.world.group_image(group), Some(image.clone()));
+            assert!(is_there(&stack, &image), "{group} goes to it, and is there before call {call}");
+        }
+    }
 }
 
 #[test]
@@ -241,6 +306,15 @@ fn a_parameter_that_no_plan_writes_is_needed_and_one_of_aws_is_not_asked_for() {
     stack.invoke(Invocation::Cleanup);
     let refused = messages(&stack, "Deletion Refused");
     assert!(is_there(&stack, &image) && refused[0].contains("parameter/images/other"), "{refused:?}");
+
+    // Somebody has the group take its image from a version of a parameter that says another one by now.
+    let (stack, image) = about_to_delete(blind, &PLAN.replace("hourly", "hourly, publish: none"));
+    stack.world.put_parameter("/images/web", image.as_str(), "aws:ec2:image");
+    stack.world.put_parameter("/images/web", stack.world.base_image().as_str(), "aws:ec2:image");
+    let data = TemplateData { image: Some("resolve:ssm:/images/web:1".into()), ..stack.world.launched_from(&image) };
+    give(&stack, "web", &stack.world.template_with("pinned", &data), 1);
+    stack.invoke(Invocation::Cleanup);
+    assert!(is_there(&stack, &image), "web launches from it");
 
     // Somebody has the group take its image from a parameter of AWS's.
     let (stack, image) = about_to_delete(|_| {}, PLAN);

@@ -5,7 +5,7 @@ use lastgood_core::backup::State;
 use lastgood_core::facts::{Tags, TemplateRef, VersionRef};
 use lastgood_core::incoming::{AboutBackup, AboutSource, Request, SkipRequested};
 use lastgood_engine::apply::ApplyError;
-use lastgood_tests::stack::Stack;
+use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{LaunchFromText, Override, TemplateData, World, by_number};
 
 use crate::transcript::messages;
@@ -120,6 +120,28 @@ fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() 
     assert_eq!(left, [pinned.to_string()], "what is pinned stays");
     let deleted = messages(&stack, "Backups Deleted");
     assert!(deleted[0].contains("its source was deleted, and its plan says that its backups go too"), "{}", deleted[0]);
+}
+
+#[test]
+fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
+    let world = world();
+    tagged(&world, "web");
+    let stack = Stack::new(world);
+    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    stack.run(2 * 60);
+    stack.world.delete_group("web");
+    stack.run(23 * 60);
+    let template = stack.world.template("web again", &stack.world.base_image());
+    stack.world.group("web", &by_number(&template, 1), 1);
+    stack.world.tag_group("web", "lastgood", "web");
+    for _ in 0..3 {
+        stack.world.advance(3600);
+        stack.invoke(Invocation::Cleanup);
+    }
+    assert_eq!(stack.our_images().len(), 2, "nothing is deleted");
+    stack.run(2 * 60);
+    assert_eq!(messages(&stack, "Source Found").len(), 1);
+    assert_eq!(stack.our_images().len(), 3, "as many as its plan keeps");
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub struct TemplateRef {
 }
 
 /// How a group names the version that it launches from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionRef {
     /// By number: a new version changes nothing until the group is updated.

@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use crate::Time;
 use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 
@@ -20,6 +21,8 @@ const INSTANCES_TOLD_MAX: usize = 3;
 pub struct Reading {
     /// Every group of the account, planned or not.
     pub groups: Vec<Group>,
+    /// When AWS told them, if it did.
+    pub groups_at: Option<Time>,
     /// The refreshes that are under way.
     pub refreshes: Vec<(GroupName, Refresh)>,
     /// Every template in which the image stands.

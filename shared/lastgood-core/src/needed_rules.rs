@@ -247,6 +247,7 @@ fn readings() -> impl Strategy<Value = Reading> {
         let configuration =
             configuration.map(|(name, image)| Configuration { name: name.into(), image: image.to_owned() });
         Reading {
+            groups_at: None,
             groups,
             refreshes,
             templates,

@@ -268,7 +268,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let is_there = inspection.image.as_ref();
             let reading = self.read_account(record, &id, is_there, source.as_ref()).await?;
             // What was read before the rest of it is as old as it is.
-            inspection.at = self.groups_seen_at().await.map_or(began, |seen| seen.min(began));
+            inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
             let ours = ours(record, &reading.templates);
             let rank = self.rank(record, source.as_ref(), &newer, &seen);
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());

@@ -4,11 +4,13 @@ use lastgood_core::Time;
 use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
+use lastgood_core::group;
 use lastgood_core::id::{BackupId, ImageId, SourceId};
 use lastgood_core::retention::{self, Candidate, Fate, Gone};
 use lastgood_core::source::{self, Source};
 
 use crate::Engine;
+use crate::call::autoscaling::GroupsNamed;
 use crate::call::ec2::ImagesById;
 use crate::call::{Answers, Call, Cloud};
 use crate::port::{Bus, CallFailed, Clock, Store, Versioned};
@@ -67,7 +69,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             None => retention::judge(policy, candidates),
         };
         let first = lets_go(&judge(candidates.clone()));
-        if first == 0 {
+        if first == 0 || (gone == Some(Gone::Deleted) && self.is_back(&source.id).await?) {
             return Ok(Vec::new());
         }
         if !retired && source.is_failing() {
@@ -92,6 +94,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let_go.extend(record.cloned().map(|record| (record, Event::LetGo(reason.to_string()))));
         }
         Ok(let_go)
+    }
+
+    /// Whether a group that was lost is there again: the next survey of its plan finds that, too.
+    async fn is_back(&self, id: &SourceId) -> Result<bool, CallFailed> {
+        let SourceId::Group(name) = id;
+        let found = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
+        Ok(group::named(&found.map_err(CallFailed::refused(GroupsNamed::ACTION))?, name).is_some())
     }
 
     /// Those of the good ones whose image can be launched now.

@@ -6,8 +6,8 @@ use lastgood_core::{Time, seconds_between};
 
 use crate::Engine;
 use crate::call::autoscaling::GroupsTagged;
-use crate::call::{Answers, Cloud};
-use crate::port::{Answer, Bus, CallFailed, Clock, Store};
+use crate::call::{Answers, Called, Cloud};
+use crate::port::{Bus, Clock, Store};
 
 /// How old the list may be, in seconds: it is told once for all decisions of a run that come within this time.
 const SEEN_SECONDS_MAX: i64 = 20;
@@ -15,23 +15,17 @@ const SEEN_SECONDS_MAX: i64 = 20;
 const _: () = assert!(SEEN_SECONDS_MAX < CONDEMNED_SECONDS_MAX);
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// When AWS told them last.
-    pub(crate) async fn groups_seen_at(&self) -> Option<Time> {
-        self.seen.lock().await.as_ref().map(|(at, _)| *at)
-    }
-
-    /// The groups, as AWS told them just now or a moment ago.
-    pub(crate) async fn every_group(&self) -> Result<Answer<Vec<Group>>, CallFailed> {
+    /// The groups, as AWS told them just now or a moment ago, and when.
+    pub(crate) async fn every_group(&self) -> Called<(Time, Vec<Group>)> {
         let mut seen = self.seen.lock().await;
         let now = self.clock.now();
-        if let Some((at, groups)) = seen.as_ref()
-            && seconds_between(*at, now) <= SEEN_SECONDS_MAX
-        {
-            return Ok(Ok(groups.clone()));
+        if let Some(told) = seen.as_ref().filter(|(at, _)| seconds_between(*at, now) <= SEEN_SECONDS_MAX) {
+            return Ok(Ok(told.clone()));
         }
         let told = self.cloud.call(&GroupsTagged(Tags::new())).await?;
-        if let Ok(groups) = &told {
-            *seen = Some((self.clock.now(), groups.clone()));
+        let told = told.map(|groups| (self.clock.now(), groups));
+        if let Ok(told) = &told {
+            *seen = Some(told.clone());
         }
         Ok(told)
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
 use lastgood_core::facts::{Group, Image, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
-use lastgood_core::id::{ImageId, SourceId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::needed::{Reading, TemplateReading};
 use lastgood_core::plan::PublishTo;
 use lastgood_core::refusal::{Refusal, Why};
@@ -35,7 +35,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         source: Option<&Source>,
     ) -> Result<Reading, CallFailed> {
         let mut reading = Reading::default();
-        let mut templates = self.groups_into(&mut reading, record, source).await?;
+        let SourceId::Group(own) = &record.id.source;
+        let mut templates = self.groups_into(&mut reading, own).await?;
         if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
             templates.insert(template.clone());
         }
@@ -58,7 +59,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         if !without.is_disjoint(&told) {
-            // Its version is gone since, or not told yet though its template is: that counts (AWS: Eventual consistency).
+            // It is gone since, or not told yet though AWS knows of it: that counts (AWS: Eventual consistency).
             let again = self.references(image, there).await?;
             let again = templates_of(&read(&mut reading, again).unwrap_or_default());
             let (told_by, looked_up) = (ImageReferences::ACTION, VersionsWith::ACTION);
@@ -66,8 +67,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 |template: &TemplateId| format!("{told_by} tells a version of {template}, and {looked_up} none");
             reading.unread.extend(again.intersection(&without).map(doubt));
         }
-        self.refreshes_into(&mut reading, record, image).await?;
-        self.followed_into(&mut reading).await?;
+        let asked = self.refreshes_into(&mut reading, own, image).await?;
+        self.followed_into(&mut reading, own).await?;
+        self.groups_again(&mut reading, own, asked, source).await?;
         Ok(reading)
     }
 
@@ -84,30 +86,45 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         })
     }
 
-    /// Every group, its own as it is right now. Returns the templates that its own group names.
-    async fn groups_into(
+    /// Every group. Returns the templates that its own group names.
+    async fn groups_into(&self, reading: &mut Reading, own: &GroupName) -> Result<BTreeSet<TemplateId>, CallFailed> {
+        if let Some((at, groups)) = read(reading, self.every_group().await?) {
+            (reading.groups, reading.groups_at) = (groups, Some(at));
+        }
+        let named = group::named(&reading.groups, own).map(|own| own.launches_from.templates()).unwrap_or_default();
+        Ok(named.into_iter().map(|named| named.template.clone()).collect())
+    }
+
+    /// Looks again at its own group and at those whose refreshes were asked for, when all else is read: one that ended
+    /// meanwhile has become what its group launches from, which was read before.
+    async fn groups_again(
         &self,
         reading: &mut Reading,
-        record: &Backup,
+        own: &GroupName,
+        mut names: Vec<GroupName>,
         source: Option<&Source>,
-    ) -> Result<BTreeSet<TemplateId>, CallFailed> {
-        let SourceId::Group(name) = &record.id.source;
-        reading.groups = read(reading, self.every_group().await?).unwrap_or_default();
-        let own = read(reading, self.cloud.call(&GroupsNamed(vec![name.clone()])).await?);
-        let own = own.and_then(|groups| group::named(&groups, name).cloned());
-        // One answer without the group proves nothing, as long as nobody else has found it gone.
-        let gone = source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
-        let listed = group::named(&reading.groups, name).is_some();
-        let Some(own) = own else {
-            if listed || !gone {
-                reading.unread.push(format!("AWS does not tell {}", record.id.source));
-            }
-            return Ok(BTreeSet::new());
-        };
-        reading.groups.retain(|group| group.name != own.name);
-        let templates = own.launches_from.templates().into_iter().map(|named| named.template.clone()).collect();
-        reading.groups.push(own);
-        Ok(templates)
+    ) -> Result<(), CallFailed> {
+        if !names.contains(own) {
+            names.push(own.clone());
+        }
+        let Some(now) = read(reading, self.cloud.call(&GroupsNamed(names.clone())).await?) else { return Ok(()) };
+        for name in &names {
+            let before = group::named(&reading.groups, name).map(|group| &group.launches_from);
+            let after = group::named(&now, name).map(|group| &group.launches_from);
+            let is_lost = source.is_some_and(|source| source.lost.is_some());
+            // One answer without the group proves nothing, as long as nobody else has found it gone.
+            let may_be_gone = is_lost || source.is_none_or(|source| source.plan.is_none());
+            let doubt = match (before, after) {
+                (_, None) if name != own => continue,
+                (None, None) if may_be_gone => continue,
+                (_, None) => format!("AWS does not tell group/{name}"),
+                (_, Some(_)) if name == own && is_lost => format!("group/{name} is back"),
+                (before, after) if before == after => continue,
+                _ => format!("group/{name} was given something else to launch from while it was asked who does"),
+            };
+            reading.unread.push(doubt);
+        }
+        Ok(())
     }
 
     /// The parameters of the plans of then and of now, and those that versions of its group take their image from.
@@ -148,20 +165,24 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// The refreshes of its own group, and of any that names one of the templates that were read: they may go to another
-    /// version, or to another template, which is read too.
-    async fn refreshes_into(&self, reading: &mut Reading, record: &Backup, image: &ImageId) -> Result<(), CallFailed> {
-        let SourceId::Group(own) = &record.id.source;
+    /// version, or to another template, which is read too. Returns whose were asked for.
+    async fn refreshes_into(
+        &self,
+        reading: &mut Reading,
+        own: &GroupName,
+        image: &ImageId,
+    ) -> Result<Vec<GroupName>, CallFailed> {
         let with_image = |group: &Group| {
             let named = group.launches_from.templates();
             named.iter().any(|named| reading.templates.iter().any(|found| found.template == named.template))
         };
-        let asked: Vec<_> =
-            reading.groups.iter().filter(|group| group.name == *own || with_image(group)).cloned().collect();
-        for group in asked {
-            let refresh = match self.cloud.call(&ActiveRefresh(group.name.clone())).await? {
+        let asked = reading.groups.iter().filter(|group| group.name == *own || with_image(group));
+        let asked: Vec<GroupName> = asked.map(|group| group.name.clone()).collect();
+        for name in &asked {
+            let refresh = match self.cloud.call(&ActiveRefresh(name.clone())).await? {
                 Ok(refresh) => refresh,
                 // A group that is gone launches nothing.
-                Err(refusal) if refusal.why == Why::Missing && group.name != *own => None,
+                Err(refusal) if refusal.why == Why::Missing && name != own => None,
                 Err(refusal) => {
                     reading.unread.push(refusal.to_string());
                     None
@@ -173,12 +194,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     self.template_into(reading, image, named.template.clone()).await?;
                 }
             }
-            reading.refreshes.push((group.name, refresh));
+            reading.refreshes.push((name.clone(), refresh));
         }
-        Ok(())
+        Ok(asked)
     }
 
-    /// The versions of a template with the image. Returns false if it was read, and there are none.
+    /// The versions of a template with the image. Returns false if AWS tells none.
     async fn template_into(
         &self,
         reading: &mut Reading,
@@ -188,8 +209,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let naming = match self.cloud.call(&VersionsWith { template: template.clone(), image: image.clone() }).await? {
             Ok(naming) if naming.is_empty() => return Ok(false),
             Ok(naming) => naming,
-            // A template that is gone launches nothing.
-            Err(refusal) if refusal.why == Why::Missing => return Ok(true),
+            // A template that is gone launches nothing; one that was made a moment ago may not be told yet.
+            Err(refusal) if refusal.why == Why::Missing => return Ok(false),
             Err(refusal) => {
                 reading.unread.push(refusal.to_string());
                 return Ok(true);
@@ -199,27 +220,35 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(true)
     }
 
-    /// Which version is the default of each, and which the latest if anybody follows that. Each is asked for once.
-    async fn followed_into(&self, reading: &mut Reading) -> Result<(), CallFailed> {
+    /// Which version is the default of each template, and which the latest if anybody follows that. Each is asked for once.
+    /// And whether the others that somebody names by number are told: one that is not may have the image.
+    async fn followed_into(&self, reading: &mut Reading, own: &GroupName) -> Result<(), CallFailed> {
+        let mut named: BTreeSet<(TemplateId, VersionRef)> = BTreeSet::new();
         let desired = reading.refreshes.iter().filter_map(|(_, refresh)| refresh.desired.as_ref());
-        let sources = reading.groups.iter().map(|group| &group.launches_from).chain(desired);
-        let latest: BTreeSet<TemplateId> = sources
-            .flat_map(LaunchSource::templates)
-            .filter(|named| named.version == VersionRef::Latest)
-            .map(|named| named.template.clone())
-            .collect();
+        // Those of its own group are read for what they take their image from.
+        let others = reading.groups.iter().filter(|group| group.name != *own).map(|group| &group.launches_from);
+        for source in others.chain(desired) {
+            named.extend(source.templates().into_iter().map(|named| (named.template.clone(), named.version)));
+        }
+        let own = group::named(&reading.groups, own).map(|own| own.launches_from.templates()).unwrap_or_default();
+        let follows = |named: &TemplateRef| named.version == VersionRef::Latest;
+        named.extend(own.into_iter().filter(|one| follows(one)).map(|one| (one.template.clone(), one.version)));
         let mut templates = std::mem::take(&mut reading.templates);
         for found in &mut templates {
+            let of_it = |version| VersionOf { template: found.template.clone(), version };
             let number = |version: TemplateVersion| version.number;
-            let default =
-                self.cloud.call(&VersionOf { template: found.template.clone(), version: VersionRef::Default }).await?;
-            found.default = read(reading, default).map(number);
-            if latest.contains(&found.template) {
-                let latest = self
-                    .cloud
-                    .call(&VersionOf { template: found.template.clone(), version: VersionRef::Latest })
-                    .await?;
-                found.latest = read(reading, latest).map(number);
+            found.default = read(reading, self.cloud.call(&of_it(VersionRef::Default)).await?).map(number);
+            for (_, version) in named.iter().filter(|(template, _)| *template == found.template) {
+                match version {
+                    VersionRef::Default => {}
+                    VersionRef::Latest => {
+                        found.latest = read(reading, self.cloud.call(&of_it(*version)).await?).map(number);
+                    }
+                    VersionRef::Number(number) if found.naming.iter().any(|naming| naming.number == *number) => {}
+                    VersionRef::Number(_) => {
+                        read(reading, self.cloud.call(&of_it(*version)).await?);
+                    }
+                }
             }
         }
         reading.templates = templates;

@@ -177,7 +177,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Ok(obstacle));
         }
         let every = match self.every_group().await? {
-            Ok(every) => every,
+            Ok((_, every)) => every,
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(undone) = group::undone_by(group, &every) {

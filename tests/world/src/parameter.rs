@@ -50,7 +50,7 @@ pub enum Overwrite {
 pub(crate) type Versions = BTreeMap<u64, Parameter>;
 
 impl ParameterStore<'_> {
-    /// GetParameter: the latest version.
+    /// GetParameter: the latest version, or the one that the name says.
     pub fn get_parameter(&self, name: &str) -> Result<Parameter, AwsError> {
         let asked =
             Asked::new("ssm:GetParameter", parameter_arn(name), name).reading([Place::Parameter(name.to_owned())]);
@@ -89,9 +89,16 @@ pub(crate) fn parameter_arn(name: &str) -> String {
 }
 
 impl State {
-    fn parameter(&self, name: &str) -> Result<&Parameter, AwsError> {
-        let latest = self.parameters.get(name).and_then(|versions| versions.values().next_back());
-        latest.ok_or_else(|| AwsError::new("ParameterNotFound", ""))
+    /// `NAME` is the latest version, `NAME:VERSION` that one. Labels are not simulated.
+    fn parameter(&self, named: &str) -> Result<&Parameter, AwsError> {
+        let found = match named.rsplit_once(':') {
+            Some((name, version)) => {
+                let version = version.parse::<u64>().ok();
+                version.and_then(|version| self.parameters.get(name)?.get(&version))
+            }
+            None => self.parameters.get(named).and_then(|versions| versions.values().next_back()),
+        };
+        found.ok_or_else(|| AwsError::new("ParameterNotFound", ""))
     }
 
     fn put_parameter(&mut self, request: &PutParameter) -> Result<u64, AwsError> {
@@ -119,18 +126,12 @@ impl State {
         Ok(version)
     }
 
-    /// The image that a launch means: an id stays as it is, `resolve:ssm:NAME` and `resolve:ssm:NAME:VERSION` are looked
-    /// up. Labels are not simulated. The words of the refusal are a guess.
+    /// The image that a launch means: an id stays as it is, `resolve:ssm:…` is looked up. The words of the refusal are a
+    /// guess.
     pub(crate) fn resolve_image(&self, text: &str) -> Result<String, AwsError> {
         let Some(named) = text.strip_prefix(RESOLVE) else { return Ok(text.to_owned()) };
-        let found = match named.rsplit_once(':') {
-            Some((name, version)) => {
-                let version = version.parse::<u64>().ok();
-                version.and_then(|version| self.parameters.get(name)?.get(&version))
-            }
-            None => self.parameter(named).ok(),
-        };
         let message = format!("The Systems Manager parameter {named} does not exist or can't be used as an AMI ID");
-        found.map(|parameter| parameter.value.clone()).ok_or_else(|| AwsError::new("InvalidParameterValue", message))
+        let found = self.parameter(named).map(|parameter| parameter.value.clone());
+        found.map_err(|_| AwsError::new("InvalidParameterValue", message))
     }
 }

@@ -195,6 +195,11 @@ impl Template {
     }
 }
 
+fn template_missing(id: &str) -> AwsError {
+    let message = format!("The specified launch template, with template ID {id}, does not exist.");
+    AwsError::new("InvalidLaunchTemplateId.NotFound", message)
+}
+
 /// A version as it is told: whether it is the default changes.
 fn told(template: &Template, number: u64) -> TemplateVersion {
     TemplateVersion { is_default: template.default == number, ..template.versions[&number].clone() }
@@ -293,9 +298,7 @@ impl State {
         match name {
             TemplateName::Id(id) => {
                 check_id(id, "lt-", "InvalidLaunchTemplateId.Malformed", "launch template ID")?;
-                let message = format!("The specified launch template, with template ID {id}, does not exist.");
-                let missing = || AwsError::new("InvalidLaunchTemplateId.NotFound", message);
-                self.templates.get(&TemplateId::from(id.as_str())).ok_or_else(missing)
+                self.templates.get(&TemplateId::from(id.as_str())).ok_or_else(|| template_missing(id))
             }
             TemplateName::Name(name) => {
                 let message = format!("The specified launch template, with template name {name}, does not exist.");
@@ -320,6 +323,10 @@ impl State {
         check_page(&asks.paging, 1, 200)?;
         let template = self.template(&asks.template)?;
         let made_by = later(self.now, -self.settings.version_visible_seconds);
+        // A template that was made a moment ago is not told at all: its first version was made with it.
+        if template.versions.values().all(|version| version.created_at > made_by) {
+            return Err(template_missing(template.id.as_str()));
+        }
         let mut numbers: Vec<u64> = if asks.versions.is_empty() {
             template.numbers(made_by).collect()
         } else {

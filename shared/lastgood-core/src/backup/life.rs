@@ -308,7 +308,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::LetGo(_)) if record.pinned.is_some() => "it is pinned".into(),
         (Good, Event::LetGo(why)) if !record.may_be_published_yet(now) => {
             // However it came to be good again: whether something needs it is looked up now.
-            record.artifact = Artifact::Held;
+            (record.artifact, record.versions_tried) = (Artifact::Held, false);
             enter(record, Expiring, now, why)
         }
         (Good, Event::LetGo(_)) => "it is being published, or a call that does so may be on its way".into(),

@@ -205,6 +205,13 @@ fn snapshots_that_can_t_be_deleted_are_told_and_tried_again() {
 }
 
 #[test]
+fn versions_that_aws_left_are_tried_again_once_retention_lets_the_backup_go_anew() {
+    let stayed = Backup { versions_tried: true, ..backup(State::Good) };
+    let goes = decide(&stayed, Event::LetGo("no rule keeps it".into()), now()).record;
+    assert_eq!((goes.state, goes.versions_tried), (State::Expiring, false));
+}
+
+#[test]
 fn versions_that_aws_left_are_not_tried_twice() {
     let mut condemned = backup(State::Deleting);
     condemned.artifact = Artifact::Condemned;
