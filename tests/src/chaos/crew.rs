@@ -15,7 +15,7 @@ use lastgood_world::{RecordingBus, World};
 
 use super::gate::{ChaosClock, ChaosGate, Fate};
 use super::scene::Scene;
-use super::{Day, Story, hands, is_effect, rest};
+use super::{Day, Story, hands, is_effect, release, rest};
 use crate::cut::At;
 use crate::saves;
 use crate::stack::{Invocation, STACK, handle};
@@ -193,7 +193,7 @@ impl<'a> Crew<'a> {
         self.letters += 1;
         let caller = self.letters;
         self.say(|| format!("#{caller} {:?} {fate:?}", letter.invocation));
-        hands::heard(self, &letter.invocation);
+        release::heard(self, &letter.invocation);
         let future = Box::pin(invocation(scene, Arc::clone(&gate), letter.invocation.clone(), deadline));
         self.live.push(Live { caller, invocation: letter.invocation, tries: letter.tries, deadline, gate, future });
     }
@@ -219,6 +219,8 @@ impl<'a> Crew<'a> {
         let poll = live.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         world.act_as(None);
         let dead = live.gate.is_dead();
+        let invocation = live.invocation.clone();
+        release::goes_on(self, &invocation, caller);
         match poll {
             Poll::Ready(well) => self.over(index, well),
             Poll::Pending if dead => {
@@ -231,6 +233,10 @@ impl<'a> Crew<'a> {
         self.see_notices();
         if self.storm && self.rng.u32(0..8) == 0 {
             self.world().advance(1);
+        }
+        // People do not wait until a function has ended.
+        if self.storm && self.rng.u32(0..10_000) < self.scene.hands {
+            hands::act(self);
         }
     }
 

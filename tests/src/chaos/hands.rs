@@ -37,6 +37,16 @@ impl Memory {
 
 /// Somebody does something.
 pub(super) fn act(crew: &mut Crew<'_>) {
+    let before = crew.world().images_in_use();
+    act_once(crew);
+    for image in crew.world().images_in_use().difference(&before) {
+        crew.world().begun_by_hand(image.clone());
+    }
+    crew.count("acts by hand");
+    crew.see_saves();
+}
+
+fn act_once(crew: &mut Crew<'_>) {
     let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
     match crew.rng.u32(0..30) {
         0..=2 => ask_for_a_backup(crew, &group),
@@ -59,15 +69,13 @@ pub(super) fn act(crew: &mut Crew<'_>) {
         28 => launch_one(crew),
         _ => back_by_hand(crew, &group),
     }
-    crew.count("acts by hand");
-    crew.see_saves();
 }
 
 fn about(group: &Kind) -> AboutSource {
     AboutSource { source: source(group).parse().expect("a source"), by: "somebody".into(), reason: None }
 }
 
-fn source(group: &Kind) -> String {
+pub(super) fn source(group: &Kind) -> String {
     format!("group/{}", group.name)
 }
 
@@ -84,16 +92,6 @@ fn ask(crew: &mut Crew<'_>, request: Request) {
     crew.post(Invocation::Asked(now, request.clone()), 0, after);
     if crew.rng.u32(0..5) == 0 {
         crew.post(Invocation::Asked(now, request), 0, after + 40);
-    }
-}
-
-/// An invocation begins: what was changed by hand may be replaced once a release is heard.
-pub(super) fn heard(crew: &mut Crew<'_>, invocation: &Invocation) {
-    if let Invocation::Asked(_, Request::Release(about)) = invocation {
-        let group = crew.scene.groups.iter().find(|group| source(group) == about.source.to_string());
-        if let Some(group) = group {
-            crew.world().released(&group.name);
-        }
     }
 }
 

@@ -70,6 +70,17 @@ impl World {
     pub fn released(&self, group: &str) {
         self.lock().witness.by_hand.changes.remove(&GroupName::from(group));
     }
+
+    /// What was changed by hand and this invocation has read since may be replaced again.
+    pub fn released_as_read(&self, group: &str, caller: u64) {
+        let by_hand = &mut self.lock().witness.by_hand;
+        let (group, read) = (GroupName::from(group), &by_hand.read);
+        let is_read =
+            |change: &Change| read.get(&(caller, change.place.clone())).is_some_and(|(at, _)| *at > change.count);
+        if by_hand.changes.get(&group).is_some_and(is_read) {
+            by_hand.changes.remove(&group);
+        }
+    }
 }
 
 /// The version that the group's own configuration names.

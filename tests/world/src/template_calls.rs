@@ -50,9 +50,11 @@ impl Ec2<'_> {
     /// DescribeLaunchTemplateVersions: newest first.
     pub fn describe_template_versions(&self, asks: &DescribeVersions) -> Result<Page<TemplateVersion>, AwsError> {
         let about = format!("{:?} {:?} {:?}", asks.template, asks.versions, asks.filters);
+        // Whoever asks for some versions alone is not told which one is the latest, or the default.
+        let tells_which = asks.filters.is_empty() && asks.versions.iter().all(|version| version.starts_with('$'));
         let places = match &asks.template {
-            TemplateName::Id(id) => Some(Place::Template(TemplateId::from(id.as_str()))),
-            TemplateName::Name(_) => None,
+            TemplateName::Id(id) if tells_which => Some(Place::Template(TemplateId::from(id.as_str()))),
+            TemplateName::Id(_) | TemplateName::Name(_) => None,
         };
         let asked = Asked::new("ec2:DescribeLaunchTemplateVersions", "*", about).reading(places);
         self.0.serve(asked, |state| state.describe_versions(asks))

@@ -48,6 +48,8 @@ pub(crate) struct Witness {
     told_good: BTreeSet<ImageId>,
     /// Images that people deregistered, disabled or took apart, and when.
     broken_by_hand: BTreeMap<ImageId, Time>,
+    /// Images that people began to use when nobody did, and when.
+    begun_by_hand: BTreeMap<ImageId, Time>,
     /// Versions, images and snapshots that a call made which came late.
     made_late: BTreeSet<String>,
     /// Members that were protected by a call that came late: whoever made it could not know of it any more.
@@ -102,6 +104,19 @@ impl World {
         let mut state = self.lock();
         let now = state.now;
         state.witness.broken_by_hand.insert(image.clone(), now);
+    }
+
+    /// The images of ours that anything refers to.
+    pub fn images_in_use(&self) -> BTreeSet<ImageId> {
+        let state = self.lock();
+        let ours = state.images.keys().filter(|id| state.witness.ours.contains(id.as_str()));
+        ours.filter(|id| !state.referrers(id).is_empty()).cloned().collect()
+    }
+
+    /// People have just begun to use an image that nobody used.
+    pub fn begun_by_hand(&self, image: ImageId) {
+        let state = &mut *self.lock();
+        state.witness.begun_by_hand.insert(image, state.now);
     }
 
     /// Whether somebody did.
@@ -226,8 +241,14 @@ impl State {
         if !self.witness.ours.contains(id.as_str()) {
             self.wrong(&format!("{id} is deleted, and Lastgood did not make it"));
         }
-        for who in self.referrers(id) {
-            self.wrong(&format!("{id} is deleted, and {who} refers to it"));
+        let begun = self.witness.begun_by_hand.get(id);
+        if begun.is_some_and(|at| seconds_between(*at, self.now) <= LOOK_SECONDS_MAX) {
+            // Nobody can have known it any more, and who uses it finds it gone.
+            self.witness.broken_by_hand.insert(id.clone(), self.now);
+        } else {
+            for who in self.referrers(id) {
+                self.wrong(&format!("{id} is deleted, and {who} refers to it"));
+            }
         }
         let Some(image) = self.images.get(id) else { return };
         let Some(source) = image.tags.get(TAG_SOURCE).cloned() else { return };
