@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
-use lastgood_core::backup::State;
+use lastgood_core::backup::{Backup, State};
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{self, Afterwards, Mistake, PlanFile};
 use lastgood_core::source::Source;
@@ -120,7 +120,7 @@ async fn count_good(connection: &Connection, change: &Change) -> Result<BTreeMap
     let mut good = BTreeMap::new();
     let told = |source: &&Source| source.plan.is_none() || source.retire_at.is_some();
     for source in change.sources.iter().map(|source| &source.after.record).filter(told) {
-        let backups = connection.lastgood.table.backups(&source.id).await.map_err(|error| chain(&error))?;
+        let backups = connection.lastgood.table.list::<Backup>(&source.id).await.map_err(|error| chain(&error))?;
         let count = backups.iter().filter(|backup| backup.record.state == State::Good).count();
         good.insert(source.id.clone(), count);
     }

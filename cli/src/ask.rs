@@ -105,7 +105,7 @@ pub(crate) async fn unpin(connection: &Connection, backup: &str, asker: Asker, j
 
 async fn known(connection: &Connection, backup: &str) -> Result<Backup, Failure> {
     let id: BackupId = backup.parse().map_err(|error| format!("{error}"))?;
-    let known = connection.lastgood.table.backup(&id).await.map_err(|error| chain(&error))?;
+    let known = connection.lastgood.table.load::<Backup>(&id).await.map_err(|error| chain(&error))?;
     let missing = || format!("{id} is not on record; `lastgood backups {}` lists those that are", id.source);
     known.map(|known| known.record).ok_or_else(missing)
 }

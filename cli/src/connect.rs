@@ -43,7 +43,7 @@ impl Connection {
     }
 
     pub(crate) async fn sources(&self) -> Result<Vec<Source>, Failure> {
-        let sources = self.lastgood.table.sources().await.map_err(|error| chain(&error))?;
+        let sources = self.lastgood.table.list::<Source>(&()).await.map_err(|error| chain(&error))?;
         Ok(sources.into_iter().map(|Versioned { record, .. }| record).collect())
     }
 

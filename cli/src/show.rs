@@ -93,7 +93,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
     };
     let mut backups = Vec::new();
     for source in &sources {
-        let of_source = connection.lastgood.table.backups(&source.id).await.map_err(|error| chain(&error))?;
+        let of_source = connection.lastgood.table.list::<Backup>(&source.id).await.map_err(|error| chain(&error))?;
         backups.extend(of_source.into_iter().map(|backup| backup.record));
     }
     if as_json {

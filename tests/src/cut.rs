@@ -7,16 +7,13 @@ use std::task::Poll;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::backup::life::Queue;
-use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
-use lastgood_core::rollout::Rollout;
+use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
-use lastgood_core::source::survey::Planned;
-use lastgood_core::sweep::Sweep;
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, Key, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, PlanWrite, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,53 +152,20 @@ impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
         self.gate.pass(self.port.due(queue, now, limit)).await
     }
-    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.gate.pass(self.port.source(id)).await
+    async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
+        self.gate.pass(self.port.load(id)).await
     }
-    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.gate.pass(self.port.sources()).await
+    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
+        self.gate.pass(self.port.list(of)).await
     }
-    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.save_source(source)).await
-    }
-    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.gate.pass(self.port.backup(id)).await
-    }
-    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
-        self.gate.pass(self.port.backups(source)).await
+    async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
+        self.gate.pass(self.port.save(record)).await
     }
     async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
         self.gate.pass(self.port.backup_of(image)).await
     }
-    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.save_backup(backup)).await
-    }
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         self.gate.pass(self.port.claim(source, backup)).await
-    }
-    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.create_backup(backup)).await
-    }
-    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.gate.pass(self.port.rollout(id)).await
-    }
-    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.save_rollout(rollout)).await
-    }
-    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.gate.pass(self.port.plans()).await
-    }
-    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.gate.pass(self.port.plan(name)).await
-    }
-    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.save_plan(plan)).await
-    }
-    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
-        self.gate.pass(self.port.sweep()).await
-    }
-    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
-        self.gate.pass(self.port.save_sweep(sweep)).await
     }
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
         self.gate.pass(self.port.bucket(action)).await

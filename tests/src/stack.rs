@@ -4,11 +4,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
+use lastgood_core::backup::Backup;
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::{self, Share};
 use lastgood_core::plan;
+use lastgood_core::source::Source;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::{self, Absent, ApplyError};
 use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Saved, Store, Versioned, chain};
@@ -249,14 +251,14 @@ impl Stack {
     /// The backups of a source, newest first.
     pub fn backups(&self, source: &str) -> Vec<lastgood_core::backup::Backup> {
         let id: SourceId = source.parse().expect("a source");
-        let backups = now(self.store.backups(&id)).expect("in memory");
+        let backups = now(self.store.list::<Backup>(&id)).expect("in memory");
         backups.into_iter().map(|backup| backup.record).collect()
     }
 
     /// A source as it stands.
     pub fn source(&self, source: &str) -> lastgood_core::source::Source {
         let id: SourceId = source.parse().expect("a source");
-        now(self.store.source(&id)).expect("in memory").expect("it is on record").record
+        now(self.store.load::<Source>(&id)).expect("in memory").expect("it is on record").record
     }
 
     /// The notices on the bus: kind and message, each id once.

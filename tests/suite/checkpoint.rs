@@ -1,10 +1,10 @@
 //! What AWS tells of instance refreshes: each event is on record once and told once, whatever comes in between.
 
 use futures_util::FutureExt;
-use lastgood_core::backup::life::Queue;
 use lastgood_core::incoming::{RefreshChange, RefreshNews};
+use lastgood_core::record::{Key, Queue};
 use lastgood_core::rollout::Rollout;
-use lastgood_engine::{Key, Store};
+use lastgood_engine::Store;
 use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::World;
@@ -28,7 +28,7 @@ fn visit(stack: &Stack, event: &str, percentage: u32) -> Invocation {
 }
 
 fn rollout(stack: &Stack) -> Option<Rollout> {
-    let found = stack.store.rollout(&"r-1".into()).now_or_never().expect("in memory").expect("read");
+    let found = stack.store.load::<Rollout>(&"r-1".into()).now_or_never().expect("in memory").expect("read");
     found.map(|found| found.record)
 }
 

@@ -167,7 +167,7 @@ fn what_is_decided_by_an_older_list_of_all_groups_is_as_old_as_that_list() {
 /// The source whose turn it is to publish, as it is on record.
 fn source(stack: &Stack) -> Versioned<Source> {
     let id = "group/web".parse().expect("a source");
-    stack.store.source(&id).now_or_never().expect("ready").expect("read").expect("on record")
+    stack.store.load::<Source>(&id).now_or_never().expect("ready").expect("read").expect("on record")
 }
 
 /// A backup that has the turn to publish, and one after it that is about to be good, with AWS's news of it.
@@ -228,7 +228,7 @@ fn the_turn_of_one_that_is_done_is_taken_once_its_source_knows() {
         stack.invoke(Invocation::Poll);
         let mut kept = source(stack);
         kept.record.turn = Some(stack.backups("group/web")[0].id.slot);
-        stack.store.save_source(&kept).now_or_never().expect("ready").expect("saved");
+        stack.store.save(&kept).now_or_never().expect("ready").expect("saved");
     });
     let first = stack.backups("group/web").pop().expect("the first");
     assert!(first.publication.is_at_rest() && first.source_told);

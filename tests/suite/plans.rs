@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, PublishedTo};
 use lastgood_core::id::TemplateId;
 use lastgood_core::incoming::{AboutSource, Request};
+use lastgood_core::source::survey::Planned;
 use lastgood_core::{later, plan, seconds_between};
 use lastgood_engine::Store;
 use lastgood_engine::apply::{self, Absent, ApplyError, Change};
@@ -119,7 +120,7 @@ fn a_group_that_lost_its_tags_a_moment_ago_leaves_the_plan_at_once_when_that_is_
 fn a_plan_that_no_survey_has_found_for_a_day_is_written_again_though_nothing_differs() {
     let (stack, _) = two(BY_NAME);
     assert!(compared(&stack, BY_NAME).is_empty(), "applied a moment ago");
-    let planned = stack.store.plans().now_or_never().expect("ready").expect("read");
+    let planned = stack.store.list::<Planned>(&()).now_or_never().expect("ready").expect("read");
     let day_after = later(planned[0].record.survey_at, 24 * 60 * 60);
     stack.world.advance(seconds_between(stack.world.time(), day_after));
     assert!(compared(&stack, BY_NAME).is_empty(), "overdue for a day");
@@ -183,9 +184,9 @@ fn what_fits_into_one_transaction_is_written_whole_or_not_at_all() {
     let change = compared(&stack, &many(apply::TRANSACTION_ITEMS_MAX - 1, 2));
     assert_eq!((change.sources.len(), change.plans.len()), (99, 1));
     // Somebody else applies another file meanwhile: all sources are as they were, and the plan is not.
-    let mut planned = stack.store.plans().now_or_never().expect("ready").expect("read").remove(0);
+    let mut planned = stack.store.list::<Planned>(&()).now_or_never().expect("ready").expect("read").remove(0);
     planned.record.survey_at = later(planned.record.survey_at, 60);
-    stack.store.save_plan(&planned).now_or_never().expect("ready").expect("saved");
+    stack.store.save(&planned).now_or_never().expect("ready").expect("saved");
     let now = stack.world.time();
     let written = apply::write(&stack.store, &change, now).now_or_never().expect("ready");
     assert!(matches!(written, Err(ApplyError::Outdated { written: 0, all: 99 })), "{written:?}");
@@ -207,10 +208,10 @@ fn what_fits_is_counted_in_plans_and_sources_together() {
     stack.apply(&two_plans(1)).expect("applied");
     let change = compared(&stack, &two_plans(2).replace("schedule: hourly}]", "schedule: daily}]"));
     assert_eq!((change.sources.len(), change.plans.len()), (60, 2));
-    let planned = stack.store.plans().now_or_never().expect("ready").expect("read");
+    let planned = stack.store.list::<Planned>(&()).now_or_never().expect("ready").expect("read");
     let mut other = planned.into_iter().find(|planned| planned.record.plan.name == "other").expect("applied");
     other.record.survey_at = later(other.record.survey_at, 60);
-    stack.store.save_plan(&other).now_or_never().expect("ready").expect("saved");
+    stack.store.save(&other).now_or_never().expect("ready").expect("saved");
     let written = apply::write(&stack.store, &change, stack.world.time()).now_or_never().expect("ready");
     assert!(matches!(written, Err(ApplyError::Outdated { written: 0, all: 60 })), "{written:?}");
     assert_eq!(stack.source("group/g000").policy.retain.last, 1, "nothing is half written");

@@ -16,6 +16,7 @@ pub mod needed;
 pub mod notice;
 pub mod pace;
 pub mod plan;
+pub mod record;
 pub mod refusal;
 pub mod retention;
 pub mod rollout;

@@ -15,6 +15,7 @@ use crate::facts::{Image, Snapshot};
 use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
+use crate::record::{Place, Queue, Record, SWEEPS};
 use crate::{Time, later, seconds_between};
 
 /// Pause between two sweeps.
@@ -41,6 +42,26 @@ pub struct Sweep {
     /// Notices that are not sent yet.
     #[serde(default)]
     pub outbox: Vec<Notice>,
+}
+
+impl Record for Sweep {
+    type Id = ();
+    type Of = ();
+
+    fn id(&self) {}
+
+    fn place((): &()) -> Place {
+        Place { partition: Self::partition(&()), sort: "sweep".to_owned() }
+    }
+
+    fn partition((): &()) -> String {
+        SWEEPS.to_owned()
+    }
+
+    /// Every cleanup looks at it.
+    fn waits(&self) -> Option<(Queue, Time)> {
+        None
+    }
 }
 
 /// What AWS holds under our tag.

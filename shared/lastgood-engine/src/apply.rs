@@ -93,8 +93,8 @@ pub async fn compare(
     absent: Absent,
     now: Time,
 ) -> Result<Change, ApplyError> {
-    let stored = store.plans().await?;
-    let known = store.sources().await?;
+    let stored = store.list::<Planned>(&()).await?;
+    let known = store.list::<Source>(&()).await?;
     let named: BTreeSet<&str> = file.plans.iter().map(|placed| placed.plan.name.as_str()).collect();
     let others: Vec<&Versioned<Planned>> =
         stored.iter().filter(|planned| !named.contains(planned.record.plan.name.as_str())).collect();

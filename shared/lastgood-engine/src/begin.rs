@@ -2,15 +2,15 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
 use lastgood_core::incoming::BackupRequested;
+use lastgood_core::record::{Key, Queue};
 use lastgood_core::source::{self, Claim, Source};
 use lastgood_core::{Time, seconds_between};
 
 use crate::call::Cloud;
-use crate::port::{Bus, CallFailed, Clock, Key, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
 use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
 
@@ -79,7 +79,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     async fn tick_source(&self, id: &SourceId) -> Result<Begun, CallFailed> {
-        let Some(mut source) = self.store.source(id).await? else { return Ok(None) };
+        let Some(mut source) = self.store.load::<Source>(id).await? else { return Ok(None) };
         let now = self.clock.now();
         let mut begun = None;
         if let Some(claim) = source::claim(&source.record, now) {
@@ -89,7 +89,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         if let Some(record) = source::overdue(&source.record, now) {
             let told = Versioned { record, version: source.version };
-            match self.store.save_source(&told).await? {
+            match self.store.save(&told).await? {
                 Saved::As(_) => source = told,
                 Saved::Outdated => return Ok(begun),
             }
@@ -111,10 +111,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Some((Versioned { version, ..source }, Some(backup))));
         }
         // A request may have made the backup of that very second: then only the slot is left to move on.
-        if self.store.backup(&claim.backup.id).await?.is_none() {
+        if self.store.load::<Backup>(&claim.backup.id).await?.is_none() {
             return Ok(None);
         }
-        match self.store.save_source(&source).await? {
+        match self.store.save(&source).await? {
             Saved::As(version) => Ok(Some((Versioned { version, ..source }, None))),
             Saved::Outdated => Ok(None),
         }
@@ -122,7 +122,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Sends what a source has to tell.
     pub(crate) async fn send_from_source(&self, id: &SourceId) -> Result<(), CallFailed> {
-        let Some(source) = self.store.source(id).await? else { return Ok(()) };
+        let Some(source) = self.store.load::<Source>(id).await? else { return Ok(()) };
         if source.record.outbox.is_empty() {
             return Ok(());
         }
@@ -140,7 +140,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Err(RequestError::FromTheFuture { source_id: id, slot, now });
         }
         let table = |error| RequestError::Table(id.clone(), error);
-        let source = self.store.source(&id).await.map_err(table)?;
+        let source = self.store.load::<Source>(&id).await.map_err(table)?;
         let planned = source.and_then(|source| source.record.plan.clone().map(|plan| (source.record, plan)));
         let Some((source, plan)) = planned else { return Err(RequestError::NotPlanned(id)) };
         if source.lost.is_some() {
@@ -150,7 +150,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let backup = Backup::requested(source.backup_id(slot), &plan, origin, &source.policy, now);
         let mut report = Report::default();
         // The same request again is others' work: whoever began it is at it, or the poll.
-        if let Saved::As(version) = self.store.create_backup(&backup).await.map_err(table)? {
+        if let Saved::As(version) = self.store.save(&Versioned::new(backup.clone())).await.map_err(table)? {
             report.claimed.push(backup.id.clone());
             report.add(self.drive(Queue::Tick, vec![(Versioned { record: backup, version }, Event::Woken)]).await);
         }

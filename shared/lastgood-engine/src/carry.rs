@@ -13,7 +13,7 @@ use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, imag
 use lastgood_core::needed::{Leaving, Rank, needs, unused, words};
 use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_core::source::{self, Outcome};
+use lastgood_core::source::{self, Outcome, Source};
 
 use crate::call::autoscaling::{ActiveRefresh, ScaleInProtection, SetScaleInProtection};
 use crate::call::ec2::{CreateImage, DeleteSnapshot, DeregisterImage, ImageNamed, ImagesById, SnapshotsTagged};
@@ -111,16 +111,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(crate) async fn change_source<T>(
         &self,
         id: &SourceId,
-        change: impl Fn(&source::Source) -> (source::Source, T) + Sync,
+        change: impl Fn(&Source) -> (Source, T) + Sync,
     ) -> Result<Option<T>, CallFailed> {
         for _ in 0..SAVES_MAX {
-            let Some(source) = self.store.source(id).await? else { return Ok(None) };
+            let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
             let (record, result) = change(&source.record);
             if record == source.record {
                 return Ok(Some(result));
             }
             let changed = Versioned { record, version: source.version };
-            if let Saved::As(_) = self.store.save_source(&changed).await? {
+            if let Saved::As(_) = self.store.save(&changed).await? {
                 return Ok(Some(result));
             }
         }
@@ -228,7 +228,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     async fn inspect(&self, record: &Backup) -> Carried {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        let source = self.store.source(&record.id.source).await?.map(|source| source.record);
+        let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
         let newer = self.newer_good(record).await?;
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
@@ -282,13 +282,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// The images of the good backups of its source that are newer.
     async fn newer_good(&self, record: &Backup) -> Result<Vec<ImageId>, CallFailed> {
-        let backups = self.store.backups(&record.id.source).await?;
+        let backups = self.store.list::<Backup>(&record.id.source).await?;
         let newer = backups.into_iter().map(|backup| backup.record).filter(|other| other.id.slot > record.id.slot);
         Ok(newer.filter(|other| other.state == State::Good).filter_map(|other| other.image).collect())
     }
 
     /// Where the backup stands among those of its source, by what AWS tells of their images now.
-    fn rank(&self, record: &Backup, source: Option<&source::Source>, newer: &[ImageId], seen: &[Image]) -> Rank {
+    fn rank(&self, record: &Backup, source: Option<&Source>, newer: &[ImageId], seen: &[Image]) -> Rank {
         let now = self.clock.now();
         if record.good_at.is_none() || source.is_some_and(|source| source.retire_at.is_some_and(|at| at <= now)) {
             return Rank::Dispensable;

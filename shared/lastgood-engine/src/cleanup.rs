@@ -1,11 +1,11 @@
 //! retention-cleanup: lets go what retention does not keep, and finishes every deletion that was begun.
 
 use lastgood_core::Time;
-use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, Event, Publication, State};
 use lastgood_core::facts::ImageState;
 use lastgood_core::group;
 use lastgood_core::id::{BackupId, ImageId, SourceId};
+use lastgood_core::record::Queue;
 use lastgood_core::retention::{self, Candidate, Fate, Gone};
 use lastgood_core::source::{self, Source};
 
@@ -24,7 +24,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub async fn cleanup(&self) -> Result<Report, CallFailed> {
         let mut report = self.carry_queue(Queue::Cleanup).await?;
         let mut let_go = Vec::new();
-        for source in self.store.sources().await? {
+        for source in self.store.list::<Source>(&()).await? {
             if self.out_of_time() {
                 report.out_of_time = true;
                 break;
@@ -46,7 +46,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Judges the backups of one source: it has a new good one.
     pub async fn cleanup_source(&self, id: &SourceId) -> Result<Report, CallFailed> {
-        match self.store.source(id).await? {
+        match self.store.load::<Source>(id).await? {
             Some(source) => Ok(self.drive(Queue::Cleanup, self.judge(&source.record).await?).await),
             None => Ok(Report::default()),
         }
@@ -61,7 +61,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Vec::new());
         }
         let gone = retired.then_some(if source.lost.is_some() { Gone::Deleted } else { Gone::Unplanned });
-        let backups = self.store.backups(&source.id).await?;
+        let backups = self.store.list::<Backup>(&source.id).await?;
         let policy = &source.policy.retain;
         let mut candidates = candidates(source, &backups, now);
         let judge = |candidates: Vec<Candidate>| match gone {

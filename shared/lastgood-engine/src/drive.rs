@@ -6,10 +6,11 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::{Queue, decide, due};
+use lastgood_core::backup::life::{decide, due};
 use lastgood_core::backup::scale_in::{ScaleIn, ScaleInEvent};
 use lastgood_core::backup::{Backup, Effect, Event, State};
 use lastgood_core::id::BackupId;
+use lastgood_core::record::Queue;
 
 use crate::call::Cloud;
 use crate::call::ec2::{DeleteVersions, DeregisterImage};
@@ -146,7 +147,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             log(&step.record, &step.reason);
         }
         let next = Versioned { record: step.record, version: record.version };
-        match self.store.save_backup(&next).await {
+        match self.store.save(&next).await {
             Ok(Saved::As(version)) => (Some(Versioned { version, ..next }), report),
             Ok(Saved::Outdated) => {
                 tracing::info!(backup = %next.record.id, "somebody else carries it on");
@@ -172,7 +173,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             if done {
                 return (moved.filter(|_| tries == 1), report);
             }
-            match self.store.backup(&id).await {
+            match self.store.load::<Backup>(&id).await {
                 Ok(Some(newer)) => record = newer,
                 Ok(None) => break,
                 Err(error) => report.trouble(&id, &error),
@@ -184,7 +185,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Loads backups; those that are gone or can't be read are left out and reported.
     pub(crate) async fn load(&self, ids: Vec<BackupId>, report: &mut Report) -> Vec<Versioned<Backup>> {
         let loads = stream::iter(ids).map(|id| async move {
-            let loaded = self.store.backup(&id).await;
+            let loaded = self.store.load::<Backup>(&id).await;
             (id, loaded)
         });
         let loaded: Vec<_> = loads.buffered(CALLS_AT_ONCE_MAX).collect().await;

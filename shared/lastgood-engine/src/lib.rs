@@ -36,7 +36,7 @@ pub use begin::RequestError;
 pub use call::{Answers, Call, Called, Cloud};
 pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
-pub use port::{Answer, Bus, CallFailed, Clock, How, Key, PlanWrite, Posted, Saved, Store, Versioned, Written};
+pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};
 pub use report::{Report, Trouble, chain};
 
 use futures_util::lock::Mutex;

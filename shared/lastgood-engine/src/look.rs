@@ -62,7 +62,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// How many images deep an image is; 0 for one that is not ours.
     async fn generation(&self, image: &ImageId) -> Result<u32, CallFailed> {
         let Some(id) = self.store.backup_of(image).await? else { return Ok(0) };
-        Ok(self.store.backup(&id).await?.map_or(0, |backup| backup.record.generation.max(1)))
+        Ok(self.store.load::<Backup>(&id).await?.map_or(0, |backup| backup.record.generation.max(1)))
     }
 
     async fn members(&self, wave: &Wave<GroupName>) -> Result<(Vec<Group>, Vec<Instance>), AskFailed> {

@@ -1,11 +1,11 @@
 //! What operators ask of sources and backups, over the bus (backup-tick). Each is safe to repeat.
 
 use lastgood_core::Time;
-use lastgood_core::backup::life::Queue;
-use lastgood_core::backup::{Event, Pin, Publication, State};
+use lastgood_core::backup::{Backup, Event, Pin, Publication, State};
 use lastgood_core::group;
 use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
+use lastgood_core::record::Queue;
 use lastgood_core::source::{Found, Source, operator};
 
 use crate::call::autoscaling::GroupsNamed;
@@ -79,7 +79,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// What stands now where the source publishes, if anything does.
     async fn found(&self, id: &SourceId) -> Result<Option<Found>, AskError> {
-        let Some(source) = self.store.source(id).await? else { return Ok(None) };
+        let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
         let SourceId::Group(name) = id;
         let unread = |why: String| AskError::Unread(id.clone(), why);
         let groups = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
@@ -101,8 +101,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// The newest good backup asks for its turn again if it was held; the poll carries it on. A source that still waits
     /// was not released, by a request that came late.
     async fn publish_newest(&self, id: &SourceId) -> Result<Report, AskError> {
-        let waits = self.store.source(id).await?.is_none_or(|source| operator::waits(&source.record));
-        let backups = self.store.backups(id).await?;
+        let waits = self.store.load::<Source>(id).await?.is_none_or(|source| operator::waits(&source.record));
+        let backups = self.store.list::<Backup>(id).await?;
         let newest = backups.into_iter().find(|backup| backup.record.state == State::Good);
         let held = newest.filter(|backup| matches!(backup.record.publication, Publication::Held(_)));
         match held.filter(|_| !waits) {
@@ -115,7 +115,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn tell_backup(&self, id: &BackupId, event: &Event) -> Result<Report, AskError> {
         let mut report = Report::default();
         for _ in 0..SAVES_MAX {
-            let Some(backup) = self.store.backup(id).await? else {
+            let Some(backup) = self.store.load::<Backup>(id).await? else {
                 return Err(AskError::NoBackup(id.clone(), "it is not on record".into()));
             };
             let is_pin = matches!(event, Event::Pinned(_));

@@ -1,12 +1,12 @@
 //! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
 
-use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Event, State};
 use lastgood_core::id::ImageId;
+use lastgood_core::record::{Key, Queue};
 use lastgood_core::source;
 
 use crate::call::Cloud;
-use crate::port::{Bus, CallFailed, Clock, Key, Store};
+use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
 use crate::{Engine, RECORDS_A_RUN_MAX};
 

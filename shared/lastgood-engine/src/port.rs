@@ -9,15 +9,13 @@ use std::future::Future;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::backup::life::Queue;
-use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
+use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::refusal::Refusal;
-use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
-use lastgood_core::sweep::Sweep;
 
 /// A call that did not come about, or of which nobody knows whether it did.
 #[derive(Debug, thiserror::Error)]
@@ -110,37 +108,18 @@ pub enum Written {
     Outdated,
 }
 
-/// Names a record in a queue.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// A plan, whose sources are to be looked for.
-    Plan(String),
-    /// A source.
-    Source(SourceId),
-    /// A backup.
-    Backup(BackupId),
-    /// A rollout.
-    Rollout(RefreshId),
-}
-
 /// The records. Reads of one record are consistent; the queues and the list of artifacts may lag.
 pub trait Store: Sync {
     /// Up to `limit` records of `queue` whose wake is not after `now`. Costs what is due, not what there is.
     fn due(&self, queue: Queue, now: Time, limit: usize) -> impl Future<Output = Result<Vec<Key>, CallFailed>> + Send;
-    /// A source.
-    fn source(&self, id: &SourceId) -> impl Future<Output = Result<Option<Versioned<Source>>, CallFailed>> + Send;
-    /// Every source.
-    fn sources(&self) -> impl Future<Output = Result<Vec<Versioned<Source>>, CallFailed>> + Send;
-    /// Saves a source on its version.
-    fn save_source(&self, source: &Versioned<Source>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// A backup.
-    fn backup(&self, id: &BackupId) -> impl Future<Output = Result<Option<Versioned<Backup>>, CallFailed>> + Send;
-    /// Every backup of a source, newest first.
-    fn backups(&self, source: &SourceId) -> impl Future<Output = Result<Vec<Versioned<Backup>>, CallFailed>> + Send;
+    /// A record.
+    fn load<R: Record>(&self, id: &R::Id) -> impl Future<Output = Result<Option<Versioned<R>>, CallFailed>> + Send;
+    /// Every record of a list.
+    fn list<R: Record>(&self, of: &R::Of) -> impl Future<Output = Result<Vec<Versioned<R>>, CallFailed>> + Send;
+    /// Saves a record on its version.
+    fn save<R: Record>(&self, record: &Versioned<R>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// The backup that has this image.
     fn backup_of(&self, image: &ImageId) -> impl Future<Output = Result<Option<BackupId>, CallFailed>> + Send;
-    /// Saves a backup on its version.
-    fn save_backup(&self, backup: &Versioned<Backup>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// Saves a source on its version and creates a backup that is not there yet: both or neither. `Outdated` if the
     /// source changed or the backup exists.
     fn claim(
@@ -148,22 +127,6 @@ pub trait Store: Sync {
         source: &Versioned<Source>,
         backup: &Backup,
     ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// Creates a backup that is not there yet; `Outdated` if it is.
-    fn create_backup(&self, backup: &Backup) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// A rollout.
-    fn rollout(&self, id: &RefreshId) -> impl Future<Output = Result<Option<Versioned<Rollout>>, CallFailed>> + Send;
-    /// Saves a rollout on its version.
-    fn save_rollout(&self, rollout: &Versioned<Rollout>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// Every plan.
-    fn plans(&self) -> impl Future<Output = Result<Vec<Versioned<Planned>>, CallFailed>> + Send;
-    /// A plan.
-    fn plan(&self, name: &str) -> impl Future<Output = Result<Option<Versioned<Planned>>, CallFailed>> + Send;
-    /// Saves a plan on its version.
-    fn save_plan(&self, plan: &Versioned<Planned>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// The record of the sweep.
-    fn sweep(&self) -> impl Future<Output = Result<Option<Versioned<Sweep>>, CallFailed>> + Send;
-    /// Saves that on its version.
-    fn save_sweep(&self, sweep: &Versioned<Sweep>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// What is left of our share of an action's calls.
     fn bucket(&self, action: &str) -> impl Future<Output = Result<Option<Versioned<Bucket>>, CallFailed>> + Send;
     /// Saves that on its version.

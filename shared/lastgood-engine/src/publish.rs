@@ -9,7 +9,7 @@ use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_core::source::{self, Turn};
+use lastgood_core::source::{self, Source, Turn};
 
 use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetMixedVersion};
 use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
@@ -44,9 +44,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Takes the turn from a backup that is not at it any more: one that two runs had at once may keep it at rest.
     async fn free_turn(&self, source: &SourceId) -> Result<(), CallFailed> {
-        let Some(found) = self.store.source(source).await? else { return Ok(()) };
+        let Some(found) = self.store.load::<Source>(source).await? else { return Ok(()) };
         let Some(holder) = found.record.turn else { return Ok(()) };
-        let backup = self.store.backup(&found.record.backup_id(holder)).await?;
+        let backup = self.store.load::<Backup>(&found.record.backup_id(holder)).await?;
         // What it came to must be known to the source before another one begins.
         let at_it = backup.is_some_and(|backup| !backup.record.publication.is_at_rest() || !backup.record.source_told);
         if !at_it {

@@ -17,7 +17,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     pub(crate) async fn send_from_rollout(&self, id: &RefreshId) -> Result<(), CallFailed> {
-        let Some(rollout) = self.store.rollout(id).await? else { return Ok(()) };
+        let Some(rollout) = self.store.load::<Rollout>(id).await? else { return Ok(()) };
         if rollout.record.outbox.is_empty() {
             return Ok(());
         }
@@ -32,13 +32,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         change: impl Fn(Option<&Rollout>) -> Rollout + Sync,
     ) -> Result<(), CallFailed> {
         for _ in 0..SAVES_MAX {
-            let before = self.store.rollout(id).await?;
+            let before = self.store.load::<Rollout>(id).await?;
             let record = change(before.as_ref().map(|before| &before.record));
             if before.as_ref().is_some_and(|before| before.record == record) {
                 return Ok(());
             }
             let changed = Versioned { record, version: before.map_or(0, |before| before.version) };
-            if let Saved::As(_) = self.store.save_rollout(&changed).await? {
+            if let Saved::As(_) = self.store.save(&changed).await? {
                 return Ok(());
             }
         }

@@ -3,7 +3,7 @@
 use lastgood_core::facts::{Group, LaunchSource, TemplateVersion};
 use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::{Plan, PublishTo};
-use lastgood_core::source::survey::survey;
+use lastgood_core::source::survey::{Planned, survey};
 use lastgood_core::source::{self, Found, Source};
 
 use crate::Engine;
@@ -30,10 +30,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     async fn survey_plan(&self, name: &str, report: &mut Report) -> Result<(), CallFailed> {
-        let Some(planned) = self.store.plan(name).await? else { return Ok(()) };
+        let Some(planned) = self.store.load::<Planned>(&name.to_owned()).await? else { return Ok(()) };
         let plan = &planned.record.plan;
         // Those of other plans too: a group that bears the tags may be one of them.
-        let known = self.store.sources().await?;
+        let known = self.store.list::<Source>(&()).await?;
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
         let groups = groups_of(&self.cloud, plan, &records).await?;
         // A survey that AWS refuses proves nothing about any group; the next one asks again.
@@ -55,7 +55,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             };
             let id = record.id.clone();
             let changed = Versioned { record, version: before.map_or(0, |before| before.version) };
-            match self.store.save_source(&changed).await? {
+            match self.store.save(&changed).await? {
                 // Somebody else saved it meanwhile: the next survey sees what became of it.
                 Saved::Outdated => report.lost += 1,
                 Saved::As(_) => {
@@ -68,7 +68,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         let surveyed = Versioned { record: planned.record.surveyed(now), version: planned.version };
-        self.store.save_plan(&surveyed).await?;
+        self.store.save(&surveyed).await?;
         Ok(())
     }
 }

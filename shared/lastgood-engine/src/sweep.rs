@@ -1,10 +1,11 @@
 //! The sweep, as part of the hourly cleanup: reads what AWS holds under our tag and lays it beside the records. What is found
 //! is judged in [`lastgood_core::sweep`].
 
-use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::{Backup, State};
 use lastgood_core::id::{ImageId, SourceId};
 use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
+use lastgood_core::record::Queue;
+use lastgood_core::source::Source;
 use lastgood_core::sweep::{self, Held, Sweep};
 
 use crate::Engine;
@@ -16,7 +17,7 @@ use crate::report::Report;
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Sweeps, if it is time; and tells what an earlier sweep could not.
     pub(crate) async fn sweep(&self) -> Result<Report, CallFailed> {
-        let known = self.store.sweep().await?;
+        let known = self.store.load::<Sweep>(&()).await?;
         let mut record = known.unwrap_or_else(|| Versioned::new(Sweep::first()));
         let mut report = Report::default();
         if record.record.is_due(self.clock.now()) {
@@ -24,7 +25,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let mut held = self.held().await?;
             let now = self.clock.now();
             let mut sources: Vec<SourceId> =
-                self.store.sources().await?.into_iter().map(|source| source.record.id).collect();
+                self.store.list::<Source>(&()).await?.into_iter().map(|source| source.record.id).collect();
             sources.sort();
             let mut records = Vec::new();
             for source in &sources {
@@ -32,7 +33,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     report.out_of_time = true;
                     return Ok(report);
                 }
-                records.extend(self.store.backups(source).await?);
+                records.extend(self.store.list::<Backup>(source).await?);
             }
             self.untagged(&records, &mut held).await?;
             let plain: Vec<_> = records.iter().map(|record| &record.record).collect();
@@ -45,7 +46,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let next = record.record.done(&unknown, found.iter().map(|(_, event)| event), now);
             report.add(self.drive(Queue::Cleanup, found).await);
             let saved = Versioned { record: next, version: record.version };
-            match self.store.save_sweep(&saved).await? {
+            match self.store.save(&saved).await? {
                 Saved::As(version) => record = Versioned { version, ..saved },
                 // Somebody else swept.
                 Saved::Outdated => return Ok(report),
@@ -54,7 +55,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if !record.record.outbox.is_empty() {
             let sent = self.post(&record.record.outbox).await?;
             let next = Versioned { record: record.record.sent(&sent), version: record.version };
-            self.store.save_sweep(&next).await?;
+            self.store.save(&next).await?;
         }
         Ok(report)
     }

@@ -1,6 +1,6 @@
 //! The course of a day: a storm in which everything may go wrong, and a calm in which all of it must come to rest.
 
-use lastgood_core::backup::life::Queue;
+use lastgood_core::record::Queue;
 use lastgood_core::{Time, later, seconds_between};
 use lastgood_world::{MemoryStore, Weather};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use lastgood_core::backup::life::Queue;
 use lastgood_core::backup::scale_in::ScaleIn;
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
 use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::later;
 use lastgood_core::notice::{News, Notice};
+use lastgood_core::record::Queue;
 use lastgood_world::{ImageState, Snapshot};
 
 use super::crew::Crew;
@@ -185,7 +185,7 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
     for group in &crew.scene.groups {
         let Some(held) = world.group_view(&group.name) else { continue };
         let images = world.group_images(&group.name);
-        if images.is_empty() {
+        if images.is_empty() && !world.was_cut_off(&group.name) {
             wrongs.push(format!("{} launches nothing: what it names is not there", group.name));
         }
         for image in images {
@@ -206,7 +206,8 @@ fn of_groups(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
         }
     }
     for failure in world.launch_failures() {
-        let by_hand = world.is_broken_by_hand(&ImageId::from(failure.image.as_str()));
+        let by_hand = world.is_broken_by_hand(&ImageId::from(failure.image.as_str()))
+            || failure.image.is_empty() && world.was_cut_off(failure.group.as_str());
         // A template that takes its image from a parameter tells the parameter.
         if !by_hand && !failure.image.starts_with("resolve:") {
             wrongs.push(format!("{} could not launch {}: {}", failure.group, failure.image, failure.message));

@@ -1,22 +1,20 @@
 //! The port `Store`, in memory. What is kept is what the stored form says when it is read back, so that every test goes
 //! through it; only a day of chaos does without, for it is the same thousands of times over.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::Time;
-use lastgood_core::backup::{self, Backup, life::Queue};
-use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::backup::Backup;
+use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::pace::Bucket;
-use lastgood_core::rollout::{self, Rollout};
+use lastgood_core::record::{Key, Place, Queue, Record};
+use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
-use lastgood_core::source::{self, Source};
 use lastgood_core::stored;
-use lastgood_core::sweep::Sweep;
-use lastgood_engine::port::{CallFailed, How, Key, PlanWrite, Saved, Store, Versioned, Written};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use lastgood_engine::port::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
 
 use crate::weather::{Fate, Sky, Weather};
 
@@ -26,21 +24,35 @@ pub struct MemoryStore {
     table: Mutex<Table>,
 }
 
-type Row<T> = Versioned<T>;
+/// A record as it is kept. All kinds stand together, as they do in the real table.
+#[derive(Clone)]
+struct Row {
+    record: Arc<dyn Any + Send + Sync>,
+    version: u64,
+    /// Its stored form.
+    stored: fn(&dyn Any) -> String,
+    key: Option<Key>,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{} {}", self.version, (self.stored)(&*self.record))
+    }
+}
+
+fn record_of<R: Record>(record: &dyn Any) -> &R {
+    record.downcast_ref().expect("each place is of one kind")
+}
 
 #[derive(Debug, Default)]
 struct Table {
     /// Records are kept as they come.
     is_plain: bool,
-    sources: BTreeMap<SourceId, Row<Source>>,
-    backups: BTreeMap<BackupId, Row<Backup>>,
-    rollouts: BTreeMap<RefreshId, Row<Rollout>>,
-    plans: BTreeMap<String, Row<Planned>>,
+    rows: BTreeMap<Place, Row>,
     buckets: BTreeMap<String, Versioned<Bucket>>,
-    sweep: Option<Row<Sweep>>,
     by_image: BTreeMap<ImageId, BackupId>,
     /// Where each record stands in the queues, and the queues in the order of time.
-    places: BTreeMap<Key, (Queue, Time)>,
+    waiting: BTreeMap<Key, (Queue, Time)>,
     queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
     sky: Sky,
     /// Every save of a backup since it was last asked, if somebody watches: what was there, and what is.
@@ -67,20 +79,8 @@ impl MemoryStore {
     pub fn dump(&self) -> String {
         let table = self.lock();
         let mut text = String::new();
-        let mut line = |key: &str, version: u64, stored: String| {
-            let _ = writeln!(text, "{key} v{version} {stored}");
-        };
-        for (id, row) in &table.sources {
-            line(&id.to_string(), row.version, stored::encode(&row.record));
-        }
-        for (id, row) in &table.backups {
-            line(&id.to_string(), row.version, stored::encode(&row.record));
-        }
-        for (id, row) in &table.rollouts {
-            line(&format!("rollout/{id}"), row.version, stored::encode(&row.record));
-        }
-        for (name, row) in &table.plans {
-            line(&format!("plan/{name}"), row.version, stored::encode(&row.record));
+        for (Place { partition, sort }, row) in &table.rows {
+            let _ = writeln!(text, "{partition} {sort} {row:?}");
         }
         text
     }
@@ -107,12 +107,12 @@ impl MemoryStore {
 
     /// Every backup. Not a call.
     pub fn all_backups(&self) -> Vec<Backup> {
-        self.lock().backups.values().map(|row| row.record.clone()).collect()
+        self.lock().all()
     }
 
     /// Every source. Not a call.
     pub fn all_sources(&self) -> Vec<Source> {
-        self.lock().sources.values().map(|row| row.record.clone()).collect()
+        self.lock().all()
     }
 
     /// When the first record of a queue is due. Not a call.
@@ -128,9 +128,8 @@ impl MemoryStore {
     /// A row is lost: a bad script, a restore of the table from before. Not a call.
     pub fn lose_backup(&self, id: &BackupId) {
         let mut table = self.lock();
-        table.backups.remove(id);
         table.by_image.retain(|_, other| other != id);
-        table.place(Key::Backup(id.clone()), Queue::Poll, None);
+        table.remove(&Backup::place(id));
     }
 
     /// Carries a call out, if it gets through.
@@ -149,61 +148,78 @@ impl MemoryStore {
     }
 }
 
-fn version_of<K: Ord, T>(rows: &BTreeMap<K, Row<T>>, key: &K) -> u64 {
-    rows.get(key).map_or(0, |row| row.version)
-}
-
 impl Table {
-    /// A record as it is read back.
-    fn row<T: Clone + Serialize + DeserializeOwned>(&self, record: &T, version: u64) -> Row<T> {
+    fn version(&self, place: &Place) -> u64 {
+        self.rows.get(place).map_or(0, |row| row.version)
+    }
+
+    fn load<R: Record>(&self, id: &R::Id) -> Option<Versioned<R>> {
+        self.rows.get(&R::place(id)).map(versioned)
+    }
+
+    fn list<R: Record>(&self, of: &R::Of) -> Vec<Versioned<R>> {
+        let partition = R::partition(of);
+        let first = Place { partition: partition.clone(), sort: String::new() };
+        let rows = self.rows.range(first..).take_while(|(place, _)| place.partition == partition);
+        let mut found: Vec<Versioned<R>> = rows.map(|(_, row)| versioned(row)).collect();
+        if R::LAST_FIRST {
+            found.reverse();
+        }
+        found
+    }
+
+    /// Every record of a kind.
+    fn all<R: Record>(&self) -> Vec<R> {
+        self.rows.values().filter_map(|row| row.record.downcast_ref::<R>().cloned()).collect()
+    }
+
+    /// Whether nobody has saved the record since it was read.
+    fn is_same<R: Record>(&self, record: &Versioned<R>) -> bool {
+        self.version(&R::place(&record.record.id())) == record.version
+    }
+
+    /// Keeps a record as it is read back.
+    fn put<R: Record>(&mut self, saved: &Versioned<R>) {
         let record = if self.is_plain {
-            record.clone()
+            saved.record.clone()
         } else {
-            stored::decode(&stored::encode(record)).expect("what is written can be read")
+            stored::decode(&stored::encode(&saved.record)).expect("what is written can be read")
         };
-        Row { record, version }
-    }
-
-    fn put_source(&mut self, source: &Source, version: u64) {
-        let row = self.row(source, version);
-        self.sources.insert(source.id.clone(), row);
-        self.place(Key::Source(source.id.clone()), Queue::Tick, source::wake(source));
-    }
-
-    fn put_backup(&mut self, backup: &Backup, version: u64) {
-        let row = self.row(backup, version);
-        let before = self.backups.insert(backup.id.clone(), row);
-        if let Some(watched) = &mut self.watched {
-            watched.push((before.map(|row| row.record), backup.clone()));
+        let place = R::place(&record.id());
+        let (key, waits) = (Key::at(&place), record.waits());
+        if let (Some(watched), Some(after)) = (&mut self.watched, (&record as &dyn Any).downcast_ref::<Backup>()) {
+            let before = self.rows.get(&place).map(|row| record_of::<Backup>(&*row.record).clone());
+            watched.push((before, after.clone()));
         }
-        if let Some(image) = &backup.image {
-            self.by_image.insert(image.clone(), backup.id.clone());
+        if let (Some(image), Some(Key::Backup(id))) = (record.artifact(), &key) {
+            self.by_image.insert(image.clone(), id.clone());
         }
-        self.place(Key::Backup(backup.id.clone()), backup::queue(backup), backup::wake(backup));
+        if let Some(key) = key.clone() {
+            self.wait(key, waits);
+        }
+        let stored = |record: &dyn Any| stored::encode(record_of::<R>(record));
+        self.rows.insert(place, Row { record: Arc::new(record), version: saved.version + 1, stored, key });
     }
 
-    fn put_rollout(&mut self, rollout: &Rollout, version: u64) {
-        let row = self.row(rollout, version);
-        self.rollouts.insert(rollout.refresh.clone(), row);
-        self.place(Key::Rollout(rollout.refresh.clone()), Queue::Poll, rollout::wake(rollout));
+    fn remove(&mut self, place: &Place) {
+        if let Some(key) = self.rows.remove(place).and_then(|row| row.key) {
+            self.wait(key, None);
+        }
     }
 
-    fn put_plan(&mut self, planned: &Planned, version: u64) {
-        let name = planned.plan.name.clone();
-        let row = self.row(planned, version);
-        self.plans.insert(name.clone(), row);
-        self.place(Key::Plan(name), Queue::Tick, Some(planned.survey_at));
-    }
-
-    fn place(&mut self, key: Key, queue: Queue, wake: Option<Time>) {
-        if let Some((queue, wake)) = self.places.remove(&key) {
+    fn wait(&mut self, key: Key, waits: Option<(Queue, Time)>) {
+        if let Some((queue, wake)) = self.waiting.remove(&key) {
             self.queues.entry(queue).or_default().remove(&(wake, key.clone()));
         }
-        if let Some(wake) = wake {
-            self.places.insert(key.clone(), (queue, wake));
+        if let Some((queue, wake)) = waits {
+            self.waiting.insert(key.clone(), (queue, wake));
             self.queues.entry(queue).or_default().insert((wake, key));
         }
     }
+}
+
+fn versioned<R: Record>(row: &Row) -> Versioned<R> {
+    Versioned { record: record_of::<R>(&*row.record).clone(), version: row.version }
 }
 
 impl Store for MemoryStore {
@@ -218,33 +234,21 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.call(|table| Ok(table.sources.get(id).cloned()))
+    async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
+        self.call(|table| Ok(table.load(id)))
     }
 
-    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.call(|table| Ok(table.sources.values().cloned().collect()))
+    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
+        self.call(|table| Ok(table.list(of)))
     }
 
-    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
+    async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.call(|table| {
-            if version_of(&table.sources, &source.record.id) != source.version {
+            if !table.is_same(record) {
                 return Ok(Saved::Outdated);
             }
-            table.put_source(&source.record, source.version + 1);
-            Ok(Saved::As(source.version + 1))
-        })
-    }
-
-    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.call(|table| Ok(table.backups.get(id).cloned()))
-    }
-
-    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
-        let slot = |slot| BackupId { source: source.clone(), slot };
-        self.call(|table| {
-            let rows = table.backups.range(slot(Time::MIN)..=slot(Time::MAX)).rev();
-            Ok(rows.map(|(_, row)| row.clone()).collect())
+            table.put(record);
+            Ok(Saved::As(record.version + 1))
         })
     }
 
@@ -256,75 +260,15 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
-        self.call(|table| {
-            if version_of(&table.backups, &backup.record.id) != backup.version {
-                return Ok(Saved::Outdated);
-            }
-            table.put_backup(&backup.record, backup.version + 1);
-            Ok(Saved::As(backup.version + 1))
-        })
-    }
-
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
+        let backup = Versioned::new(backup.clone());
         self.call(|table| {
-            let outdated = version_of(&table.sources, &source.record.id) != source.version;
-            if outdated || table.backups.contains_key(&backup.id) {
+            if !table.is_same(source) || !table.is_same(&backup) {
                 return Ok(Saved::Outdated);
             }
-            table.put_source(&source.record, source.version + 1);
-            table.put_backup(backup, 1);
+            table.put(source);
+            table.put(&backup);
             Ok(Saved::As(source.version + 1))
-        })
-    }
-
-    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
-        self.save_backup(&Versioned::new(backup.clone())).await
-    }
-
-    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.call(|table| Ok(table.rollouts.get(id).cloned()))
-    }
-
-    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
-        self.call(|table| {
-            if version_of(&table.rollouts, &rollout.record.refresh) != rollout.version {
-                return Ok(Saved::Outdated);
-            }
-            table.put_rollout(&rollout.record, rollout.version + 1);
-            Ok(Saved::As(rollout.version + 1))
-        })
-    }
-
-    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.call(|table| Ok(table.plans.values().cloned().collect()))
-    }
-
-    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.call(|table| Ok(table.plans.get(name).cloned()))
-    }
-
-    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
-        self.call(|table| {
-            if version_of(&table.plans, &plan.record.plan.name) != plan.version {
-                return Ok(Saved::Outdated);
-            }
-            table.put_plan(&plan.record, plan.version + 1);
-            Ok(Saved::As(plan.version + 1))
-        })
-    }
-
-    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
-        self.call(|table| Ok(table.sweep.clone()))
-    }
-
-    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
-        self.call(|table| {
-            if table.sweep.as_ref().map_or(0, |row| row.version) != sweep.version {
-                return Ok(Saved::Outdated);
-            }
-            table.sweep = Some(table.row(&sweep.record, sweep.version + 1));
-            Ok(Saved::As(sweep.version + 1))
         })
     }
 
@@ -346,24 +290,20 @@ impl Store for MemoryStore {
     async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
         self.call(|table| {
             let same = |write: &PlanWrite| match write {
-                PlanWrite::Put(plan) => version_of(&table.plans, &plan.record.plan.name) == plan.version,
-                PlanWrite::Remove { name, version } => version_of(&table.plans, name) == *version,
+                PlanWrite::Put(plan) => table.is_same(plan),
+                PlanWrite::Remove { name, version } => table.version(&Planned::place(name)) == *version,
             };
-            let outdated = sources.iter().any(|source| version_of(&table.sources, &source.record.id) != source.version);
-            if outdated || !plans.iter().all(same) {
+            if !plans.iter().all(same) || !sources.iter().all(|source| table.is_same(source)) {
                 return Ok(Written::Outdated);
             }
             for write in plans {
                 match write {
-                    PlanWrite::Put(plan) => table.put_plan(&plan.record, plan.version + 1),
-                    PlanWrite::Remove { name, .. } => {
-                        table.plans.remove(name);
-                        table.place(Key::Plan(name.clone()), Queue::Tick, None);
-                    }
+                    PlanWrite::Put(plan) => table.put(plan),
+                    PlanWrite::Remove { name, .. } => table.remove(&Planned::place(name)),
                 }
             }
             for source in sources {
-                table.put_source(&source.record, source.version + 1);
+                table.put(source);
             }
             Ok(Written::Whole)
         })

@@ -50,6 +50,8 @@ pub(crate) struct Witness {
     broken_by_hand: BTreeMap<ImageId, Time>,
     /// Images that people began to use when nobody did, and when.
     begun_by_hand: BTreeMap<ImageId, Time>,
+    /// Groups that people gave a version when nobody could know it any more.
+    cut_off: BTreeSet<GroupName>,
     /// Versions, images and snapshots that a call made which came late.
     made_late: BTreeSet<String>,
     /// Members that were protected by a call that came late: whoever made it could not know of it any more.
@@ -104,6 +106,11 @@ impl World {
         let mut state = self.lock();
         let now = state.now;
         state.witness.broken_by_hand.insert(image.clone(), now);
+    }
+
+    /// Whether people gave this group a version that was just being deleted.
+    pub fn was_cut_off(&self, group: &str) -> bool {
+        self.lock().witness.cut_off.contains(&GroupName::from(group))
     }
 
     /// The images of ours that anything refers to.
@@ -233,6 +240,12 @@ impl State {
         self.witness.proven.extend(proven);
     }
 
+    /// Whether people have begun to use an image that nobody used, so lately that whoever deletes it may not know.
+    fn was_just_begun(&self, id: &ImageId) -> bool {
+        let begun = self.witness.begun_by_hand.get(id);
+        begun.is_some_and(|at| seconds_between(*at, self.now) <= LOOK_SECONDS_MAX)
+    }
+
     /// An invocation deregisters an image.
     pub(crate) fn witness_image_goes(&mut self, id: &ImageId) {
         if self.blamed().is_none() {
@@ -241,8 +254,7 @@ impl State {
         if !self.witness.ours.contains(id.as_str()) {
             self.wrong(&format!("{id} is deleted, and Lastgood did not make it"));
         }
-        let begun = self.witness.begun_by_hand.get(id);
-        if begun.is_some_and(|at| seconds_between(*at, self.now) <= LOOK_SECONDS_MAX) {
+        if self.was_just_begun(id) {
             // Nobody can have known it any more, and who uses it finds it gone.
             self.witness.broken_by_hand.insert(id.clone(), self.now);
         } else {
@@ -318,6 +330,9 @@ impl State {
         if !self.witness.ours.contains(&version_key(template, number)) {
             self.wrong(&format!("version {number} of {template} is deleted, and Lastgood did not make it"));
         }
+        let image =
+            self.templates.get(template).and_then(|template| template.versions.get(&number)?.data.image.clone());
+        let just_begun = image.is_some_and(|image| self.was_just_begun(&ImageId::from(image.as_str())));
         let users: Vec<GroupName> = self
             .groups
             .values()
@@ -325,6 +340,10 @@ impl State {
             .map(|group| group.name.clone())
             .collect();
         for user in users {
+            if just_begun {
+                self.witness.cut_off.insert(user);
+                continue;
+            }
             self.wrong(&format!("version {number} of {template} is deleted, and group {user} launches from it"));
         }
     }

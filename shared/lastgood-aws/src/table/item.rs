@@ -16,22 +16,14 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lastgood_core::backup::life::Queue;
-use lastgood_core::backup::{Artifact, Backup, State};
-use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::id::ImageId;
 use lastgood_core::pace::Bucket;
-use lastgood_core::rollout::Rollout;
-use lastgood_core::source::Source;
-use lastgood_core::source::survey::Planned;
-use lastgood_core::sweep::Sweep;
-use lastgood_core::{Time, backup, later, name, rollout, source, stored};
-use lastgood_engine::{CallFailed, How, Key, Versioned};
+use lastgood_core::record::{Key, Place, Queue, Record};
+use lastgood_core::{Time, name, stored};
+use lastgood_engine::{CallFailed, How, Versioned};
 use serde::de::DeserializeOwned;
 
 use super::{Attributes, SHARDS};
-
-/// How long a record is kept that nothing is left of at AWS: long enough to look into what happened.
-const EXPIRES_SECONDS: i64 = 90 * 24 * 60 * 60;
 
 /// The names of keys, for one account and region.
 #[derive(Clone, Debug)]
@@ -80,39 +72,16 @@ impl Keys {
         Self { scope: format!("{account}/{region}") }
     }
 
-    fn key(&self, kind: &str, sk: &str) -> Attributes {
+    pub(crate) fn partition(&self, partition: &str) -> String {
+        format!("{}#{partition}", self.scope)
+    }
+
+    /// Where a record stands.
+    pub(crate) fn of(&self, place: &Place) -> Attributes {
         HashMap::from([
-            ("pk".to_owned(), AttributeValue::S(format!("{}#{kind}", self.scope))),
-            ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
+            ("pk".to_owned(), AttributeValue::S(self.partition(&place.partition))),
+            ("sk".to_owned(), AttributeValue::S(place.sort.clone())),
         ])
-    }
-
-    pub(crate) fn plans(&self) -> String {
-        format!("{}#plans", self.scope)
-    }
-
-    pub(crate) fn plan(&self, name: &str) -> Attributes {
-        self.key("plans", name)
-    }
-
-    pub(crate) fn sources(&self) -> String {
-        format!("{}#sources", self.scope)
-    }
-
-    pub(crate) fn source(&self, id: &SourceId) -> Attributes {
-        self.key("sources", &id.to_string())
-    }
-
-    pub(crate) fn backups(&self, source: &SourceId) -> String {
-        format!("{}#backups#{source}", self.scope)
-    }
-
-    pub(crate) fn backup(&self, id: &BackupId) -> Attributes {
-        self.key(&format!("backups#{}", id.source), &id.slot_text())
-    }
-
-    pub(crate) fn rollout(&self, id: &RefreshId) -> Attributes {
-        self.key("rollouts", id.as_str())
     }
 
     pub(crate) fn artifact(&self, image: &ImageId) -> String {
@@ -128,30 +97,22 @@ impl Keys {
         format!("{}#{name}#{shard}", self.scope)
     }
 
-    /// Where a record waits: the same shard for the same record, spread evenly.
-    fn due(&self, queue: Queue, record: &str, wake: Option<Time>) -> Option<(String, Time)> {
-        let digest = name::digest(&[record]);
-        let shard = u64::from_str_radix(&digest[..8], 16).unwrap_or(0) % SHARDS;
-        wake.map(|wake| (self.queue(queue, shard), wake))
-    }
-
-    pub(crate) fn sweep(&self) -> Attributes {
-        self.key("sweeps", "sweep")
-    }
-
-    pub(crate) fn sweep_item(&self, sweep: &Versioned<Sweep>) -> Item {
+    /// A record as it is written.
+    pub(crate) fn item<R: Record>(&self, versioned: &Versioned<R>) -> Item {
+        let record = &versioned.record;
+        let place = R::place(&record.id());
         Item {
-            key: self.sweep(),
-            body: stored::encode(&sweep.record),
-            version: sweep.version,
-            due: None,
-            artifact: None,
-            expires: None,
+            key: self.of(&place),
+            body: stored::encode(record),
+            version: versioned.version,
+            due: record.waits().map(|(queue, wake)| (self.queue(queue, shard(&place)), wake)),
+            artifact: record.artifact().map(|image| self.artifact(image)),
+            expires: record.expires(),
         }
     }
 
     pub(crate) fn bucket(&self, action: &str) -> Attributes {
-        self.key("buckets", action)
+        self.of(&Place { partition: "buckets".to_owned(), sort: action.to_owned() })
     }
 
     pub(crate) fn bucket_item(&self, action: &str, bucket: &Versioned<Bucket>) -> Item {
@@ -165,79 +126,21 @@ impl Keys {
         }
     }
 
-    pub(crate) fn plan_item(&self, planned: &Versioned<Planned>) -> Item {
-        let (record, name) = (&planned.record, &planned.record.plan.name);
-        Item {
-            key: self.plan(name),
-            body: stored::encode(record),
-            version: planned.version,
-            due: self.due(Queue::Tick, &format!("plan/{name}"), Some(record.survey_at)),
-            artifact: None,
-            expires: None,
-        }
-    }
-
-    pub(crate) fn source_item(&self, source: &Versioned<Source>) -> Item {
-        let record = &source.record;
-        Item {
-            key: self.source(&record.id),
-            body: stored::encode(record),
-            version: source.version,
-            due: self.due(Queue::Tick, &record.id.to_string(), source::wake(record)),
-            artifact: None,
-            expires: None,
-        }
-    }
-
-    pub(crate) fn backup_item(&self, backup: &Versioned<Backup>) -> Item {
-        let record = &backup.record;
-        let wake = backup::wake(record);
-        let over = match record.state {
-            State::Deleted => true,
-            State::Failed => matches!(record.artifact, Artifact::None | Artifact::Gone),
-            State::Requested | State::Creating | State::Pending | State::Good | State::Expiring | State::Deleting => {
-                false
-            }
-        };
-        Item {
-            key: self.backup(&record.id),
-            body: stored::encode(record),
-            version: backup.version,
-            due: self.due(backup::queue(record), &record.id.to_string(), wake),
-            artifact: record.image.as_ref().map(|image| self.artifact(image)),
-            expires: (over && wake.is_none()).then(|| later(record.since, EXPIRES_SECONDS)),
-        }
-    }
-
-    pub(crate) fn rollout_item(&self, rollout: &Versioned<Rollout>) -> Item {
-        let record = &rollout.record;
-        let newest = record.news.iter().map(|news| news.at).max();
-        Item {
-            key: self.rollout(&record.refresh),
-            body: stored::encode(record),
-            version: rollout.version,
-            due: self.due(Queue::Poll, record.refresh.as_str(), rollout::wake(record)),
-            artifact: None,
-            expires: newest.map(|newest| later(newest, EXPIRES_SECONDS)),
-        }
-    }
-
     /// Which record an item of an index is.
     pub(crate) fn parse(&self, item: &Attributes) -> Result<Key, CallFailed> {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map(String::as_str);
         let (pk, sk) = (text("pk").unwrap_or_default(), text("sk").unwrap_or_default());
+        let partition = pk.strip_prefix(&self.scope).and_then(|rest| rest.strip_prefix('#')).unwrap_or_default();
+        let place = Place { partition: partition.to_owned(), sort: sk.to_owned() };
         let unknown = || unreadable("dynamodb:Query", format!("the item '{pk}', '{sk}' is none of ours"));
-        let kind = pk.strip_prefix(&self.scope).and_then(|rest| rest.strip_prefix('#')).ok_or_else(unknown)?;
-        match kind {
-            "sources" => sk.parse().map(Key::Source).map_err(|_| unknown()),
-            "plans" => Ok(Key::Plan(sk.to_owned())),
-            "rollouts" => Ok(Key::Rollout(RefreshId::from(sk))),
-            _ => {
-                let source = kind.strip_prefix("backups#").ok_or_else(unknown)?;
-                format!("{source}@{sk}").parse().map(Key::Backup).map_err(|_| unknown())
-            }
-        }
+        Key::at(&place).ok_or_else(unknown)
     }
+}
+
+/// Where a record waits: the same shard for the same record, spread evenly.
+fn shard(place: &Place) -> u64 {
+    let digest = name::digest(&[&place.partition, &place.sort]);
+    u64::from_str_radix(&digest[..8], 16).unwrap_or(0) % SHARDS
 }
 
 pub(crate) fn wake(item: &Attributes) -> i64 {

@@ -15,14 +15,12 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::backup::life::Queue;
-use lastgood_core::id::{BackupId, ImageId, RefreshId, SourceId};
+use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::pace::{Bucket, Share};
-use lastgood_core::rollout::Rollout;
+use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
-use lastgood_core::sweep::Sweep;
-use lastgood_engine::{CallFailed, How, Key, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -224,24 +222,16 @@ impl Store for Table {
         Ok(due.into_iter().map(|(_, key)| key).collect())
     }
 
-    async fn source(&self, id: &SourceId) -> Result<Option<Versioned<Source>>, CallFailed> {
-        self.get(self.keys.source(id)).await
+    async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
+        self.get(self.keys.of(&R::place(id))).await
     }
 
-    async fn sources(&self) -> Result<Vec<Versioned<Source>>, CallFailed> {
-        self.all(self.partition(self.keys.sources())).await
+    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
+        self.all(self.partition(self.keys.partition(&R::partition(of))).scan_index_forward(!R::LAST_FIRST)).await
     }
 
-    async fn save_source(&self, source: &Versioned<Source>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.source_item(source)).await
-    }
-
-    async fn backup(&self, id: &BackupId) -> Result<Option<Versioned<Backup>>, CallFailed> {
-        self.get(self.keys.backup(id)).await
-    }
-
-    async fn backups(&self, source: &SourceId) -> Result<Vec<Versioned<Backup>>, CallFailed> {
-        self.all(self.partition(self.keys.backups(source)).scan_index_forward(false)).await
+    async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
+        self.put(self.keys.item(record)).await
     }
 
     async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
@@ -259,49 +249,13 @@ impl Store for Table {
         }
     }
 
-    async fn save_backup(&self, backup: &Versioned<Backup>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.backup_item(backup)).await
-    }
-
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         let mark = self.mark();
         let items = vec![
-            self.transact_put(self.keys.source_item(source), &mark)?,
-            self.transact_put(self.keys.backup_item(&Versioned::new(backup.clone())), &mark)?,
+            self.transact_put(self.keys.item(source), &mark)?,
+            self.transact_put(self.keys.item(&Versioned::new(backup.clone())), &mark)?,
         ];
         Ok(if self.transact(items).await? { Saved::As(source.version + 1) } else { Saved::Outdated })
-    }
-
-    async fn create_backup(&self, backup: &Backup) -> Result<Saved, CallFailed> {
-        self.put(self.keys.backup_item(&Versioned::new(backup.clone()))).await
-    }
-
-    async fn rollout(&self, id: &RefreshId) -> Result<Option<Versioned<Rollout>>, CallFailed> {
-        self.get(self.keys.rollout(id)).await
-    }
-
-    async fn save_rollout(&self, rollout: &Versioned<Rollout>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.rollout_item(rollout)).await
-    }
-
-    async fn plans(&self) -> Result<Vec<Versioned<Planned>>, CallFailed> {
-        self.all(self.partition(self.keys.plans())).await
-    }
-
-    async fn plan(&self, name: &str) -> Result<Option<Versioned<Planned>>, CallFailed> {
-        self.get(self.keys.plan(name)).await
-    }
-
-    async fn save_plan(&self, plan: &Versioned<Planned>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.plan_item(plan)).await
-    }
-
-    async fn sweep(&self) -> Result<Option<Versioned<Sweep>>, CallFailed> {
-        self.get(self.keys.sweep()).await
-    }
-
-    async fn save_sweep(&self, sweep: &Versioned<Sweep>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.sweep_item(sweep)).await
     }
 
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
@@ -317,12 +271,14 @@ impl Store for Table {
         let mut items = Vec::new();
         for write in plans {
             items.push(match write {
-                PlanWrite::Put(plan) => self.transact_put(self.keys.plan_item(plan), &mark)?,
-                PlanWrite::Remove { name, version } => self.transact_delete(self.keys.plan(name), *version)?,
+                PlanWrite::Put(plan) => self.transact_put(self.keys.item(plan), &mark)?,
+                PlanWrite::Remove { name, version } => {
+                    self.transact_delete(self.keys.of(&Planned::place(name)), *version)?
+                }
             });
         }
         for source in sources {
-            items.push(self.transact_put(self.keys.source_item(source), &mark)?);
+            items.push(self.transact_put(self.keys.item(source), &mark)?);
         }
         Ok(if self.transact(items).await? { Written::Whole } else { Written::Outdated })
     }

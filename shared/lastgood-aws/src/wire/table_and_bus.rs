@@ -50,8 +50,8 @@ async fn a_write_whose_answer_was_lost_knows_its_own_mark() {
     };
     let wire = Wire::answering(&[(400, &ours), (400, &others)]).await;
     let table = wire.table();
-    assert_eq!(table.save_rollout(&rollout).await.expect("judged"), Saved::As(5));
-    assert_eq!(table.save_rollout(&rollout).await.expect("judged"), Saved::Outdated);
+    assert_eq!(table.save(&rollout).await.expect("judged"), Saved::As(5));
+    assert_eq!(table.save(&rollout).await.expect("judged"), Saved::Outdated);
     assert!(wire.sent()[0].contains(r#""ConditionExpression":"v = :v""#), "{}", wire.sent()[0]);
 }
 

@@ -8,7 +8,6 @@
 //!                                  (reason; leftovers are cleaned)    something needs it: it stays
 //!
 //!  What the sweep finds of a failed one goes the same way again.
-//!
 //!  beside it:  artifact     None | Asked | Held | Condemned | SnapshotsLeft | Gone
 //!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
 //!                           | Published | Superseded | Adopted | Held
@@ -24,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
 use super::publication::{self, PublicationEvent};
-pub use super::queue::{Queue, is_work_of, queue};
+pub use super::queue::{is_work_of, queue};
 pub use super::record::Chosen;
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
@@ -33,6 +32,7 @@ use super::sight::{self, Sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::notice::Notice;
+use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later};
 

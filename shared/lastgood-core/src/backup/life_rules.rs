@@ -4,8 +4,8 @@ use expect_test::{expect, expect_file};
 
 use super::fixtures::{backup, image, inspection, now, sight, start};
 use super::life::{
-    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, Queue, REQUESTED_SECONDS_MAX, State, decide, due,
-    is_work_of, queue, wake,
+    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State, decide, due, is_work_of,
+    queue, wake,
 };
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
@@ -15,6 +15,7 @@ use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 use crate::plan::{Publish, PublishTo};
+use crate::record::Queue;
 
 #[test]
 fn no_wait_is_without_end() {

@@ -4,7 +4,7 @@
 use expect_test::expect_file;
 
 use super::fixtures::{backup, image, inspection, now, refusal, start, version_2};
-use super::life::{Event, Queue, State, due, queue, wake};
+use super::life::{Event, State, due, queue, wake};
 use super::life_table::lines;
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
 use super::record::{Artifact, Backup};
@@ -12,6 +12,7 @@ use super::removal::{CONDEMNED_SECONDS_MAX, Inspection, LATE_IMAGE_SECONDS_MAX, 
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::plan::{Publish, PublishTo};
+use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
 use crate::source::{Because, Expected};
 use crate::{Time, later, seconds_between};

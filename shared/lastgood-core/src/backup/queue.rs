@@ -1,18 +1,48 @@
-//! Which function does the work of a state, and where a record waits for it.
+//! A backup as a record: where it stands, which function does the work of its state, and where it waits for that.
 
-use super::life::{State, work};
-use super::record::Backup;
+use super::life::{State, wake, work};
+use super::record::{Artifact, Backup};
 use super::scale_in::ScaleIn;
+use crate::id::{BackupId, ImageId, SourceId};
+use crate::record::{BACKUPS, EXPIRES_SECONDS, Place, Queue, Record};
+use crate::{Time, later};
 
-/// The function that carries a backup on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Queue {
-    /// backup-tick: sources whose next slot has come.
-    Tick,
-    /// snapshot-poll: backups on their way to be good and published.
-    Poll,
-    /// retention-cleanup: backups of which something must go.
-    Cleanup,
+impl Record for Backup {
+    type Id = BackupId;
+    type Of = SourceId;
+    /// The newest is asked for most.
+    const LAST_FIRST: bool = true;
+
+    fn id(&self) -> BackupId {
+        self.id.clone()
+    }
+
+    fn place(id: &BackupId) -> Place {
+        Place { partition: Self::partition(&id.source), sort: id.slot_text() }
+    }
+
+    fn partition(of: &SourceId) -> String {
+        format!("{BACKUPS}#{of}")
+    }
+
+    fn waits(&self) -> Option<(Queue, Time)> {
+        wake(self).map(|wake| (queue(self), wake))
+    }
+
+    fn artifact(&self) -> Option<&ImageId> {
+        self.image.as_ref()
+    }
+
+    fn expires(&self) -> Option<Time> {
+        let over = match self.state {
+            State::Deleted => true,
+            State::Failed => matches!(self.artifact, Artifact::None | Artifact::Gone),
+            State::Requested | State::Creating | State::Pending | State::Good | State::Expiring | State::Deleting => {
+                false
+            }
+        };
+        (over && wake(self).is_none()).then(|| later(self.since, EXPIRES_SECONDS))
+    }
 }
 
 /// Which function looks at it then.

@@ -2,7 +2,7 @@
 
 use super::fixtures::{backup, chosen, image, inspection, now, refusal, start};
 use super::late::PUBLISH_HEARD_SECONDS_MAX;
-use super::life::{Chosen, Effect, Event, LEASE_SECONDS, Queue, RETRY_SECONDS, State, decide, due, queue, wake};
+use super::life::{Chosen, Effect, Event, LEASE_SECONDS, RETRY_SECONDS, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
@@ -11,6 +11,7 @@ use super::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::notice::News;
 use crate::plan::{OnManualChange, Publish, PublishTo};
+use crate::record::Queue;
 use crate::refusal::Why;
 use crate::source::{Because, Expected};
 use crate::{Time, later};

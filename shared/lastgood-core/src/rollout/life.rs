@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
 use crate::id::{GroupName, RefreshId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
+use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record};
+use crate::{Time, later};
 
 /// How many events of one refresh are kept; later ones are still announced. A refresh lives 14 days at most, and has
 /// a checkpoint visit for each percentage and scale-out.
@@ -67,6 +68,32 @@ pub fn sent(before: &Rollout, ids: &[String]) -> Rollout {
 #[must_use]
 pub fn wake(rollout: &Rollout) -> Option<Time> {
     (!rollout.outbox.is_empty()).then_some(Time::UNIX_EPOCH)
+}
+
+impl Record for Rollout {
+    type Id = RefreshId;
+    type Of = ();
+
+    fn id(&self) -> RefreshId {
+        self.refresh.clone()
+    }
+
+    fn place(id: &RefreshId) -> Place {
+        Place { partition: Self::partition(&()), sort: id.to_string() }
+    }
+
+    fn partition((): &()) -> String {
+        ROLLOUTS.to_owned()
+    }
+
+    fn waits(&self) -> Option<(Queue, Time)> {
+        wake(self).map(|wake| (Queue::Poll, wake))
+    }
+
+    fn expires(&self) -> Option<Time> {
+        let newest = self.news.iter().map(|news| news.at).max();
+        newest.map(|newest| later(newest, EXPIRES_SECONDS))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::backup::{Backup, Origin, Publication, State};
 use crate::id::SourceId;
 use crate::notice::News;
 use crate::plan::{Afterwards, Plan, Publish, PublishTo};
+use crate::record::{Place, Queue, Record, SOURCES};
 use crate::{Time, later};
 
 /// A claimed slot: both records are to be saved in one transaction.
@@ -343,4 +344,25 @@ pub fn wake(source: &Source) -> Option<Time> {
     let overdue = source.due_by.filter(|_| !source.overdue_told).map(|due_by| later(due_by, 1));
     let retry = source.retry.as_ref().map(|retry| retry.slot);
     [slot, overdue, retry].into_iter().flatten().min()
+}
+
+impl Record for Source {
+    type Id = SourceId;
+    type Of = ();
+
+    fn id(&self) -> SourceId {
+        self.id.clone()
+    }
+
+    fn place(id: &SourceId) -> Place {
+        Place { partition: Self::partition(&()), sort: id.to_string() }
+    }
+
+    fn partition((): &()) -> String {
+        SOURCES.to_owned()
+    }
+
+    fn waits(&self) -> Option<(Queue, Time)> {
+        wake(self).map(|wake| (Queue::Tick, wake))
+    }
 }

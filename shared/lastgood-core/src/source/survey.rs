@@ -12,6 +12,7 @@ use crate::facts::Group;
 use crate::id::SourceId;
 use crate::notice::News;
 use crate::plan::{Afterwards, Plan};
+use crate::record::{PLANS, Place, Queue, Record};
 use crate::{Time, later, seconds_between};
 
 /// Pause between two surveys of a plan.
@@ -42,6 +43,27 @@ impl Planned {
     #[must_use]
     pub fn surveyed(&self, now: Time) -> Self {
         Self::new(self.plan.clone(), now)
+    }
+}
+
+impl Record for Planned {
+    type Id = String;
+    type Of = ();
+
+    fn id(&self) -> String {
+        self.plan.name.clone()
+    }
+
+    fn place(name: &String) -> Place {
+        Place { partition: Self::partition(&()), sort: name.clone() }
+    }
+
+    fn partition((): &()) -> String {
+        PLANS.to_owned()
+    }
+
+    fn waits(&self) -> Option<(Queue, Time)> {
+        Some((Queue::Tick, self.survey_at))
     }
 }
 

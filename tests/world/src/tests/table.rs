@@ -1,11 +1,12 @@
 //! The table in memory: queues in the order of time, and writes that are whole or nothing.
 
 use lastgood_core::Time;
-use lastgood_core::backup::life::Queue;
+use lastgood_core::backup::Backup;
 use lastgood_core::id::SourceId;
+use lastgood_core::record::{Key, Queue};
 use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
-use lastgood_engine::port::{CallFailed, Key, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::port::{CallFailed, PlanWrite, Saved, Store, Versioned, Written};
 
 use crate::MemoryStore;
 
@@ -29,7 +30,7 @@ fn table() -> (MemoryStore, Vec<Versioned<Source>>) {
     assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Whole);
     // They were new then: a second time nothing is written.
     assert_eq!(ready(store.write_plans(&plans, &sources)), Written::Outdated);
-    let sources = ready(store.sources());
+    let sources = ready(store.list::<Source>(&()));
     (store, sources)
 }
 
@@ -43,7 +44,7 @@ fn a_queue_tells_what_is_due_in_the_order_of_time_and_no_more_than_asked() {
     assert_eq!(ready(store.due(Queue::Poll, at("11:00:00"), 10)), []);
     let mut late = sources[0].clone();
     late.record.next_slot = Some(at("11:30:00"));
-    assert_eq!(ready(store.save_source(&late)), Saved::As(2));
+    assert_eq!(ready(store.save(&late)), Saved::As(2));
     assert_eq!(ready(store.due(Queue::Tick, at("11:00:00"), 10)), keys[1..]);
     assert_eq!(ready(store.due(Queue::Tick, at("11:30:00"), 10)), [keys[1].clone(), keys[0].clone()]);
 }
@@ -59,9 +60,9 @@ fn a_slot_is_claimed_once_or_nothing_is_written() {
     // The source is as it was read, but the backup is there.
     let again = Versioned { version: 2, ..moved };
     assert_eq!(ready(store.claim(&again, &claim.backup)), Saved::Outdated);
-    assert_eq!(ready(store.create_backup(&claim.backup)), Saved::Outdated);
+    assert_eq!(ready(store.save(&Versioned::new(claim.backup.clone()))), Saved::Outdated);
     assert_eq!(store.dump(), before);
-    let backups = ready(store.backups(&claim.backup.id.source));
+    let backups = ready(store.list::<Backup>(&claim.backup.id.source));
     assert_eq!(backups, [Versioned { record: claim.backup.clone(), version: 1 }]);
     // Others leave it to whoever claimed it for a while.
     assert_eq!(ready(store.due(Queue::Poll, at("11:00:59"), 10)), []);
@@ -69,7 +70,7 @@ fn a_slot_is_claimed_once_or_nothing_is_written() {
 
     let mut imaged = backups[0].clone();
     imaged.record.image = Some("ami-1".into());
-    assert_eq!(ready(store.save_backup(&imaged)), Saved::As(2));
-    assert_eq!(ready(store.save_backup(&imaged)), Saved::Outdated);
+    assert_eq!(ready(store.save(&imaged)), Saved::As(2));
+    assert_eq!(ready(store.save(&imaged)), Saved::Outdated);
     assert_eq!(ready(store.backup_of(&"ami-1".into())), Some(claim.backup.id));
 }

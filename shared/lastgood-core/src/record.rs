@@ -1,0 +1,136 @@
+//! What outlives an invocation: records, each saved on its version, and the queues in which they wait for a function.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Time;
+use crate::id::{BackupId, ImageId, RefreshId, SourceId};
+
+/// A kind of record. The rest of its life is in its own folder.
+pub trait Record: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What one of them is named by.
+    type Id: Clone + fmt::Debug + Send + Sync;
+    /// What a list of them is of: `()` if there is one list of all.
+    type Of: Sync;
+    /// Whether a list begins with the last name.
+    const LAST_FIRST: bool = false;
+
+    /// Its name.
+    fn id(&self) -> Self::Id;
+    /// Where the record of this name stands.
+    fn place(id: &Self::Id) -> Place;
+    /// The partition in which those of a list stand, by their names.
+    fn partition(of: &Self::Of) -> String;
+    /// The queue in which it waits now, and until when; `None` while nothing is to be done with it.
+    fn waits(&self) -> Option<(Queue, Time)>;
+    /// The artifact that it is found by.
+    fn artifact(&self) -> Option<&ImageId> {
+        None
+    }
+    /// When nobody needs it any more.
+    fn expires(&self) -> Option<Time> {
+        None
+    }
+}
+
+/// How long a record is kept that nothing is left of at AWS: long enough to look into what happened.
+pub const EXPIRES_SECONDS: i64 = 90 * 24 * 60 * 60;
+
+/// Where a record stands: records of one partition are read together, in the order of their sort keys.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// `sources`, `backups#group/web`, ..
+    pub partition: String,
+    /// Its name in there.
+    pub sort: String,
+}
+
+/// The function that carries a record on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Queue {
+    /// backup-tick: sources whose next slot has come, plans whose sources are to be looked for.
+    Tick,
+    /// snapshot-poll: backups on their way to be good and published.
+    Poll,
+    /// retention-cleanup: backups of which something must go.
+    Cleanup,
+}
+
+/// Names a record in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A plan, whose sources are to be looked for.
+    Plan(String),
+    /// A source.
+    Source(SourceId),
+    /// A backup.
+    Backup(BackupId),
+    /// A rollout.
+    Rollout(RefreshId),
+}
+
+impl Key {
+    /// The record that stands there, if it is one that waits in a queue.
+    #[must_use]
+    pub fn at(place: &Place) -> Option<Self> {
+        let Place { partition, sort } = place;
+        match partition.as_str() {
+            PLANS => Some(Self::Plan(sort.clone())),
+            SOURCES => sort.parse().ok().map(Self::Source),
+            ROLLOUTS => Some(Self::Rollout(RefreshId::from(sort.as_str()))),
+            _ => {
+                let source = partition.strip_prefix(BACKUPS)?.strip_prefix('#')?;
+                format!("{source}@{sort}").parse().ok().map(Self::Backup)
+            }
+        }
+    }
+}
+
+/// The partition of plans.
+pub(crate) const PLANS: &str = "plans";
+/// That of sources.
+pub(crate) const SOURCES: &str = "sources";
+/// Those of backups begin so: each source has its own.
+pub(crate) const BACKUPS: &str = "backups";
+/// That of rollouts.
+pub(crate) const ROLLOUTS: &str = "rollouts";
+/// That of the sweep.
+pub(crate) const SWEEPS: &str = "sweeps";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::Backup;
+    use crate::rollout::Rollout;
+    use crate::source::Source;
+    use crate::source::survey::Planned;
+    use crate::sweep::Sweep;
+
+    #[test]
+    fn a_record_that_waits_is_known_by_where_it_stands() {
+        let backup: BackupId = "group/a@b#c@20260115T103000Z".parse().expect("a backup");
+        let rollout = RefreshId::from("r-1");
+        for (place, key) in [
+            (Planned::place(&"web#1".to_owned()), Some(Key::Plan("web#1".to_owned()))),
+            (Source::place(&backup.source), Some(Key::Source(backup.source.clone()))),
+            (Backup::place(&backup), Some(Key::Backup(backup.clone()))),
+            (Rollout::place(&rollout), Some(Key::Rollout(rollout.clone()))),
+            (Sweep::place(&()), None),
+            (Place { partition: "backups#group/web".into(), sort: "tomorrow".into() }, None),
+        ] {
+            assert_eq!(Key::at(&place), key, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn each_stands_in_the_partition_of_its_list() {
+        let backup: BackupId = "group/web@20260115T103000Z".parse().expect("a backup");
+        assert_eq!(Backup::place(&backup).partition, Backup::partition(&backup.source));
+        assert_eq!(Source::place(&backup.source).partition, Source::partition(&()));
+        assert_eq!(Planned::place(&"web".to_owned()).partition, Planned::partition(&()));
+        assert_eq!(Rollout::place(&"r-1".into()).partition, Rollout::partition(&()));
+        assert_eq!(Sweep::place(&()).partition, Sweep::partition(&()));
+    }
+}
