@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::Time;
 use crate::id::{BackupId, ImageId, RefreshId, SourceId};
+use crate::notice::Notice;
 
 /// A kind of record. The rest of its life is in its own folder.
 pub trait Record: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -32,6 +33,22 @@ pub trait Record: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned 
     /// When nobody needs it any more.
     fn expires(&self) -> Option<Time> {
         None
+    }
+}
+
+/// A record that has to tell: each notice stands in it from the save that it speaks of until it is on the bus.
+pub trait Tells: Record {
+    /// What is not on the bus yet.
+    fn outbox(&self) -> &[Notice];
+    /// The same, to take out of.
+    fn outbox_mut(&mut self) -> &mut Vec<Notice>;
+
+    /// The record without notices that are on the bus.
+    #[must_use]
+    fn sent(&self, ids: &[String]) -> Self {
+        let mut record = self.clone();
+        record.outbox_mut().retain(|notice| !ids.contains(&notice.id));
+        record
     }
 }
 

@@ -15,7 +15,7 @@ use crate::facts::{Image, Snapshot};
 use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
-use crate::record::{Place, Queue, Record, SWEEPS};
+use crate::record::{Place, Queue, Record, SWEEPS, Tells};
 use crate::{Time, later, seconds_between};
 
 /// Pause between two sweeps.
@@ -61,6 +61,16 @@ impl Record for Sweep {
     /// Every cleanup looks at it.
     fn waits(&self) -> Option<(Queue, Time)> {
         None
+    }
+}
+
+impl Tells for Sweep {
+    fn outbox(&self) -> &[Notice] {
+        &self.outbox
+    }
+
+    fn outbox_mut(&mut self) -> &mut Vec<Notice> {
+        &mut self.outbox
     }
 }
 
@@ -113,14 +123,6 @@ impl Sweep {
         while next.told.len() > TOLD_MAX {
             next.told.pop_last();
         }
-        next
-    }
-
-    /// The record without notices that are on the bus.
-    #[must_use]
-    pub fn sent(&self, ids: &[String]) -> Self {
-        let mut next = self.clone();
-        next.outbox.retain(|notice| !ids.contains(&notice.id));
         next
     }
 }

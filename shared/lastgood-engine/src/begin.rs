@@ -96,7 +96,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         // The new backup is begun whatever becomes of the notices: they stay in the outbox.
         if !source.record.outbox.is_empty()
-            && let Err(error) = self.send_from_source(id).await
+            && let Err(error) = self.send_from::<Source>(id).await
         {
             tracing::warn!(source = %id, error = crate::report::chain(&error), "its notices are not sent yet");
         }
@@ -118,17 +118,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Saved::As(version) => Ok(Some((Versioned { version, ..source }, None))),
             Saved::Outdated => Ok(None),
         }
-    }
-
-    /// Sends what a source has to tell.
-    pub(crate) async fn send_from_source(&self, id: &SourceId) -> Result<(), CallFailed> {
-        let Some(source) = self.store.load::<Source>(id).await? else { return Ok(()) };
-        if source.record.outbox.is_empty() {
-            return Ok(());
-        }
-        let sent = self.post(&source.record.outbox).await?;
-        self.change_source(id, |source| (source::sent(source, &sent), ())).await?;
-        Ok(())
     }
 
     /// Begins the backup that somebody asked for. The request's second is its slot, so the same event twice makes one

@@ -15,14 +15,14 @@ use lastgood_core::notice::Notice;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Outcome, Source};
 
+use crate::Engine;
 use crate::call::autoscaling::{ActiveRefresh, ScaleInProtection, SetScaleInProtection};
 use crate::call::ec2::{CreateImage, DeleteSnapshot, DeregisterImage, ImageNamed, ImagesById, SnapshotsTagged};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, How, Posted, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
 use crate::report::chain;
 use crate::versions::ours;
-use crate::{Engine, SAVES_MAX};
 
 type Wave = Vec<(Versioned<Backup>, Effect)>;
 
@@ -82,49 +82,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         wave.into_iter().map(|(record, notices)| (record, Ok(Event::Sent(ours(&notices))))).collect()
     }
 
-    /// Posts notices and returns the ids of those that are on the bus; an error if there are some and none got there.
-    pub(crate) async fn post(&self, notices: &[Notice]) -> Result<Vec<String>, CallFailed> {
-        if notices.is_empty() {
-            return Ok(Vec::new());
-        }
-        let posted = self.bus.post(notices).await?;
-        let mut sent = Vec::new();
-        for (notice, posted) in notices.iter().zip(posted) {
-            match posted {
-                Posted::Sent => sent.push(notice.id.clone()),
-                Posted::NotSent(why) => tracing::warn!(notice = notice.id, why, "not on the bus"),
-            }
-        }
-        if sent.is_empty() {
-            return Err(CallFailed::new(How::Refused, "events:PutEvents", "the bus refused every notice"));
-        }
-        Ok(sent)
-    }
-
     async fn tell_source(&self, record: &Backup) -> Carried {
         let outcome = Outcome::of(record);
         self.change_source(&record.id.source, |source| (source::hear(source, &outcome), ())).await?;
         Ok(Event::SourceTold)
-    }
-
-    /// Saves what `change` makes of a source; again from the start if somebody else saved it meanwhile.
-    pub(crate) async fn change_source<T>(
-        &self,
-        id: &SourceId,
-        change: impl Fn(&Source) -> (Source, T) + Sync,
-    ) -> Result<Option<T>, CallFailed> {
-        for _ in 0..SAVES_MAX {
-            let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
-            let (record, result) = change(&source.record);
-            if record == source.record {
-                return Ok(Some(result));
-            }
-            let changed = Versioned { record, version: source.version };
-            if let Saved::As(_) = self.store.save(&changed).await? {
-                return Ok(Some(result));
-            }
-        }
-        Err(CallFailed::new(How::NotMade, "saving the source", "others kept saving it"))
     }
 
     fn tags(&self, record: &Backup) -> Tags {

@@ -77,7 +77,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 (source::halt(source, first, now).unwrap_or_else(|| source.clone()), ())
             })
             .await?;
-            self.send_from_source(&source.id).await?;
+            self.send_from::<Source>(&source.id).await?;
             return Ok(Vec::new());
         }
         if !retired {

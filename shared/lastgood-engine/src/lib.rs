@@ -26,6 +26,7 @@ mod parameter;
 mod poll;
 pub mod port;
 mod publish;
+mod records;
 mod refresh;
 mod report;
 mod survey;

@@ -38,20 +38,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         match request {
             Request::Hold(about) => {
                 let hold = |source: &Source| operator::hold(source, &about.by, about.reason.as_deref(), at);
-                self.change(&about.source, hold).await
+                self.obey(&about.source, hold).await
             }
             Request::Release(about) => {
                 let found = self.found(&about.source).await?;
                 let release =
                     |source: &Source| operator::release(source, &about.by, about.reason.as_deref(), found.as_ref(), at);
-                let mut report = self.change(&about.source, release).await?;
+                let mut report = self.obey(&about.source, release).await?;
                 report.add(self.publish_newest(&about.source).await?);
                 Ok(report)
             }
             Request::Skip(about) => {
                 let reason = about.reason.as_deref();
                 let skip = |source: &Source| operator::skip(source, about.slot, &about.by, reason, at);
-                self.change(&about.source, skip).await
+                self.obey(&about.source, skip).await
             }
             Request::Pin(about) => {
                 let pin = Pin { by: about.by, reason: about.reason, at };
@@ -64,14 +64,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    async fn change(&self, id: &SourceId, change: impl Fn(&Source) -> Source + Sync) -> Result<Report, AskError> {
+    /// Changes a source as it was asked.
+    async fn obey(&self, id: &SourceId, change: impl Fn(&Source) -> Source + Sync) -> Result<Report, AskError> {
         let changed = self.change_source(id, |source| (change(source), ())).await?;
         if changed.is_none() {
             return Err(AskError::NoSource(id.clone()));
         }
         let mut report = Report::default();
         // What was asked is done. What is to be told of it stays in the outbox until the bus has it.
-        if let Err(error) = self.send_from_source(id).await {
+        if let Err(error) = self.send_from::<Source>(id).await {
             report.trouble(id, &error);
         }
         Ok(report)

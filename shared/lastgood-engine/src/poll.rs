@@ -3,7 +3,8 @@
 use lastgood_core::backup::{Event, State};
 use lastgood_core::id::ImageId;
 use lastgood_core::record::{Key, Queue};
-use lastgood_core::source;
+use lastgood_core::rollout::Rollout;
+use lastgood_core::source::{self, Source};
 
 use crate::call::Cloud;
 use crate::port::{Bus, CallFailed, Clock, Store};
@@ -27,7 +28,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.trouble(&id, &error);
                 continue;
             }
-            if let Err(error) = self.send_from_source(&id).await {
+            if let Err(error) = self.send_from::<Source>(&id).await {
                 report.trouble(&id, &error);
             }
         }
@@ -44,7 +45,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             match key {
                 Key::Backup(id) => backups.push(id),
                 Key::Rollout(id) => {
-                    if let Err(error) = self.send_from_rollout(&id).await {
+                    if let Err(error) = self.send_from::<Rollout>(&id).await {
                         report.trouble(&id, &error);
                     }
                 }

@@ -61,7 +61,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Saved::As(_) => {
                     tracing::info!(source = %id, plan = name, "the survey changed it");
                     // What is to be told stays in its outbox, and wakes it, until the bus has it.
-                    if let Err(error) = self.send_from_source(&id).await {
+                    if let Err(error) = self.send_from::<Source>(&id).await {
                         report.trouble(&id, &error);
                     }
                 }

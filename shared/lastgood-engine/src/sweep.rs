@@ -47,15 +47,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             report.add(self.drive(Queue::Cleanup, found).await);
             let saved = Versioned { record: next, version: record.version };
             match self.store.save(&saved).await? {
-                Saved::As(version) => record = Versioned { version, ..saved },
+                Saved::As(_) => record = saved,
                 // Somebody else swept.
                 Saved::Outdated => return Ok(report),
             }
         }
         if !record.record.outbox.is_empty() {
-            let sent = self.post(&record.record.outbox).await?;
-            let next = Versioned { record: record.record.sent(&sent), version: record.version };
-            self.store.save(&next).await?;
+            self.send_from::<Sweep>(&()).await?;
         }
         Ok(report)
     }

@@ -12,7 +12,7 @@ use super::record::{Artifact, Backup, Pin};
 use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::ScaleIn;
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
-use crate::facts::{ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
+use crate::facts::{Image, ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 use crate::plan::{Publish, PublishTo};
 use crate::record::Queue;
@@ -221,4 +221,24 @@ fn the_newest_request_about_a_pin_holds_whatever_the_order() {
     let late = decide(&again, Event::Unpinned(pin(2)), now()).record;
     assert!(late.pinned.is_some(), "the pin was asked for after that");
     assert!(decide(&late, Event::Unpinned(pin(4)), now()).record.pinned.is_none());
+}
+
+#[test]
+fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lost_record_and_stays() {
+    let failed = Backup { requested_at: now(), artifact: Artifact::Held, ..backup(State::Failed) };
+    let made = |seconds_before: i64| {
+        let created_at = Some(later(now(), -seconds_before));
+        let found = Image { created_at, ..image(ImageState::Available) };
+        decide(&failed, Event::Removal(RemovalEvent::Inspected(inspection(Some(found)))), now()).record
+    };
+    // Clocks are not the same.
+    assert_eq!((made(60).artifact, made(60).refused), (Artifact::Condemned, None));
+    let stays = made(61);
+    assert_eq!(stays.artifact, Artifact::Held);
+    assert_eq!(
+        stays.refused.as_deref(),
+        Some(
+            "ami-1 was made before this backup was asked for: the record of that time is lost, and it is yours to keep"
+        )
+    );
 }

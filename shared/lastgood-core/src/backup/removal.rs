@@ -22,6 +22,8 @@ use crate::{Time, later, seconds_between};
 /// How long after a failed backup an image of its name may still appear: a function's longest life, and the time
 /// until AWS shows a new image.
 pub const LATE_IMAGE_SECONDS_MAX: i64 = 15 * 60;
+/// How far AWS's clock and ours may be apart, in seconds.
+const CLOCKS_SECONDS_APART_MAX: i64 = 60;
 /// How long a removal may take before an operator hears of it.
 pub const REMOVAL_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// How long after it was seen that nothing needs an image it may be deleted, in seconds.
@@ -128,6 +130,11 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     let image = image.clone();
     if !inspection.ours {
         return not_ours(record, &image, now);
+    }
+    let older = |at| seconds_between(at, record.requested_at) > CLOCKS_SECONDS_APART_MAX;
+    if record.state == State::Failed && image.created_at.is_some_and(older) {
+        let whose = "the record of that time is lost, and it is yours to keep";
+        return stays(record, format!("{} was made before this backup was asked for: {whose}", image.id), now);
     }
     if image.protected {
         return stays(record, format!("{} has deregistration protection", image.id), now);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{GroupName, RefreshId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
-use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record};
+use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
 use crate::{Time, later};
 
 /// How many events of one refresh are kept; later ones are still announced. A refresh lives 14 days at most, and has
@@ -56,14 +56,6 @@ pub fn decide(before: Option<&Rollout>, news: &RefreshNews, now: Time) -> Rollou
     rollout
 }
 
-/// Takes notices out of the outbox that are on the bus.
-#[must_use]
-pub fn sent(before: &Rollout, ids: &[String]) -> Rollout {
-    let mut rollout = before.clone();
-    rollout.outbox.retain(|notice| !ids.contains(&notice.id));
-    rollout
-}
-
 /// When snapshot-poll must send what checkpoint-reached did not come to send.
 #[must_use]
 pub fn wake(rollout: &Rollout) -> Option<Time> {
@@ -96,6 +88,16 @@ impl Record for Rollout {
     }
 }
 
+impl Tells for Rollout {
+    fn outbox(&self) -> &[Notice] {
+        &self.outbox
+    }
+
+    fn outbox_mut(&mut self) -> &mut Vec<Notice> {
+        &mut self.outbox
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,7 +118,7 @@ mod tests {
         assert_eq!((two.news.len(), two.outbox.len()), (2, 2));
         assert_ne!(two.outbox[0].id, two.outbox[1].id);
         assert!(wake(&two).is_some(), "the poll sends what is left");
-        let none = sent(&two, &two.outbox.iter().map(|notice| notice.id.clone()).collect::<Vec<_>>());
+        let none = two.sent(&two.outbox.iter().map(|notice| notice.id.clone()).collect::<Vec<_>>());
         assert_eq!(wake(&none), None);
     }
 }

@@ -8,9 +8,9 @@
 use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
 use crate::backup::{Backup, Origin, Publication, State};
 use crate::id::SourceId;
-use crate::notice::News;
+use crate::notice::{News, Notice};
 use crate::plan::{Afterwards, Plan, Publish, PublishTo};
-use crate::record::{Place, Queue, Record, SOURCES};
+use crate::record::{Place, Queue, Record, SOURCES, Tells};
 use crate::{Time, later};
 
 /// A claimed slot: both records are to be saved in one transaction.
@@ -312,14 +312,6 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
     source
 }
 
-/// Takes notices out of the outbox that are on the bus.
-#[must_use]
-pub fn sent(before: &Source, ids: &[String]) -> Source {
-    let mut source = before.clone();
-    source.outbox.retain(|notice| !ids.contains(&notice.id));
-    source
-}
-
 /// Tells once that nothing is deleted as long as the newest backup failed; `wanted` is how many would go.
 #[must_use]
 pub fn halt(before: &Source, wanted: usize, now: Time) -> Option<Source> {
@@ -364,5 +356,15 @@ impl Record for Source {
 
     fn waits(&self) -> Option<(Queue, Time)> {
         wake(self).map(|wake| (Queue::Tick, wake))
+    }
+}
+
+impl Tells for Source {
+    fn outbox(&self) -> &[Notice] {
+        &self.outbox
+    }
+
+    fn outbox_mut(&mut self) -> &mut Vec<Notice> {
+        &mut self.outbox
     }
 }

@@ -7,6 +7,7 @@ use crate::backup::fixtures::policy;
 use crate::backup::{Origin, PublishedTo};
 use crate::id::{ImageId, SourceId};
 use crate::plan::{Afterwards, Plan, Policy, Publish, PublishTo, Select};
+use crate::record::Tells;
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
@@ -69,7 +70,7 @@ fn silence_is_told_once_and_ends_with_a_good_backup() {
     assert_eq!(told.outbox.len(), 1);
     assert_eq!(overdue(&told, at("13:01:00")), None);
     assert_eq!(wake(&told), Some(Time::UNIX_EPOCH));
-    let heard = hear(&sent(&told, &[told.outbox[0].id.clone()]), &good("13:00:00"));
+    let heard = hear(&told.sent(&[told.outbox[0].id.clone()]), &good("13:00:00"));
     assert!(!heard.overdue_told);
     assert_eq!(heard.due_by, Some(at("16:00:00")));
     assert!(!heard.is_overdue(at("13:10:00")));
