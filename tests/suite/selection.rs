@@ -145,6 +145,24 @@ fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
 }
 
 #[test]
+fn what_is_removed_with_its_backups_loses_them_though_a_group_of_its_name_is_there_again() {
+    let world = world();
+    tagged(&world, "web");
+    let stack = Stack::new(world);
+    stack.apply(BY_TAG).expect("applied");
+    stack.run(45);
+    stack.world.delete_group("web");
+    stack.run(30);
+    stack.world.may_retire("group/web");
+    let nothing = BY_TAG.replace("lastgood: web", "lastgood: other");
+    stack.apply(&format!("{nothing}\nremoved: {{group/web: delete}}")).expect("applied");
+    let template = stack.world.template("web again", &stack.world.base_image());
+    stack.world.group("web", &by_number(&template, 1), 1);
+    stack.run(2 * 60);
+    assert_eq!(stack.our_images().len(), 0);
+}
+
+#[test]
 fn a_group_that_comes_back_within_the_day_keeps_its_backups() {
     let world = world();
     tagged(&world, "web");

@@ -69,7 +69,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             None => retention::judge(policy, candidates),
         };
         let first = lets_go(&judge(candidates.clone()));
-        if first == 0 || (gone == Some(Gone::Deleted) && self.is_back(&source.id).await?) {
+        if first == 0 || (gone == Some(Gone::Deleted) && self.is_back(source).await?) {
             return Ok(Vec::new());
         }
         if !retired && source.is_failing() {
@@ -96,9 +96,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(let_go)
     }
 
-    /// Whether a group that was lost is there again: the next survey of its plan finds that, too.
-    async fn is_back(&self, id: &SourceId) -> Result<bool, CallFailed> {
-        let SourceId::Group(name) = id;
+    /// Whether a group that its plan had lost is there again: the next survey finds that, too.
+    async fn is_back(&self, source: &Source) -> Result<bool, CallFailed> {
+        if !source.may_be_back() {
+            return Ok(false);
+        }
+        let SourceId::Group(name) = &source.id;
         let found = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
         Ok(group::named(&found.map_err(CallFailed::refused(GroupsNamed::ACTION))?, name).is_some())
     }

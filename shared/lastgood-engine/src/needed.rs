@@ -111,14 +111,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         for name in &names {
             let before = group::named(&reading.groups, name).map(|group| &group.launches_from);
             let after = group::named(&now, name).map(|group| &group.launches_from);
-            let is_lost = source.is_some_and(|source| source.lost.is_some());
             // One answer without the group proves nothing, as long as nobody else has found it gone.
-            let may_be_gone = is_lost || source.is_none_or(|source| source.plan.is_none());
+            let may_be_gone = source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
             let doubt = match (before, after) {
                 (_, None) if name != own => continue,
                 (None, None) if may_be_gone => continue,
                 (_, None) => format!("AWS does not tell group/{name}"),
-                (_, Some(_)) if name == own && is_lost => format!("group/{name} is back"),
+                (_, Some(_)) if name == own && source.is_some_and(Source::may_be_back) => {
+                    format!("group/{name} is back")
+                }
                 (before, after) if before == after => continue,
                 _ => format!("group/{name} was given something else to launch from while it was asked who does"),
             };

@@ -202,6 +202,12 @@ pub struct Failure {
 }
 
 impl Source {
+    /// Whether a plan waits for it to be there again.
+    #[must_use]
+    pub fn may_be_back(&self) -> bool {
+        self.lost.is_some() && self.plan.is_some()
+    }
+
     /// The id of the backup of this source for `slot`.
     #[must_use]
     pub fn backup_id(&self, slot: Time) -> BackupId {
