@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::Tags;
+use lastgood_core::id::ImageId;
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY};
 use lastgood_core::pace;
 use lastgood_engine::Store;
@@ -48,26 +49,32 @@ fn a_group_whose_name_is_long_or_not_plain_is_backed_up_published_and_found_agai
     }
 }
 
+/// Somebody, or an invocation of ours, makes an image of the name that the next backup wants.
+fn image_of_our_name(stack: &Stack, caller: Option<u64>, tags: Vec<(String, Tags)>) -> ImageId {
+    let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
+    let before = stack.world.act_as(caller);
+    let made = stack.world.ec2().create_image(CreateImage {
+        instance: instance.to_string(),
+        name: "lastgood-web-20260115T110000Z".to_owned(),
+        description: String::new(),
+        no_reboot: true,
+        omitted_devices: Vec::new(),
+        tags,
+    });
+    stack.world.act_as(before);
+    made.expect("made")
+}
+
 #[test]
 fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
     for (managed_by, ours) in [("another-stack", false), (STACK, true)] {
         let stack = group("web");
-        let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
         let tags = Tags::from([
             (TAG_MANAGED_BY.to_owned(), managed_by.to_owned()),
             (TAG_BACKUP.to_owned(), "group/web@20260115T110000Z".to_owned()),
         ]);
-        let caller = stack.world.act_as(ours.then_some(7));
-        let made = stack.world.ec2().create_image(CreateImage {
-            instance: instance.to_string(),
-            name: "lastgood-web-20260115T110000Z".to_owned(),
-            description: String::new(),
-            no_reboot: true,
-            omitted_devices: Vec::new(),
-            tags: vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)],
-        });
-        stack.world.act_as(caller);
-        let theirs = made.expect("made");
+        let tags = vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)];
+        let theirs = image_of_our_name(&stack, ours.then_some(7), tags);
         stack.run(45);
         let backup = stack.backups("group/web").remove(0);
         assert_eq!(backup.image.as_ref() == Some(&theirs), ours, "{managed_by}: {}", backup.reason);
@@ -136,18 +143,7 @@ fn a_name_that_is_taken_by_an_image_that_can_not_be_looked_up_is_told_as_that() 
 #[test]
 fn why_no_image_was_made_is_told_though_another_has_its_name() {
     let stack = group("web");
-    let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
-    let caller = stack.world.act_as(None);
-    let made = stack.world.ec2().create_image(CreateImage {
-        instance: instance.to_string(),
-        name: "lastgood-web-20260115T110000Z".to_owned(),
-        description: String::new(),
-        no_reboot: true,
-        omitted_devices: Vec::new(),
-        tags: Vec::new(),
-    });
-    stack.world.act_as(caller);
-    made.expect("made");
+    image_of_our_name(&stack, None, Vec::new());
     stack.world.deny("ec2:CreateImage", "*");
     stack.run(45);
     let backup = stack.backups("group/web").remove(0);

@@ -122,6 +122,12 @@ fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() 
     assert!(deleted[0].contains("its source was deleted, and its plan says that its backups go too"), "{}", deleted[0]);
 }
 
+/// Somebody makes a group of the name of one that was deleted.
+fn group_again(stack: &Stack) {
+    let template = stack.world.template("web again", &stack.world.base_image());
+    stack.world.group("web", &by_number(&template, 1), 1);
+}
+
 #[test]
 fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
     let world = world();
@@ -131,8 +137,7 @@ fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
     stack.run(2 * 60);
     stack.world.delete_group("web");
     stack.run(23 * 60);
-    let template = stack.world.template("web again", &stack.world.base_image());
-    stack.world.group("web", &by_number(&template, 1), 1);
+    group_again(&stack);
     stack.world.tag_group("web", "lastgood", "web");
     for _ in 0..3 {
         stack.world.advance(3600);
@@ -156,8 +161,7 @@ fn what_is_removed_with_its_backups_loses_them_though_a_group_of_its_name_is_the
     stack.world.may_retire("group/web");
     let nothing = BY_TAG.replace("lastgood: web", "lastgood: other");
     stack.apply(&format!("{nothing}\nremoved: {{group/web: delete}}")).expect("applied");
-    let template = stack.world.template("web again", &stack.world.base_image());
-    stack.world.group("web", &by_number(&template, 1), 1);
+    group_again(&stack);
     stack.run(2 * 60);
     assert_eq!(stack.our_images().len(), 0);
 }
@@ -171,8 +175,7 @@ fn a_group_that_comes_back_within_the_day_keeps_its_backups() {
     stack.run(45);
     stack.world.delete_group("web");
     stack.run(60);
-    let template = stack.world.template("web again", &stack.world.base_image());
-    stack.world.group("web", &by_number(&template, 1), 1);
+    group_again(&stack);
     stack.world.tag_group("web", "lastgood", "web");
     stack.run(2 * 24 * 60);
     assert_eq!(messages(&stack, "Source Found").len(), 1);

@@ -3,8 +3,8 @@
 
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, Filter, InstanceRefresh, InstanceRefreshStatus, LaunchTemplateSpecification, LifecycleState,
-    MixedInstancesPolicy,
+    AutoScalingGroup, Filter, InstanceRefresh, InstanceRefreshStatus, LaunchConfiguration, LaunchTemplateSpecification,
+    LifecycleState, MixedInstancesPolicy,
 };
 use lastgood_core::facts::{
     Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Refresh, TemplateRef, VersionRef,
@@ -12,18 +12,17 @@ use lastgood_core::facts::{
 use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
-    ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
-    SetMixedVersion, SetScaleInProtection,
+    ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection,
+    SetGroupVersion, SetMixedVersion, SetScaleInProtection,
 };
-use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
+use lastgood_engine::{Answers, Call, CallFailed, Called};
 
-use crate::Aws;
 use crate::refusals::{answer, told};
+use crate::{Aws, pages};
 
 const DESCRIBE: &str = GroupsNamed::ACTION;
 const UPDATE: &str = SetGroupVersion::ACTION;
-/// The most names and the largest page of one call (AWS: DescribeAutoScalingGroups).
-const GROUPS_A_CALL_MAX: usize = 100;
+/// The largest page of groups and of launch configurations (AWS: DescribeAutoScalingGroups).
 const PAGE_GROUPS_MAX: i32 = 100;
 
 impl Answers<GroupsNamed> for Aws {
@@ -56,16 +55,9 @@ impl Answers<GroupsTagged> for Aws {
 }
 
 /// Every page of a describe.
-async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Result<Answer<Vec<AutoScalingGroup>>, CallFailed> {
-    let mut groups = Vec::new();
-    let mut pages = request.into_paginator().page_size(PAGE_GROUPS_MAX).send();
-    while let Some(page) = pages.next().await {
-        match answer(DESCRIBE, page)? {
-            Ok(page) => groups.extend(page.auto_scaling_groups.unwrap_or_default()),
-            Err(refusal) => return Ok(Err(refusal)),
-        }
-    }
-    Ok(Ok(groups))
+async fn all(request: DescribeAutoScalingGroupsFluentBuilder) -> Called<Vec<AutoScalingGroup>> {
+    let pages = request.into_paginator().page_size(PAGE_GROUPS_MAX).send();
+    pages::all(DESCRIBE, pages, |page| Ok(page.auto_scaling_groups.unwrap_or_default())).await
 }
 
 /// What AWS must tell and does not is an empty text to the SDK.
@@ -260,29 +252,19 @@ impl Answers<SetScaleInProtection> for Aws {
 impl Answers<LaunchConfigurations> for Aws {
     /// Every launch configuration of the account: there are at most 200 (AWS: Quotas for Auto Scaling).
     async fn call(&self, _: &LaunchConfigurations) -> Called<Vec<Configuration>> {
-        let mut pages =
+        let pages =
             self.autoscaling.describe_launch_configurations().into_paginator().page_size(PAGE_GROUPS_MAX).send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            match answer(LaunchConfigurations::ACTION, page)? {
-                Ok(page) => {
-                    for one in page.launch_configurations() {
-                        let name = told(
-                            LaunchConfigurations::ACTION,
-                            written(one.launch_configuration_name()),
-                            "a launch configuration's name",
-                        )?;
-                        let image = told(
-                            LaunchConfigurations::ACTION,
-                            written(one.image_id()),
-                            "a launch configuration's image",
-                        )?;
-                        found.push(Configuration { name: name.to_owned(), image: image.to_owned() });
-                    }
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        Ok(Ok(found))
+        pages::all(LaunchConfigurations::ACTION, pages, |page| {
+            page.launch_configurations().iter().map(configuration).collect()
+        })
+        .await
     }
+}
+
+fn configuration(found: &LaunchConfiguration) -> Result<Configuration, CallFailed> {
+    let told = |text, what| told(LaunchConfigurations::ACTION, written(text), what).map(str::to_owned);
+    Ok(Configuration {
+        name: told(found.launch_configuration_name(), "a launch configuration's name")?,
+        image: told(found.image_id(), "a launch configuration's image")?,
+    })
 }

@@ -9,6 +9,7 @@ mod clock;
 mod cloud;
 mod ec2;
 mod event;
+mod pages;
 pub mod refusals;
 mod sdk;
 pub mod settings;

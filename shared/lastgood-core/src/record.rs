@@ -53,7 +53,7 @@ pub trait Tells: Record {
 }
 
 /// How long a record is kept that nothing is left of at AWS: long enough to look into what happened.
-pub const EXPIRES_SECONDS: i64 = 90 * 24 * 60 * 60;
+pub(crate) const EXPIRES_SECONDS: i64 = 90 * 24 * 60 * 60;
 
 /// Where a record stands: records of one partition are read together, in the order of their sort keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,7 +18,7 @@ use crate::Engine;
 use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, LaunchConfigurations};
 use crate::call::ec2::{ImageReferences, InstancesOf, VersionOf, VersionsWith};
 use crate::call::ssm::GetParameter;
-use crate::call::{Answers, Call, Cloud};
+use crate::call::{Answers, Call, Called, Cloud};
 use crate::port::{Bus, CallFailed, Clock, Store};
 
 /// Parameters of AWS's own: they name AWS's images, never one of ours (AWS: Discover public parameters).
@@ -74,11 +74,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// What refers to the image, as far as AWS looks: ARNs. `there` is the image, if AWS tells it.
-    async fn references(
-        &self,
-        image: &ImageId,
-        there: Option<&Image>,
-    ) -> Result<Result<Vec<String>, Refusal>, CallFailed> {
+    async fn references(&self, image: &ImageId, there: Option<&Image>) -> Called<Vec<String>> {
         Ok(match self.cloud.call(&ImageReferences(image.clone())).await? {
             // Whether AWS answers for an image that is gone is documented nowhere.
             Err(refusal) if refusal.why == Why::Missing && there.is_none() => Ok(Vec::new()),
@@ -91,8 +87,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Some((at, groups)) = read(reading, self.every_group().await?) {
             (reading.groups, reading.groups_at) = (groups, Some(at));
         }
-        let named = group::named(&reading.groups, own).map(|own| own.launches_from.templates()).unwrap_or_default();
-        Ok(named.into_iter().map(|named| named.template.clone()).collect())
+        Ok(named_by(reading, own).into_iter().map(|named| named.template.clone()).collect())
     }
 
     /// Looks again at its own group and at those whose refreshes were asked for, when all else is read: one that ended
@@ -145,12 +140,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             })
             .collect();
         let SourceId::Group(own) = &record.id.source;
-        let named: Vec<TemplateRef> = group::named(&reading.groups, own)
-            .map(|own| own.launches_from.templates())
-            .unwrap_or_default()
-            .into_iter()
-            .cloned()
-            .collect();
+        let named: Vec<TemplateRef> = named_by(reading, own).into_iter().cloned().collect();
         for named in named {
             let version = read(reading, self.cloud.call(&VersionOf::named(&named)).await?);
             let alias = version.and_then(|version| version.image);
@@ -231,7 +221,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         for source in others.chain(desired) {
             named.extend(source.templates().into_iter().map(|named| (named.template.clone(), named.version)));
         }
-        let own = group::named(&reading.groups, own).map(|own| own.launches_from.templates()).unwrap_or_default();
+        let own = named_by(reading, own);
         let follows = |named: &TemplateRef| named.version == VersionRef::Latest;
         named.extend(own.into_iter().filter(|one| follows(one)).map(|one| (one.template.clone(), one.version)));
         let mut templates = std::mem::take(&mut reading.templates);
@@ -266,6 +256,11 @@ fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
             None
         }
     }
+}
+
+/// The versions of templates that a group names, as it was read.
+fn named_by<'a>(reading: &'a Reading, group: &GroupName) -> Vec<&'a TemplateRef> {
+    group::named(&reading.groups, group).map(|group| group.launches_from.templates()).unwrap_or_default()
 }
 
 /// The templates among these ARNs.

@@ -13,7 +13,7 @@ use lastgood_core::source::{self, Source, Turn};
 
 use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetMixedVersion};
 use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
-use crate::call::{Answers, Call, Cloud};
+use crate::call::{Answers, Call, Called, Cloud};
 use crate::carry::{AskFailed, together};
 use crate::drive::Carried;
 use crate::port::{Answer, Bus, CallFailed, Clock, How, Store, Versioned};
@@ -56,7 +56,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// A version that somebody made after `base` and before ours.
-    async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Result<Answer<Option<u64>>, CallFailed> {
+    async fn between(&self, named: &TemplateRef, base: u64, ours: u64) -> Called<Option<u64>> {
         for number in base + 1..ours {
             match self
                 .cloud
@@ -153,7 +153,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Refuses `action` while an instance refresh is under way: whatever it replaces with, another image now would come
     /// in between (AWS: Use an instance refresh with skip matching).
-    pub(crate) async fn no_refresh(&self, group: &GroupName, action: &str) -> Result<Answer<()>, CallFailed> {
+    pub(crate) async fn no_refresh(&self, group: &GroupName, action: &str) -> Called<()> {
         Ok(match self.cloud.call(&ActiveRefresh(group.clone())).await? {
             Ok(None) => Ok(()),
             Ok(Some(refresh)) => {
@@ -165,12 +165,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Why the image can't be put into the version, and what to do instead.
-    async fn obstacle(
-        &self,
-        group: &Group,
-        version: &TemplateVersion,
-        image: &Image,
-    ) -> Result<Answer<Option<String>>, CallFailed> {
+    async fn obstacle(&self, group: &Group, version: &TemplateVersion, image: &Image) -> Called<Option<String>> {
         let obstacle =
             group::unpublishable(group).or_else(|| group::resolves(version)).or_else(|| group::hides(version, image));
         if obstacle.is_some() {

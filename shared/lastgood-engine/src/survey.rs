@@ -7,11 +7,11 @@ use lastgood_core::source::survey::{Planned, survey};
 use lastgood_core::source::{self, Found, Source};
 
 use crate::Engine;
-use crate::call::Cloud;
 use crate::call::autoscaling::{GroupsNamed, GroupsTagged};
 use crate::call::ec2::VersionOf;
 use crate::call::ssm::GetParameter;
-use crate::port::{Answer, Bus, CallFailed, Clock, Saved, Store, Versioned};
+use crate::call::{Called, Cloud};
+use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -74,11 +74,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 }
 
 /// Every group that matters to a plan: those it names, those on record under it, and those that bear its tags.
-pub(crate) async fn groups_of(
-    cloud: &impl Cloud,
-    plan: &Plan,
-    known: &[Source],
-) -> Result<Answer<Vec<Group>>, CallFailed> {
+pub(crate) async fn groups_of(cloud: &impl Cloud, plan: &Plan, known: &[Source]) -> Called<Vec<Group>> {
     let mut names: Vec<GroupName> = plan.select.groups.clone();
     let ours = known.iter().filter(|source| source.plan.as_ref() == Some(&plan.name));
     names.extend(ours.map(|source| {

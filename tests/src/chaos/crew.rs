@@ -193,7 +193,7 @@ impl<'a> Crew<'a> {
         self.letters += 1;
         let caller = self.letters;
         self.say(|| format!("#{caller} {:?} {fate:?}", letter.invocation));
-        release::heard(self, &letter.invocation);
+        release::heard(scene, &letter.invocation);
         let future = Box::pin(invocation(scene, Arc::clone(&gate), letter.invocation.clone(), deadline));
         self.live.push(Live { caller, invocation: letter.invocation, tries: letter.tries, deadline, gate, future });
     }
@@ -219,8 +219,7 @@ impl<'a> Crew<'a> {
         let poll = live.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         world.act_as(None);
         let dead = live.gate.is_dead();
-        let invocation = live.invocation.clone();
-        release::goes_on(self, &invocation, caller);
+        release::goes_on(self.scene, &live.invocation, caller);
         match poll {
             Poll::Ready(well) => self.over(index, well),
             Poll::Pending if dead => {

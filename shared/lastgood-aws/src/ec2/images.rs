@@ -5,12 +5,14 @@ use aws_sdk_ec2::types::{self, Filter, ResourceType, SnapshotReturnCodes, Tag, T
 use lastgood_core::facts::{Image, ImageState, SnapshotDeletion};
 use lastgood_core::id::{ImageId, SnapshotId};
 use lastgood_core::whole_second;
-use lastgood_engine::call::ec2::{CreateImage, DeregisterImage, ImageNamed, ImagesById, ImagesTagged};
-use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
+use lastgood_engine::call::ec2::{
+    CreateImage, DeregisterImage, FILTER_VALUES_MAX, ImageNamed, ImagesById, ImagesTagged,
+};
+use lastgood_engine::{Answers, Call, Called};
 
-use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
-use crate::Aws;
+use super::{PAGE_ITEMS, filter, literal, tags};
 use crate::refusals::{answer, told};
+use crate::{Aws, pages};
 
 const DESCRIBE: &str = ImagesById::ACTION;
 
@@ -46,21 +48,11 @@ impl Answers<ImagesTagged> for Aws {
 
 /// Images of our own account only: without an owner AWS answers with every public one. Disabled ones are hidden unless
 /// asked for (AWS: Disable an Amazon EC2 AMI).
-async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Image>>, CallFailed> {
+async fn described(client: &Client, filter: Filter) -> Called<Vec<Image>> {
     let request = client.describe_images().owners("self").include_disabled(true).filters(filter);
-    let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
-    let mut images = Vec::new();
-    while let Some(page) = pages.next().await {
-        match answer(DESCRIBE, page)? {
-            Ok(page) => {
-                for found in page.images() {
-                    images.push(told(DESCRIBE, image(found), "an image's id")?);
-                }
-            }
-            Err(refusal) => return Ok(Err(refusal)),
-        }
-    }
-    Ok(Ok(images))
+    let pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    let read = |found: &types::Image| told(DESCRIBE, image(found), "an image's id");
+    pages::all(DESCRIBE, pages, |page| page.images().iter().map(read).collect()).await
 }
 
 fn image(image: &types::Image) -> Option<Image> {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types::{self, InstanceStateName, InstanceType, ProcessorInfo};
 use lastgood_core::Time;
 use lastgood_core::facts::Instance;
 use lastgood_core::id::{ImageId, InstanceId};
-use lastgood_engine::call::ec2::{Architectures, InstancesById, InstancesOf};
-use lastgood_engine::{Answers, Call, Called};
+use lastgood_engine::call::ec2::{Architectures, FILTER_VALUES_MAX, InstancesById, InstancesOf, TYPES_A_CALL_MAX};
+use lastgood_engine::{Answers, Call, CallFailed, Called};
 
-use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter};
-use crate::Aws;
-use crate::refusals::{answer, told};
+use super::{PAGE_ITEMS, filter};
+use crate::refusals::told;
+use crate::{Aws, pages};
 
 const DESCRIBE: &str = InstancesById::ACTION;
 
@@ -20,15 +21,10 @@ impl Answers<InstancesById> for Aws {
         let mut instances = Vec::new();
         for ids in ids.chunks(FILTER_VALUES_MAX) {
             let filter = filter("instance-id", ids.iter().map(ToString::to_string));
-            let mut pages = self.ec2.describe_instances().filters(filter).into_paginator().page_size(PAGE_ITEMS).send();
-            while let Some(page) = pages.next().await {
-                match answer(DESCRIBE, page)? {
-                    Ok(page) => {
-                        let all = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
-                        instances.extend(all.filter_map(instance));
-                    }
-                    Err(refusal) => return Ok(Err(refusal)),
-                }
+            let request = self.ec2.describe_instances().filters(filter);
+            match described(request, |found| Ok(instance(found))).await? {
+                Ok(found) => instances.extend(found.into_iter().flatten()),
+                Err(refusal) => return Ok(Err(refusal)),
             }
         }
         Ok(Ok(instances))
@@ -45,21 +41,20 @@ impl Answers<InstancesOf> for Aws {
             .describe_instances()
             .filters(filter("image-id", [image.to_string()]))
             .filters(filter("instance-state-name", THERE.map(str::to_owned)));
-        let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            match answer(DESCRIBE, page)? {
-                Ok(page) => {
-                    let all = page.reservations().iter().flat_map(aws_sdk_ec2::types::Reservation::instances);
-                    for instance in all {
-                        found.push(InstanceId::from(told(DESCRIBE, instance.instance_id(), "an instance's id")?));
-                    }
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        Ok(Ok(found))
+        described(request, |found| Ok(InstanceId::from(told(DESCRIBE, found.instance_id(), "an instance's id")?))).await
     }
+}
+
+/// What `read` finds in every instance of every page.
+async fn described<T>(
+    request: DescribeInstancesFluentBuilder,
+    read: impl Fn(&types::Instance) -> Result<T, CallFailed>,
+) -> Called<Vec<T>> {
+    let pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    pages::all(DESCRIBE, pages, |page| {
+        page.reservations().iter().flat_map(types::Reservation::instances).map(&read).collect()
+    })
+    .await
 }
 
 /// An instance whose launch time AWS does not tell can't be the newest one.
@@ -70,29 +65,24 @@ fn instance(instance: &types::Instance) -> Option<Instance> {
     Some(Instance { id: InstanceId::from(instance.instance_id()?), running, launched_at, image })
 }
 
-/// The most types of one call (AWS: DescribeInstanceTypes).
-const TYPES_A_CALL_MAX: usize = 100;
-
 impl Answers<Architectures> for Aws {
     async fn call(&self, Architectures(types): &Architectures) -> Called<BTreeMap<String, Vec<String>>> {
         let mut architectures = BTreeMap::new();
         for names in types.chunks(TYPES_A_CALL_MAX) {
             let names = names.iter().map(|name| InstanceType::from(name.as_str())).collect();
-            let mut pages = self.ec2.describe_instance_types().set_instance_types(Some(names)).into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = match answer(Architectures::ACTION, page)? {
-                    Ok(page) => page,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
-                for found in page.instance_types() {
-                    let runs = found.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
-                    let runs = runs.iter().map(|architecture| architecture.as_str().to_owned()).collect();
-                    if let Some(name) = found.instance_type() {
-                        architectures.insert(name.as_str().to_owned(), runs);
-                    }
-                }
+            let pages = self.ec2.describe_instance_types().set_instance_types(Some(names)).into_paginator().send();
+            match pages::all(Architectures::ACTION, pages, |page| Ok(page.instance_types.unwrap_or_default())).await? {
+                Ok(found) => architectures.extend(found.iter().filter_map(runs)),
+                Err(refusal) => return Ok(Err(refusal)),
             }
         }
         Ok(Ok(architectures))
     }
+}
+
+/// An instance type, and the architectures that it runs.
+fn runs(found: &types::InstanceTypeInfo) -> Option<(String, Vec<String>)> {
+    let runs = found.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
+    let runs = runs.iter().map(|architecture| architecture.as_str().to_owned()).collect();
+    Some((found.instance_type()?.as_str().to_owned(), runs))
 }

@@ -12,8 +12,6 @@ pub(crate) mod templates;
 use aws_sdk_ec2::types::{Filter, Tag};
 use lastgood_core::facts::Tags;
 
-/// The most values that a filter takes.
-pub(crate) const FILTER_VALUES_MAX: usize = 200;
 /// Items a page. AWS advises to always page: large accounts get slow answers or errors otherwise (AWS: DescribeImages).
 pub(crate) const PAGE_ITEMS: i32 = 500;
 

@@ -1,14 +1,14 @@
 //! DescribeImageReferences.
 
 use aws_sdk_ec2::types::{
-    ImageReferenceOptionName, ImageReferenceResourceType, ResourceTypeOption, ResourceTypeRequest,
+    ImageReference, ImageReferenceOptionName, ImageReferenceResourceType, ResourceTypeOption, ResourceTypeRequest,
 };
 use lastgood_engine::call::ec2::ImageReferences;
 use lastgood_engine::{Answers, Call, Called};
 
 use super::PAGE_ITEMS;
-use crate::Aws;
-use crate::refusals::{answer, told};
+use crate::refusals::told;
+use crate::{Aws, pages};
 
 /// All versions of a template: AWS looks at the 10 newest if nobody says (AWS: ResourceTypeOption).
 const VERSION_DEPTH_MAX: u32 = 10_000;
@@ -27,18 +27,10 @@ impl Answers<ImageReferences> for Aws {
             .image_ids(image.as_str())
             .include_all_resource_types(true)
             .resource_types(templates.build());
-        let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
-        let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
-            match answer(ImageReferences::ACTION, page)? {
-                Ok(page) => {
-                    for reference in page.image_references() {
-                        found.push(told(ImageReferences::ACTION, reference.arn(), "a reference's ARN")?.to_owned());
-                    }
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        Ok(Ok(found))
+        let pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+        let arn = |reference: &ImageReference| {
+            Ok(told(ImageReferences::ACTION, reference.arn(), "a reference's ARN")?.to_owned())
+        };
+        pages::all(ImageReferences::ACTION, pages, |page| page.image_references().iter().map(arn).collect()).await
     }
 }

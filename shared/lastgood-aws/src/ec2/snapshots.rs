@@ -5,12 +5,12 @@ use aws_sdk_ec2::types::{self, Filter};
 use lastgood_core::Time;
 use lastgood_core::facts::{Snapshot, SnapshotState};
 use lastgood_core::id::SnapshotId;
-use lastgood_engine::call::ec2::{DeleteSnapshot, SnapshotsById, SnapshotsTagged};
-use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
+use lastgood_engine::call::ec2::{DeleteSnapshot, FILTER_VALUES_MAX, SnapshotsById, SnapshotsTagged};
+use lastgood_engine::{Answers, Call, Called};
 
-use super::{FILTER_VALUES_MAX, PAGE_ITEMS, filter, literal, tags};
-use crate::Aws;
+use super::{PAGE_ITEMS, filter, literal, tags};
 use crate::refusals::{answer, told};
+use crate::{Aws, pages};
 
 const DESCRIBE: &str = SnapshotsById::ACTION;
 
@@ -33,21 +33,11 @@ impl Answers<SnapshotsTagged> for Aws {
     }
 }
 
-async fn described(client: &Client, filter: Filter) -> Result<Answer<Vec<Snapshot>>, CallFailed> {
+async fn described(client: &Client, filter: Filter) -> Called<Vec<Snapshot>> {
     let request = client.describe_snapshots().owner_ids("self").filters(filter);
-    let mut pages = request.into_paginator().page_size(PAGE_ITEMS).send();
-    let mut snapshots = Vec::new();
-    while let Some(page) = pages.next().await {
-        match answer(DESCRIBE, page)? {
-            Ok(page) => {
-                for found in page.snapshots() {
-                    snapshots.push(told(DESCRIBE, snapshot(found), "a snapshot's id")?);
-                }
-            }
-            Err(refusal) => return Ok(Err(refusal)),
-        }
-    }
-    Ok(Ok(snapshots))
+    let pages = request.into_paginator().page_size(PAGE_ITEMS).send();
+    let read = |found: &types::Snapshot| told(DESCRIBE, snapshot(found), "a snapshot's id");
+    pages::all(DESCRIBE, pages, |page| page.snapshots().iter().map(read).collect()).await
 }
 
 fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {

@@ -4,12 +4,14 @@ use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, Respo
 use lastgood_core::facts::{TemplateDevice, TemplateVersion};
 use lastgood_core::id::SnapshotId;
 use lastgood_core::refusal::{Refusal, Why};
-use lastgood_engine::call::ec2::{CreateVersion, DeleteVersions, SetDefaultVersion, VersionOf, VersionsWith};
+use lastgood_engine::call::ec2::{
+    CreateVersion, DeleteVersions, SetDefaultVersion, VERSIONS_A_CALL_MAX, VersionOf, VersionsWith,
+};
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
 use super::filter;
-use crate::Aws;
 use crate::refusals::{answer, told};
+use crate::{Aws, pages};
 
 const DESCRIBE: &str = VersionOf::ACTION;
 /// The largest page of versions (AWS: DescribeLaunchTemplateVersions).
@@ -40,19 +42,8 @@ impl Answers<VersionsWith> for Aws {
             .describe_launch_template_versions()
             .launch_template_id(template.as_str())
             .filters(filter("image-id", [image.to_string()]));
-        let mut pages = request.into_paginator().page_size(PAGE_VERSIONS_MAX).send();
-        let mut versions = Vec::new();
-        while let Some(page) = pages.next().await {
-            match answer(DESCRIBE, page)? {
-                Ok(page) => {
-                    for version in page.launch_template_versions() {
-                        versions.push(described(version)?);
-                    }
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        Ok(Ok(versions))
+        let pages = request.into_paginator().page_size(PAGE_VERSIONS_MAX).send();
+        pages::all(DESCRIBE, pages, |page| page.launch_template_versions().iter().map(described).collect()).await
     }
 }
 
@@ -103,9 +94,6 @@ impl Answers<CreateVersion> for Aws {
         Ok(Ok(number(CreateVersion::ACTION, made)?))
     }
 }
-
-/// The most versions of one call (AWS: DeleteLaunchTemplateVersions).
-const VERSIONS_A_CALL_MAX: usize = 200;
 
 impl Answers<DeleteVersions> for Aws {
     async fn call(&self, DeleteVersions { template, versions }: &DeleteVersions) -> Called<Vec<(u64, String)>> {

@@ -2,4 +2,4 @@
 
 pub mod life;
 
-pub use life::{Rollout, decide, wake};
+pub use life::{Rollout, decide};

@@ -14,5 +14,5 @@ pub mod survey;
 #[cfg(test)]
 mod survey_rules;
 
-pub use life::{Claim, Outcome, Turn, apply, ask_turn, claim, expect, free_turn, halt, hear, overdue, unplan, wake};
+pub use life::{Claim, Outcome, Turn, apply, ask_turn, claim, expect, free_turn, halt, hear, overdue, unplan};
 pub use record::{Asked, Because, Expected, Failure, Found, Good, OnHold, Published, Retry, Source};

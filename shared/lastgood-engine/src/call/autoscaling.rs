@@ -6,7 +6,7 @@ use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use super::Call;
 
 /// How many groups one call tells (AWS: DescribeAutoScalingGroups).
-const GROUPS_A_CALL: usize = 100;
+pub const GROUPS_A_CALL_MAX: usize = 100;
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
 /// The groups of these names.
@@ -18,7 +18,7 @@ impl Call for GroupsNamed {
     const ACTION: &'static str = DESCRIBE_GROUPS;
 
     fn times(&self) -> usize {
-        self.0.len().div_ceil(GROUPS_A_CALL)
+        self.0.len().div_ceil(GROUPS_A_CALL_MAX)
     }
 }
 

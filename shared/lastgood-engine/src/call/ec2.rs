@@ -9,10 +9,12 @@ use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 
 use super::Call;
 
-/// How many things one call tells, or deletes (AWS: DescribeInstances, Filters; DeleteLaunchTemplateVersions).
-const THINGS_A_CALL: usize = 200;
+/// The most values of a filter, and so how many things one call tells (AWS: Filter your resources).
+pub const FILTER_VALUES_MAX: usize = 200;
+/// How many versions one call deletes (AWS: DeleteLaunchTemplateVersions).
+pub const VERSIONS_A_CALL_MAX: usize = 200;
 /// How many instance types one call tells (AWS: DescribeInstanceTypes).
-const TYPES_A_CALL: usize = 100;
+pub const TYPES_A_CALL_MAX: usize = 100;
 
 const DESCRIBE_INSTANCES: &str = "ec2:DescribeInstances";
 const DESCRIBE_IMAGES: &str = "ec2:DescribeImages";
@@ -28,7 +30,7 @@ impl Call for InstancesById {
     const ACTION: &'static str = DESCRIBE_INSTANCES;
 
     fn times(&self) -> usize {
-        self.0.len().div_ceil(THINGS_A_CALL)
+        self.0.len().div_ceil(FILTER_VALUES_MAX)
     }
 }
 
@@ -50,7 +52,7 @@ impl Call for Architectures {
     const ACTION: &'static str = "ec2:DescribeInstanceTypes";
 
     fn times(&self) -> usize {
-        self.0.len().div_ceil(TYPES_A_CALL)
+        self.0.len().div_ceil(TYPES_A_CALL_MAX)
     }
 }
 
@@ -63,7 +65,7 @@ impl Call for ImagesById {
     const ACTION: &'static str = DESCRIBE_IMAGES;
 
     fn times(&self) -> usize {
-        self.0.len().div_ceil(THINGS_A_CALL)
+        self.0.len().div_ceil(FILTER_VALUES_MAX)
     }
 }
 
@@ -140,7 +142,7 @@ impl Call for SnapshotsById {
     const ACTION: &'static str = DESCRIBE_SNAPSHOTS;
 
     fn times(&self) -> usize {
-        self.0.len().div_ceil(THINGS_A_CALL)
+        self.0.len().div_ceil(FILTER_VALUES_MAX)
     }
 }
 
@@ -238,7 +240,7 @@ impl Call for DeleteVersions {
     const ACTION: &'static str = "ec2:DeleteLaunchTemplateVersions";
 
     fn times(&self) -> usize {
-        self.versions.len().div_ceil(THINGS_A_CALL)
+        self.versions.len().div_ceil(VERSIONS_A_CALL_MAX)
     }
 
     fn changes(&self) -> Option<&str> {
