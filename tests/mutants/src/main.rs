@@ -5,7 +5,8 @@
 //! `a < b` becomes `(if crate::mutant(7) { a > b } else { a < b })`. TABLE says where in the new text each one stands,
 //! so that what does not compile can be left out of the next list.
 //!
-//! What has no place to be switched is left out, and is not in the table: chains of `let`.
+//! What has no place to be switched is left out, and is not in the table: chains of `let`, and arms without which a `match`
+//! does not compile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -16,7 +17,7 @@ use proc_macro2::LineColumn;
 use serde::{Deserialize, Serialize};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Arm, BinOp, Expr, ExprBinary, ExprStruct, ExprUnary, Member};
+use syn::{Arm, BinOp, Expr, ExprBinary, ExprMatch, ExprStruct, ExprUnary, Member, Pat};
 
 /// An entry of cargo-mutants' list.
 #[derive(Deserialize)]
@@ -117,7 +118,7 @@ fn main() {
 /// The new text, and where the mutants stand in it.
 fn rewritten(text: &str, mutants: &[Mutant]) -> (String, Vec<Placed>) {
     let syntax = syn::parse_file(text).expect("Rust");
-    let mut walk = Walk { text, lines: lines(text), wanted: BTreeMap::new(), wraps: Vec::new() };
+    let mut walk = Walk { text, lines: lines(text), wanted: BTreeMap::new(), wraps: Vec::new(), takes_the_rest: false };
     for mutant in mutants {
         walk.wanted.entry(mutant.span.start).or_default().push(mutant);
     }
@@ -173,6 +174,8 @@ struct Walk<'a> {
     lines: Vec<usize>,
     wanted: BTreeMap<Place, Vec<&'a Mutant>>,
     wraps: Vec<Wrap>,
+    /// Whether the innermost `match` takes what none of its other arms does.
+    takes_the_rest: bool,
 }
 
 impl Walk<'_> {
@@ -249,11 +252,19 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         visit::visit_expr_struct(self, expr);
     }
 
+    fn visit_expr_match(&mut self, expr: &'ast ExprMatch) {
+        let is_rest = |arm: &Arm| arm.guard.is_none() && matches!(arm.pat, Pat::Wild(_) | Pat::Ident(_));
+        let outer = std::mem::replace(&mut self.takes_the_rest, expr.arms.iter().any(is_rest));
+        visit::visit_expr_match(self, expr);
+        self.takes_the_rest = outer;
+    }
+
     fn visit_arm(&mut self, arm: &'ast Arm) {
         for (id, _) in self.wanted("MatchArm", arm) {
             match &arm.guard {
                 Some((_, guard)) if is_let(guard) => {}
                 Some((_, guard)) => self.wrap(id, &**guard, format!("!crate::mutant({id}) && ("), ")"),
+                None if !self.takes_the_rest => {}
                 None => {
                     let at = self.bytes(&arm.pat).1;
                     let before = format!(" if !crate::mutant({id})");
