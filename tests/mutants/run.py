@@ -106,6 +106,7 @@ def compilable(work, target, wanted):
         for error in found:
             spans = [span for span in error["spans"] if span["is_primary"]]
             more = [span for child in error["children"] for span in child["spans"]]
+            more += [span for span in error["spans"] if not span["is_primary"]]
             own = set().union(*(blamed(table, span) for span in spans))
             bad |= own or set().union(*(blamed(table, span) for span in more))
         if not bad:
