@@ -26,10 +26,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGES = ["lastgood-core", "lastgood-engine"]
 # A mutant may make a loop endless: tests are given up after so many times what they take without one, and these seconds.
-TIMES_MAX = 10
-SECONDS_MORE = 30
-# So many of the quickest tests first: most mutants are caught by them.
+TIMES_MAX = 5
+SECONDS_MORE = 10
+# The quickest tests first, so many at once: most mutants are caught by the first few. Then as many at once as take so long
+# together, for one that is endless is waited for until all of them are.
 FIRST = 8
+SECONDS_AT_ONCE = 5.0
 
 
 def main():
@@ -190,12 +192,24 @@ def reach(work, tests):
     return {mutant: sorted(numbers, key=took.get) for mutant, numbers in reached.items()}, took
 
 
+def lots(numbers, took):
+    """These tests, by how many are run at once."""
+    yield numbers[:FIRST]
+    some, seconds = [], 0.0
+    for number in numbers[FIRST:]:
+        some.append(number)
+        seconds += took[number]
+        if seconds >= SECONDS_AT_ONCE:
+            yield some
+            some, seconds = [], 0.0
+    yield some
+
+
 def survivors(work, tests, reached, took, placed):
     """The mutants with which every test passes that comes to them."""
 
     def outcome(mutant):
-        numbers = reached.get(mutant["id"], [])
-        for some in (numbers[:FIRST], numbers[FIRST:]):
+        for some in lots(reached.get(mutant["id"], []), took):
             for binary in sorted({tests[number][0] for number in some}):
                 mine = [number for number in some if tests[number][0] == binary]
                 limit = TIMES_MAX * sum(took[number] for number in mine) + SECONDS_MORE
