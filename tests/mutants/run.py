@@ -168,7 +168,8 @@ def run(work, binary, names, environment, seconds_max):
     """What comes of these tests: `passed`, `failed` or `hung`."""
     crate = work / "tree" / ("shared/lastgood-core" if "lastgood_core" in binary else "tests")
     command = [binary, "--exact", "--test-threads=1", "--quiet", *names]
-    environment = os.environ | {"PROPTEST_CASES": "64", "PROPTEST_RNG_SEED": "7", "CARGO_MANIFEST_DIR": str(crate)} | environment
+    places = {"CARGO_MANIFEST_DIR": str(crate), "CARGO_WORKSPACE_DIR": str(work / "tree")}
+    environment = os.environ | {"PROPTEST_CASES": "64", "PROPTEST_RNG_SEED": "7"} | places | environment
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         done = subprocess.run(command, cwd=crate, env=environment, timeout=seconds_max, **quiet)
