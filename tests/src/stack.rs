@@ -153,9 +153,13 @@ impl Stack {
 
     /// One invocation behind a gate. `None` if it never ended: it was killed.
     pub fn invoke_behind<G: Gate>(&self, gate: &G, invocation: Invocation) -> Option<Report> {
+        self.try_behind(gate, invocation).map(|ended| ended.expect("the function does not fail"))
+    }
+
+    /// One invocation behind a gate, which may fail. `None` if it never ended: it was killed.
+    pub fn try_behind<G: Gate>(&self, gate: &G, invocation: Invocation) -> Option<Result<Report, String>> {
         let (store, cloud, bus) = self.behind(gate);
-        let ended = self.run_on(&store, &cloud, &bus, Time::MAX, invocation)?;
-        Some(ended.expect("the function does not fail"))
+        self.run_on(&store, &cloud, &bus, Time::MAX, invocation)
     }
 
     /// What it does is judged as chaos judges it.
@@ -302,9 +306,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| chain(&error)),
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
-        Invocation::Refresh(news) => {
-            engine.refresh(&news).await.map(|()| Report::default()).map_err(|error| chain(&error))
-        }
+        Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),
     }
 }
 

@@ -11,9 +11,9 @@ use lastgood_core::{later, pace};
 use lastgood_engine::{Store, Versioned};
 use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::AwsError;
+use lastgood_world::{AwsError, Weather};
 
-use crate::transcript::{HOURLY, during, web};
+use crate::transcript::{HOURLY, count, during, web};
 
 fn pin(stack: &Stack, by: &str) -> Request {
     let backup = stack.backups("group/web").remove(0).id;
@@ -32,6 +32,27 @@ fn about_to_be_good() -> (Stack, Invocation) {
     stack.world.advance(10 * 60);
     let image = stack.backups("group/web").remove(0).image.expect("made");
     (stack, Invocation::News(image))
+}
+
+#[test]
+fn a_wish_that_could_not_be_saved_is_no_success_and_comes_again() {
+    for call in 0..4 {
+        let (stack, news) = about_to_be_good();
+        stack.invoke(news);
+        let wish = Invocation::Asked(stack.world.time(), pin(&stack, "alice"));
+        let down = |number| Weather { unheard: if number == call { 1_000 } else { 0 }, ..Weather::default() };
+        let gate = Meanwhile::new(|number| stack.store.set_weather(1, down(number)));
+        let ended = stack.try_behind(&gate, wish.clone()).expect("it ends");
+        stack.store.set_weather(1, Weather::default());
+        // It is read, saved, told, and saved as told.
+        assert_eq!(ended.is_err(), call < 2, "call {call}: {ended:?}");
+        let is_pinned = |stack: &Stack| stack.backups("group/web").remove(0).pinned.is_some();
+        assert_eq!(is_pinned(&stack), call >= 2, "call {call}");
+        stack.invoke(wish);
+        stack.invoke(Invocation::Poll);
+        assert!(is_pinned(&stack), "call {call}");
+        assert_eq!(count(&stack, "Backup Pinned"), 1, "call {call}");
+    }
 }
 
 #[test]

@@ -14,12 +14,16 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Error> {
     let engine = lastgood.engine(event.context.deadline);
-    match read_event(event.payload)? {
-        Incoming::Refresh(news) => Ok(engine.refresh(&news).await?),
+    let report = match read_event(event.payload)? {
+        Incoming::Refresh(news) => engine.refresh(news).await?,
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::ImageChanged { .. }
-        | Incoming::BackupGood { .. }) => Err(unexpected("checkpoint-reached", &other).into()),
-    }
+        | Incoming::BackupGood { .. }) => {
+            return Err(unexpected("checkpoint-reached", &other).into());
+        }
+    };
+    report.log();
+    Ok(())
 }

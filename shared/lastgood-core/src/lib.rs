@@ -11,6 +11,7 @@ pub mod facts;
 pub mod group;
 pub mod id;
 pub mod incoming;
+pub mod life;
 pub mod name;
 pub mod needed;
 pub mod notice;

@@ -1,4 +1,5 @@
-//! The driver: carries backups on, a wave at a time, until nothing more is due now.
+//! The driver: carries records on, a wave at a time, until nothing more is due now. It knows no kind of record: what is to be
+//! known of one is its [`Life`], and how its effects are carried out [`Carries`].
 //!
 //! A wave asks every record what is due. Looks are asked together, everything else side by side; each answer is fed
 //! back and saved as it comes, so that a function which dies in a large wave loses only what was under way. A record
@@ -6,31 +7,60 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::life::{decide, due};
-use lastgood_core::backup::scale_in::{ScaleIn, ScaleInEvent};
-use lastgood_core::backup::{Backup, Effect, Event, State};
-use lastgood_core::id::BackupId;
+use lastgood_core::life::Life;
+use lastgood_core::notice::Notice;
 use lastgood_core::record::Queue;
 
 use crate::call::Cloud;
-use crate::call::ec2::{DeleteVersions, DeregisterImage};
-use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, How, Saved, Store, Versioned};
 use crate::report::{Report, chain};
 use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 
 /// What came of an effect.
-pub(crate) type Carried = Result<Event, CallFailed>;
+pub(crate) type Carried<L> = Result<<L as Life>::Event, CallFailed>;
+/// Records, and what each asks for.
+pub(crate) type Wave<L, E = <L as Life>::Effect> = Vec<(Versioned<L>, E)>;
+/// Records, and what came of what each asked for.
+pub(crate) type Answered<L> = Vec<(Versioned<L>, Carried<L>)>;
+
+/// How the effects of a life are carried out. Nothing here chooses: each effect is its calls, each answer an event.
+pub(crate) trait Carries<L: Life> {
+    /// Whether the effect is asked for many records at once, in [`Self::carry_together`].
+    fn is_asked_together(effect: &L::Effect) -> bool;
+    /// Carries out one effect.
+    fn carry(&self, record: &L, effect: L::Effect) -> impl Future<Output = Carried<L>> + Send;
+    /// Carries out effects that are asked together.
+    fn carry_together(&self, wave: Wave<L>) -> impl Future<Output = Answered<L>> + Send;
+    /// Waits for the call of an effect that destroys something, so that nothing comes between the last look at the record
+    /// and that. Should there be no call for now, the effect finds that out by itself.
+    fn wait_to_destroy(&self, effect: &L::Effect) -> impl Future<Output = ()> + Send;
+    /// Writes a line of the log: where the record is after `event`, and why. Nothing for one that is no news.
+    fn log(record: &L, event: &L::Event, reason: &str);
+}
+
+/// What came of an event that was fed to a record.
+enum Fed<L> {
+    /// It changed nothing.
+    Unchanged(Versioned<L>),
+    /// It is saved.
+    Moved(Versioned<L>),
+    /// Somebody else saved the record meanwhile.
+    Outdated,
+}
 
 /// A record that moved on, if it did, and what did not get through.
-type Fed = (Option<Versioned<Backup>>, Report);
+type Moved<L> = (Option<Versioned<L>>, Report);
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Feeds each record its event, then carries all of them on as far as they come now and as it is `part`'s work.
-    pub(crate) fn drive(
+    pub(crate) fn drive<L: Life>(
         &self,
         part: Queue,
-        records: Vec<(Versioned<Backup>, Event)>,
-    ) -> impl Future<Output = Report> + Send {
+        records: Vec<(Versioned<L>, L::Event)>,
+    ) -> impl Future<Output = Report> + Send
+    where
+        Self: Carries<L>,
+    {
         // Boxed: the SDK's futures are large, and the compiler must not lay all of them out in one.
         Box::pin(async move {
             // What was seen before a deletion holds for a moment only: a few are carried to their end, then the next.
@@ -50,142 +80,217 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         })
     }
 
-    async fn drive_all(&self, part: Queue, records: Vec<(Versioned<Backup>, Event)>) -> Report {
+    async fn drive_all<L: Life>(&self, part: Queue, records: Vec<(Versioned<L>, L::Event)>) -> Report
+    where
+        Self: Carries<L>,
+    {
         let mut report = Report { records: records.len(), ..Report::default() };
         let feeds = stream::iter(records).map(|(record, event)| async move {
-            match self.feed(record.clone(), event).await {
+            let id = record.record.id();
+            match self.feed(record, event).await {
                 // The event changed nothing, and the record is as due as it was.
-                (None, fed) if fed.is_clean() => (Some(record), fed),
-                moved => moved,
+                Ok(Fed::Unchanged(record) | Fed::Moved(record)) => (Some(record), Report::default()),
+                Ok(Fed::Outdated) => (None, Report { lost: 1, ..Report::default() }),
+                Err(error) => (None, Report::of_trouble(&id, &error)),
             }
         });
-        let fed: Vec<Fed> = feeds.buffered(CALLS_AT_ONCE_MAX).collect().await;
-        let mut live = report.take_in(fed);
+        let fed: Vec<Moved<L>> = feeds.buffered(CALLS_AT_ONCE_MAX).collect().await;
+        let live = report.take_in(fed);
+        report.add(self.carry_on(part, live).await);
+        report
+    }
+
+    /// Carries records on until nothing more is due.
+    async fn carry_on<L: Life>(&self, part: Queue, mut live: Vec<Versioned<L>>) -> Report
+    where
+        Self: Carries<L>,
+    {
+        let mut report = Report::default();
         loop {
             let now = self.clock.now();
-            let wave: Vec<(Versioned<Backup>, Effect)> = live
-                .into_iter()
-                .filter_map(|record| due(&record.record, part, now).map(|effect| (record, effect)))
-                .collect();
-            if wave.is_empty() {
+            let is_due =
+                |record: &Versioned<L>| record.record.due(part, now).is_some() || !record.record.outbox().is_empty();
+            live.retain(is_due);
+            if live.is_empty() {
                 return report;
             }
             if self.out_of_time() {
                 report.out_of_time = true;
                 return report;
             }
-            live = report.take_in(self.wave(part, wave).await);
+            let moved = self.wave(part, live, &mut report).await;
+            live = report.take_in(moved);
         }
     }
 
-    /// Does what is due and feeds the answers back.
-    async fn wave(&self, part: Queue, wave: Vec<(Versioned<Backup>, Effect)>) -> Vec<Fed> {
-        let (looks, single): (Vec<_>, Vec<_>) = wave.into_iter().partition(|(_, effect)| is_asked_together(effect));
+    /// Does what is due and feeds the answers back. Notices go last: a bus that is down delays no work.
+    async fn wave<L: Life>(&self, part: Queue, live: Vec<Versioned<L>>, report: &mut Report) -> Vec<Moved<L>>
+    where
+        Self: Carries<L>,
+    {
+        let now = self.clock.now();
+        let (mut looks, mut single, mut telling) = (Vec::new(), Vec::new(), Vec::new());
+        for record in live {
+            match record.record.due(part, now) {
+                Some(effect) if Self::is_asked_together(&effect) => looks.push((record, effect)),
+                Some(effect) => single.push((record, effect)),
+                None => telling.push(record),
+            }
+        }
         let singly = stream::iter(single).map(|(record, effect)| async move {
             if self.out_of_time() {
                 return (None, Report { out_of_time: true, ..Report::default() });
             }
-            self.wait_to_delete(&effect).await;
+            self.wait_to_destroy(&effect).await;
             // Its turn may have come late: what the record asks for now counts, not what it asked for then.
-            if due(&record.record, part, self.clock.now()).as_ref() != Some(&effect) {
+            if record.record.due(part, self.clock.now()).as_ref() != Some(&effect) {
                 return (Some(record), Report::default());
             }
             // Boxed, as in drive.
             let carried = Box::pin(self.carry(&record.record, effect)).await;
             self.feed_carried(record, carried).await
         });
-        let mut fed: Vec<Fed> = singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
-        let together = stream::iter(self.carry_together(looks).await);
-        let feeds = together.map(|(record, carried)| self.feed_carried(record, carried));
-        fed.extend(feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Fed>>().await);
-        fed
+        let mut moved: Vec<Moved<L>> = singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
+        let answered = stream::iter(self.carry_together(looks).await);
+        let feeds = answered.map(|(record, carried)| self.feed_carried(record, carried));
+        moved.extend(feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Moved<L>>>().await);
+        moved.extend(self.send_all(telling, report).await);
+        moved
     }
 
-    /// Waits for the call that deletes, so that nothing comes between the last look at the record and the deletion. Should
-    /// there be no call for now, the deletion finds that out by itself.
-    async fn wait_to_delete(&self, effect: &Effect) {
-        let _ = match effect {
-            Effect::Deregister(image) => self.cloud.ready(&DeregisterImage(image.clone())).await,
-            Effect::DeleteVersions(template, versions) => {
-                let delete = DeleteVersions { template: template.clone(), versions: versions.clone() };
-                self.cloud.ready(&delete).await
-            }
-            _ => Ok(()),
+    async fn feed_carried<L: Life>(&self, record: Versioned<L>, carried: Carried<L>) -> Moved<L>
+    where
+        Self: Carries<L>,
+    {
+        let id = record.record.id();
+        let (event, mut report) = match carried {
+            Ok(event) => (event, Report::default()),
+            // Saved, so that the reason is on record; the next run tries again.
+            Err(error) => (record.record.unanswered(chain(&error)), Report::of_trouble(&id, &error)),
         };
+        let is_answer = report.troubles.is_empty();
+        let moved = self.feed_surely(record, event, &mut report).await;
+        // What an answer leaves as it is would ask the same again at once, and so would what got none.
+        (moved.filter(|_| is_answer), report)
     }
 
-    async fn feed_carried(&self, record: Versioned<Backup>, carried: Carried) -> Fed {
-        match carried {
-            // A member is protected, whoever went on meanwhile: that must be on record.
-            Ok(event @ Event::ScaleIn(ScaleInEvent::On)) => self.feed_surely(record, event).await,
-            // A record that an answer leaves as it is would ask the same again at once: it does not come back.
-            Ok(event) => self.feed(record, event).await,
-            Err(error) => {
-                let about = record.record.id.clone();
-                // Saved, so that the reason is on record; the next run tries again.
-                let (_, mut report) = if is_protecting(&record.record) {
-                    let event = ScaleInEvent::OnUnanswered(chain(&error));
-                    self.feed_surely(record, Event::ScaleIn(event)).await
-                } else {
-                    self.feed(record, Event::Unanswered(chain(&error))).await
-                };
-                report.trouble(&about, &error);
-                (None, report)
+    /// Feeds an event: once; or until it is saved, if it holds whoever saved the record meanwhile. What they made of it is
+    /// theirs then to carry on, or the poll's. Gives the record back if it moved on.
+    async fn feed_surely<L: Life>(
+        &self,
+        mut record: Versioned<L>,
+        event: L::Event,
+        report: &mut Report,
+    ) -> Option<Versioned<L>>
+    where
+        Self: Carries<L>,
+    {
+        let id = record.record.id();
+        let tries_max = if L::holds_whoever_saved(&event) { SAVES_MAX } else { 1 };
+        for tries in 1..=tries_max {
+            match self.feed(record.clone(), event.clone()).await {
+                Ok(Fed::Moved(moved)) => return Some(moved).filter(|_| tries == 1),
+                Ok(Fed::Unchanged(_)) => return None,
+                Ok(Fed::Outdated) => report.lost += 1,
+                Err(error) => report.trouble(&id, &error),
             }
-        }
-    }
-
-    /// Decides what `event` makes of `record` and saves that. Gives the record back if it moved on.
-    async fn feed(&self, record: Versioned<Backup>, event: Event) -> Fed {
-        let quiet = matches!(event, Event::Sent(_) | Event::SourceTold | Event::Woken);
-        let mut report = Report::default();
-        let step = decide(&record.record, event, self.clock.now());
-        if step.record == record.record {
-            return (None, report);
-        }
-        if !quiet {
-            log(&step.record, &step.reason);
-        }
-        let next = Versioned { record: step.record, version: record.version };
-        match self.store.save(&next).await {
-            Ok(Saved::As(version)) => (Some(Versioned { version, ..next }), report),
-            Ok(Saved::Outdated) => {
-                tracing::info!(backup = %next.record.id, "somebody else carries it on");
-                report.lost += 1;
-                (None, report)
+            if tries == tries_max {
+                break;
             }
-            Err(error) => {
-                report.trouble(&next.record.id, &error);
-                (None, report)
-            }
-        }
-    }
-
-    /// As [`Self::feed`], and again until it is saved: if somebody else saved the record meanwhile, what they made of it is
-    /// fed. That is theirs then to carry on, or the poll's.
-    async fn feed_surely(&self, mut record: Versioned<Backup>, event: Event) -> Fed {
-        let id = record.record.id.clone();
-        let mut report = Report::default();
-        for tries in 1..=SAVES_MAX {
-            let (moved, fed) = self.feed(record.clone(), event.clone()).await;
-            let done = fed.is_clean();
-            report.add(fed);
-            if done {
-                return (moved.filter(|_| tries == 1), report);
-            }
-            match self.store.load::<Backup>(&id).await {
+            match self.store.load::<L>(&id).await {
                 Ok(Some(newer)) => record = newer,
                 Ok(None) => break,
                 Err(error) => report.trouble(&id, &error),
             }
         }
-        (None, report)
+        None
     }
 
-    /// Loads backups; those that are gone or can't be read are left out and reported.
-    pub(crate) async fn load(&self, ids: Vec<BackupId>, report: &mut Report) -> Vec<Versioned<Backup>> {
+    /// Decides what `event` makes of `record` and saves that.
+    async fn feed<L: Life>(&self, record: Versioned<L>, event: L::Event) -> Result<Fed<L>, CallFailed>
+    where
+        Self: Carries<L>,
+    {
+        let step = record.record.decide(event.clone(), self.clock.now());
+        if step.record == record.record {
+            return Ok(Fed::Unchanged(record));
+        }
+        Self::log(&step.record, &event, &step.reason);
+        self.save_moved(Versioned { record: step.record, version: record.version }).await
+    }
+
+    async fn save_moved<L: Life>(&self, moved: Versioned<L>) -> Result<Fed<L>, CallFailed> {
+        Ok(match self.store.save(&moved).await? {
+            Saved::As(version) => Fed::Moved(Versioned { version, ..moved }),
+            Saved::Outdated => {
+                tracing::info!(record = %moved.record.id(), "somebody else carries it on");
+                Fed::Outdated
+            }
+        })
+    }
+
+    /// Sends what these records have to tell, all at once, and takes it out of their outboxes. What is not sent stays there
+    /// and wakes its record again.
+    async fn send_all<L: Life>(&self, telling: Vec<Versioned<L>>, report: &mut Report) -> Vec<Moved<L>> {
+        let notices: Vec<Notice> = telling.iter().flat_map(|record| record.record.outbox().to_vec()).collect();
+        if notices.is_empty() {
+            return Vec::new();
+        }
+        let sent = match self.post(&notices).await {
+            Ok(sent) => sent,
+            Err(error) => {
+                report.trouble(&"notices", &error);
+                return Vec::new();
+            }
+        };
+        let told = telling.into_iter().map(|record| (record.record.sent(&sent), record));
+        // One of whose own none was sent would ask the same again at once.
+        let told = told.filter(|(told, record)| *told != record.record);
+        let told: Vec<_> = told.map(|(told, record)| Versioned { record: told, version: record.version }).collect();
+        let saves = stream::iter(told).map(|told| async move {
+            let id = told.record.id();
+            match self.save_moved(told).await {
+                Ok(Fed::Moved(moved) | Fed::Unchanged(moved)) => (Some(moved), Report::default()),
+                Ok(Fed::Outdated) => (None, Report { lost: 1, ..Report::default() }),
+                Err(error) => (None, Report::of_trouble(&id, &error)),
+            }
+        });
+        saves.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await
+    }
+
+    /// Gives one record an event and carries it on; `begun` is what stands there if nothing does yet. From the start again if
+    /// somebody else saves it meanwhile: an error means that the event is not on record. Returns the record as it stood then;
+    /// `None` if there is none.
+    pub(crate) async fn tell<L: Life>(
+        &self,
+        part: Queue,
+        id: &L::Id,
+        begun: Option<L>,
+        event: &L::Event,
+    ) -> Result<Option<(L, Report)>, CallFailed>
+    where
+        Self: Carries<L>,
+    {
+        let mut report = Report { records: 1, ..Report::default() };
+        for _ in 0..SAVES_MAX {
+            let found = self.store.load::<L>(id).await?;
+            let Some(record) = found.or_else(|| begun.clone().map(Versioned::new)) else { return Ok(None) };
+            match self.feed(record, event.clone()).await? {
+                Fed::Unchanged(record) | Fed::Moved(record) => {
+                    let stood = record.record.clone();
+                    report.add(Box::pin(self.carry_on(part, vec![record])).await);
+                    return Ok(Some((stood, report)));
+                }
+                Fed::Outdated => report.lost += 1,
+            }
+        }
+        Err(CallFailed::new(How::NotMade, "saving a record", "others kept saving it"))
+    }
+
+    /// Loads records; those that are gone or can't be read are left out and reported.
+    pub(crate) async fn load<L: Life>(&self, ids: Vec<L::Id>, report: &mut Report) -> Vec<Versioned<L>> {
         let loads = stream::iter(ids).map(|id| async move {
-            let loaded = self.store.load::<Backup>(&id).await;
+            let loaded = self.store.load::<L>(&id).await;
             (id, loaded)
         });
         let loaded: Vec<_> = loads.buffered(CALLS_AT_ONCE_MAX).collect().await;
@@ -198,18 +303,4 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         records
     }
-}
-
-/// What its state asks for is the protection of its instance.
-fn is_protecting(record: &Backup) -> bool {
-    record.state == State::Creating && record.scale_in == ScaleIn::Asked
-}
-
-fn is_asked_together(effect: &Effect) -> bool {
-    matches!(effect, Effect::ChooseInstance(_) | Effect::LookAtImage(_) | Effect::ReadTemplate(_) | Effect::Send(_))
-}
-
-fn log(record: &Backup, reason: &str) {
-    let image = record.image.as_ref().map(ToString::to_string);
-    tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, image, reason);
 }

@@ -11,27 +11,22 @@
 //! * [`apply`]: compare a plan file with the table and write it (cli)
 
 pub mod apply;
+mod backup;
 mod begin;
 pub mod call;
-mod carry;
 mod cleanup;
 mod drive;
 mod every;
 mod fit;
-mod look;
-mod needed;
 mod obey;
 mod paced;
-mod parameter;
 mod poll;
 pub mod port;
-mod publish;
 mod records;
 mod refresh;
 mod report;
 mod survey;
 mod sweep;
-mod versions;
 
 pub use begin::RequestError;
 pub use call::{Answers, Call, Called, Cloud};

@@ -8,12 +8,12 @@ use lastgood_core::incoming::Request;
 use lastgood_core::record::Queue;
 use lastgood_core::source::{Found, Source, operator};
 
+use crate::Engine;
 use crate::call::autoscaling::GroupsNamed;
 use crate::call::{Answers, Cloud};
-use crate::port::{Bus, CallFailed, Clock, How, Store};
+use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
 use crate::survey::{Read, read};
-use crate::{Engine, SAVES_MAX};
 
 /// Why something that was asked for can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -112,24 +112,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    /// Gives a backup an event; again if somebody else saves it meanwhile.
+    /// Gives a backup an event.
     async fn tell_backup(&self, id: &BackupId, event: &Event) -> Result<Report, AskError> {
-        let mut report = Report::default();
-        for _ in 0..SAVES_MAX {
-            let Some(backup) = self.store.load::<Backup>(id).await? else {
-                return Err(AskError::NoBackup(id.clone(), "it is not on record".into()));
-            };
-            let is_pin = matches!(event, Event::Pinned(_));
-            if let Some(why) = backup.record.cannot_be_pinned().filter(|_| is_pin) {
-                return Err(AskError::NoBackup(id.clone(), why.into()));
-            }
-            let driven = self.drive(Queue::Tick, vec![(backup, event.clone())]).await;
-            let lost = driven.lost > 0;
-            report.add(driven);
-            if !lost {
-                return Ok(report);
-            }
+        let no_backup = |why: &str| AskError::NoBackup(id.clone(), why.into());
+        let told = self.tell::<Backup>(Queue::Tick, id, None, event).await?;
+        let (backup, report) = told.ok_or_else(|| no_backup("it is not on record"))?;
+        match backup.cannot_be_pinned() {
+            Some(why) if matches!(event, Event::Pinned(_)) => Err(no_backup(why)),
+            _ => Ok(report),
         }
-        Err(AskError::Table(CallFailed::new(How::NotMade, "saving the backup", "others kept saving it")))
     }
 }

@@ -1,12 +1,14 @@
 //! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
 
-use lastgood_core::backup::{Event, State};
+use lastgood_core::backup::{Backup, Event, State};
 use lastgood_core::id::ImageId;
+use lastgood_core::life::Life;
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::{self, Source};
 
 use crate::call::Cloud;
+use crate::drive::Carries;
 use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
 use crate::{Engine, RECORDS_A_RUN_MAX};
@@ -39,23 +41,29 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Carries on every record of a queue whose time has come.
     pub(crate) async fn carry_queue(&self, queue: Queue) -> Result<Report, CallFailed> {
         let keys = self.store.due(queue, self.clock.now(), RECORDS_A_RUN_MAX).await?;
-        let mut report = Report::default();
-        let mut backups = Vec::new();
+        let (mut backups, mut rollouts) = (Vec::new(), Vec::new());
         for key in keys {
             match key {
                 Key::Backup(id) => backups.push(id),
-                Key::Rollout(id) => {
-                    if let Err(error) = self.send_from::<Rollout>(&id).await {
-                        report.trouble(&id, &error);
-                    }
-                }
+                Key::Rollout(id) => rollouts.push(id),
                 Key::Source(_) | Key::Plan(_) => {}
             }
         }
-        let records = self.load(backups, &mut report).await;
-        let woken = records.into_iter().map(|record| (record, Event::Woken)).collect();
-        report.add(self.drive(queue, woken).await);
+        let mut report = self.wake::<Rollout>(queue, rollouts).await;
+        report.add(self.wake::<Backup>(queue, backups).await);
         Ok(report)
+    }
+
+    /// Carries on the records of these names.
+    async fn wake<L: Life>(&self, queue: Queue, ids: Vec<L::Id>) -> Report
+    where
+        Self: Carries<L>,
+    {
+        let mut report = Report::default();
+        let records = self.load::<L>(ids, &mut report).await;
+        let woken = records.into_iter().map(|record| (record, L::woken())).collect();
+        report.add(self.drive(queue, woken).await);
+        report
     }
 
     /// AWS says that an image changed. It is a hint: if the image is ours, it is looked at now.
@@ -63,7 +71,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut report = Report::default();
         let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
         for _ in 0..HINTS_MAX {
-            let mut records = self.load(vec![id.clone()], &mut report).await;
+            let mut records = self.load::<Backup>(vec![id.clone()], &mut report).await;
             // Only a look waits for this news. Everything else is the poll's, which begins with fresh looks.
             records.retain(|record| record.record.state == State::Pending);
             let news = records.into_iter().map(|record| (record, Event::ArtifactNews)).collect();

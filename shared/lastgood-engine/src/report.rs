@@ -29,6 +29,13 @@ pub struct Trouble {
 }
 
 impl Report {
+    /// The report of one failure about `about`.
+    pub(crate) fn of_trouble(about: &impl ToString, error: &dyn std::error::Error) -> Self {
+        let mut report = Self::default();
+        report.trouble(about, error);
+        report
+    }
+
     /// Notes a failure about `about`, with its whole chain of causes.
     pub fn trouble(&mut self, about: &impl ToString, error: &dyn std::error::Error) {
         self.troubles.push(Trouble { about: about.to_string(), what: chain(error) });
@@ -44,11 +51,6 @@ impl Report {
             let (records, throttled) = (self.records, self.throttled);
             tracing::info!(?claimed, records, throttled, out_of_time = self.out_of_time, "done");
         }
-    }
-
-    /// Nothing went wrong and nobody else was in between.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.troubles.is_empty() && self.lost == 0 && !self.out_of_time
     }
 
     /// Adds the reports of many and keeps what came with them.

@@ -31,7 +31,7 @@ use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
-use crate::notice::Notice;
+use crate::life::Step;
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later};
@@ -129,8 +129,6 @@ pub enum Event {
     Unanswered(String),
     /// The source has heard of the outcome.
     SourceTold,
-    /// These notices are on the bus.
-    Sent(Vec<String>),
 }
 
 impl Event {
@@ -158,8 +156,7 @@ impl Event {
             | Self::ImageGone
             | Self::ImageBack
             | Self::Unanswered(_)
-            | Self::SourceTold
-            | Self::Sent(_) => false,
+            | Self::SourceTold => false,
         }
     }
 }
@@ -167,18 +164,16 @@ impl Event {
 /// What a record asks for. Each is safe to repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Put these notices on the bus.
-    Send(Vec<Notice>),
     /// Tell the source how this backup came out.
     TellSource,
     /// Find the newest member of the group that an image can be made from.
     ChooseInstance(GroupName),
-    /// Protect the instance from scale-in.
-    Protect(InstanceId),
+    /// Protect the group's instance from scale-in.
+    Protect(GroupName, InstanceId),
     /// Take that protection away.
-    Unprotect(InstanceId),
-    /// Make the image, without a reboot, with tags on it and its snapshots.
-    CreateImage(InstanceId),
+    Unprotect(GroupName, InstanceId),
+    /// Make an image of the group's instance, without a reboot, with tags on it and its snapshots.
+    CreateImage(GroupName, InstanceId),
     /// Look at the image and its snapshots.
     LookAtImage(ImageId),
     /// Ask the source whether this backup may be published now.
@@ -205,8 +200,8 @@ pub enum Effect {
         /// Ours.
         version: u64,
     },
-    /// Read what stands in the parameter.
-    ReadParameter(String),
+    /// Read what stands in the parameter, and whether the group may be given another image now.
+    ReadParameter(GroupName, String),
     /// Write the image's id into the parameter, if what stands there is still what was read.
     WriteParameter {
         /// Its name.
@@ -226,19 +221,10 @@ pub enum Effect {
     DeleteSnapshots(Vec<SnapshotId>),
 }
 
-/// What [`decide`] makes of a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The record as it is to be saved.
-    pub record: Backup,
-    /// Why, in words; for an event that changes nothing, why not.
-    pub reason: String,
-}
-
 /// What `event` makes of `record` at `now`. An event that is late, doubled or about another artifact leaves the
 /// record as it is: that is no error.
 #[must_use]
-pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
+pub fn decide(record: &Backup, event: Event, now: Time) -> Step<Backup> {
     let mut next = record.clone();
     let is_answer = event.is_answer();
     let gives_up = matches!(event, Event::Woken | Event::Unanswered(_));
@@ -256,10 +242,6 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step {
 fn step(record: &mut Backup, event: Event, now: Time) -> String {
     use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
     match (record.state, event) {
-        (_, Event::Sent(ids)) => {
-            record.outbox.retain(|notice| !ids.contains(&notice.id));
-            "its notices are sent".into()
-        }
         (_, Event::SourceTold) => {
             record.source_told = true;
             "its source knows".into()
@@ -347,18 +329,17 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 }
 
 /// The one thing that the record asks for at `now` of the function that looks at `part`. The source hears first, for it
-/// decides on turns; work goes before notices, so that a bus that is down delays no backup.
+/// decides on turns.
 #[must_use]
 pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     if !record.source_told {
         return Some(Effect::TellSource);
     }
-    if let Some(instance) = scale_in::due(record, now).filter(|_| part != Queue::Cleanup) {
-        return Some(Effect::Unprotect(instance));
+    if let Some(unprotect) = scale_in::due(record, now).filter(|_| part != Queue::Cleanup) {
+        return Some(unprotect);
     }
     let mine = is_work_of(part, record.state) && now >= record.look_at;
-    let work = if mine { work(record, now) } else { None };
-    work.or_else(|| (!record.outbox.is_empty()).then(|| Effect::Send(record.outbox.clone())))
+    if mine { work(record, now) } else { None }
 }
 
 /// What its state asks of AWS or of its source, if nobody else is at it.
@@ -366,8 +347,15 @@ pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
     let SourceId::Group(group) = &record.id.source;
     match record.state {
         State::Requested => Some(Effect::ChooseInstance(group.clone())),
-        State::Creating if record.scale_in == ScaleIn::Asked => record.instance.clone().map(Effect::Protect),
-        State::Creating => record.instance.clone().map(Effect::CreateImage),
+        State::Creating => {
+            let (group, instance) = (group.clone(), record.instance.clone()?);
+            Some(match record.scale_in {
+                ScaleIn::Asked => Effect::Protect(group, instance),
+                ScaleIn::Untouched | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => {
+                    Effect::CreateImage(group, instance)
+                }
+            })
+        }
         State::Pending => record.image.clone().map(Effect::LookAtImage),
         State::Good => publication::due(record, group),
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),

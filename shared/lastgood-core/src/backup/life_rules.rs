@@ -15,7 +15,7 @@ use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{Image, ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 use crate::plan::{Publish, PublishTo};
-use crate::record::Queue;
+use crate::record::{Queue, Tells};
 
 #[test]
 fn no_wait_is_without_end() {
@@ -127,7 +127,7 @@ fn a_refusal_to_delete_is_told_once() {
     };
     let stays = decide(&backup(State::Expiring), needed(), now()).record;
     assert_eq!((stays.state, stays.outbox.len()), (State::Good, 1));
-    let told = decide(&stays, Event::Sent(vec![stays.outbox[0].id.clone()]), now()).record;
+    let told = stays.sent(&[stays.outbox[0].id.clone()]);
     let again = decide(&told, Event::LetGo("older".into()), later(now(), 3600)).record;
     let again = decide(&again, needed(), later(now(), 3600)).record;
     assert_eq!((again.state, again.outbox.len()), (State::Good, 0));
@@ -160,7 +160,7 @@ fn a_member_is_freed_though_nothing_else_is_left_to_do() {
         let record = freed_later(state, artifact);
         assert_eq!(queue(&record), Queue::Poll);
         let at = wake(&record).expect("it is owed");
-        assert!(matches!(due(&record, Queue::Poll, at), Some(Effect::Unprotect(_))));
+        assert!(matches!(due(&record, Queue::Poll, at), Some(Effect::Unprotect(..))));
     }
 }
 
@@ -195,7 +195,7 @@ fn an_image_that_aws_took_for_a_parameter_and_did_not_keep_is_told() {
             Some(Effect::AskTurn) => {
                 PublicationEvent::TurnGiven { expected: None, publish: publish.clone(), held: None }
             }
-            Some(Effect::ReadParameter(_)) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
+            Some(Effect::ReadParameter(..)) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
             Some(Effect::WriteParameter { .. }) => {
                 writes += 1;
                 PublicationEvent::Written

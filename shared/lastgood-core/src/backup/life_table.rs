@@ -151,7 +151,6 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ),
         ("unanswered", Event::Unanswered("ec2:Call got no answer".into()), soon),
         ("source told", Event::SourceTold, soon),
-        ("sent", Event::Sent(vec!["another notice".into()]), soon),
     ]
 }
 

@@ -18,7 +18,7 @@ pub mod scale_in;
 pub mod sight;
 
 pub use late::PUBLISH_HEARD_SECONDS_MAX;
-pub use life::{Effect, Event, State, Step, decide, due};
+pub use life::{Effect, Event, State, decide, due};
 pub use publication::{Publication, PublishedTo};
 pub use record::{Artifact, Backup, Origin, Pin};
 pub use scale_in::ScaleIn;

@@ -358,7 +358,7 @@ pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
     match &record.publication {
         Publication::Due => Some(Effect::AskTurn),
         Publication::Reading { .. } => Some(match &record.publish.to {
-            PublishTo::Parameter(name) => Effect::ReadParameter(name.clone()),
+            PublishTo::Parameter(name) => Effect::ReadParameter(group.clone(), name.clone()),
             PublishTo::Group | PublishTo::Nothing => Effect::ReadTemplate(group.clone()),
         }),
         Publication::Making { group, base } => {

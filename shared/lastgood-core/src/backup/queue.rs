@@ -1,10 +1,12 @@
 //! A backup as a record: where it stands, which function does the work of its state, and where it waits for that.
 
-use super::life::{State, wake, work};
+use super::life::{Effect, Event, State, decide, due, wake, work};
 use super::record::{Artifact, Backup};
-use super::scale_in::ScaleIn;
+use super::scale_in::{ScaleIn, ScaleInEvent};
 use crate::id::{BackupId, ImageId, SourceId};
-use crate::record::{BACKUPS, EXPIRES_SECONDS, Place, Queue, Record};
+use crate::life::{Life, Step};
+use crate::notice::Notice;
+use crate::record::{BACKUPS, EXPIRES_SECONDS, Place, Queue, Record, Tells};
 use crate::{Time, later};
 
 impl Record for Backup {
@@ -42,6 +44,46 @@ impl Record for Backup {
             }
         };
         (over && wake(self).is_none()).then(|| later(self.since, EXPIRES_SECONDS))
+    }
+}
+
+impl Tells for Backup {
+    fn outbox(&self) -> &[Notice] {
+        &self.outbox
+    }
+
+    fn outbox_mut(&mut self) -> &mut Vec<Notice> {
+        &mut self.outbox
+    }
+}
+
+impl Life for Backup {
+    type Event = Event;
+    type Effect = Effect;
+
+    fn decide(&self, event: Event, now: Time) -> Step<Self> {
+        decide(self, event, now)
+    }
+
+    fn due(&self, part: Queue, now: Time) -> Option<Effect> {
+        due(self, part, now)
+    }
+
+    fn woken() -> Event {
+        Event::Woken
+    }
+
+    fn unanswered(&self, trouble: String) -> Event {
+        // Whether its instance is protected nobody knows then, and that is not forgotten.
+        if self.state == State::Creating && self.scale_in == ScaleIn::Asked {
+            return Event::ScaleIn(ScaleInEvent::OnUnanswered(trouble));
+        }
+        Event::Unanswered(trouble)
+    }
+
+    /// A member is protected, whoever went on meanwhile: that must be on record.
+    fn holds_whoever_saved(event: &Event) -> bool {
+        matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_)))
     }
 }
 

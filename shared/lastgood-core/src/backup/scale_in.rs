@@ -11,9 +11,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{RETRY_SECONDS, State, fail, lost, unanswered, wait};
+use super::life::{Effect, RETRY_SECONDS, State, fail, lost, unanswered, wait};
 use super::record::Backup;
-use crate::id::InstanceId;
+use crate::id::SourceId;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, pace};
@@ -131,10 +131,11 @@ pub(super) fn owe(record: &mut Backup, now: Time) {
     }
 }
 
-/// The instance whose protection is to be taken away now.
-pub(super) fn due(record: &Backup, now: Time) -> Option<InstanceId> {
+/// Whether the protection is to be taken away now.
+pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
+    let SourceId::Group(group) = &record.id.source;
     match record.scale_in {
-        ScaleIn::Owed(at) if at <= now => record.instance.clone(),
+        ScaleIn::Owed(at) if at <= now => Some(Effect::Unprotect(group.clone(), record.instance.clone()?)),
         ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => None,
     }
 }

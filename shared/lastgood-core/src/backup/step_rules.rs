@@ -11,7 +11,7 @@ use super::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::notice::News;
 use crate::plan::{OnManualChange, Publish, PublishTo};
-use crate::record::Queue;
+use crate::record::{Queue, Tells};
 use crate::refusal::Why;
 use crate::source::{Because, Expected};
 use crate::{Time, later};
@@ -32,7 +32,7 @@ fn an_answer_ends_a_row_of_failures_and_nothing_else_does() {
     assert_eq!(after(&creating, Event::ImageMade("ami-1".into())), 0);
     assert_eq!(after(&creating, Event::CreateRefused(refusal(Why::TooSoon))), 0);
     assert_eq!(after(&creating, Event::Woken), 3);
-    assert_eq!(after(&creating, Event::Sent(Vec::new())), 3);
+    assert_eq!(creating.sent(&[]).failures, 3);
     assert_eq!(after(&creating, Event::SourceTold), 3);
     assert_eq!(after(&failing(State::Pending), Event::ArtifactNews), 3);
     assert_eq!(after(&creating, Event::Unanswered("no answer".into())), 4);
@@ -66,7 +66,7 @@ fn a_member_is_protected_if_the_plan_says_so_and_nobody_has_done_it() {
         let next = decide(&record, event, now()).record;
         assert_eq!(next.scale_in, is);
         let first = due(&next, Queue::Tick, now()).expect("it goes on");
-        assert_eq!(matches!(first, Effect::Protect(_)), is == ScaleIn::Asked, "before the image, not after it");
+        assert_eq!(matches!(first, Effect::Protect(..)), is == ScaleIn::Asked, "before the image, not after it");
     }
 }
 
@@ -82,7 +82,7 @@ fn protection_that_came_too_late_is_owed_again() {
         let late = decide(&over, Event::ScaleIn(event), now()).record;
         assert!(matches!(late.scale_in, ScaleIn::Owed(at) if at <= now()), "{:?}", late.scale_in);
         assert_eq!(queue(&late), Queue::Poll);
-        assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+        assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(..))));
     }
     // Whoever is taking it away right now must not save that it is away.
     for at in [start(), now(), later(now(), 90)] {
@@ -131,7 +131,7 @@ fn an_image_stays_as_long_as_a_call_that_publishes_it_may_still_be_heard() {
 #[test]
 fn the_cleanup_leaves_protection_to_the_poll_and_its_own_work_waits_for_its_time() {
     let owed = Backup { scale_in: ScaleIn::Owed(start()), ..backup(State::Failed) };
-    assert!(matches!(due(&owed, Queue::Poll, now()), Some(Effect::Unprotect(_))));
+    assert!(matches!(due(&owed, Queue::Poll, now()), Some(Effect::Unprotect(..))));
     assert_eq!(due(&owed, Queue::Cleanup, now()), Some(Effect::Inspect));
     let waiting = Backup { look_at: later(now(), 1), ..backup(State::Expiring) };
     assert_eq!(due(&waiting, Queue::Cleanup, now()), None);

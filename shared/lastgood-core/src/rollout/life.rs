@@ -1,4 +1,4 @@
-//! What is on record of an instance refresh: the events that AWS sent about it, each once.
+//! The life of a rollout: so far, what is on record of an instance refresh, the events that AWS sent about it, each once.
 //!
 //! The same percentage may be visited twice after a scale-out, so a visit is known by its event, not its percentage.
 
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{GroupName, RefreshId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
+use crate::life::{Life, Step};
 use crate::notice::{News, Notice};
 use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
 use crate::{Time, later};
@@ -28,22 +29,40 @@ pub struct Rollout {
     pub outbox: Vec<Notice>,
 }
 
-/// The record after `news`. News that was heard before changes nothing.
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Time has passed.
+    Woken,
+    /// AWS tells something of the refresh.
+    News(RefreshNews),
+}
+
+/// What a rollout asks of AWS: nothing yet. It is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {}
+
+impl Rollout {
+    /// A refresh of which nothing is on record yet.
+    #[must_use]
+    pub fn new(refresh: RefreshId, group: GroupName) -> Self {
+        Self { refresh, group, news: Vec::new(), outbox: Vec::new() }
+    }
+}
+
+/// What `event` makes of `record`. News that was heard before changes nothing.
 #[must_use]
-pub fn decide(before: Option<&Rollout>, news: &RefreshNews, now: Time) -> Rollout {
-    let mut rollout = before.cloned().unwrap_or_else(|| Rollout {
-        refresh: news.refresh.clone(),
-        group: news.group.clone(),
-        news: Vec::new(),
-        outbox: Vec::new(),
-    });
-    if rollout.news.iter().any(|known| known.event == news.event) {
-        return rollout;
-    }
-    if rollout.news.len() == NEWS_COUNT_MAX {
-        rollout.news.remove(0);
-    }
-    rollout.news.push(news.clone());
+pub fn decide(record: &Rollout, event: Event, now: Time) -> Step<Rollout> {
+    let mut next = record.clone();
+    let reason = match event {
+        Event::Woken => "nothing to do but what is due".into(),
+        Event::News(news) if record.news.iter().any(|known| known.event == news.event) => "it was heard before".into(),
+        Event::News(news) => heard(&mut next, news, now),
+    };
+    Step { record: next, reason }
+}
+
+fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
     let refresh = news.refresh.clone();
     let told = match &news.what {
         RefreshChange::Checkpoint { percentage, delay_seconds } => {
@@ -52,8 +71,14 @@ pub fn decide(before: Option<&Rollout>, news: &RefreshNews, now: Time) -> Rollou
         RefreshChange::Status(status) => News::RolloutChanged { refresh, status: status.clone() },
     };
     let source = SourceId::Group(news.group.clone());
-    rollout.outbox.push(Notice::new(&source, &news.event, now, told));
-    rollout
+    let notice = Notice::new(&source, &news.event, now, told);
+    let reason = notice.message.clone();
+    record.outbox.push(notice);
+    if record.news.len() == NEWS_COUNT_MAX {
+        record.news.remove(0);
+    }
+    record.news.push(news);
+    reason
 }
 
 /// When snapshot-poll must send what checkpoint-reached did not come to send.
@@ -98,27 +123,74 @@ impl Tells for Rollout {
     }
 }
 
+impl Life for Rollout {
+    type Event = Event;
+    type Effect = Effect;
+
+    fn decide(&self, event: Event, now: Time) -> Step<Self> {
+        decide(self, event, now)
+    }
+
+    fn due(&self, _: Queue, _: Time) -> Option<Effect> {
+        None
+    }
+
+    fn woken() -> Event {
+        Event::Woken
+    }
+
+    /// It asks for nothing.
+    fn unanswered(&self, _: String) -> Event {
+        Event::Woken
+    }
+
+    fn holds_whoever_saved(_: &Event) -> bool {
+        false
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_same_percentage_is_two_visits_but_the_same_event_is_one() {
-        let visit = |event: &str| RefreshNews {
-            event: event.to_owned(),
-            refresh: "r-1".into(),
-            group: "web".into(),
-            at: Time::UNIX_EPOCH,
-            what: RefreshChange::Checkpoint { percentage: 50, delay_seconds: 300 },
+        let visit = |event: &str| {
+            Event::News(RefreshNews {
+                event: event.to_owned(),
+                refresh: "r-1".into(),
+                group: "web".into(),
+                at: Time::UNIX_EPOCH,
+                what: RefreshChange::Checkpoint { percentage: 50, delay_seconds: 300 },
+            })
         };
-        let one = decide(None, &visit("e-1"), Time::UNIX_EPOCH);
-        let again = decide(Some(&one), &visit("e-1"), Time::UNIX_EPOCH);
+        let none = Rollout::new("r-1".into(), "web".into());
+        let one = decide(&none, visit("e-1"), Time::UNIX_EPOCH).record;
+        let again = decide(&one, visit("e-1"), Time::UNIX_EPOCH).record;
         assert_eq!(one, again);
-        let two = decide(Some(&again), &visit("e-2"), Time::UNIX_EPOCH);
+        let two = decide(&again, visit("e-2"), Time::UNIX_EPOCH).record;
         assert_eq!((two.news.len(), two.outbox.len()), (2, 2));
         assert_ne!(two.outbox[0].id, two.outbox[1].id);
         assert!(wake(&two).is_some(), "the poll sends what is left");
         let none = two.sent(&two.outbox.iter().map(|notice| notice.id.clone()).collect::<Vec<_>>());
         assert_eq!(wake(&none), None);
+    }
+
+    #[test]
+    fn only_the_newest_events_are_kept() {
+        let mut rollout = Rollout::new("r-1".into(), "web".into());
+        for number in 0..=NEWS_COUNT_MAX {
+            let news = RefreshNews {
+                event: format!("e-{number}"),
+                refresh: "r-1".into(),
+                group: "web".into(),
+                at: Time::UNIX_EPOCH,
+                what: RefreshChange::Status("Started".into()),
+            };
+            rollout = decide(&rollout, Event::News(news), Time::UNIX_EPOCH).record;
+        }
+        assert_eq!(rollout.news.len(), NEWS_COUNT_MAX);
+        assert_eq!(rollout.news[0].event, "e-1");
+        assert_eq!(rollout.outbox.len(), NEWS_COUNT_MAX + 1, "each is told");
     }
 }

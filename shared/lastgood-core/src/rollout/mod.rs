@@ -2,4 +2,4 @@
 
 pub mod life;
 
-pub use life::{Rollout, decide};
+pub use life::{Effect, Event, Rollout, decide};

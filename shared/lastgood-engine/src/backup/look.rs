@@ -9,10 +9,10 @@ use lastgood_core::facts::{Group, Image, ImageState, Instance, Lifecycle, Snapsh
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, InstanceId};
 
+use super::together::{AskFailed, together};
 use crate::call::autoscaling::GroupsNamed;
 use crate::call::ec2::{ImagesById, InstancesById, SnapshotsById};
 use crate::call::{Answers, Cloud};
-use super::together::{AskFailed, together};
 use crate::drive::{Answered, Carried, Wave};
 use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
@@ -36,7 +36,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         choices.buffered(CALLS_AT_ONCE_MAX).collect().await
     }
 
-    async fn choose(&self, record: &Backup, name: &GroupName, groups: &[Group], instances: &[Instance]) -> Carried<Backup> {
+    async fn choose(
+        &self,
+        record: &Backup,
+        name: &GroupName,
+        groups: &[Group],
+        instances: &[Instance],
+    ) -> Carried<Backup> {
         let Some(found) = group::named(groups, name) else {
             return Ok(Event::NoInstance(format!("there is no group {name} any more")));
         };

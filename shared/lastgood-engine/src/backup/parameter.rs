@@ -7,6 +7,7 @@ use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId};
 use lastgood_core::refusal::{Refusal, Why};
 
+use super::publish::publishable;
 use crate::Engine;
 use crate::call::autoscaling::GroupsNamed;
 use crate::call::ec2::ImagesById;
@@ -14,7 +15,6 @@ use crate::call::ssm::{GetParameter, PutParameter};
 use crate::call::{Answers, Call, Cloud};
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Store};
-use super::publish::publishable;
 
 /// The kind of parameter that a launch template resolves; AWS checks that its value is an image (AWS: PutParameter,
 /// DataType).
@@ -32,7 +32,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Whether the image can be launched, and its group be given another one now.
-    async fn may_be_named(&self, record: &Backup, name: &GroupName) -> Result<Result<(), PublicationEvent>, CallFailed> {
+    async fn may_be_named(
+        &self,
+        record: &Backup,
+        name: &GroupName,
+    ) -> Result<Result<(), PublicationEvent>, CallFailed> {
         let refused = |refusal| Ok(Err(PublicationEvent::Refused(refusal)));
         let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
             Ok(groups) => groups,

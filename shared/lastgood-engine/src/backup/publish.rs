@@ -11,10 +11,10 @@ use lastgood_core::name::{digest, version_token};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Source, Turn};
 
+use super::together::{AskFailed, together};
 use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetMixedVersion};
 use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
 use crate::call::{Answers, Call, Called, Cloud};
-use super::together::{AskFailed, together};
 use crate::drive::{Answered, Carried, Wave};
 use crate::port::{Answer, Bus, CallFailed, Clock, How, Store};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
@@ -73,10 +73,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// What the group of each record launches from: one describe for all groups and one for all images, then each
     /// template for itself.
-    pub(super) async fn read_templates(
-        &self,
-        wave: Wave<Backup, GroupName>,
-    ) -> Answered<Backup> {
+    pub(super) async fn read_templates(&self, wave: Wave<Backup, GroupName>) -> Answered<Backup> {
         let names = wave.iter().map(|(_, group)| group.clone());
         let groups = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
         let ids: Vec<ImageId> = wave.iter().filter_map(|(record, _)| record.record.image.clone()).collect();
@@ -204,7 +201,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Points the group at `version` if it is still as it was read. AWS has no lock for this, so it is read again right
     /// before the change; the wait for a call comes before both.
-    pub(super) async fn point_group(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Carried<Backup> {
+    pub(super) async fn point_group(
+        &self,
+        group: &GroupName,
+        named: &TemplateRef,
+        base: u64,
+        version: u64,
+    ) -> Carried<Backup> {
         let pointed = match named.version {
             VersionRef::Number(_) => self.point_by_number(group, named, base, version).await?,
             VersionRef::Default => self.point_by_default(group, named, base, version).await?,

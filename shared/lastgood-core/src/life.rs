@@ -1,0 +1,40 @@
+//! What every life has in common: the shape that `backup/life.rs` and `rollout/life.rs` fill, and all that the engine's driver
+//! knows of a record.
+//!
+//! Load, decide, save on the version, do what is due, feed the answer back. Nothing here says what happens to a record:
+//! that is in its own folder. What its outbox holds is sent by the driver, when nothing else is due: a bus that is down
+//! delays no work.
+
+use std::fmt::{Debug, Display};
+
+use crate::Time;
+use crate::record::{Queue, Tells};
+
+/// What [`Life::decide`] makes of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step<R> {
+    /// The record as it is to be saved.
+    pub record: R,
+    /// Why, in words; for an event that changes nothing, why not.
+    pub reason: String,
+}
+
+/// A record that has a life: events change it, and what is saved of it asks for effects.
+pub trait Life: Tells<Id: Display> {
+    /// Something that happened, or an answer.
+    type Event: Clone + Debug + Send + Sync;
+    /// What a record asks for. Each is safe to repeat.
+    type Effect: Debug + PartialEq + Send + Sync;
+
+    /// What `event` makes of the record at `now`. An event that is late, doubled or about something else leaves it as it is:
+    /// that is no error.
+    fn decide(&self, event: Self::Event, now: Time) -> Step<Self>;
+    /// The one thing that the saved record asks for at `now` of the function that looks at `part`.
+    fn due(&self, part: Queue, now: Time) -> Option<Self::Effect>;
+    /// The event that somebody takes the record up, for its time has come.
+    fn woken() -> Self::Event;
+    /// The event that what the record asks for did not get through, and what was tried.
+    fn unanswered(&self, trouble: String) -> Self::Event;
+    /// Whether an event tells what is so at AWS whoever saved the record meanwhile: then it is fed to what they saved.
+    fn holds_whoever_saved(event: &Self::Event) -> bool;
+}

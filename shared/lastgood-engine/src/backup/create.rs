@@ -1,0 +1,73 @@
+//! Making the image of a backup.
+
+use lastgood_core::backup::{Backup, Event};
+use lastgood_core::group;
+use lastgood_core::id::{GroupName, InstanceId};
+use lastgood_core::name::image_name;
+use lastgood_core::refusal::{Refusal, Why};
+
+use crate::Engine;
+use crate::call::autoscaling::ActiveRefresh;
+use crate::call::ec2::{CreateImage, ImageNamed};
+use crate::call::{Answers, Call, Cloud};
+use crate::drive::Carried;
+use crate::port::{Bus, CallFailed, Clock, How, Store};
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Makes the image. Before the backup is given up it is looked whether an earlier call made it and its answer was lost.
+    pub(super) async fn create_image(
+        &self,
+        record: &Backup,
+        group: &GroupName,
+        instance: InstanceId,
+    ) -> Carried<Backup> {
+        let given_up = match self.ask_for_image(record, group, instance).await? {
+            Event::CreateRefused(refusal) if refusal.why.passes() => return Ok(Event::CreateRefused(refusal)),
+            given_up @ (Event::NoInstance(_) | Event::CreateRefused(_)) => given_up,
+            event => return Ok(event),
+        };
+        let taken = matches!(&given_up, Event::CreateRefused(refusal) if refusal.why == Why::Taken);
+        let name = image_name(&record.id);
+        let found = match self.cloud.call(&ImageNamed(name.clone())).await? {
+            // One that is only still told is gone.
+            Ok(found) => found.filter(|image| !image.is_deregistered()),
+            Err(refusal) => return Ok(if taken { Event::CreateRefused(refusal) } else { given_up }),
+        };
+        match (found, given_up) {
+            (Some(image), _) if self.is_ours(record, &image.tags) => Ok(Event::ImageMade(image.id)),
+            (Some(image), Event::CreateRefused(refusal)) if taken => {
+                let message = format!("{} has the name {name} and does not bear our tags", image.id);
+                Ok(Event::CreateRefused(Refusal { message, ..refusal }))
+            }
+            // By one that is not visible yet, or that is gone and still has its name.
+            (None, _) if taken => {
+                let source = format!("{name} is taken by an image that is not told");
+                Err(CallFailed::new(How::NotYet, ImageNamed::ACTION, source))
+            }
+            (_, given_up) => Ok(given_up),
+        }
+    }
+
+    async fn ask_for_image(&self, record: &Backup, name: &GroupName, instance: InstanceId) -> Carried<Backup> {
+        if !record.capture.during_refresh {
+            let refresh = match self.cloud.call(&ActiveRefresh(name.clone())).await? {
+                Ok(refresh) => refresh,
+                Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
+            };
+            if let Some(refresh) = refresh {
+                return Ok(Event::NoInstance(group::refreshing(name, &refresh.id)));
+            }
+        }
+        let description = format!("Lastgood backup {} of {instance}", record.id);
+        let create = CreateImage {
+            instance,
+            name: image_name(&record.id),
+            description: description.chars().filter(char::is_ascii).take(255).collect(),
+            tags: self.tags(record),
+        };
+        Ok(match self.cloud.call(&create).await? {
+            Ok(image) => Event::ImageMade(image),
+            Err(refusal) => Event::CreateRefused(refusal),
+        })
+    }
+}
