@@ -3,6 +3,7 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
+use lastgood_core::id::ArtifactId;
 use lastgood_core::source::Source;
 use lastgood_engine::{Clock, Store, chain};
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(),
             source.id.to_string(),
             source.plan.clone().unwrap_or_else(|| "(none)".into()),
             source.last_good.as_ref().map_or("never".into(), |good| brief(good.slot)),
-            source.last_good.as_ref().map_or("-".into(), |good| good.image.to_string()),
+            source.last_good.as_ref().map_or("-".into(), |good| good.artifact.as_str().to_owned()),
             source.next_slot.map_or("-".into(), brief),
             state(source, now),
         ]);
@@ -71,7 +72,7 @@ fn status_json(source: &Source, now: Time) -> Value {
     json!({
         "source": source.id,
         "plan": source.plan,
-        "image": good.map(|good| &good.image),
+        "image": good.map(|good| good.artifact.as_str()),
         "last_good": good.map(|good| good.slot),
         "published": source.published,
         "next_slot": source.next_slot,
@@ -105,7 +106,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
             backup.id.source.to_string(),
             brief(backup.id.slot),
             word(backup),
-            backup.image.as_ref().map_or("-".into(), ToString::to_string),
+            backup.artifact_id.as_ref().map_or("-".into(), |artifact| artifact.as_str().to_owned()),
             backup.snapshots.len().to_string(),
             if backup.generation == 0 { "-".into() } else { backup.generation.to_string() },
             published(backup),
@@ -155,7 +156,7 @@ fn backup_json(backup: &Backup) -> Value {
         "source": backup.id.source,
         "slot": backup.id.slot,
         "state": backup.state,
-        "artifact": backup.image,
+        "artifact": backup.artifact_id.as_ref().map(ArtifactId::as_str),
         "snapshots": backup.snapshots,
         "requested_at": backup.requested_at,
         "good_at": backup.good_at,

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Queue, Record};
@@ -161,8 +161,8 @@ impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.gate.pass(self.port.save(record)).await
     }
-    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
-        self.gate.pass(self.port.backup_of(image)).await
+    async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
+        self.gate.pass(self.port.backup_of(artifact)).await
     }
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         self.gate.pass(self.port.claim(source, backup)).await

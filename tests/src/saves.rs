@@ -12,7 +12,7 @@ pub(crate) fn judged(world: &World, store: &MemoryStore) -> (Vec<Save>, Vec<Stri
     let saves = store.take_saved();
     let mut wrongs = Vec::new();
     for (before, after) in &saves {
-        if let (Some(_), Some(image)) = (after.good_at, &after.image) {
+        if let (Some(_), Some(image)) = (after.good_at, after.image()) {
             world.told_good(image);
         }
         wrongs.extend(wrong_move(before.as_ref(), after));
@@ -36,8 +36,8 @@ fn wrong_move(before: Option<&Backup>, after: &Backup) -> Option<String> {
     if before.pinned.is_some() && after.pinned.is_some() && before.state != after.state && deletes(after.state) {
         return Some(format!("{} is pinned and goes from {:?} to {:?}", after.id, before.state, after.state));
     }
-    if before.image.is_some() && after.image != before.image {
-        return Some(format!("{} had {:?} and has {:?}", after.id, before.image, after.image));
+    if before.artifact_id.is_some() && after.artifact_id != before.artifact_id {
+        return Some(format!("{} had {:?} and has {:?}", after.id, before.artifact_id, after.artifact_id));
     }
     if let Some(lost) = before.snapshots.iter().find(|id| !after.snapshots.contains(id))
         && !after.shared.contains(lost)
@@ -72,7 +72,7 @@ fn may_go(from: State, to: State) -> bool {
 /// What a save says that is not so.
 fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<String> {
     let became = |state: State| after.state == state && before.is_none_or(|before| before.state != state);
-    let image = after.image.as_ref();
+    let image = after.image();
     if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
         let proven = image.is_some_and(|image| world.was_proven(image));
         if !proven {
@@ -96,6 +96,7 @@ fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<Stri
 mod tests {
     use lastgood_core::backup::Origin;
     use lastgood_core::backup::Pin;
+    use lastgood_core::id::ArtifactId;
     use lastgood_core::plan;
 
     use super::*;
@@ -138,8 +139,12 @@ mod tests {
     #[test]
     fn each_wrong_save_is_told() {
         let told = |before: &Backup, after: &Backup| wrong_move(Some(before), after).unwrap_or_default();
-        let good = Backup { image: Some("ami-1".into()), snapshots: vec!["snap-1".into()], ..backup(State::Good) };
-        let other = Backup { image: Some("ami-2".into()), ..good.clone() };
+        let good = Backup {
+            artifact_id: Some(ArtifactId::Image("ami-1".into())),
+            snapshots: vec!["snap-1".into()],
+            ..backup(State::Good)
+        };
+        let other = Backup { artifact_id: Some(ArtifactId::Image("ami-2".into())), ..good.clone() };
         assert!(told(&good, &other).contains("had Some"), "{}", told(&good, &other));
         let forgets = Backup { snapshots: Vec::new(), ..good.clone() };
         assert!(told(&good, &forgets).ends_with("forgets snap-1"), "{}", told(&good, &forgets));

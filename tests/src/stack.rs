@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::SourceId;
+use lastgood_core::id::{ArtifactId, SourceId};
 use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::{self, Share};
@@ -49,7 +49,7 @@ pub enum Invocation {
     /// snapshot-poll, by its schedule.
     Poll,
     /// snapshot-poll, on AWS's news.
-    News(lastgood_core::id::ImageId),
+    News(ArtifactId),
     /// retention-cleanup, by its schedule.
     Cleanup,
     /// retention-cleanup, on a good backup.
@@ -188,8 +188,8 @@ impl Stack {
         let mut deliveries = Vec::new();
         for event in self.world.take_events() {
             let envelope: Envelope = serde_json::from_value(event).expect("the world writes EventBridge's envelope");
-            if let Ok(Incoming::ImageChanged { image }) = Incoming::of(envelope) {
-                deliveries.push(Invocation::News(image));
+            if let Ok(Incoming::ArtifactChanged { artifact }) = Incoming::of(envelope) {
+                deliveries.push(Invocation::News(artifact));
             }
         }
         let mut heard = self.heard.lock().expect("no test panics with this lock");
@@ -303,7 +303,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::Request(slot, request) => engine.request(slot, request).await.map_err(|error| chain(&error)),
         Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| chain(&error)),
         Invocation::Poll => engine.poll().await.map_err(|error| chain(&error)),
-        Invocation::News(image) => engine.artifact_news(&image).await.map_err(|error| chain(&error)),
+        Invocation::News(artifact) => engine.artifact_news(&artifact).await.map_err(|error| chain(&error)),
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),

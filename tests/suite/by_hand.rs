@@ -47,7 +47,7 @@ fn make_version(stack: &Stack, template: &TemplateId, base: u64, image: Option<&
 }
 
 fn newest_image(stack: &Stack) -> Option<ImageId> {
-    stack.source("group/web").last_good.map(|good| good.image)
+    stack.source("group/web").last_good.and_then(|good| good.image().cloned())
 }
 
 fn instance_type(stack: &Stack, template: &TemplateId) -> Option<String> {
@@ -81,7 +81,7 @@ fn a_version_that_an_operator_made_while_the_group_was_locked_is_not_undone() {
 fn an_image_that_stands_in_a_version_of_somebody_elses_stays_with_it() {
     let (stack, template) = web();
     stack.run(60);
-    let first = stack.backups("group/web")[0].image.clone().expect("good");
+    let first = stack.backups("group/web")[0].image().cloned().expect("good");
     let theirs = make_version(&stack, &template, 1, Some(&first));
     stack.run(6 * 60);
     let numbers: Vec<_> = stack.world.template_versions(&template).iter().map(|version| version.number).collect();
@@ -103,7 +103,7 @@ fn a_version_that_somebody_made_with_our_image_is_not_taken_for_ours() {
     stack.run(31);
     stack.world.lock_group("web");
     stack.run(20);
-    let ours = stack.backups("group/web")[0].image.clone().expect("good");
+    let ours = stack.backups("group/web")[0].image().cloned().expect("good");
     let theirs = make_version(&stack, &template, 1, Some(&ours));
     stack.world.unlock_group("web");
     stack.run(10);
@@ -121,18 +121,18 @@ fn whoever_gives_a_group_the_image_that_waits_to_be_published_has_published_it_a
     stack.world.lock_group("web");
     stack.run(20);
     let waiting = stack.backups("group/web").remove(0);
-    assert_eq!((waiting.state, waiting.publication), (State::Good, Publication::Due));
+    assert_eq!((waiting.state, &waiting.publication), (State::Good, &Publication::Due));
     stack.world.unlock_group("web");
-    let by_hand = make_version(&stack, &template, 1, waiting.image.as_ref());
+    let by_hand = make_version(&stack, &template, 1, waiting.image());
     give(&stack, "web", &template, by_hand);
     stack.run(10);
     let published = stack.backups("group/web").remove(0).publication;
     assert!(matches!(published, Publication::Published(_)), "{published:?}");
-    assert_eq!(stack.world.group_image("web"), waiting.image);
+    assert_eq!(stack.world.group_image("web"), waiting.image().cloned());
     stack.run(60);
     let newer = stack.backups("group/web").remove(0);
-    assert_ne!(newer.image, waiting.image);
-    assert_eq!(stack.world.group_image("web"), newer.image);
+    assert_ne!(newer.image(), waiting.image());
+    assert_eq!(stack.world.group_image("web"), newer.image().cloned());
     assert_eq!(instance_type(&stack, &template).as_deref(), Some("t3.micro"), "their change is in our version");
     assert_eq!(count(&stack, "Publication Held"), 0);
 }
@@ -146,13 +146,13 @@ fn an_image_that_is_needed_again_before_its_deletion_came_about_stays() {
     stack.run(40);
     assert_eq!(stack.backups("group/web")[3].state, State::Deleting);
     // Our version of it is gone already: the operator makes another.
-    let version = make_version(&stack, &template, 1, oldest.image.as_ref());
+    let version = make_version(&stack, &template, 1, oldest.image());
     give(&stack, "web", &template, version);
     stack.run(2 * 60);
     let kept = stack.backups("group/web").into_iter().find(|backup| backup.id == oldest.id).expect("on record");
     assert_eq!(kept.state, State::Good);
-    assert_eq!(stack.world.group_image("web"), oldest.image);
-    assert!(stack.our_images().iter().any(|image| Some(&image.id) == oldest.image.as_ref()));
+    assert_eq!(stack.world.group_image("web"), oldest.image().cloned());
+    assert!(stack.our_images().iter().any(|image| Some(&image.id) == oldest.image()));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn an_image_that_was_deregistered_before_it_was_published_is_not_published() {
     stack.world.lock_group("web");
     stack.run(20);
     let before = stack.world.group_image("web");
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
     stack.world.unlock_group("web");
     stack.run(10);
@@ -183,12 +183,12 @@ fn images_that_were_deregistered_by_hand_keep_no_real_one_from_counting() {
     stack.run(4 * 60);
     let backups = stack.backups("group/web");
     for backup in &backups[0..2] {
-        stack.world.ec2().deregister_image(backup.image.as_ref().expect("good").as_str()).expect("by hand");
+        stack.world.ec2().deregister_image(backup.image().expect("good").as_str()).expect("by hand");
     }
     // Two of the three newest are ghosts. The third, and the one that comes, are what there is.
     stack.run(60);
     let good: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
-    assert!(good.contains(backups[2].image.as_ref().expect("good")), "the only older image that is there stays");
+    assert!(good.contains(backups[2].image().expect("good")), "the only older image that is there stays");
     assert_eq!(good.len(), 2);
     // Once three that are there are younger, what is left of the ghosts goes: their snapshots.
     stack.run(3 * 60);

@@ -79,7 +79,7 @@ fn no_image_is_made_during_a_refresh_unless_the_plan_says_so() {
     assert!(!stack.backups("group/web")[0].publication.is_at_rest(), "it is published when the refresh is over");
     stack.world.unlock_group("web");
     stack.run(10);
-    assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image);
+    assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image().cloned());
 }
 
 #[test]
@@ -140,7 +140,11 @@ fn protection_that_cannot_be_taken_away_is_told_and_tried_again() {
         stack.told().into_iter().filter(|notice| notice.news.detail_type() == "Protection Left").collect();
     assert_eq!(left.len(), 1, "told once");
     assert_eq!(protected(&stack), 1);
-    assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image, "it keeps nothing else back");
+    assert_eq!(
+        stack.world.group_image("web"),
+        stack.backups("group/web")[0].image().cloned(),
+        "it keeps nothing else back"
+    );
     stack.world.allow("autoscaling:SetInstanceProtection");
     stack.run(15);
     assert_eq!(protected(&stack), 0);
@@ -264,7 +268,7 @@ fn a_pinned_backup_stays_whatever_its_plan_says_until_it_is_unpinned() {
     stack.ask(Request::Pin(about()));
     stack.ask(Request::Pin(about()));
     stack.run(3 * 60);
-    let there = |stack: &Stack| stack.our_images().iter().any(|image| Some(&image.id) == first.image.as_ref());
+    let there = |stack: &Stack| stack.our_images().iter().any(|image| Some(&image.id) == first.image());
     assert!(there(&stack));
     assert_eq!(stack.our_images().len(), 2);
     stack.ask(Request::Unpin(about()));

@@ -23,7 +23,7 @@ fn the_last_one_stays_that_is_there_when_the_newer_goes_while_it_is_looked_at() 
     stack.world.advance(24 * 3600);
     stack.back_up_only(6);
     let [newer, older] = stack.backups("group/web").try_into().expect("two backups");
-    let newer = newer.image.expect("good");
+    let newer = newer.image().cloned().expect("good");
     let asked = || stack.world.calls().get("ec2:DescribeImages").copied().unwrap_or_default();
     // Once retention has looked whether what stays is there, somebody deregisters it.
     let before = asked();
@@ -36,7 +36,7 @@ fn the_last_one_stays_that_is_there_when_the_newer_goes_while_it_is_looked_at() 
         }
     });
     stack.invoke_behind(&gate, Invocation::Cleanup).expect("it ends");
-    assert!(!is_there(&stack, &newer) && is_there(&stack, &older.image.expect("good")));
+    assert!(!is_there(&stack, &newer) && is_there(&stack, &older.image().cloned().expect("good")));
     let refused = messages(&stack, "Deletion Refused");
     assert!(refused[0].contains("no newer good image of it is there"), "{refused:?}");
 }
@@ -90,14 +90,14 @@ fn an_image_that_lost_our_tag_is_not_taken_for_lost() {
     let (stack, _) = web(HOURLY);
     stack.run(2 * 60);
     let [newer, older] = stack.backups("group/web").try_into().expect("two backups");
-    let untagged = older.image.expect("good");
+    let untagged = older.image().cloned().expect("good");
     stack.world.untag_image(&untagged, "lastgood:managed-by");
     stack.apply("plans: [{name: web, select: {groups: [web]}, schedule: weekly}]").expect("applied");
     stack.run(14 * 60);
     let sweeps = stack.world.log().into_iter().filter(|call| call.about.contains("tag:lastgood:managed-by"));
     assert!(sweeps.filter(|call| call.action == "ec2:DescribeImages").count() >= 2);
     assert_eq!(count(&stack, "Backup Lost"), 0, "the sweeps have found it");
-    assert!(is_there(&stack, &untagged) && is_there(&stack, &newer.image.expect("good")));
+    assert!(is_there(&stack, &untagged) && is_there(&stack, &newer.image().cloned().expect("good")));
 }
 
 /// A day after whose end the versions of the older backup can't be deleted for this reason; whether its image is there, and
@@ -105,7 +105,7 @@ fn an_image_that_lost_our_tag_is_not_taken_for_lost() {
 fn refusing_versions(code: &str) -> (Stack, bool, impl Fn(&Stack) -> usize) {
     let (stack, template) = web(DAILY);
     stack.run(45);
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     let error = AwsError::new(code, "not now");
     stack.world.fail_next("ec2:DeleteLaunchTemplateVersions", 1, &error);
     stack.run(24 * 60);

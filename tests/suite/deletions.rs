@@ -22,7 +22,7 @@ fn instances_run_on_though_their_image_and_its_snapshots_are_deleted() {
     let (stack, _) = web(DAILY);
     stack.run(45);
     let first = stack.backups("group/web").remove(0);
-    let image = first.image.clone().expect("good");
+    let image = first.image().cloned().expect("good");
     lose_members(&stack);
     stack.run(DAY);
     told(
@@ -87,7 +87,7 @@ fn the_snapshots_stay_under_a_colleagues_second_image() {
     let (stack, _) = web(DAILY);
     stack.run(45);
     let ours = stack.backups("group/web").remove(0);
-    let theirs = stack.world.image_sharing(ours.image.as_ref().expect("good"), "a-colleagues-copy");
+    let theirs = stack.world.image_sharing(ours.image().expect("good"), "a-colleagues-copy");
     stack.run(DAY);
     told(
         &stack,
@@ -104,7 +104,7 @@ fn the_snapshots_stay_under_a_colleagues_second_image() {
         (deleted.state, deleted.snapshots, deleted.shared),
         (State::Deleted, Vec::new(), ours.snapshots.clone())
     );
-    assert!(!is_there(&stack, ours.image.as_ref().expect("good")));
+    assert!(!is_there(&stack, ours.image().expect("good")));
     assert!(are_there(&stack, &ours.snapshots));
     stack.world.ec2().run_instance(Launch::of(&theirs)).expect("their image can be launched");
     // They are the colleague's from now on, whatever becomes of the second image.
@@ -119,7 +119,7 @@ fn a_colleague_took_over_the_snapshots_of_an_image_that_is_gone() {
     let (stack, _) = web(DAILY);
     stack.run(45);
     let ours = stack.backups("group/web").remove(0);
-    let image = ours.image.as_ref().expect("good");
+    let image = ours.image().expect("good");
     let theirs = stack.world.image_sharing(image, "a-colleagues-copy");
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
     stack.run(DAY);
@@ -178,7 +178,7 @@ fn an_image_that_a_dead_function_may_have_published_stays_for_twenty_minutes() {
         matches!(stack.backups("group/web")[0].publication, Publication::Making { .. }).then_some(stack)
     });
     let stack = asked.expect("a call before which it dies, with a version asked for");
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     stack.request("group/web");
     stack.run(4);
     assert_ne!(newest(&stack), image, "replaced");
@@ -367,7 +367,7 @@ fn a_row_of_the_table_is_lost_and_its_image_is_told_once_and_never_deleted() {
     "#]],
     );
     assert_eq!(count(&stack, "Artifact Unknown"), 1, "told once, for eight sweeps");
-    assert!(is_there(&stack, lost.image.as_ref().expect("good")));
+    assert!(is_there(&stack, lost.image().expect("good")));
     assert!(are_there(&stack, &lost.snapshots));
     assert_eq!(held(&stack), (2, 4), "beside it there is the newest, as the plan says");
     assert_eq!(states(&stack), [State::Good, State::Deleted]);

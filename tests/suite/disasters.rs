@@ -146,7 +146,7 @@ fn the_instance_is_gone_before_its_create_image_is_heard() {
     );
     assert_eq!(states(&stack), [State::Good, State::Failed], "another member is imaged, without waiting for a slot");
     let [second, failed] = &stack.backups("group/web")[..] else { panic!("two backups") };
-    assert!(failed.instance_lost && failed.image.is_none());
+    assert!(failed.instance_lost && failed.image().is_none());
     assert_ne!(second.instance.as_ref(), Some(&gone));
     assert_eq!(second.origin, Origin::Retry { of: failed.id.slot, lost: gone });
     assert_eq!(held(&stack), (1, 2));
@@ -256,7 +256,7 @@ fn lose_another(stack: &Stack, pending: &Backup) {
 #[test]
 fn a_member_is_lost_while_the_next_image_is_pending() {
     let (stack, _, pending) = second_is_pending();
-    let first = stack.backups("group/web")[1].image.clone().expect("good");
+    let first = stack.backups("group/web")[1].image().cloned().expect("good");
     lose_another(&stack, &pending);
     stack.run(5);
     assert_eq!(stack.world.group_image("web"), Some(first.clone()), "what is pending can't be launched");
@@ -272,14 +272,14 @@ fn a_member_is_lost_while_the_next_image_is_pending() {
     "#]],
     );
     assert_eq!(members(&stack).len(), 3);
-    assert_eq!(stack.world.group_image("web"), pending.image);
+    assert_eq!(stack.world.group_image("web"), pending.image().cloned());
     assert!(stack.world.launch_failures().is_empty());
 }
 
 #[test]
 fn an_operator_is_too_impatient_for_an_image_that_is_pending() {
     let (stack, template, pending) = second_is_pending();
-    let image = pending.image.as_ref().map(ToString::to_string);
+    let image = pending.image().map(ToString::to_string);
     let made = stack.world.ec2().create_template_version(CreateVersion {
         template: TemplateName::Id(template.to_string()),
         source: Some("2".into()),

@@ -101,7 +101,7 @@ fn every_event_is_lost_or_comes_late_and_again_and_the_end_is_the_same() {
         assert_eq!(held(stack), held(&usual));
         assert_eq!(notices(stack), notices(&usual));
         let good = stack.source("group/web").last_good.expect("good");
-        assert_eq!(stack.world.group_image("web"), Some(good.image));
+        assert_eq!(stack.world.group_image("web"), good.image().cloned());
     }
 }
 
@@ -124,7 +124,7 @@ fn dies_at_create_image(plan: &str, at: fn(usize) -> At) -> Stack {
 fn the_function_dies_before_it_has_written_down_its_image() {
     let stack = dies_at_create_image(HOURLY, At::After);
     assert_eq!(states(&stack), [State::Creating]);
-    assert_eq!(stack.backups("group/web")[0].image, None);
+    assert_eq!(stack.backups("group/web")[0].image(), None);
     assert_eq!(held(&stack), (1, 2), "AWS makes it all the same");
     stack.run(30);
     told(
@@ -178,7 +178,7 @@ fn aws_makes_an_image_hours_after_its_backup_was_given_up() {
     assert!(!is_there(&stack, &late));
     assert_eq!(held(&stack), (0, 0), "it goes with its snapshots");
     let record = stack.backups("group/web").remove(0);
-    assert_eq!((record.state, record.artifact, record.image), (State::Failed, Artifact::Gone, Some(late)));
+    assert_eq!((record.state, record.artifact, record.image()), (State::Failed, Artifact::Gone, Some(&late)));
     stack.run(17 * 60);
     told(
         &stack,

@@ -51,12 +51,18 @@ fn end(stack: &Stack) -> String {
         let _ = writeln!(
             text,
             "{} {:?} {:?} {:?} {:?} {:?} {}",
-            backup.id, backup.state, backup.artifact, backup.image, backup.snapshots, backup.publication, backup.reason
+            backup.id,
+            backup.state,
+            backup.artifact,
+            backup.image(),
+            backup.snapshots,
+            backup.publication,
+            backup.reason
         );
         assert!(backup.outbox.is_empty() && backup.source_told, "{backup:?}");
     }
     let source = stack.source("group/web");
-    let good = source.last_good.map(|good| (good.slot, good.image));
+    let good = source.last_good.map(|good| (good.slot, good.artifact));
     let _ = writeln!(text, "{:?} {good:?} {:?} {:?}", source.next_slot, source.published, source.turn);
     for image in stack.our_images() {
         let _ = writeln!(text, "{} {} {:?} {:?}", image.id, image.name, image.state, image.tags);

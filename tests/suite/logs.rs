@@ -62,7 +62,7 @@ fn each_step_is_logged_once_with_its_state_and_its_reason() {
     });
     let mut text = lines.join("\n");
     for (number, backup) in stack.backups("group/web").into_iter().rev().enumerate() {
-        text = text.replace(backup.image.expect("made").as_str(), &format!("ami-{}", number + 1));
+        text = text.replace(backup.image().cloned().expect("made").as_str(), &format!("ami-{}", number + 1));
         text = text.replace(backup.instance.expect("chosen").as_str(), "i-1");
     }
     text = text.replace(template.as_str(), "lt-1");

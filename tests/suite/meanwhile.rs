@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use futures_util::FutureExt;
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
+use lastgood_core::id::ArtifactId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::source::Source;
 use lastgood_core::{later, pace};
@@ -30,8 +31,8 @@ fn about_to_be_good() -> (Stack, Invocation) {
     stack.world.advance(30 * 60);
     stack.invoke(Invocation::Tick);
     stack.world.advance(10 * 60);
-    let image = stack.backups("group/web").remove(0).image.expect("made");
-    (stack, Invocation::News(image))
+    let image = stack.backups("group/web").remove(0).image().cloned().expect("made");
+    (stack, Invocation::News(ArtifactId::Image(image)))
 }
 
 #[test]
@@ -200,8 +201,8 @@ fn turn(first: impl Fn(&Stack)) -> (Stack, Invocation) {
     first(&stack);
     stack.request("group/web");
     stack.world.advance(10 * 60);
-    let image = stack.backups("group/web").remove(0).image.expect("made");
-    (stack, Invocation::News(image))
+    let image = stack.backups("group/web").remove(0).image().cloned().expect("made");
+    (stack, Invocation::News(ArtifactId::Image(image)))
 }
 
 #[test]

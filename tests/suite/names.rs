@@ -35,7 +35,7 @@ fn a_group_whose_name_is_long_or_not_plain_is_backed_up_published_and_found_agai
         let template = stack.world.group_view(&name).expect("there").from;
         let lastgood_world::LaunchFrom::Template(named) = template else { panic!("a template") };
         let made = stack.world.template_versions(&named.template).pop().expect("made");
-        assert_eq!(made.data.image, backup.image.map(|image| image.to_string()));
+        assert_eq!(made.data.image, backup.image().map(|image| image.to_string()));
         // AWS takes 255 characters, and we write those of ASCII (AWS: CreateLaunchTemplateVersion).
         let says = &made.description;
         assert!(says.is_ascii() && says.len() <= 255 && says.ends_with(" from version 1"), "{says}");
@@ -77,7 +77,7 @@ fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
         let theirs = image_of_our_name(&stack, ours.then_some(7), tags);
         stack.run(45);
         let backup = stack.backups("group/web").remove(0);
-        assert_eq!(backup.image.as_ref() == Some(&theirs), ours, "{managed_by}: {}", backup.reason);
+        assert_eq!(backup.image() == Some(&theirs), ours, "{managed_by}: {}", backup.reason);
         if !ours {
             assert_eq!(backup.state, State::Failed);
             assert!(backup.reason.contains("does not bear our tags"), "{}", backup.reason);
@@ -92,7 +92,7 @@ fn answer_lost(then: impl Fn(&Stack)) -> Stack {
     stack.world.lose_next("ec2:CreateImage", 1);
     stack.invoke(Invocation::Tick);
     assert_eq!(stack.our_images().len(), 1, "AWS has made it");
-    assert_eq!(stack.backups("group/web")[0].image, None, "and nobody knows");
+    assert_eq!(stack.backups("group/web")[0].image(), None, "and nobody knows");
     then(&stack);
     stack.run(15);
     stack
@@ -102,12 +102,7 @@ fn answer_lost(then: impl Fn(&Stack)) -> Stack {
 fn an_image_whose_answer_was_lost_is_found_by_its_name_before_its_backup_is_given_up() {
     let denied = answer_lost(|stack| stack.world.deny("ec2:CreateImage", "*"));
     let backup = denied.backups("group/web").remove(0);
-    assert_eq!(
-        (backup.state, backup.image.as_ref()),
-        (State::Good, Some(&denied.our_images()[0].id)),
-        "{}",
-        backup.reason
-    );
+    assert_eq!((backup.state, backup.image()), (State::Good, Some(&denied.our_images()[0].id)), "{}", backup.reason);
     assert_eq!(denied.our_images().len(), 1);
     // One that somebody deregistered meanwhile is not taken for it, though AWS tells it for an hour yet.
     let deregister = |stack: &Stack| {
@@ -120,16 +115,11 @@ fn an_image_whose_answer_was_lost_is_found_by_its_name_before_its_backup_is_give
         stack.world.deny("ec2:CreateImage", "*");
     });
     let backup = gone.backups("group/web").remove(0);
-    assert_eq!((backup.state, backup.image), (State::Failed, None), "{}", backup.reason);
+    assert_eq!((backup.state, backup.image()), (State::Failed, None), "{}", backup.reason);
     // Its name is free again after a while: then another one is made.
     let again = answer_lost(deregister);
     let backup = again.backups("group/web").remove(0);
-    assert_eq!(
-        (backup.state, backup.image.as_ref()),
-        (State::Good, Some(&again.our_images()[0].id)),
-        "{}",
-        backup.reason
-    );
+    assert_eq!((backup.state, backup.image()), (State::Good, Some(&again.our_images()[0].id)), "{}", backup.reason);
 }
 
 #[test]
@@ -147,7 +137,7 @@ fn why_no_image_was_made_is_told_though_another_has_its_name() {
     stack.world.deny("ec2:CreateImage", "*");
     stack.run(45);
     let backup = stack.backups("group/web").remove(0);
-    assert_eq!((backup.state, backup.image), (State::Failed, None));
+    assert_eq!((backup.state, backup.image()), (State::Failed, None));
     let why = backup.reason;
     assert!(why.contains("ec2:CreateImage") && !why.contains("does not bear our tags"), "{why}");
 }

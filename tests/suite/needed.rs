@@ -63,7 +63,7 @@ fn about() -> AboutSource {
 fn blue_is_deleted_and_green_launches_from_its_image() {
     let (stack, template) = web(VersionRef::Default, BY_TAG);
     stack.run(45);
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     // The group's successor shares the template, and nobody plans it.
     stack.world.group("green", &follows(&template, VersionRef::Default), 2);
     stack.world.delete_group("web");
@@ -78,7 +78,7 @@ fn blue_is_deleted_and_green_launches_from_its_image() {
 fn another_group_that_was_put_on_our_version_keeps_its_image() {
     let (stack, template) = web(VersionRef::Number(1), BY_NAME);
     stack.run(45);
-    let (image, version) = (stack.backups("group/web")[0].image.clone(), version_of(&stack, 0));
+    let (image, version) = (stack.backups("group/web")[0].image().cloned(), version_of(&stack, 0));
     stack.world.group("copy", &by_number(&template, version), 1);
     stack.run(5 * 60);
     assert!(stack.our_images().iter().any(|other| Some(&other.id) == image.as_ref()));
@@ -95,7 +95,7 @@ fn a_group_that_is_not_told_once_keeps_the_image_that_it_launches_from() {
     // The group vanishes, and nobody has looked twice yet.
     stack.world.delete_group("web");
     stack.invoke(Invocation::Cleanup);
-    assert!(stack.our_images().iter().any(|other| Some(&other.id) == oldest.image.as_ref()));
+    assert!(stack.our_images().iter().any(|other| Some(&other.id) == oldest.image()));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn what_an_instance_refresh_goes_to_is_not_deleted() {
         web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, capture: {during_refresh: true}}"));
     stack.run(3 * 60 + 5);
     // Somebody rolls the group back to the oldest of three, and that takes hours.
-    let oldest = stack.backups("group/web")[2].image.clone().expect("good");
+    let oldest = stack.backups("group/web")[2].image().cloned().expect("good");
     let desired = Some(LaunchFromText::from(&by_number(&template, version_of(&stack, 2))));
     let refresh = StartRefresh { group: "web".into(), desired, ..StartRefresh::default() };
     let refresh = stack.world.autoscaling().start_refresh(&refresh).expect("begun");
@@ -129,7 +129,7 @@ fn what_an_instance_refresh_goes_to_is_not_deleted() {
 fn a_parameter_of_the_plan_of_now_keeps_a_backup_of_the_plan_of_before() {
     let (stack, _) = web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, publish: none}"));
     stack.run(45);
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     stack.apply(&BY_NAME.replace("hourly}", "hourly, publish: {ssm: /images/web}}")).expect("applied");
     // An operator goes back to a backup of before: what follows is held.
     stack.world.put_parameter("/images/web", image.as_str(), "aws:ec2:image");
@@ -257,7 +257,7 @@ fn a_parameter_is_not_given_an_image_that_is_gone() {
     let (stack, _) = web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, publish: {ssm: /images/web}}"));
     stack.ask(Request::Hold(about()));
     stack.run(45);
-    let image = stack.backups("group/web")[0].image.clone().expect("good");
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
     stack.world.ec2().deregister_image(image.as_str()).expect("by hand");
     stack.ask(Request::Release(about()));
     stack.run(10);
@@ -325,7 +325,7 @@ fn what_can_not_be_read_counts_as_needed() {
 fn failed_backups_do_not_count_for_what_is_kept() {
     let (stack, _) = web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, retain: {last: 2}}"));
     stack.run(2 * 60 + 20);
-    let image = |index: usize| stack.backups("group/web")[index].image.clone().expect("good");
+    let image = |index: usize| stack.backups("group/web")[index].image().cloned().expect("good");
     let (second, first) = (image(0), image(1));
     // Its image is available; only one of its snapshots never is.
     stack.world.fail_next_snapshot("the volume could not be read");
@@ -334,7 +334,7 @@ fn failed_backups_do_not_count_for_what_is_kept() {
     stack.request("group/web");
     stack.run(15);
     assert_eq!(stack.backups("group/web")[0].state, State::Good);
-    let newest = stack.source("group/web").last_good.expect("good").image;
+    let newest = stack.source("group/web").last_good.expect("good").image().cloned().expect("an image");
     let good: Vec<_> = stack.our_images().into_iter().map(|image| image.id).collect();
     assert!(good.contains(&newest) && good.contains(&second), "the newest two good ones stay: {good:?}");
     assert!(!good.contains(&first), "and the third goes");

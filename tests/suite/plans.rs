@@ -55,7 +55,7 @@ fn a_group_that_was_changed_while_no_plan_had_it_was_not_changed_by_hand_under_t
     let newest = stack.backups("group/web").remove(0);
     assert_ne!(newest.id, first.id);
     assert!(matches!(newest.publication, Publication::Published(_)), "{:?}", newest.publication);
-    assert_eq!(stack.world.group_image("web"), newest.image);
+    assert_eq!(stack.world.group_image("web"), newest.image().cloned());
 }
 
 #[test]

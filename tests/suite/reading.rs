@@ -33,7 +33,7 @@ fn about_to_delete(prepare: impl Fn(&World), plan: &str) -> (Stack, ImageId) {
     }
     let [newer, older] = stack.backups("group/web").try_into().expect("two backups");
     assert_eq!((newer.state, older.state), (State::Good, State::Good));
-    (stack, older.image.expect("good"))
+    (stack, older.image().cloned().expect("good"))
 }
 
 /// DescribeImageReferences misses every template.

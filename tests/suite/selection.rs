@@ -57,7 +57,7 @@ fn a_group_that_appears_is_found_within_15_minutes_and_backed_up() {
     assert_eq!(messages(&stack, "Source Found"), ["group/late: backed up by plan web from now on"]);
     stack.run(30);
     assert_eq!(stack.backups("group/late")[0].state, State::Good);
-    assert_eq!(stack.world.group_image("late"), stack.backups("group/late")[0].image, "and published to");
+    assert_eq!(stack.world.group_image("late"), stack.backups("group/late")[0].image().cloned(), "and published to");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn overrides_of_their_own_are_left_alone_and_told_and_never_given_an_image_of_an
     let newest = stack.backups("group/web").remove(0);
     assert_eq!(newest.base, Some(base), "an instance of the override is no source of an image for the base");
     let images = stack.world.group_images("web");
-    assert_eq!(images, [newest.image.expect("good"), arm], "the override has its own image still");
+    assert_eq!(images, [newest.image().cloned().expect("good"), arm], "the override has its own image still");
     let published = messages(&stack, "Image Published");
     assert!(published[0].ends_with("; left alone: m6g.large has a template of its own"), "{}", published[0]);
 }
@@ -347,7 +347,7 @@ fn what_operators_ask_is_done_once_and_told() {
     assert_eq!(messages(&stack, "Publication Held").len(), 1);
     stack.ask(Request::Release(about()));
     stack.run(5);
-    assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image, "released");
+    assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image().cloned(), "released");
     let slot = stack.source("group/web").next_slot.expect("hourly");
     let skip = SkipRequested { source: about().source, slot, by: "alice".into(), reason: None };
     for _ in 0..2 {

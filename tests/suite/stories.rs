@@ -61,7 +61,7 @@ fn five_hours_leave_three_images_and_a_group_on_the_newest() {
     );
     assert_eq!(stack.our_images().len(), 3);
     assert_eq!(stack.our_snapshots().len(), 6, "two volumes an instance");
-    let newest = stack.source("group/web").last_good.expect("good").image;
+    let newest = stack.source("group/web").last_good.expect("good").image().cloned().expect("an image");
     assert_eq!(stack.world.group_image("web"), Some(newest));
     // What we did not make is as it was: the image, its snapshots, the first version.
     let base = stack.world.image(&before[0].id).expect("there");
@@ -81,7 +81,7 @@ fn a_group_on_default_and_one_on_latest_are_published_to_as_they_name_it() {
         let stack = Stack::new(world);
         stack.apply(PLAN).expect("applied");
         stack.run(3 * 60);
-        let newest = stack.source("group/web").last_good.expect("good").image;
+        let newest = stack.source("group/web").last_good.expect("good").image().cloned().expect("an image");
         assert_eq!(stack.world.group_image("web"), Some(newest), "{version:?}");
         let calls = stack.world.calls();
         assert_eq!(calls.get("autoscaling:UpdateAutoScalingGroup"), None, "the group itself is not touched");
@@ -195,7 +195,10 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
         .expect("applied");
     stack.run(60);
     assert_eq!(stack.source("group/web").hold, None);
-    assert_eq!(stack.world.group_image("web"), stack.source("group/web").last_good.map(|good| good.image));
+    assert_eq!(
+        stack.world.group_image("web"),
+        stack.source("group/web").last_good.and_then(|good| good.image().cloned())
+    );
 }
 
 #[test]
@@ -227,13 +230,13 @@ fn an_image_that_the_group_was_set_back_to_is_not_deleted() {
     stack.run(60);
     let kept = stack.backups("group/web").last().expect("four").clone();
     assert_eq!((kept.id.clone(), kept.state), (oldest.id, State::Good));
-    assert!(stack.our_images().iter().any(|image| Some(&image.id) == kept.image.as_ref()));
+    assert!(stack.our_images().iter().any(|image| Some(&image.id) == kept.image()));
     let refusals: Vec<_> =
         stack.told().into_iter().filter(|notice| notice.news.detail_type() == "Deletion Refused").collect();
     assert_eq!(refusals.len(), 1, "told once");
     assert!(refusals[0].message.contains("is needed by group/web (version 2"), "{}", refusals[0].message);
     stack.run(3 * 60);
-    assert!(stack.our_images().iter().any(|image| Some(&image.id) == kept.image.as_ref()));
+    assert!(stack.our_images().iter().any(|image| Some(&image.id) == kept.image()));
 }
 
 #[test]
@@ -242,7 +245,7 @@ fn a_snapshot_that_a_strangers_image_shares_stays() {
     stack.run(40);
     let ours = stack.backups("group/web")[0].clone();
     let shared = ours.snapshots[0].clone();
-    let strangers = stack.world.image_sharing(ours.image.as_ref().expect("good"), "a colleague's copy");
+    let strangers = stack.world.image_sharing(ours.image().expect("good"), "a colleague's copy");
     stack.run(4 * 60);
     assert_eq!(stack.backups("group/web").last().expect("five").state, State::Deleted);
     assert!(stack.world.snapshots().iter().any(|snapshot| snapshot.id == shared));

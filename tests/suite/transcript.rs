@@ -68,7 +68,7 @@ pub(crate) fn states(stack: &Stack) -> Vec<State> {
 
 /// The image of the newest backup.
 pub(crate) fn newest(stack: &Stack) -> ImageId {
-    stack.backups("group/web")[0].image.clone().expect("AWS has made it")
+    stack.backups("group/web")[0].image().cloned().expect("AWS has made it")
 }
 
 /// How many images and snapshots of ours are there.

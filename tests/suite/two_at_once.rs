@@ -115,7 +115,7 @@ fn two_functions_that_publish_one_image_make_one_version_and_tell_it_once() {
             let backup = stack.backups("group/web").remove(0);
             let context = format!("{version:?}, held at {first} and {second}: {:?}", backup.publication);
             assert!(matches!(backup.publication, Publication::Published(_)), "{context}");
-            assert_eq!(stack.world.group_image("web"), backup.image, "{context}");
+            assert_eq!(stack.world.group_image("web"), backup.image().cloned(), "{context}");
             assert_eq!(stack.world.template_versions(&template).len(), 2, "{context}");
             assert_eq!((count(&stack, "Image Published"), count(&stack, "Publication Held")), (1, 0), "{context}");
             calls

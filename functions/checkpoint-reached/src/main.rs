@@ -19,7 +19,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
-        | Incoming::ImageChanged { .. }
+        | Incoming::ArtifactChanged { .. }
         | Incoming::BackupGood { .. }) => {
             return Err(unexpected("checkpoint-reached", &other).into());
         }

@@ -19,7 +19,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::BackupGood { source } => engine.cleanup_source(&source).await?,
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
-        | Incoming::ImageChanged { .. }
+        | Incoming::ArtifactChanged { .. }
         | Incoming::Refresh(_)) => {
             return Err(unexpected("retention-cleanup", &other).into());
         }

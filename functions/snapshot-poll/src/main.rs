@@ -16,7 +16,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let engine = lastgood.engine(event.context.deadline);
     let report = match read_event(event.payload)? {
         Incoming::Scheduled => engine.poll().await?,
-        Incoming::ImageChanged { image } => engine.artifact_news(&image).await?,
+        Incoming::ArtifactChanged { artifact } => engine.artifact_news(&artifact).await?,
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::BackupGood { .. }

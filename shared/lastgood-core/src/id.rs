@@ -115,6 +115,56 @@ impl TryFrom<String> for SourceId {
     }
 }
 
+/// What AWS holds of a backup: the kind of thing, then its id there. Written `image/ami-0123`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum ArtifactId {
+    /// An image with its snapshots.
+    Image(ImageId),
+}
+
+impl ArtifactId {
+    /// The id as AWS writes it, without the kind.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Image(id) => id.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ArtifactId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(id) => write!(f, "image/{id}"),
+        }
+    }
+}
+
+impl FromStr for ArtifactId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        match text.split_once('/') {
+            Some(("image", id)) if !id.is_empty() => Ok(Self::Image(ImageId::from(id))),
+            _ => Err(NotAnId { text: text.to_owned(), expected: "an artifact (write image/AMI)" }),
+        }
+    }
+}
+
+impl From<ArtifactId> for String {
+    fn from(id: ArtifactId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for ArtifactId {
+    type Error = NotAnId;
+
+    fn try_from(text: String) -> Result<Self, NotAnId> {
+        text.parse()
+    }
+}
+
 /// One backup of one source: there is at most one for each slot. Written `group/web-prod@20260115T103000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -190,6 +240,17 @@ mod tests {
     fn a_slot_that_would_be_written_otherwise_is_none() {
         for text in ["group/web@-00050101T000000Z", "group/web@20260115T103060Z", "group/web@2026115T103000Z"] {
             text.parse::<BackupId>().expect_err(text);
+        }
+    }
+
+    #[test]
+    fn an_artifact_is_written_with_its_kind_and_read_back() {
+        let image = ArtifactId::Image(ImageId::from("ami-1"));
+        assert_eq!((image.to_string().as_str(), image.as_str()), ("image/ami-1", "ami-1"));
+        assert_eq!("image/ami-1".parse(), Ok(image));
+        for text in ["ami-1", "image/", "tape/7"] {
+            let error = text.parse::<ArtifactId>().expect_err(text);
+            assert_eq!(error.to_string(), format!("'{text}' is not an artifact (write image/AMI)"));
         }
     }
 

@@ -6,7 +6,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{BackupId, GroupName, ImageId, RefreshId, SourceId};
+use crate::id::{ArtifactId, BackupId, GroupName, ImageId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
 use crate::{Time, whole_second};
 
@@ -46,10 +46,10 @@ pub enum Incoming {
         /// What is asked.
         request: Request,
     },
-    /// An image changed its state: anybody's image, not only ours.
-    ImageChanged {
+    /// An artifact changed its state: anybody's, not only one of ours.
+    ArtifactChanged {
         /// Which.
-        image: ImageId,
+        artifact: ArtifactId,
     },
     /// One of our backups became good.
     BackupGood {
@@ -262,7 +262,7 @@ impl Incoming {
             ("aws.events" | "aws.scheduler", "Scheduled Event") => Ok(Self::Scheduled),
             ("aws.ec2", "EC2 AMI State Change") => {
                 let detail: ImageDetail = envelope.read_detail()?;
-                Ok(Self::ImageChanged { image: detail.image })
+                Ok(Self::ArtifactChanged { artifact: ArtifactId::Image(detail.image) })
             }
             ("aws.autoscaling", kind) if kind.starts_with(REFRESH_PREFIX) => envelope.refresh(),
             (EVENT_SOURCE, BackupRequested::DETAIL_TYPE) => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Time;
-use crate::id::{BackupId, ImageId, RefreshId, SourceId};
+use crate::id::{ArtifactId, BackupId, RefreshId, SourceId};
 use crate::notice::Notice;
 
 /// A kind of record. The rest of its life is in its own folder.
@@ -27,7 +27,7 @@ pub trait Record: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned 
     /// The queue in which it waits now, and until when; `None` while nothing is to be done with it.
     fn waits(&self) -> Option<(Queue, Time)>;
     /// The artifact that it is found by.
-    fn artifact(&self) -> Option<&ImageId> {
+    fn artifact(&self) -> Option<&ArtifactId> {
         None
     }
     /// When nobody needs it any more.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The form that is written.
-pub const FORM: u32 = 2;
+pub const FORM: u32 = 3;
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,10 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
         Ordering::Greater => Err(StoredError::Newer(form)),
         Ordering::Less => {
             let mut stored: Stored<Value> = serde_json::from_str(text).map_err(StoredError::Unreadable)?;
-            upgrade_from_1(&mut stored.record);
+            if form < 2 {
+                upgrade_from_1(&mut stored.record);
+            }
+            upgrade_from_2(&mut stored.record);
             serde_json::from_value(stored.record).map_err(StoredError::Unreadable)
         }
         Ordering::Equal => {
@@ -88,9 +91,25 @@ fn upgrade_from_1(record: &mut Value) {
     }
 }
 
+/// Form 2 knew no other artifact than an image.
+fn upgrade_from_2(record: &mut Value) {
+    let Some(record) = record.as_object_mut() else { return };
+    let artifact = |image: Value| json!(format!("image/{}", image.as_str().unwrap_or_default()));
+    if let Some(image) = record.remove("image") {
+        record.insert("artifact_id".into(), artifact(image));
+    }
+    if let Some(good) = record.get_mut("last_good").and_then(Value::as_object_mut)
+        && let Some(image) = good.remove("image")
+    {
+        good.insert("artifact".into(), artifact(image));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backup::Backup;
+    use crate::id::ArtifactId;
     use crate::source::survey::Planned;
     use crate::source::{Because, Source};
 
@@ -112,5 +131,24 @@ mod tests {
         let planned: Planned = decode(&text).expect("read");
         assert_eq!(planned.plan.select.groups, ["web".into(), "a/b".into()]);
         assert_eq!(planned.plan.policy.publish.on_manual_change, crate::plan::OnManualChange::Overwrite);
+    }
+
+    #[test]
+    fn an_image_of_the_second_form_is_an_artifact() {
+        let (slot, image) = ("2026-01-15T10:30:00Z", ArtifactId::Image("ami-1".into()));
+        let policy = r#"{"schedule":{"pattern":"hourly"},"retain":{"last":4},"on_overdue_seconds":60}"#;
+        let text = format!(
+            r#"{{"form":2,"record":{{"id":"group/web","plan":"web","policy":{policy},"next_slot":null,"due_by":null,"last_good":{{"slot":"{slot}","at":"{slot}","image":"ami-1"}},"published":{{"slot":"{slot}","image":"ami-1","template":"lt-1","version":2}}}}}}"#
+        );
+        let source: Source = decode(&text).expect("read");
+        assert_eq!(source.last_good.expect("good").artifact, image);
+        assert_eq!(source.published.expect("published").image, "ami-1".into());
+        assert!(source.expected.is_none(), "form 2 says itself what is expected");
+        let text = format!(
+            r#"{{"form":2,"record":{{"id":"group/web@20260115T103000Z","plan":"web","origin":"schedule","requested_at":"{slot}","state":"good","since":"{slot}","reason":"","look_at":"{slot}","artifact":"held","image":"ami-1","snapshots":["snap-1"],"publication":"due","source_told":true}}}}"#
+        );
+        let backup: Backup = decode(&text).expect("read");
+        assert_eq!(backup.artifact_id, Some(image));
+        assert_eq!(decode::<Backup>(&encode(&backup)).expect("read back"), backup);
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::{Artifact, Backup, Event, State};
 use crate::facts::{Image, Snapshot};
-use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
+use crate::id::{ArtifactId, BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
 use crate::record::{Place, Queue, Record, SWEEPS, Tells};
@@ -99,7 +99,7 @@ impl Sweep {
     /// The record after a sweep that found these things without a record, and told these events.
     #[must_use]
     pub fn done<'a>(&self, unknown: &[Unknown], told: impl IntoIterator<Item = &'a Event>, now: Time) -> Self {
-        let again = told.into_iter().any(|event| *event == Event::ImageGone);
+        let again = told.into_iter().any(|event| *event == Event::ArtifactGone);
         let pause = if again { LOOK_AGAIN_SECONDS } else { SWEEP_SECONDS };
         let mut next = Self { next_at: later(now, pause), told: BTreeSet::new(), outbox: self.outbox.clone() };
         for Unknown { source, backup, images, snapshots } in unknown {
@@ -152,20 +152,21 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
     let there = |image: &&Image| !image.is_deregistered();
     match record.state {
         State::Good => {
-            let id = record.image.as_ref()?;
-            let is_there = held.images.iter().filter(there).any(|image| image.id == *id);
+            let is_there = match record.artifact_id.as_ref()? {
+                ArtifactId::Image(id) => held.images.iter().filter(there).any(|image| image.id == *id),
+            };
             match (is_there, record.missing_since) {
                 (true, None) => None,
-                (true, Some(_)) => Some(Event::ImageBack),
+                (true, Some(_)) => Some(Event::ArtifactBack),
                 (false, _) if record.lost_told.is_some() => None,
-                (false, _) => Some(Event::ImageGone),
+                (false, _) => Some(Event::ArtifactGone),
             }
         }
         State::Failed if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
             let image = held.images.iter().filter(there).find(|image| {
                 is_its(&image.tags)
                     && is_old(image.created_at, now)
-                    && record.image.as_ref().is_none_or(|known| *known == image.id)
+                    && record.image().is_none_or(|known| *known == image.id)
             });
             let under: BTreeSet<&SnapshotId> = held.images.iter().flat_map(|image| &image.snapshots).collect();
             let left = held.snapshots.iter().filter(|snapshot| {
@@ -174,9 +175,9 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
                     && !under.contains(&snapshot.id)
                     && !record.shared.contains(&snapshot.id)
             });
-            let (image, snapshots) = (image.map(|image| image.id.clone()), left.map(|left| left.id.clone()));
-            let snapshots: Vec<SnapshotId> = snapshots.collect();
-            (image.is_some() || !snapshots.is_empty()).then_some(Event::LeftBehind { image, snapshots })
+            let artifact = image.map(|image| ArtifactId::Image(image.id.clone()));
+            let snapshots: Vec<SnapshotId> = left.map(|left| left.id.clone()).collect();
+            (artifact.is_some() || !snapshots.is_empty()).then_some(Event::LeftBehind { artifact, snapshots })
         }
         State::Failed
         | State::Deleted
@@ -198,7 +199,7 @@ pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
         let Some((tag, source)) = tagged(&image.tags) else { continue };
         // Of a backup that was deleted nothing should be there: somebody has restored it, perhaps, and wants it.
         let known = by_tag.get(tag).is_some_and(|record| {
-            record.state != State::Deleted && record.image.as_ref().is_none_or(|known| *known == image.id)
+            record.state != State::Deleted && record.image().is_none_or(|known| *known == image.id)
         });
         if !known {
             entry(&mut found, tag, source).images.push(image.id.clone());

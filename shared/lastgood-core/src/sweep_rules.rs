@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backup::Origin;
+use crate::backup::fixtures;
 use crate::facts::{ImageState, SnapshotState, Tags};
 use crate::name::TAG_MANAGED_BY;
 use crate::plan::Policy;
@@ -56,7 +57,7 @@ fn an_image_that_came_after_its_backup_was_given_up_goes_once_it_is_old() {
                 |age| of_backup(&record, &held(vec![image("ami-1", age)], vec![snapshot("snap-1", age)]), now());
             assert_eq!(found(ORPHAN_SECONDS_MIN - 1), None, "a function may still be at it");
             // Its snapshots are under it, and go with it.
-            let left = Event::LeftBehind { image: Some("ami-1".into()), snapshots: Vec::new() };
+            let left = Event::LeftBehind { artifact: Some(fixtures::artifact("ami-1")), snapshots: Vec::new() };
             assert_eq!(found(ORPHAN_SECONDS_MIN), Some(left));
         }
         let cleaned = backup(State::Failed, Artifact::Held);
@@ -75,15 +76,16 @@ fn what_a_living_backup_holds_is_its_own_business() {
 
 #[test]
 fn another_image_than_the_one_on_record_is_not_taken_for_it() {
-    let record = Backup { image: Some("ami-2".into()), ..backup(State::Deleted, Artifact::Gone) };
+    let record = Backup { artifact_id: Some(fixtures::artifact("ami-2")), ..backup(State::Deleted, Artifact::Gone) };
     let all = held(vec![image("ami-1", 9_999)], Vec::new());
     assert_eq!(of_backup(&record, &all, now()), None);
     let told = unknown(&[&record], &all, now());
     assert_eq!((told.len(), told[0].images.as_slice()), (1, ["ami-1".into()].as_slice()));
     assert_eq!(told[0].source, "group/web".parse().expect("a source"));
     // A failed one takes up its own image again, and no other.
-    let failed = |image: &str| Backup { image: Some(image.into()), ..backup(State::Failed, Artifact::Gone) };
-    let left = Event::LeftBehind { image: Some("ami-1".into()), snapshots: Vec::new() };
+    let failed =
+        |image: &str| Backup { artifact_id: Some(fixtures::artifact(image)), ..backup(State::Failed, Artifact::Gone) };
+    let left = Event::LeftBehind { artifact: Some(fixtures::artifact("ami-1")), snapshots: Vec::new() };
     assert_eq!(of_backup(&failed("ami-1"), &all, now()), Some(left));
     assert_eq!(of_backup(&failed("ami-2"), &all, now()), None);
     assert_eq!(unknown(&[&failed("ami-1")], &all, now()), []);
@@ -95,7 +97,7 @@ fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
     let all = held(Vec::new(), vec![snapshot("snap-1", 9_999), snapshot("snap-2", 9_999), snapshot("snap-3", 60)]);
     let left = |ids: &[&str]| {
         let snapshots = ids.iter().map(|id| SnapshotId::from(*id)).collect();
-        Some(Event::LeftBehind { image: None, snapshots })
+        Some(Event::LeftBehind { artifact: None, snapshots })
     };
     // Of a failed backup all that bear its tag are its own.
     assert_eq!(of_backup(&backup(State::Failed, Artifact::Gone), &all, now()), left(&["snap-1", "snap-2"]));
@@ -110,7 +112,7 @@ fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
 #[test]
 fn what_is_back_after_its_deletion_somebody_has_restored() {
     let deleted = Backup {
-        image: Some("ami-1".into()),
+        artifact_id: Some(fixtures::artifact("ami-1")),
         snapshots: vec!["snap-1".into()],
         shared: vec!["snap-3".into()],
         ..backup(State::Deleted, Artifact::Gone)
@@ -143,17 +145,17 @@ fn a_sweep_writes_no_more_notices_than_its_item_holds_and_the_rest_soon() {
 
 #[test]
 fn a_good_backup_hears_whether_its_image_is_there() {
-    let good = Backup { image: Some("ami-1".into()), ..backup(State::Good, Artifact::Held) };
+    let good = Backup { artifact_id: Some(fixtures::artifact("ami-1")), ..backup(State::Good, Artifact::Held) };
     let there = held(vec![image("ami-1", 9_999)], Vec::new());
     assert_eq!(of_backup(&good, &there, now()), None);
-    assert_eq!(of_backup(&good, &Held::default(), now()), Some(Event::ImageGone));
+    assert_eq!(of_backup(&good, &Held::default(), now()), Some(Event::ArtifactGone));
     let mut told_gone = image("ami-1", 9_999);
     told_gone.state = ImageState::Broken("deregistered".into());
-    assert_eq!(of_backup(&good, &held(vec![told_gone], Vec::new()), now()), Some(Event::ImageGone));
+    assert_eq!(of_backup(&good, &held(vec![told_gone], Vec::new()), now()), Some(Event::ArtifactGone));
     let told = Backup { lost_told: Some(now()), ..good.clone() };
     assert_eq!(of_backup(&told, &Held::default(), now()), None, "it was told");
     let missed = Backup { missing_since: Some(now()), ..good };
-    assert_eq!(of_backup(&missed, &there, now()), Some(Event::ImageBack));
+    assert_eq!(of_backup(&missed, &there, now()), Some(Event::ArtifactBack));
 }
 
 #[test]
@@ -181,8 +183,8 @@ fn what_has_no_record_is_told_once_until_it_is_gone() {
 fn a_sweep_is_done_every_six_hours_and_after_one_if_an_image_was_missed() {
     assert_eq!((SWEEP_SECONDS, LOOK_AGAIN_SECONDS, ORPHAN_SECONDS_MIN), (21_600, 3_600, 3_600));
     let next = |told: &[Event]| Sweep::first().done(&[], told, now()).next_at;
-    assert_eq!(next(&[Event::ImageBack]), later(now(), SWEEP_SECONDS));
-    assert_eq!(next(&[Event::ImageBack, Event::ImageGone]), later(now(), LOOK_AGAIN_SECONDS));
+    assert_eq!(next(&[Event::ArtifactBack]), later(now(), SWEEP_SECONDS));
+    assert_eq!(next(&[Event::ArtifactBack, Event::ArtifactGone]), later(now(), LOOK_AGAIN_SECONDS));
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn still_there(&self, backups: &[Versioned<Backup>]) -> Result<Vec<BackupId>, CallFailed> {
         let good = good(backups);
         let asked: Vec<(BackupId, ImageId)> =
-            good.filter_map(|backup| Some((backup.id.clone(), backup.image.clone()?))).collect();
+            good.filter_map(|backup| Some((backup.id.clone(), backup.image().cloned()?))).collect();
         let ids: Vec<ImageId> = asked.iter().map(|(_, image)| image.clone()).collect();
         let images = self.cloud.call(&ImagesById(ids)).await?.map_err(CallFailed::refused(ImagesById::ACTION))?;
         let available =

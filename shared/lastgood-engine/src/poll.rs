@@ -1,7 +1,7 @@
 //! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
 
 use lastgood_core::backup::{Backup, Event, State};
-use lastgood_core::id::ImageId;
+use lastgood_core::id::ArtifactId;
 use lastgood_core::life::Life;
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::rollout::Rollout;
@@ -66,10 +66,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         report
     }
 
-    /// AWS says that an image changed. It is a hint: if the image is ours, it is looked at now.
-    pub async fn artifact_news(&self, image: &ImageId) -> Result<Report, CallFailed> {
+    /// AWS says that an artifact changed. It is a hint: if it is ours, it is looked at now.
+    pub async fn artifact_news(&self, artifact: &ArtifactId) -> Result<Report, CallFailed> {
         let mut report = Report::default();
-        let Some(id) = self.store.backup_of(image).await? else { return Ok(report) };
+        let Some(id) = self.store.backup_of(artifact).await? else { return Ok(report) };
         for _ in 0..HINTS_MAX {
             let mut records = self.load::<Backup>(vec![id.clone()], &mut report).await;
             // Only a look waits for this news. Everything else is the poll's, which begins with fresh looks.
@@ -78,7 +78,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let driven = self.drive(Queue::Poll, news).await;
             let lost = driven.lost > 0;
             report.add(driven);
-            // Who saved in between may have looked before the image changed: the hint is given again.
+            // Who saved in between may have looked before it changed: the hint is given again.
             if !lost {
                 break;
             }

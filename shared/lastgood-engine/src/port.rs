@@ -9,7 +9,7 @@ use std::future::Future;
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Queue, Record};
@@ -118,8 +118,8 @@ pub trait Store: Sync {
     fn list<R: Record>(&self, of: &R::Of) -> impl Future<Output = Result<Vec<Versioned<R>>, CallFailed>> + Send;
     /// Saves a record on its version.
     fn save<R: Record>(&self, record: &Versioned<R>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
-    /// The backup that has this image.
-    fn backup_of(&self, image: &ImageId) -> impl Future<Output = Result<Option<BackupId>, CallFailed>> + Send;
+    /// The backup that has this artifact.
+    fn backup_of(&self, artifact: &ArtifactId) -> impl Future<Output = Result<Option<BackupId>, CallFailed>> + Send;
     /// Saves a source on its version and creates a backup that is not there yet: both or neither. `Outdated` if the
     /// source changed or the backup exists.
     fn claim(

@@ -61,7 +61,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Images of good backups that do not bear our tag any more: they are there all the same.
     async fn untagged(&self, records: &[Versioned<Backup>], held: &mut Held) -> Result<(), CallFailed> {
         let good = records.iter().map(|record| &record.record).filter(|record| record.state == State::Good);
-        let ids = good.filter_map(|record| record.image.clone());
+        let ids = good.filter_map(|record| record.image().cloned());
         let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
             let found = self.cloud.call(&ImagesById(ids)).await?;

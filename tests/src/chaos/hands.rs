@@ -98,7 +98,7 @@ fn ask(crew: &mut Crew<'_>, request: Request) {
 /// A good backup, if there is any.
 fn a_good_one(crew: &mut Crew<'_>) -> Option<Backup> {
     let mut good = crew.scene.stack.store.all_backups();
-    good.retain(|backup| backup.state == State::Good && backup.image.is_some());
+    good.retain(|backup| backup.state == State::Good && backup.image().is_some());
     if good.is_empty() {
         return None;
     }
@@ -108,7 +108,7 @@ fn a_good_one(crew: &mut Crew<'_>) -> Option<Backup> {
 
 /// An image of a good backup that is still there.
 fn an_image(crew: &mut Crew<'_>) -> Option<ImageId> {
-    let image = a_good_one(crew)?.image?;
+    let image = a_good_one(crew)?.image().cloned()?;
     let there = crew.world().image(&image).is_some_and(|image| image.deregistered_at.is_none());
     there.then_some(image)
 }
@@ -191,7 +191,7 @@ fn changed(crew: &mut Crew<'_>, group: &Kind, before: Option<&ImageId>) {
     let newest = backups.iter().filter(is_good).map(|backup| backup.id.slot).max();
     let goes = |backup: &Backup| Some(backup.id.slot) == newest || !backup.publication.is_at_rest();
     // Whoever gives a group the newest image of ours, or one that waits to be published, has published it.
-    let published = backups.iter().filter(is_good).any(|backup| backup.image == own && goes(backup));
+    let published = backups.iter().filter(is_good).any(|backup| backup.image() == own.as_ref() && goes(backup));
     let fits = published || expected.image.as_deref() == own.as_ref().map(ImageId::as_str);
     if crew.hand.wishes[group.plan].on_manual_change == "hold" && !fits {
         crew.world().changed_by_hand(&group.name);

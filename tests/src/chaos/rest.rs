@@ -64,8 +64,8 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
     if backup.refused.is_some() && !refused {
         wrong(format!("its deletion is refused, and nobody was told: {:?}", backup.refused));
     }
-    let image = backup.image.as_ref().and_then(|image| crew.world().image(image));
-    let by_hand = backup.image.as_ref().is_some_and(|image| crew.world().is_broken_by_hand(image));
+    let image = backup.image().and_then(|image| crew.world().image(image));
+    let by_hand = backup.image().is_some_and(|image| crew.world().is_broken_by_hand(image));
     let there = image.as_ref().is_some_and(|image| image.deregistered_at.is_none());
     match backup.state {
         State::Good => {
@@ -123,8 +123,8 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
 
 /// Nothing of ours is there without a record that knows of it.
 fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut Vec<String>) {
-    let known: BTreeSet<&ImageId> = backups.iter().filter_map(|backup| backup.image.as_ref()).collect();
-    let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|lost| lost.image.as_ref() == Some(image));
+    let known: BTreeSet<&ImageId> = backups.iter().filter_map(|backup| backup.image()).collect();
+    let lost = |image: &ImageId| crew.hand.lost_rows.iter().any(|lost| lost.image() == Some(image));
     let mut over: BTreeSet<String> = BTreeSet::new();
     for image in crew.world().images() {
         if image.deregistered_at.is_none() {
@@ -146,15 +146,16 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
             wrongs.push(format!("{} ({}) has no record", image.id, image.name));
         }
     }
-    for Backup { id, image, .. } in &crew.hand.lost_rows {
-        let there = image.as_ref().and_then(|image| crew.world().image(image));
+    for lost in &crew.hand.lost_rows {
+        let (id, image) = (&lost.id, lost.image());
+        let there = image.and_then(|image| crew.world().image(image));
         let there = there.is_some_and(|image| image.deregistered_at.is_none());
         let is_it = |news: &News| match news {
-            News::ArtifactUnknown { images, .. } => image.as_ref().is_some_and(|image| images.contains(image)),
+            News::ArtifactUnknown { images, .. } => image.is_some_and(|image| images.contains(image)),
             _ => false,
         };
         // A backup that is asked for again in its own minute finds its image, and is on record again.
-        let on_record = image.as_ref().is_some_and(|image| known.contains(image));
+        let on_record = image.is_some_and(|image| known.contains(image));
         if there && !on_record && !sent.iter().any(|notice| is_it(&notice.news)) {
             wrongs.push(format!("{image:?} of {id} has no record any more, and nobody was told"));
         }
@@ -249,12 +250,12 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
         let unkept = |backup: &&Backup| {
             stays(backup)
                 && !matches!(backup.publication, Publication::Published(_))
-                && backup.image.as_ref().is_some_and(|image| !crew.world().is_broken_by_hand(image))
+                && backup.image().is_some_and(|image| !crew.world().is_broken_by_hand(image))
         };
         let retain = &source.policy.retain;
         let kept: Vec<&Backup> = backups.iter().filter(unkept).collect();
         let there = |backup: &&Backup| {
-            let gone = backup.image.as_ref().is_none_or(|image| crew.world().is_broken_by_hand(image));
+            let gone = backup.image().is_none_or(|image| crew.world().is_broken_by_hand(image));
             backup.id.source == source.id && backup.state == State::Good && !gone
         };
         let newest = backups.iter().filter(there).map(|backup| backup.id.slot).max();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::source::Source;
@@ -50,7 +50,7 @@ struct Table {
     is_plain: bool,
     rows: BTreeMap<Place, Row>,
     buckets: BTreeMap<String, Versioned<Bucket>>,
-    by_image: BTreeMap<ImageId, BackupId>,
+    by_artifact: BTreeMap<ArtifactId, BackupId>,
     /// Where each record stands in the queues, and the queues in the order of time.
     waiting: BTreeMap<Key, (Queue, Time)>,
     queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
@@ -128,7 +128,7 @@ impl MemoryStore {
     /// A row is lost: a bad script, a restore of the table from before. Not a call.
     pub fn lose_backup(&self, id: &BackupId) {
         let mut table = self.lock();
-        table.by_image.retain(|_, other| other != id);
+        table.by_artifact.retain(|_, other| other != id);
         table.remove(&Backup::place(id));
     }
 
@@ -191,8 +191,8 @@ impl Table {
             let before = self.rows.get(&place).map(|row| record_of::<Backup>(&*row.record).clone());
             watched.push((before, after.clone()));
         }
-        if let (Some(image), Some(Key::Backup(id))) = (record.artifact(), &key) {
-            self.by_image.insert(image.clone(), id.clone());
+        if let (Some(artifact), Some(Key::Backup(id))) = (record.artifact(), &key) {
+            self.by_artifact.insert(artifact.clone(), id.clone());
         }
         if let Some(key) = key.clone() {
             self.wait(key, waits);
@@ -252,9 +252,9 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
+    async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
         self.call(|table| {
-            let found = table.by_image.get(image).cloned();
+            let found = table.by_artifact.get(artifact).cloned();
             let lagging = table.sky.weather.lagging;
             Ok(found.filter(|_| !table.sky.strikes(lagging, "records an index lacked")))
         })

@@ -10,13 +10,13 @@
 //! | bucket | `ACCOUNT/REGION#buckets` | the action that it paces, `ec2:CreateImage` |
 //!
 //! `v` is the version, `body` the stored form, `mark` the write's author. `queue` and `wake` are there only while
-//! something is due (index `due`), `artifact` once there is an image (index `artifact`), `expires` once the record is
+//! something is due (index `due`), `artifact` once AWS has told the artifact's id (index `artifact`), `expires` once the record is
 //! no longer needed (TTL, in seconds since 1970).
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use lastgood_core::id::ImageId;
+use lastgood_core::id::ArtifactId;
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::{Time, name, stored};
@@ -84,8 +84,8 @@ impl Keys {
         ])
     }
 
-    pub(crate) fn artifact(&self, image: &ImageId) -> String {
-        format!("{}#{image}", self.scope)
+    pub(crate) fn artifact(&self, artifact: &ArtifactId) -> String {
+        format!("{}#{}", self.scope, artifact.as_str())
     }
 
     pub(crate) fn queue(&self, queue: Queue, shard: u64) -> String {
@@ -106,7 +106,7 @@ impl Keys {
             body: stored::encode(record),
             version: versioned.version,
             due: record.waits().map(|(queue, wake)| (self.queue(queue, shard(&place)), wake)),
-            artifact: record.artifact().map(|image| self.artifact(image)),
+            artifact: record.artifact().map(|artifact| self.artifact(artifact)),
             expires: record.expires(),
         }
     }

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::{BackupId, ImageId};
+use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::pace::{Bucket, Share};
 use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
@@ -234,14 +234,14 @@ impl Store for Table {
         self.put(self.keys.item(record)).await
     }
 
-    async fn backup_of(&self, image: &ImageId) -> Result<Option<BackupId>, CallFailed> {
+    async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
         let query = self
             .client
             .query()
             .table_name(&self.name)
             .index_name("artifact")
             .key_condition_expression("artifact = :artifact")
-            .expression_attribute_values(":artifact", AttributeValue::S(self.keys.artifact(image)));
+            .expression_attribute_values(":artifact", AttributeValue::S(self.keys.artifact(artifact)));
         let output = query.send().await.map_err(|error| failed(QUERY, error))?;
         match output.items().first().map(|item| self.keys.parse(item)).transpose()? {
             Some(Key::Backup(id)) => Ok(Some(id)),

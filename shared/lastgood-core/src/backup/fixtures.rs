@@ -1,12 +1,13 @@
 //! Records, answers and facts that the tests of a backup's life begin with.
 
+use super::life::Event;
 use super::life::{Chosen, State};
 use super::publication::{Publication, PublishedTo};
 use super::record::{Artifact, Backup, Origin};
-use super::removal::Inspection;
-use super::sight::Sight;
-use crate::facts::{Image, ImageState, SnapshotState, Tags};
-use crate::id::SnapshotId;
+use super::removal::{Inspection, Remains};
+use super::sight::of_image;
+use crate::facts::{Image, ImageState, Snapshot, SnapshotState, Tags};
+use crate::id::ArtifactId;
 use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
 use crate::retention::Retention;
@@ -53,7 +54,7 @@ pub(super) fn backup(state: State) -> Backup {
         record.artifact = Artifact::Asked;
     }
     if !matches!(state, State::Requested | State::Creating) {
-        record.image = Some("ami-1".into());
+        record.artifact_id = Some(artifact("ami-1"));
         record.artifact = Artifact::Held;
     }
     if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
@@ -91,9 +92,23 @@ pub(super) fn image(state: ImageState) -> Image {
     }
 }
 
-pub(super) fn sight(states: [Option<SnapshotState>; 2]) -> Sight {
-    let ids = ["snap-1", "snap-2"].map(SnapshotId::from);
-    Sight::Seen(image(ImageState::Available), ids.into_iter().zip(states).collect())
+pub(crate) fn artifact(image: &str) -> ArtifactId {
+    ArtifactId::Image(image.into())
+}
+
+/// That AWS tells this image, and no snapshots.
+pub(super) fn seen(image: Image) -> Event {
+    Event::Seen(of_image(&image.id.clone(), &[image], &[]))
+}
+
+/// That AWS tells the image to be available, and its two snapshots so; `None` for one that it does not tell.
+pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
+    let told = ["snap-1", "snap-2"]
+        .into_iter()
+        .zip(states)
+        .filter_map(|(id, state)| Some(Snapshot { id: id.into(), state: state?, tags: Tags::new(), started_at: None }));
+    let image = image(ImageState::Available);
+    Event::Seen(of_image(&image.id.clone(), &[image], &told.collect::<Vec<_>>()))
 }
 
 /// What is there of a backup: its image with its snapshots and the version that was made for it, or nothing.
@@ -103,5 +118,6 @@ pub(super) fn inspection(image: Option<Image>) -> Inspection {
         None => (Vec::new(), Vec::new()),
     };
     // Never too old, whenever it is heard.
-    Inspection { at: Time::MAX, ours: image.is_some(), image, snapshots, versions, needed_by: Vec::new() }
+    let artifact = image.as_ref().map(Remains::of_image);
+    Inspection { at: Time::MAX, ours: image.is_some(), artifact, snapshots, versions, needed_by: Vec::new() }
 }

@@ -30,7 +30,7 @@ use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::facts::{Parameter, TemplateRef};
-use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
+use crate::id::{ArtifactId, GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
 use crate::life::Step;
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
@@ -94,12 +94,12 @@ pub enum Event {
     InstanceChosen(Chosen),
     /// There is no instance to image, and why.
     NoInstance(String),
-    /// AWS made the image, or had made it when an earlier call went unanswered.
-    ImageMade(ImageId),
-    /// AWS refused CreateImage.
+    /// AWS makes the artifact, or made it when an earlier call went unanswered.
+    Made(ArtifactId),
+    /// AWS refused to make it.
     CreateRefused(Refusal),
-    /// What AWS says of the image.
-    ImageSeen(Sight),
+    /// What AWS says of the artifact.
+    Seen(Sight),
     /// Of the protection of its instance.
     ScaleIn(ScaleInEvent),
     /// Of its publication.
@@ -114,15 +114,15 @@ pub enum Event {
     LetGo(String),
     /// The sweep found something of it at AWS though nothing should be left.
     LeftBehind {
-        /// Its image.
-        image: Option<ImageId>,
+        /// Its artifact.
+        artifact: Option<ArtifactId>,
         /// Snapshots without an image.
         snapshots: Vec<SnapshotId>,
     },
-    /// The sweep did not find its image.
-    ImageGone,
-    /// The sweep found its image again.
-    ImageBack,
+    /// The sweep did not find its artifact.
+    ArtifactGone,
+    /// The sweep found its artifact again.
+    ArtifactBack,
     /// Of its removal.
     Removal(RemovalEvent),
     /// A call did not get through, and what was tried.
@@ -137,9 +137,9 @@ impl Event {
         match self {
             Self::InstanceChosen(_)
             | Self::NoInstance(_)
-            | Self::ImageMade(_)
+            | Self::Made(_)
             | Self::CreateRefused(_)
-            | Self::ImageSeen(_)
+            | Self::Seen(_)
             | Self::ScaleIn(
                 ScaleInEvent::On | ScaleInEvent::OnRefused(_) | ScaleInEvent::Off | ScaleInEvent::OffRefused(_),
             )
@@ -153,8 +153,8 @@ impl Event {
             | Self::ScaleIn(ScaleInEvent::OnUnanswered(_) | ScaleInEvent::OffUnanswered(_))
             | Self::Pinned(_)
             | Self::Unpinned(_)
-            | Self::ImageGone
-            | Self::ImageBack
+            | Self::ArtifactGone
+            | Self::ArtifactBack
             | Self::Unanswered(_)
             | Self::SourceTold => false,
         }
@@ -266,9 +266,9 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         // Whatever an earlier call may have made of it is looked for by the cleanup.
         (Requested | Creating, Event::NoInstance(why)) => fail(record, now, why),
 
-        (Creating, Event::ImageMade(image)) => {
-            let reason = format!("AWS makes {image}");
-            record.image = Some(image);
+        (Creating, Event::Made(artifact)) => {
+            let reason = format!("AWS makes {}", artifact.as_str());
+            record.artifact_id = Some(artifact);
             record.artifact = Artifact::Held;
             enter(record, Pending, now, reason)
         }
@@ -282,7 +282,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             record.look_at = now;
             "AWS says that the image changed".into()
         }
-        (Pending, Event::ImageSeen(sight)) => sight::seen(record, sight, now),
+        (Pending, Event::Seen(sight)) => sight::seen(record, sight, now),
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
         (Good, Event::Released) => publication::released(record, now),
@@ -294,12 +294,12 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             enter(record, Expiring, now, why)
         }
         (Good, Event::LetGo(_)) => "it is being published, or a call that does so may be on its way".into(),
-        (Good, Event::ImageGone) => removal::image_gone(record, now),
-        (Good, Event::ImageBack) => {
+        (Good, Event::ArtifactGone) => removal::artifact_gone(record, now),
+        (Good, Event::ArtifactBack) => {
             (record.missing_since, record.lost_told) = (None, None);
             "its image is there".into()
         }
-        (Failed, Event::LeftBehind { image, snapshots }) => removal::left_behind(record, image, snapshots, now),
+        (Failed, Event::LeftBehind { artifact, snapshots }) => removal::left_behind(record, artifact, snapshots, now),
 
         (Expiring | Deleting | Failed, Event::Removal(event)) => removal::step(record, event, now),
 
@@ -310,17 +310,17 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         // What comes too late, or speaks of a state that is past, changes nothing.
         (
             Requested | Creating | Good | Expiring | Deleting | Deleted | Failed,
-            Event::ArtifactNews | Event::ImageSeen(_),
+            Event::ArtifactNews | Event::Seen(_),
         )
         | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
         | (Pending | Good | Expiring | Deleting | Deleted | Failed, Event::NoInstance(_))
         | (
             Requested | Pending | Good | Expiring | Deleting | Deleted | Failed,
-            Event::ImageMade(_) | Event::CreateRefused(_),
+            Event::Made(_) | Event::CreateRefused(_),
         )
         | (
             Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
-            Event::Publication(_) | Event::LetGo(_) | Event::Released | Event::ImageGone | Event::ImageBack,
+            Event::Publication(_) | Event::LetGo(_) | Event::Released | Event::ArtifactGone | Event::ArtifactBack,
         )
         | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
         | (Requested | Creating | Pending | Good | Expiring | Deleting | Deleted, Event::LeftBehind { .. })
@@ -356,7 +356,9 @@ pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
                 }
             })
         }
-        State::Pending => record.image.clone().map(Effect::LookAtImage),
+        State::Pending => record.artifact_id.as_ref().map(|artifact| match artifact {
+            ArtifactId::Image(image) => Effect::LookAtImage(image.clone()),
+        }),
         State::Good => publication::due(record, group),
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),
         State::Deleted => None,

@@ -2,7 +2,7 @@
 
 use expect_test::{expect, expect_file};
 
-use super::fixtures::{backup, image, inspection, now, sight, start};
+use super::fixtures::{backup, complete, image, inspection, now, seen, start};
 use super::life::{
     CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State, decide, due, is_work_of,
     queue, wake,
@@ -44,14 +44,14 @@ fn no_wait_is_without_end() {
 fn an_image_that_is_complete_after_its_deadline_is_good_all_the_same() {
     let late = later(start(), PENDING_SECONDS_MAX + 3600);
     let woken = decide(&backup(State::Pending), Event::Woken, late).record;
-    let complete = sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
-    assert_eq!(decide(&woken, Event::ImageSeen(complete), late).record.state, State::Good);
+    let complete = complete([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
+    assert_eq!(decide(&woken, complete, late).record.state, State::Good);
 }
 
 #[test]
 fn one_answer_without_the_image_proves_nothing() {
-    let missing = || Event::ImageSeen(Sight::Missing);
-    let seen = || Event::ImageSeen(Sight::Seen(image(ImageState::Pending), Vec::new()));
+    let missing = || Event::Seen(Sight::Missing);
+    let seen = || seen(image(ImageState::Pending));
     let once = decide(&backup(State::Pending), missing(), later(start(), 3600)).record;
     assert_eq!(once.state, State::Pending);
     let again = decide(&once, seen(), later(start(), 3660)).record;
@@ -110,7 +110,7 @@ fn a_backup_is_good_only_when_all_of_it_is_complete() {
         [None, Some(SnapshotState::Pending), Some(SnapshotState::Completed), Some(SnapshotState::Broken("x".into()))];
     for one in &states {
         for other in &states {
-            let event = Event::ImageSeen(sight([one.clone(), other.clone()]));
+            let event = complete([one.clone(), other.clone()]);
             let good = decide(&backup(State::Pending), event, now()).record.state == State::Good;
             let complete = [one, other].iter().all(|state| **state == Some(SnapshotState::Completed));
             assert_eq!(good, complete, "{one:?} {other:?}");
@@ -138,12 +138,13 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     let record = backup(State::Good);
     let text = crate::stored::encode(&record);
     assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
-    let newer = text.replacen("\"form\":2", "\"form\":3", 1);
+    let newer = text.replacen("\"form\":3", "\"form\":4", 1);
     let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
-    assert_eq!(error.to_string(), "written in form 3 by a newer version; this one reads form 2");
-    // Every form is read for ever: a change of this file that is no mere addition needs form 3.
-    expect_file!["stored_form_2.json"].assert_eq(&text);
-    for form in [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")] {
+    assert_eq!(error.to_string(), "written in form 4 by a newer version; this one reads form 3");
+    // Every form is read for ever: a change of this file that is no mere addition needs form 4.
+    expect_file!["stored_form_3.json"].assert_eq(&text);
+    let older = [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")];
+    for form in older.into_iter().chain([text.as_str()]) {
         assert_eq!(crate::stored::decode::<Backup>(form).expect("reads back"), record);
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use expect_test::expect_file;
 use serde_json::Value;
 
-use super::fixtures::{backup, chosen, image, inspection, now, refusal, sight, start};
+use super::fixtures::{artifact, backup, chosen, complete, image, inspection, now, refusal, seen, start};
 use super::life::{Event, PENDING_SECONDS_MAX, State, decide};
 use super::publication::PublicationEvent;
 use super::record::{Backup, Pin};
@@ -84,61 +84,45 @@ fn may_go() -> Event {
 
 fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = now();
-    let complete = || sight([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]);
     vec![
         ("woken", Event::Woken, soon),
         ("artifact news", Event::ArtifactNews, soon),
         ("instance chosen", Event::InstanceChosen(chosen()), soon),
         ("no instance", Event::NoInstance("no member is healthy".into()), soon),
-        ("image made", Event::ImageMade("ami-1".into()), soon),
+        ("image made", Event::Made(artifact("ami-1")), soon),
         ("create refused: denied", Event::CreateRefused(refusal(Why::Denied)), soon),
         ("create refused: too soon", Event::CreateRefused(refusal(Why::TooSoon)), soon),
         ("create refused: name taken", Event::CreateRefused(refusal(Why::Taken)), soon),
-        ("image missing", Event::ImageSeen(Sight::Missing), soon),
-        ("image pending", Event::ImageSeen(Sight::Seen(image(ImageState::Pending), Vec::new())), soon),
-        ("image disabled", Event::ImageSeen(Sight::Seen(image(ImageState::Disabled), Vec::new())), soon),
-        ("image broken", Event::ImageSeen(Sight::Seen(image(ImageState::Broken("failed".into())), Vec::new())), soon),
-        (
-            "another image seen",
-            Event::ImageSeen(Sight::Seen(Image { id: "ami-2".into(), ..image(ImageState::Available) }, Vec::new())),
-            soon,
-        ),
-        (
-            "no snapshots told",
-            Event::ImageSeen(Sight::Seen(Image { snapshots: Vec::new(), ..image(ImageState::Available) }, Vec::new())),
-            soon,
-        ),
-        (
-            "one snapshot pending",
-            Event::ImageSeen(sight([Some(SnapshotState::Completed), Some(SnapshotState::Pending)])),
-            soon,
-        ),
-        ("one snapshot unknown", Event::ImageSeen(sight([Some(SnapshotState::Completed), None])), soon),
+        ("image missing", Event::Seen(Sight::Missing), soon),
+        ("image pending", seen(image(ImageState::Pending)), soon),
+        ("image disabled", seen(image(ImageState::Disabled)), soon),
+        ("image broken", seen(image(ImageState::Broken("failed".into()))), soon),
+        ("another image seen", seen(Image { id: "ami-2".into(), ..image(ImageState::Available) }), soon),
+        ("no snapshots told", seen(Image { snapshots: Vec::new(), ..image(ImageState::Available) }), soon),
+        ("one snapshot pending", complete([Some(SnapshotState::Completed), Some(SnapshotState::Pending)]), soon),
+        ("one snapshot unknown", complete([Some(SnapshotState::Completed), None]), soon),
         (
             "one snapshot broken",
-            Event::ImageSeen(sight([Some(SnapshotState::Completed), Some(SnapshotState::Broken("error".into()))])),
+            complete([Some(SnapshotState::Completed), Some(SnapshotState::Broken("error".into()))]),
             soon,
         ),
-        ("all complete", Event::ImageSeen(complete()), soon),
+        ("all complete", complete([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]), soon),
         ("create refused: no instance", Event::CreateRefused(refusal(Why::Missing)), soon),
         ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
         ("pinned", Event::Pinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("unpinned", Event::Unpinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("released", Event::Released, soon),
-        ("image gone", Event::ImageGone, soon),
-        ("image back", Event::ImageBack, soon),
+        ("image gone", Event::ArtifactGone, soon),
+        ("image back", Event::ArtifactBack, soon),
         (
             "left behind: image",
-            Event::LeftBehind { image: Some("ami-1".into()), snapshots: vec!["snap-3".into()] },
+            Event::LeftBehind { artifact: Some(artifact("ami-1")), snapshots: vec!["snap-3".into()] },
             soon,
         ),
-        ("left behind: snapshot", Event::LeftBehind { image: None, snapshots: vec!["snap-1".into()] }, soon),
+        ("left behind: snapshot", Event::LeftBehind { artifact: None, snapshots: vec!["snap-1".into()] }, soon),
         (
             "image broken: instance lost",
-            Event::ImageSeen(Sight::Seen(
-                image(ImageState::Broken("failed: Client.InstanceTerminated: gone".into())),
-                Vec::new(),
-            )),
+            seen(image(ImageState::Broken("failed: Client.InstanceTerminated: gone".into()))),
             soon,
         ),
         ("publication: pointed", Event::Publication(PublicationEvent::Pointed), soon),

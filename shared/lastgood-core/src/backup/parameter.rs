@@ -19,7 +19,7 @@ pub(super) fn read(record: &mut Backup, expected: Option<&Expected>, found: Opti
     let PublishTo::Parameter(name) = record.publish.to.clone() else { return "stale".into() };
     record.missing_since = None;
     let value = found.as_ref().map(|found| found.value.as_str());
-    if value.is_some() && value == record.image.as_ref().map(ImageId::as_str) {
+    if value.is_some() && value == record.image().map(ImageId::as_str) {
         return published(record, PublishedTo::Parameter { parameter: name }, now);
     }
     match manual::judge(record, expected, value, &format!("{name} names"), now) {

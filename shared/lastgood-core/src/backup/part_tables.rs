@@ -123,7 +123,7 @@ fn removals() -> Vec<(&'static str, Backup)> {
         ("Deleting, versions tried", Backup { versions_tried: true, ..deleting(Artifact::Held) }),
         ("Deleting, SnapshotsLeft", deleting(Artifact::SnapshotsLeft)),
         ("Failed, None", failed(Artifact::None)),
-        ("Failed, Asked", Backup { image: None, ..failed(Artifact::Asked) }),
+        ("Failed, Asked", Backup { artifact_id: None, ..failed(Artifact::Asked) }),
         ("Failed, Held", failed(Artifact::Held)),
         ("Failed, Gone", failed(Artifact::Gone)),
     ]

@@ -256,7 +256,7 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
 fn template_read(record: &mut Backup, expected: Option<&Expected>, used: TemplateUse, now: Time) -> String {
     record.left_alone = used.left_alone;
     record.missing_since = None;
-    if used.image.as_deref() == record.image.as_ref().map(ImageId::as_str) {
+    if used.image.as_deref() == record.image().map(ImageId::as_str) {
         // To make it was to publish it. Whoever has released it knows what is there.
         let is_known = expected.is_some_and(|expected| expected.image == used.image);
         if let Some(between) = used.between.filter(|_| !is_known) {
@@ -313,7 +313,7 @@ fn unseen(record: &mut Backup, now: Time) -> String {
 }
 
 pub(super) fn published(record: &mut Backup, to: PublishedTo, now: Time) -> String {
-    if let Some(image) = record.image.clone() {
+    if let Some(image) = record.image().cloned() {
         let (backup, left_alone) = (record.id.clone(), record.left_alone.clone());
         record.tell("", now, News::ImagePublished { backup, image, to: to.clone(), left_alone });
         if record.publish.max_generations == Some(record.generation) {
@@ -333,7 +333,7 @@ pub(super) fn published(record: &mut Backup, to: PublishedTo, now: Time) -> Stri
 /// A hold for the reason for which the backup before was held is no news; after a release it is.
 pub(super) fn hold(record: &mut Backup, now: Time, reason: String) -> String {
     let known = record.held_before.as_ref() == Some(&reason);
-    if let Some(image) = record.image.clone().filter(|_| !known) {
+    if let Some(image) = record.image().cloned().filter(|_| !known) {
         let occasion = format!("/{}", now.as_second());
         record.tell(&occasion, now, News::PublicationHeld { backup: record.id.clone(), image, reason: reason.clone() });
     }
@@ -362,13 +362,13 @@ pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
             PublishTo::Group | PublishTo::Nothing => Effect::ReadTemplate(group.clone()),
         }),
         Publication::Making { group, base } => {
-            Some(Effect::MakeVersion { template: group.template.clone(), base: *base, image: record.image.clone()? })
+            Some(Effect::MakeVersion { template: group.template.clone(), base: *base, image: record.image().cloned()? })
         }
         Publication::Pointing { group: named, base, version } => {
             Some(Effect::PointGroup { group: group.clone(), named: named.clone(), base: *base, version: *version })
         }
         Publication::Writing { name, was } => {
-            Some(Effect::WriteParameter { name: name.clone(), image: record.image.clone()?, was: was.clone() })
+            Some(Effect::WriteParameter { name: name.clone(), image: record.image().cloned()?, was: was.clone() })
         }
         Publication::NotAsked
         | Publication::Published(_)

@@ -3,7 +3,7 @@
 use super::life::{Effect, Event, State, decide, due, wake, work};
 use super::record::{Artifact, Backup};
 use super::scale_in::{ScaleIn, ScaleInEvent};
-use crate::id::{BackupId, ImageId, SourceId};
+use crate::id::{ArtifactId, BackupId, SourceId};
 use crate::life::{Life, Step};
 use crate::notice::Notice;
 use crate::record::{BACKUPS, EXPIRES_SECONDS, Place, Queue, Record, Tells};
@@ -31,8 +31,8 @@ impl Record for Backup {
         wake(self).map(|wake| (queue(self), wake))
     }
 
-    fn artifact(&self) -> Option<&ImageId> {
-        self.image.as_ref()
+    fn artifact(&self) -> Option<&ArtifactId> {
+        self.artifact_id.as_ref()
     }
 
     fn expires(&self) -> Option<Time> {

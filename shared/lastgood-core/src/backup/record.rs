@@ -6,7 +6,7 @@ use super::life::State;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
 use crate::Time;
-use crate::id::{BackupId, ImageId, InstanceId, SnapshotId, TemplateId};
+use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
 use crate::plan::{Capture, Policy, Publish};
 
@@ -65,9 +65,9 @@ pub struct Backup {
     /// The instance went away while its image was made.
     #[serde(default)]
     pub instance_lost: bool,
-    /// The image.
+    /// Its id at AWS, once that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<ImageId>,
+    pub artifact_id: Option<ArtifactId>,
     /// The image's snapshots, as far as AWS has told them. They stay on record when they are deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<SnapshotId>,
@@ -222,7 +222,7 @@ impl Backup {
             scale_in: ScaleIn::Untouched,
             protection_told: None,
             instance_lost: false,
-            image: None,
+            artifact_id: None,
             snapshots: Vec::new(),
             shared: Vec::new(),
             versions: Vec::new(),
@@ -239,6 +239,14 @@ impl Backup {
             refused: None,
             source_told: true,
             outbox: Vec::new(),
+        }
+    }
+
+    /// Its image, if an image is what AWS holds of it, and its id is known.
+    #[must_use]
+    pub fn image(&self) -> Option<&ImageId> {
+        match self.artifact_id.as_ref()? {
+            ArtifactId::Image(image) => Some(image),
         }
     }
 

@@ -10,11 +10,12 @@
 //! it had. Nothing goes that is not ours by tag, that is protected, or that something still launches from; what can't
 //! be read counts as needed.
 
+pub use super::inspection::{Inspection, Remains};
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use super::sight;
-use crate::facts::{Image, SnapshotDeletion};
-use crate::id::{ImageId, SnapshotId, TemplateId};
+use crate::facts::SnapshotDeletion;
+use crate::id::{ArtifactId, SnapshotId, TemplateId};
 use crate::notice::{DeletedBackup, News};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
@@ -48,23 +49,6 @@ pub enum RemovalEvent {
     SnapshotsDeleted(Vec<(SnapshotId, Result<(), Refusal>)>),
     /// AWS refused to tell or to deregister.
     Refused(Refusal),
-}
-
-/// What AWS holds of a backup, looked up by its image's name and by its tag on snapshots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inspection {
-    /// When it was begun to look: what was seen holds for a moment only.
-    pub at: Time,
-    /// The image.
-    pub image: Option<Image>,
-    /// The image bears our stack's tag and this backup's.
-    pub ours: bool,
-    /// Snapshots that bear our stack's tag and this backup's, copies among them.
-    pub snapshots: Vec<SnapshotId>,
-    /// Versions of launch templates that we made with the image, and that nobody launches from.
-    pub versions: Vec<(TemplateId, u64)>,
-    /// Who launches from the image, in words; or what could not be read.
-    pub needed_by: Vec<String>,
 }
 
 /// What `event` makes of a record whose artifact must go.
@@ -126,29 +110,29 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
         return waits(record, now, "what was seen is too old");
     }
     let at = inspection.at;
-    let Some(image) = &inspection.image else { return no_image(record, inspection, now) };
-    let image = image.clone();
+    let Some(found) = inspection.artifact.clone() else { return no_artifact(record, inspection, now) };
+    let id = found.id.as_str();
     if !inspection.ours {
-        return not_ours(record, &image, now);
+        return not_ours(record, id, now);
     }
     let older = |at| seconds_between(at, record.requested_at) > CLOCKS_SECONDS_APART_MAX;
-    if record.state == State::Failed && image.created_at.is_some_and(older) {
+    if record.state == State::Failed && found.made_at.is_some_and(older) {
         let whose = "the record of that time is lost, and it is yours to keep";
-        return stays(record, format!("{} was made before this backup was asked for: {whose}", image.id), now);
+        return stays(record, format!("{id} was made before this backup was asked for: {whose}"), now);
     }
-    if image.protected {
-        return stays(record, format!("{} has deregistration protection", image.id), now);
+    if let Some(locked) = found.locked {
+        return stays(record, format!("{id} {locked}"), now);
     }
     if !inspection.needed_by.is_empty() {
-        return stays(record, format!("{} is needed by {}", image.id, inspection.needed_by.join(", ")), now);
+        return stays(record, format!("{id} is needed by {}", inspection.needed_by.join(", ")), now);
     }
-    let reason = format!("nothing needs {}", image.id);
-    add(&mut record.snapshots, image.snapshots);
+    let reason = format!("nothing needs {id}");
+    add(&mut record.snapshots, found.snapshots);
     if record.state == State::Failed {
         // A broken image may not tell its snapshots; they bear our tags.
         add(&mut record.snapshots, inspection.snapshots);
     }
-    record.image = Some(image.id);
+    record.artifact_id = Some(found.id);
     record.versions = if record.versions_tried { Vec::new() } else { inspection.versions };
     record.artifact = Artifact::Condemned;
     let reason = condemned(record, reason, now);
@@ -158,20 +142,20 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
 }
 
 /// An image of our name without our tags: a stranger's, or one whose tags are not visible yet.
-fn not_ours(record: &mut Backup, image: &Image, now: Time) -> String {
+fn not_ours(record: &mut Backup, id: &str, now: Time) -> String {
     if record.state != State::Failed {
-        return stays(record, format!("{} does not bear our tags, so it is not ours to delete", image.id), now);
+        return stays(record, format!("{id} does not bear our tags, so it is not ours to delete"), now);
     }
     if seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
-        return format!("{} does not bear our tags yet", image.id);
+        return format!("{id} does not bear our tags yet");
     }
     record.artifact = Artifact::None;
-    format!("{} is a stranger's: there is nothing of ours", image.id)
+    format!("{id} is a stranger's: there is nothing of ours")
 }
 
 /// There is no image: it was deregistered, by hand or by us, or never made, or is not visible yet.
-fn no_image(record: &mut Backup, inspection: Inspection, now: Time) -> String {
+fn no_artifact(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
         return "an image of its name may still appear".into();
@@ -251,7 +235,7 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
             Err(refusal) if refusal.why == Why::Missing => {}
             Err(refusal) if refusal.why == Why::InUse => {
                 // AWS names the image that uses it. Ours: then it is there, whatever the last look said.
-                if record.image.as_ref().is_some_and(|image| refusal.message.contains(image.as_str())) {
+                if record.image().is_some_and(|image| refusal.message.contains(image.as_str())) {
                     record.artifact = Artifact::Held;
                     return again(record, now, RETRY_SECONDS, &format!("the image is still there: {refusal}"));
                 }
@@ -280,7 +264,7 @@ fn gone(record: &mut Backup, reason: String, now: Time) -> String {
     let failed = record.state == State::Failed;
     let deleted = DeletedBackup {
         backup: record.id.clone(),
-        image: record.image.clone(),
+        image: record.image().cloned(),
         snapshots: record.snapshots.clone(),
         shared: record.shared.clone(),
         reason: if failed { format!("it failed: {}", record.reason) } else { record.reason.clone() },
@@ -345,31 +329,32 @@ fn add(known: &mut Vec<SnapshotId>, more: Vec<SnapshotId>) {
 /// else.
 pub(super) fn left_behind(
     record: &mut Backup,
-    image: Option<ImageId>,
+    artifact: Option<ArtifactId>,
     snapshots: Vec<SnapshotId>,
     now: Time,
 ) -> String {
     if !matches!(record.artifact, Artifact::None | Artifact::Gone) {
         return "it is being cleaned".into();
     }
-    let what: Vec<&str> = image.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str)).collect();
+    let what: Vec<&str> =
+        artifact.iter().map(ArtifactId::as_str).chain(snapshots.iter().map(SnapshotId::as_str)).collect();
     let reason = format!("left behind: {}", what.join(", "));
     record.versions_tried = false;
     record.refused = None;
-    record.artifact = if image.is_some() { Artifact::Held } else { Artifact::SnapshotsLeft };
-    record.image = record.image.take().or(image);
+    record.artifact = if artifact.is_some() { Artifact::Held } else { Artifact::SnapshotsLeft };
+    record.artifact_id = record.artifact_id.take().or(artifact);
     add(&mut record.snapshots, snapshots);
     record.look_at = now;
     reason
 }
 
 /// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).
-pub(super) fn image_gone(record: &mut Backup, now: Time) -> String {
+pub(super) fn artifact_gone(record: &mut Backup, now: Time) -> String {
     if !sight::is_gone(record, now) || record.lost_told.is_some() {
         return "its image is not told".into();
     }
     record.lost_told = Some(now);
-    let news = News::BackupLost { backup: record.id.clone(), image: record.image.clone() };
+    let news = News::BackupLost { backup: record.id.clone(), image: record.image().cloned() };
     record.tell("", now, news);
     "somebody deregistered its image".into()
 }
@@ -385,7 +370,10 @@ pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
                 let ours = record.versions.iter().filter(|(of, _)| of == template);
                 Some(Effect::DeleteVersions(template.clone(), ours.map(|(_, number)| *number).collect()))
             }
-            None => record.image.clone().map(Effect::Deregister),
+            None => Some(match &record.artifact_id {
+                Some(ArtifactId::Image(image)) => Effect::Deregister(image.clone()),
+                None => Effect::Inspect,
+            }),
         },
         Artifact::SnapshotsLeft => Some(Effect::DeleteSnapshots(record.snapshots.clone())),
         Artifact::None | Artifact::Gone => None,

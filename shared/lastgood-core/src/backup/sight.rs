@@ -1,11 +1,11 @@
-//! Looking at a pending image with its snapshots: is all of it complete?
+//! Looking at a pending artifact, an image with its snapshots: is all of it complete?
 
 use super::life::{State, again, enter, fail, lost};
 use super::publication::Publication;
 use super::record::Backup;
 use super::scale_in;
-use crate::facts::{Image, ImageState, SnapshotState};
-use crate::id::SnapshotId;
+use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
+use crate::id::{ArtifactId, ImageId, SnapshotId};
 use crate::notice::News;
 use crate::plan::PublishTo;
 use crate::{Time, seconds_between};
@@ -19,52 +19,95 @@ pub(super) const GONE: &str = "the image is gone: somebody deregistered it";
 /// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
 const INSTANCE_LOST: &str = "Client.InstanceTerminated";
 
-/// An image with its snapshots, looked at together.
+/// What AWS says of an artifact, judged: is all of it complete?
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one lives for the time of a decision")]
 pub enum Sight {
-    /// AWS has no such image: gone, or not visible yet.
+    /// AWS has no such thing: gone, or not visible yet.
     Missing,
-    /// The image, and the state of each of its snapshots; `None` for one that AWS does not know.
-    Seen(Image, Vec<(SnapshotId, Option<SnapshotState>)>),
+    /// It is there.
+    There {
+        /// Which.
+        artifact: ArtifactId,
+        /// The snapshots under it, if AWS tells them by now.
+        snapshots: Option<Vec<SnapshotId>>,
+        /// What is to be thought of it.
+        verdict: Verdict,
+    },
 }
 
-/// What a look at a pending image makes of its backup: good only when all of it is complete.
-pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
-    let (image, snapshots) = match sight {
-        Sight::Missing => return missing(record, now),
-        Sight::Seen(image, _) if record.image.as_ref() != Some(&image.id) => return "stale".into(),
-        Sight::Seen(image, snapshots) => (image, snapshots),
-    };
-    record.missing_since = None;
-    record.trouble = None;
-    match image.state {
-        ImageState::Pending => return again(record, now, PENDING_POLL_SECONDS, "the image is pending"),
+/// What is to be thought of an artifact that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// AWS is not done with it, in words.
+    Incomplete(String),
+    /// All of it is complete, in words.
+    Complete(String),
+    /// It will never be complete, in words.
+    Broken(String),
+    /// Nor will this one, for what it is made from went away, in words.
+    OriginLost(String),
+}
+
+/// An image with its snapshots, looked at together.
+#[must_use]
+pub fn of_image(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
+    let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
+    let there = |snapshots, verdict| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, verdict };
+    match &image.state {
+        ImageState::Pending => return there(None, Verdict::Incomplete("the image is pending".into())),
         ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
-            return lost(record, now, &format!("the instance went away while its image was made: {why}"));
+            let why = format!("the instance went away while its image was made: {why}");
+            return there(None, Verdict::OriginLost(why));
         }
-        ImageState::Broken(why) => return fail(record, now, format!("AWS could not make the image: {why}")),
-        ImageState::Disabled => return fail(record, now, "somebody disabled the image before it was complete".into()),
+        ImageState::Broken(why) => {
+            return there(None, Verdict::Broken(format!("AWS could not make the image: {why}")));
+        }
+        ImageState::Disabled => {
+            return there(None, Verdict::Broken("somebody disabled the image before it was complete".into()));
+        }
         ImageState::Available => {}
     }
-    record.snapshots = image.snapshots;
-    if record.snapshots.is_empty() {
-        let waits = "the image is available, and tells no snapshots yet";
-        return again(record, now, PENDING_POLL_SECONDS, waits);
+    there(Some(image.snapshots.clone()), of_snapshots(&image.snapshots, snapshots))
+}
+
+/// The snapshots of an image that is available: good means that AWS told each of them to be complete.
+fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Verdict {
+    if all.is_empty() {
+        return Verdict::Incomplete("the image is available, and tells no snapshots yet".into());
     }
     let mut complete = 0;
-    for (id, state) in &snapshots {
-        match state {
-            Some(SnapshotState::Completed) => complete += usize::from(record.snapshots.contains(id)),
-            Some(SnapshotState::Broken(why)) => return fail(record, now, format!("{id} can't be completed: {why}")),
+    for id in all {
+        match told.iter().find(|snapshot| snapshot.id == *id).map(|snapshot| &snapshot.state) {
+            Some(SnapshotState::Completed) => complete += 1,
+            Some(SnapshotState::Broken(why)) => return Verdict::Broken(format!("{id} can't be completed: {why}")),
             Some(SnapshotState::Pending) | None => {}
         }
     }
-    let all = record.snapshots.len();
+    let all = all.len();
     if complete < all {
-        let waits = format!("{complete} of {all} snapshots are complete");
-        return again(record, now, PENDING_POLL_SECONDS, &waits);
+        return Verdict::Incomplete(format!("{complete} of {all} snapshots are complete"));
     }
+    Verdict::Complete(format!("the image and {all} of {all} snapshots are complete"))
+}
+
+/// What a look at a pending artifact makes of its backup: good only when all of it is complete.
+pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
+    let (artifact, snapshots, verdict) = match sight {
+        Sight::Missing => return missing(record, now),
+        Sight::There { artifact, .. } if record.artifact_id.as_ref() != Some(&artifact) => return "stale".into(),
+        Sight::There { artifact, snapshots, verdict } => (artifact, snapshots, verdict),
+    };
+    record.missing_since = None;
+    record.trouble = None;
+    if let Some(snapshots) = snapshots {
+        record.snapshots = snapshots;
+    }
+    let complete = match verdict {
+        Verdict::Incomplete(why) => return again(record, now, PENDING_POLL_SECONDS, &why),
+        Verdict::Broken(why) => return fail(record, now, why),
+        Verdict::OriginLost(why) => return lost(record, now, &why),
+        Verdict::Complete(words) => words,
+    };
     record.good_at = Some(now);
     record.publication = match record.publish.to {
         PublishTo::Nothing => Publication::NotAsked,
@@ -72,9 +115,10 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     };
     scale_in::owe(record, now);
     record.source_told = false;
-    let news = News::BackupGood { backup: record.id.clone(), image: image.id, snapshots: record.snapshots.clone() };
+    let ArtifactId::Image(image) = artifact;
+    let news = News::BackupGood { backup: record.id.clone(), image, snapshots: record.snapshots.clone() };
     record.tell("", now, news);
-    enter(record, State::Good, now, format!("the image and {all} of {all} snapshots are complete"))
+    enter(record, State::Good, now, complete)
 }
 
 /// One answer without the image proves nothing, neither early nor late (AWS: Eventual consistency).

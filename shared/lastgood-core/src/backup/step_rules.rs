@@ -1,6 +1,6 @@
 //! What each step must say that a table of states alone does not show: counts, guards, and who does what.
 
-use super::fixtures::{backup, chosen, image, inspection, now, refusal, start};
+use super::fixtures::{artifact, backup, chosen, image, inspection, now, refusal, start};
 use super::late::PUBLISH_HEARD_SECONDS_MAX;
 use super::life::{Chosen, Effect, Event, LEASE_SECONDS, RETRY_SECONDS, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
@@ -29,7 +29,7 @@ fn an_answer_ends_a_row_of_failures_and_nothing_else_does() {
     let failing = |state| Backup { failures: 3, ..backup(state) };
     let after = |record: &Backup, event| decide(record, event, now()).record.failures;
     let creating = failing(State::Creating);
-    assert_eq!(after(&creating, Event::ImageMade("ami-1".into())), 0);
+    assert_eq!(after(&creating, Event::Made(artifact("ami-1"))), 0);
     assert_eq!(after(&creating, Event::CreateRefused(refusal(Why::TooSoon))), 0);
     assert_eq!(after(&creating, Event::Woken), 3);
     assert_eq!(creating.sent(&[]).failures, 3);
@@ -153,7 +153,7 @@ fn whoever_has_something_to_tell_is_woken_a_lease_later() {
 
 #[test]
 fn a_late_image_of_our_name_is_waited_for_a_quarter_of_an_hour() {
-    let asked = Backup { artifact: Artifact::Asked, image: None, since: start(), ..backup(State::Failed) };
+    let asked = Backup { artifact: Artifact::Asked, artifact_id: None, since: start(), ..backup(State::Failed) };
     let nothing = || removal(RemovalEvent::Inspected(inspection(None)));
     let young = decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX - 1)).record;
     assert_eq!((young.artifact, young.look_at), (Artifact::Asked, later(start(), LATE_IMAGE_SECONDS_MAX)));
@@ -256,14 +256,14 @@ fn a_removal_that_takes_a_day_is_told_once() {
 
 #[test]
 fn a_good_image_that_is_gone_is_told_once_and_a_quarter_of_an_hour_late() {
-    let gone = |record: &Backup, at| decide(record, Event::ImageGone, at).record;
+    let gone = |record: &Backup, at| decide(record, Event::ArtifactGone, at).record;
     let first = gone(&backup(State::Good), start());
     assert_eq!((first.missing_since, first.outbox.len()), (Some(start()), 0));
     assert_eq!(gone(&first, later(start(), VISIBLE_SECONDS_MAX - 1)).outbox.len(), 0);
     let told = gone(&first, later(start(), VISIBLE_SECONDS_MAX));
     assert!(told.outbox[0].message.contains("can't be restored any more: somebody deregistered ami-1"));
     assert_eq!(gone(&told, later(start(), 99_999)).outbox.len(), 1);
-    let back = decide(&told, Event::ImageBack, later(start(), 99_999)).record;
+    let back = decide(&told, Event::ArtifactBack, later(start(), 99_999)).record;
     assert_eq!((back.missing_since, back.lost_told), (None, None));
 }
 
@@ -283,15 +283,18 @@ fn an_image_that_is_not_shown_is_not_published_and_held_in_the_end() {
 
 #[test]
 fn what_is_left_behind_is_taken_up_with_all_that_is_known_of_it() {
-    let failed = Backup { artifact: Artifact::None, image: None, ..backup(State::Failed) };
-    let left = Event::LeftBehind { image: Some("ami-9".into()), snapshots: vec!["snap-9".into()] };
+    let failed = Backup { artifact: Artifact::None, artifact_id: None, ..backup(State::Failed) };
+    let left = Event::LeftBehind { artifact: Some(artifact("ami-9")), snapshots: vec!["snap-9".into()] };
     let found = decide(&failed, left.clone(), now()).record;
-    assert_eq!((found.state, found.artifact, found.image), (State::Failed, Artifact::Held, Some("ami-9".into())));
+    assert_eq!(
+        (found.state, found.artifact, found.artifact_id),
+        (State::Failed, Artifact::Held, Some(artifact("ami-9")))
+    );
     assert_eq!(found.snapshots, ["snap-9".into()]);
     let known = Backup { artifact: Artifact::Gone, versions_tried: true, ..backup(State::Failed) };
     let found = decide(&known, left.clone(), now()).record;
     assert_eq!((found.artifact, found.versions_tried), (Artifact::Held, false));
-    assert_eq!(found.image, Some("ami-1".into()), "what is on record stays");
+    assert_eq!(found.artifact_id, Some(artifact("ami-1")), "what is on record stays");
     assert_eq!(decide(&backup(State::Deleted), left, now()).reason, "stale", "somebody has restored it");
 }
 

@@ -70,8 +70,8 @@ impl Outcome {
     #[must_use]
     pub fn of(backup: &Backup) -> Self {
         let slot = backup.id.slot;
-        let good = backup.good_at.zip(backup.image.clone()).map(|(at, image)| Good { slot, at, image });
-        let published = match (&backup.publication, backup.image.clone()) {
+        let good = backup.good_at.zip(backup.artifact_id.clone()).map(|(at, artifact)| Good { slot, at, artifact });
+        let published = match (&backup.publication, backup.image().cloned()) {
             (Publication::Published(to), Some(image)) => Some(Published { slot, image, to: to.clone() }),
             _ => None,
         };

@@ -3,9 +3,9 @@
 use super::life::*;
 use super::operator::{hold, release, skip};
 use super::record::{Because, Expected, Found, Good, Published, Retry, Source};
-use crate::backup::fixtures::policy;
+use crate::backup::fixtures::{artifact, policy};
 use crate::backup::{Origin, PublishedTo};
-use crate::id::{ImageId, SourceId};
+use crate::id::SourceId;
 use crate::plan::{Afterwards, Plan, Policy, Publish, PublishTo, Select};
 use crate::record::Tells;
 use crate::schedule::{Pattern, Schedule, Zone};
@@ -39,7 +39,7 @@ fn nothing(slot: Time) -> Outcome {
 
 fn good(slot: &str) -> Outcome {
     let slot = at(slot);
-    let good = Good { slot, at: later(slot, 300), image: ImageId(format!("ami-{}", slot.as_second())) };
+    let good = Good { slot, at: later(slot, 300), artifact: artifact(&format!("ami-{}", slot.as_second())) };
     Outcome { good: Some(good), ..nothing(slot) }
 }
 

@@ -9,6 +9,7 @@ use super::life_rules::{at, plan, web};
 use super::operator::hold;
 use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
 use crate::backup::PublishedTo;
+use crate::backup::fixtures::artifact;
 use crate::plan::{Plan, Policy, PublishTo};
 use crate::schedule::Pattern;
 use crate::{Time, changed, later};
@@ -20,7 +21,10 @@ const SLOTS: [(&str, &str); 3] = [("an older", "10:00:00"), ("this", SLOT), ("a 
 /// Every field that differs.
 fn changes(before: &Source, after: &Source) -> String {
     let text = |value: &Value| match value {
-        Value::Object(fields) => fields.values().next().map_or_else(String::new, ToString::to_string),
+        Value::Object(fields) => {
+            let first = fields.get("at").or_else(|| fields.values().next());
+            first.map_or_else(String::new, ToString::to_string)
+        }
         other => other.to_string(),
     };
     let parts: Vec<String> = changed::fields(before, after)
@@ -34,12 +38,12 @@ fn changes(before: &Source, after: &Source) -> String {
 }
 
 fn good(slot: &str) -> Good {
-    Good { slot: at(slot), at: later(at(slot), 300), image: format!("ami-{}", &slot[..2]).as_str().into() }
+    Good { slot: at(slot), at: later(at(slot), 300), artifact: artifact(&format!("ami-{}", &slot[..2])) }
 }
 
 fn published(slot: &str) -> Published {
     let to = PublishedTo::Version { template: "lt-1".into(), version: 2 };
-    Published { slot: at(slot), image: good(slot).image, to }
+    Published { slot: at(slot), image: good(slot).artifact.as_str().into(), to }
 }
 
 fn failure(slot: &str) -> Failure {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::backup::PublishedTo;
-use crate::id::{BackupId, ImageId, InstanceId, SourceId};
+use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, SourceId};
 use crate::name::jitter;
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, Policy};
@@ -176,8 +176,8 @@ pub struct Good {
     pub slot: Time,
     /// When it became good.
     pub at: Time,
-    /// Its image.
-    pub image: ImageId,
+    /// What AWS holds of it.
+    pub artifact: ArtifactId,
 }
 
 /// A published image, as its source knows it.
@@ -199,6 +199,16 @@ pub struct Failure {
     pub slot: Time,
     /// Why.
     pub reason: String,
+}
+
+impl Good {
+    /// Its image, if an image is what AWS holds of it.
+    #[must_use]
+    pub fn image(&self) -> Option<&ImageId> {
+        match &self.artifact {
+            ArtifactId::Image(image) => Some(image),
+        }
+    }
 }
 
 impl Source {

@@ -2,7 +2,7 @@
 
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::group;
-use lastgood_core::id::{GroupName, InstanceId};
+use lastgood_core::id::{ArtifactId, GroupName, InstanceId};
 use lastgood_core::name::image_name;
 use lastgood_core::refusal::{Refusal, Why};
 
@@ -34,7 +34,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return Ok(if taken { Event::CreateRefused(refusal) } else { given_up }),
         };
         match (found, given_up) {
-            (Some(image), _) if self.is_ours(record, &image.tags) => Ok(Event::ImageMade(image.id)),
+            (Some(image), _) if self.is_ours(record, &image.tags) => Ok(Event::Made(ArtifactId::Image(image.id))),
             (Some(image), Event::CreateRefused(refusal)) if taken => {
                 let message = format!("{} has the name {name} and does not bear our tags", image.id);
                 Ok(Event::CreateRefused(Refusal { message, ..refusal }))
@@ -66,7 +66,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             tags: self.tags(record),
         };
         Ok(match self.cloud.call(&create).await? {
-            Ok(image) => Event::ImageMade(image),
+            Ok(image) => Event::Made(ArtifactId::Image(image)),
             Err(refusal) => Event::CreateRefused(refusal),
         })
     }

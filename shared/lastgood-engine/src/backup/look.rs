@@ -3,11 +3,11 @@
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::life::Chosen;
-use lastgood_core::backup::sight::Sight;
+use lastgood_core::backup::sight;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Group, Image, ImageState, Instance, Lifecycle, Snapshot};
 use lastgood_core::group;
-use lastgood_core::id::{GroupName, ImageId, InstanceId};
+use lastgood_core::id::{ArtifactId, GroupName, ImageId, InstanceId};
 
 use super::together::{AskFailed, together};
 use crate::call::autoscaling::GroupsNamed;
@@ -65,7 +65,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// How many images deep an image is; 0 for one that is not ours.
     async fn generation(&self, image: &ImageId) -> Result<u32, CallFailed> {
-        let Some(id) = self.store.backup_of(image).await? else { return Ok(0) };
+        let Some(id) = self.store.backup_of(&ArtifactId::Image(image.clone())).await? else { return Ok(0) };
         Ok(self.store.load::<Backup>(&id).await?.map_or(0, |backup| backup.record.generation.max(1)))
     }
 
@@ -83,7 +83,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         wave.into_iter()
             .map(|(record, id)| {
                 let carried = match &found {
-                    Ok((images, snapshots)) => Ok(Event::ImageSeen(sight(&id, images, snapshots))),
+                    Ok((images, snapshots)) => Ok(Event::Seen(sight::of_image(&id, images, snapshots))),
                     Err(failed) => Err(failed.unanswered()),
                 };
                 (record, carried)
@@ -106,13 +106,4 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 fn in_service(group: &Group) -> Vec<InstanceId> {
     let serving = group.members.iter().filter(|member| member.lifecycle == Lifecycle::InService);
     serving.map(|member| member.instance.clone()).collect()
-}
-
-fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
-    let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
-    let states = image.snapshots.iter().map(|id| {
-        let state = snapshots.iter().find(|snapshot| snapshot.id == *id).map(|snapshot| snapshot.state.clone());
-        (id.clone(), state)
-    });
-    Sight::Seen(image.clone(), states.collect())
 }

@@ -82,7 +82,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
 
     fn log(record: &Backup, event: &Event, reason: &str) {
         if !matches!(event, Event::SourceTold | Event::Woken) {
-            let image = record.image.as_ref().map(ToString::to_string);
+            let image = record.image().map(ToString::to_string);
             tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, image, reason);
         }
     }

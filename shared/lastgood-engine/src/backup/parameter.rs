@@ -42,7 +42,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(groups) => groups,
             Err(refusal) => return refused(refusal),
         };
-        let images = match self.cloud.call(&ImagesById(record.image.iter().cloned().collect())).await? {
+        let images = match self.cloud.call(&ImagesById(record.image().into_iter().cloned().collect())).await? {
             Ok(images) => images,
             Err(refusal) => return refused(refusal),
         };

@@ -76,7 +76,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(super) async fn read_templates(&self, wave: Wave<Backup, GroupName>) -> Answered<Backup> {
         let names = wave.iter().map(|(_, group)| group.clone());
         let groups = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
-        let ids: Vec<ImageId> = wave.iter().filter_map(|(record, _)| record.record.image.clone()).collect();
+        let ids: Vec<ImageId> = wave.iter().filter_map(|(record, _)| record.record.image().cloned()).collect();
         let images = together(ids, |ids| async move { self.cloud.call(&ImagesById(ids)).await }).await;
         let found = groups.and_then(|groups| Ok((groups, images?)));
         let reads = stream::iter(wave).map(|(record, name)| {
@@ -123,7 +123,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
         let says = version_description(record, version.number);
-        let ours = match &record.image {
+        let ours = match record.image() {
             Some(image) => {
                 match self.cloud.call(&VersionsWith { template: named.template.clone(), image: image.clone() }).await? {
                     Ok(versions) => {
@@ -359,7 +359,7 @@ pub(super) fn publishable<'a>(
     groups: &'a [Group],
     images: &'a [Image],
 ) -> Result<(&'a Group, &'a Image), PublicationEvent> {
-    let image = images.iter().find(|image| Some(&image.id) == record.image.as_ref());
+    let image = images.iter().find(|image| Some(&image.id) == record.image());
     let what = match image.map(|image| (image, &image.state)) {
         Some((image, ImageState::Available)) => {
             let found = group::named(groups, name).map(|group| (group, image));

@@ -2,7 +2,7 @@
 //! for it go first: a template takes ten thousand (AWS: Launch template restrictions), and one that names an image which is
 //! gone launches nothing.
 
-use lastgood_core::backup::removal::{Inspection, RemovalEvent};
+use lastgood_core::backup::removal::{Inspection, Remains, RemovalEvent};
 use lastgood_core::backup::{Backup, Event, State};
 use lastgood_core::facts::{Image, ImageState, TemplateVersion};
 use lastgood_core::id::{ImageId, SnapshotId, TemplateId};
@@ -26,12 +26,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let newer = self.newer_good(record).await?;
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
-        let asked = ImagesById(record.image.iter().chain(&newer).cloned().collect());
+        let asked = ImagesById(record.image().into_iter().chain(&newer).cloned().collect());
         let seen = match self.cloud.call(&asked).await? {
             Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
         };
-        let found = match &record.image {
+        let found = match record.image() {
             Some(id) => seen.iter().find(|image| image.id == *id).cloned(),
             None => match self.cloud.call(&ImageNamed(image_name(&record.id))).await? {
                 Ok(found) => found,
@@ -54,13 +54,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             snapshots: snapshots.collect(),
             versions: Vec::new(),
             needed_by: Vec::new(),
-            image,
+            artifact: image.as_ref().map(Remains::of_image),
         };
         // Versions of ours may be left of an image that somebody else deregistered.
-        let id = inspection.image.as_ref().map(|image| image.id.clone()).or_else(|| record.image.clone());
+        let id = image.as_ref().map(|image| &image.id).or_else(|| record.image()).cloned();
         if let Some(id) = id {
-            let is_there = inspection.image.as_ref();
-            let reading = self.read_account(record, &id, is_there, source.as_ref()).await?;
+            let reading = self.read_account(record, &id, image.as_ref(), source.as_ref()).await?;
             // What was read before the rest of it is as old as it is.
             inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
             let ours = ours(record, &reading.templates);
@@ -78,7 +77,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn newer_good(&self, record: &Backup) -> Result<Vec<ImageId>, CallFailed> {
         let backups = self.store.list::<Backup>(&record.id.source).await?;
         let newer = backups.into_iter().map(|backup| backup.record).filter(|other| other.id.slot > record.id.slot);
-        Ok(newer.filter(|other| other.state == State::Good).filter_map(|other| other.image).collect())
+        Ok(newer.filter(|other| other.state == State::Good).filter_map(|other| other.image().cloned()).collect())
     }
 
     /// Where the backup stands among those of its source, by what AWS tells of their images now.

@@ -2,6 +2,7 @@
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
+use lastgood_core::id::ArtifactId;
 use lastgood_core::id::SourceId;
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::source::survey::Planned;
@@ -69,8 +70,9 @@ fn a_slot_is_claimed_once_or_nothing_is_written() {
     assert_eq!(ready(store.due(Queue::Poll, at("11:01:00"), 10)), [Key::Backup(claim.backup.id.clone())]);
 
     let mut imaged = backups[0].clone();
-    imaged.record.image = Some("ami-1".into());
+    let image = ArtifactId::Image("ami-1".into());
+    imaged.record.artifact_id = Some(image.clone());
     assert_eq!(ready(store.save(&imaged)), Saved::As(2));
     assert_eq!(ready(store.save(&imaged)), Saved::Outdated);
-    assert_eq!(ready(store.backup_of(&"ami-1".into())), Some(claim.backup.id));
+    assert_eq!(ready(store.backup_of(&image)), Some(claim.backup.id));
 }
