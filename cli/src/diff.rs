@@ -117,7 +117,7 @@ fn dates(source: &Source) -> String {
 /// A plan as rows of name and value, in the words of the plan file.
 fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
-    let groups: Vec<_> = plan.select.groups.iter().map(ToString::to_string).collect();
+    let groups: Vec<_> = plan.select.sources.iter().map(SourceId::name).collect();
     let tags: Vec<_> = plan.select.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     vec![
         ("groups", groups.join(", ")),

@@ -35,7 +35,7 @@ fn a_group_whose_name_is_long_or_not_plain_is_backed_up_published_and_found_agai
         let template = stack.world.group_view(&name).expect("there").from;
         let lastgood_world::LaunchFrom::Template(named) = template else { panic!("a template") };
         let made = stack.world.template_versions(&named.template).pop().expect("made");
-        assert_eq!(made.data.image, backup.image().map(|image| image.to_string()));
+        assert_eq!(made.data.image, backup.image().map(ToString::to_string));
         // AWS takes 255 characters, and we write those of ASCII (AWS: CreateLaunchTemplateVersion).
         let says = &made.description;
         assert!(says.is_ascii() && says.len() <= 255 && says.ends_with(" from version 1"), "{says}");

@@ -6,10 +6,35 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
-use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, TemplateId};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 
 /// Tags, by key.
 pub type Tags = BTreeMap<String, String>;
+
+/// A thing at AWS that can be a source, as AWS tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// An Auto Scaling group.
+    Group(Group),
+}
+
+impl Resource {
+    /// The source that it is, or would be.
+    #[must_use]
+    pub fn id(&self) -> SourceId {
+        match self {
+            Self::Group(group) => SourceId::Group(group.name.clone()),
+        }
+    }
+
+    /// Its own tags.
+    #[must_use]
+    pub fn tags(&self) -> &Tags {
+        match self {
+            Self::Group(group) => &group.tags,
+        }
+    }
+}
 
 /// An Auto Scaling group, as DescribeAutoScalingGroups tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]

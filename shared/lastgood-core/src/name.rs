@@ -5,6 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::facts::Tags;
 use crate::id::{BackupId, TemplateId};
 
 /// Tag on everything that Lastgood makes: the stack that made it.
@@ -20,6 +21,8 @@ pub const TAG_PLAN: &str = "lastgood:plan";
 pub const IMAGE_NAME_CHARS_MAX: usize = 127;
 /// The longest tag value (AWS: Tag your Amazon EC2 resources).
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
+/// The longest description of a template version (AWS: CreateLaunchTemplateVersion).
+pub const DESCRIPTION_CHARS_MAX: usize = 255;
 /// The longest client token that every EC2 call takes (AWS: Ensuring idempotency).
 pub const CLIENT_TOKEN_CHARS_MAX: usize = 64;
 
@@ -54,6 +57,43 @@ pub fn tag_value(text: &str) -> String {
     }
     let head: String = text.chars().take(TAG_VALUE_CHARS_MAX - DIGEST_CHARS - "()".len()).collect();
     format!("{head}({})", digest(&[text]))
+}
+
+/// The tags of all that a stack makes for a backup.
+#[must_use]
+pub fn tags(stack: &str, backup: &BackupId, plan: &str) -> Tags {
+    let tags = [
+        (TAG_MANAGED_BY, stack),
+        (TAG_SOURCE, &backup.source.to_string()),
+        (TAG_BACKUP, &backup.to_string()),
+        (TAG_PLAN, plan),
+    ];
+    tags.into_iter().map(|(key, value)| (key.to_owned(), tag_value(value))).collect()
+}
+
+/// Whether tags prove that a stack made a thing for a backup.
+#[must_use]
+pub fn is_ours(stack: &str, backup: &BackupId, tags: &Tags) -> bool {
+    let bears = |key: &str, value: &str| tags.get(key).is_some_and(|tag| *tag == tag_value(value));
+    bears(TAG_MANAGED_BY, stack) && bears(TAG_BACKUP, &backup.to_string())
+}
+
+/// What a template version of ours says of itself: for which backup it was made, and from which version.
+#[must_use]
+pub fn version_description(backup: &BackupId, base: u64) -> String {
+    let whole = format!("lastgood {backup} from version {base}");
+    let plain: String = whole.chars().filter(char::is_ascii).collect();
+    if plain == whole && whole.len() <= DESCRIPTION_CHARS_MAX {
+        return whole;
+    }
+    format!("lastgood {} from version {base}", digest(&[&whole]))
+}
+
+/// The version from which one that is described so was made for this backup; `None` if it does not say that it was.
+#[must_use]
+pub fn version_base(backup: &BackupId, description: &str) -> Option<u64> {
+    let base = description.rsplit(' ').next().and_then(|base| base.parse().ok());
+    base.filter(|base| description == version_description(backup, *base))
 }
 
 /// The client token of the template version that copies `base` for this backup: the same for each repetition, and
@@ -123,6 +163,46 @@ mod tests {
         assert_eq!(token(0, "lt-1", 1), "lastgood-b63cac4b6759045f");
         for other in [token(1, "lt-1", 1), token(0, "lt-2", 1), token(0, "lt-1", 2)] {
             assert_ne!(other, token(0, "lt-1", 1));
+        }
+    }
+
+    #[test]
+    fn a_version_says_for_which_backup_it_was_made_and_from_which_one() {
+        let web = backup("web", 1_768_473_000);
+        let said = version_description(&web, 7);
+        assert_eq!(said, "lastgood group/web@20260115T103000Z from version 7");
+        assert_eq!(version_base(&web, &said), Some(7));
+        let others = ["somebody's own", "from version 7", "lastgood group/web@20260115T113000Z from version 7", ""];
+        for other in others {
+            assert_eq!(version_base(&web, other), None, "{other}");
+        }
+        for name in ["g".repeat(255), "ünï".to_owned()] {
+            let said = version_description(&backup(&name, 0), 7);
+            assert!(said.is_ascii() && said.len() <= DESCRIPTION_CHARS_MAX, "{said}");
+            assert_eq!(version_base(&backup(&name, 0), &said), Some(7), "{said}");
+            assert_eq!(version_base(&backup(&name, 1), &said), None, "{said}");
+        }
+    }
+
+    #[test]
+    fn only_both_tags_prove_that_a_thing_is_ours() {
+        let (web, ours) = (backup("web", 0), tags("lastgood", &backup("web", 0), "web"));
+        let all: Vec<_> = ours.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(
+            all,
+            [
+                "lastgood:backup=group/web@19700101T000000Z",
+                "lastgood:managed-by=lastgood",
+                "lastgood:plan=web",
+                "lastgood:source=group/web"
+            ]
+        );
+        assert!(is_ours("lastgood", &web, &ours));
+        assert!(!is_ours("another-stack", &web, &ours) && !is_ours("lastgood", &backup("web", 1), &ours));
+        for key in [TAG_MANAGED_BY, TAG_BACKUP] {
+            let mut without = ours.clone();
+            without.remove(key);
+            assert!(!is_ours("lastgood", &web, &without), "{key}");
         }
     }
 

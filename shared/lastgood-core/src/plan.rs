@@ -20,8 +20,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Tags;
-use crate::id::{GroupName, SourceId};
+use crate::facts::{Resource, Tags};
+use crate::id::SourceId;
 use crate::retention::Retention;
 use crate::schedule::Schedule;
 
@@ -45,12 +45,12 @@ pub struct Plan {
     pub policy: Policy,
 }
 
-/// Which sources a plan is for. A group that is named and bears the tags is selected once.
+/// Which sources a plan is for. One that is named and bears the tags is selected once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Select {
-    /// Groups by name.
-    pub groups: Vec<GroupName>,
-    /// Groups that bear every one of these tags. Empty: none by tag.
+    /// Sources by name.
+    pub sources: Vec<SourceId>,
+    /// Sources that bear every one of these tags. Empty: none by tag.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -59,13 +59,16 @@ impl Select {
     /// Whether the plan names this source.
     #[must_use]
     pub fn names(&self, id: &SourceId) -> bool {
-        let SourceId::Group(name) = id;
-        self.groups.contains(name)
+        self.sources.contains(id)
     }
 
-    /// Whether a group with these tags is selected by them.
+    /// Whether the plan is for what AWS tells: it names it, or selects it by its tags.
     #[must_use]
-    pub fn matches(&self, tags: &Tags) -> bool {
+    pub fn has(&self, resource: &Resource) -> bool {
+        self.names(&resource.id()) || self.matches(resource.tags())
+    }
+
+    fn matches(&self, tags: &Tags) -> bool {
         !self.tags.is_empty() && self.tags.iter().all(|(key, value)| tags.get(key) == Some(value))
     }
 }

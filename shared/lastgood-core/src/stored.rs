@@ -91,12 +91,18 @@ fn upgrade_from_1(record: &mut Value) {
     }
 }
 
-/// Form 2 knew no other artifact than an image.
+/// Form 2 knew no other artifact than an image, and no other source than a group.
 fn upgrade_from_2(record: &mut Value) {
     let Some(record) = record.as_object_mut() else { return };
     let artifact = |image: Value| json!(format!("image/{}", image.as_str().unwrap_or_default()));
     if let Some(image) = record.remove("image") {
         record.insert("artifact_id".into(), artifact(image));
+    }
+    if let Some(select) = record.get_mut("plan").and_then(|plan| plan.get_mut("select")).and_then(Value::as_object_mut)
+        && let Some(groups) = select.remove("groups")
+    {
+        let names = groups.as_array().into_iter().flatten().filter_map(Value::as_str);
+        select.insert("sources".into(), names.map(|name| json!(format!("group/{name}"))).collect());
     }
     if let Some(good) = record.get_mut("last_good").and_then(Value::as_object_mut)
         && let Some(image) = good.remove("image")
@@ -129,7 +135,8 @@ mod tests {
         let text =
             format!(r#"{{"form":1,"record":{{"name":"web","sources":["group/web","group/a/b"],"policy":{POLICY}}}}}"#);
         let planned: Planned = decode(&text).expect("read");
-        assert_eq!(planned.plan.select.groups, ["web".into(), "a/b".into()]);
+        let sources: Vec<String> = planned.plan.select.sources.iter().map(ToString::to_string).collect();
+        assert_eq!(sources, ["group/web", "group/a/b"]);
         assert_eq!(planned.plan.policy.publish.on_manual_change, crate::plan::OnManualChange::Overwrite);
     }
 

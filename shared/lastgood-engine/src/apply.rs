@@ -139,12 +139,7 @@ fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, kno
         };
         let before = known.iter().find(|source| source.record.id == *id);
         let mut record = source::apply(before.map(|before| &before.record), id, plan, now);
-        // What is there when a source comes under a plan, or is published to in another place, is nobody's change.
-        let anew = before.is_none_or(|before| {
-            before.record.plan.is_none()
-                || before.record.lost.is_some()
-                || before.record.policy.publish.to != plan.policy.publish.to
-        });
+        let anew = source::begins_anew(before.map(|before| &before.record), &plan.policy.publish.to);
         if let Some(Found(image)) = found.image_in_use.clone().filter(|_| anew) {
             record = source::expect(record, image);
         }

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::Time;
-use lastgood_core::facts::{Group, Tags};
+use lastgood_core::facts::{Group, Resource, Tags};
 use lastgood_core::group;
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
 use lastgood_core::source::{Found, Source};
 
-use crate::CALLS_AT_ONCE_MAX;
 use crate::apply::ApplyError;
 use crate::call::Cloud;
 use crate::call::autoscaling::GroupsTagged;
-use crate::survey::{Read, groups_of, read};
+use crate::place::{Read, read};
+use crate::{CALLS_AT_ONCE_MAX, find};
 
 /// What the plans of a file select.
 #[derive(Clone, Debug, Default)]
@@ -52,22 +52,21 @@ pub(crate) async fn select(
     let mut fit = Fit { file, mistakes: Vec::new(), selected: Selected::default() };
     // Groups that share a template matter to each other, planned or not.
     let all = cloud.call(&GroupsTagged(Tags::new())).await?.map_err(ApplyError::Refused)?;
-    let mut groups = Vec::new();
+    let mut selected = Vec::new();
     for placed in &file.plans {
-        let found = groups_of(cloud, &placed.plan, known).await?.map_err(ApplyError::Refused)?;
-        let selects = |group: &Group| placed.plan.select.names(&id(group)) || placed.plan.select.matches(&group.tags);
-        let found: Vec<Group> = found.into_iter().filter(selects).collect();
+        let found = find::of_plan(cloud, &placed.plan, known).await?.map_err(ApplyError::Refused)?;
+        let found: Vec<Resource> = found.into_iter().filter(|found| placed.plan.select.has(found)).collect();
         fit.plan(placed, &found, staying, now);
-        groups.push((placed, found));
+        selected.push((placed, found));
     }
-    for (placed, found) in &groups {
-        let reads = stream::iter(found).map(|group| async move {
-            let read = read(cloud, group, &placed.plan.policy.publish.to).await;
-            (group, read)
+    for (placed, found) in &selected {
+        let reads = stream::iter(found).map(|resource| async move {
+            let read = read(cloud, resource, &placed.plan.policy.publish.to).await;
+            (resource, read)
         });
         let reads: Vec<_> = reads.buffered(CALLS_AT_ONCE_MAX).collect().await;
-        for (group, read) in reads {
-            fit.publishable(placed, group, &read?, &all);
+        for (resource, read) in reads {
+            fit.publishable(placed, resource, &read?, &all);
         }
     }
     for id in fit.selected.sources.keys().cloned().collect::<Vec<_>>() {
@@ -84,29 +83,26 @@ pub(crate) async fn select(
     Err(ApplyError::Mistakes(fit.mistakes))
 }
 
-fn id(group: &Group) -> SourceId {
-    SourceId::Group(group.name.clone())
-}
-
 impl Fit<'_> {
     fn mistake(&mut self, place: (u64, u64), what: String) {
         let (line, column) = place;
         self.mistakes.push(Mistake { file: self.file.file.clone(), line, column, what });
     }
 
-    /// Each group that the plan names must be there, and each that it selects be its alone.
-    fn plan(&mut self, placed: &PlacedPlan, found: &[Group], staying: &[&Plan], now: Time) {
+    /// Each source that the plan names must be there, and each that it selects be its alone.
+    fn plan(&mut self, placed: &PlacedPlan, found: &[Resource], staying: &[&Plan], now: Time) {
         let plan = &placed.plan;
         if plan.policy.schedule.next_after(now).is_none() {
             let what = format!("'{}' has no slot any more; write one that comes after {now}", plan.policy.schedule);
             self.mistake(placed.tags_place, what);
         }
         for (id, place) in &placed.places {
-            if !found.iter().any(|group| group.name.as_str() == id.name()) {
-                let what = format!(
-                    "there is no Auto Scaling group '{}' in this account and region; write the name of one that is there",
-                    id.name()
-                );
+            if !found.iter().any(|found| found.id() == *id) {
+                let what = match id {
+                    SourceId::Group(name) => format!(
+                        "there is no Auto Scaling group '{name}' in this account and region; write the name of one that is there"
+                    ),
+                };
                 self.mistake(*place, what);
             }
         }
@@ -121,11 +117,10 @@ impl Fit<'_> {
         if found.is_empty() && placed.places.is_empty() {
             self.selected.empty.push(plan.name.clone());
         }
-        for group in found {
-            let (id, place) = (id(group), placed.place_of(&id(group)));
-            if let Some(other) =
-                staying.iter().find(|other| other.select.names(&id) || other.select.matches(&group.tags))
-            {
+        for resource in found {
+            let id = resource.id();
+            let place = placed.place_of(&id);
+            if let Some(other) = staying.iter().find(|other| other.select.has(resource)) {
                 let what = format!(
                     "{id} is in plan '{}' already, which this file does not name; leave it in one, or apply with --prune",
                     other.name
@@ -140,9 +135,11 @@ impl Fit<'_> {
         }
     }
 
-    /// Whether the group can be published to as its plan wants.
-    fn publishable(&mut self, placed: &PlacedPlan, found: &Group, read: &Read, all: &[Group]) {
-        let (id, place) = (id(found), placed.place_of(&id(found)));
+    /// Whether the source can be published to as its plan wants.
+    fn publishable(&mut self, placed: &PlacedPlan, resource: &Resource, read: &Read, all: &[Group]) {
+        let Resource::Group(found) = resource;
+        let id = resource.id();
+        let place = placed.place_of(&id);
         let obstacle = match placed.plan.policy.publish.to {
             PublishTo::Nothing => None,
             PublishTo::Group => group::unpublishable(found).or_else(|| group::undone_by(found, all)),

@@ -1,19 +1,17 @@
 //! What operators ask of sources and backups, over the bus (backup-tick). Each is safe to repeat.
 
 use lastgood_core::Time;
-use lastgood_core::backup::{Backup, Event, Pin, Publication, State};
-use lastgood_core::group;
+use lastgood_core::backup::{Backup, Event, Pin};
 use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::Request;
 use lastgood_core::record::Queue;
 use lastgood_core::source::{Found, Source, operator};
 
-use crate::Engine;
-use crate::call::autoscaling::GroupsNamed;
-use crate::call::{Answers, Cloud};
+use crate::call::Cloud;
+use crate::place::{Read, read};
 use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
-use crate::survey::{Read, read};
+use crate::{Engine, find};
 
 /// Why something that was asked for can't be done.
 #[derive(Debug, thiserror::Error)]
@@ -81,16 +79,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What stands now where the source publishes, if anything does.
     async fn found(&self, id: &SourceId) -> Result<Option<Found>, AskError> {
         let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
-        let SourceId::Group(name) = id;
         let unread = |why: String| AskError::Unread(id.clone(), why);
-        let groups = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
-        let groups = groups.map_err(|refusal| unread(refusal.to_string()))?;
-        let Some(found) = group::named(&groups, name) else {
-            // One answer without the group proves nothing.
+        let told = find::named(&self.cloud, vec![id.clone()]).await?;
+        let told = told.map_err(|refusal| unread(refusal.to_string()))?;
+        let Some(found) = told.first() else {
+            // One answer without it proves nothing.
             return if source.record.lost.is_some() {
                 Ok(None)
             } else {
-                Err(unread(format!("AWS does not tell {name}")))
+                Err(unread(format!("AWS does not tell {}", id.name())))
             };
         };
         match read(&self.cloud, found, &source.record.policy.publish.to).await? {
@@ -99,15 +96,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    /// The newest good backup asks for its turn again if it was held; the poll carries it on. A source that still waits
-    /// was not released, by a request that came late.
+    /// The newest good backup asks for its turn again if it was held; the poll carries it on.
     async fn publish_newest(&self, id: &SourceId) -> Result<Report, AskError> {
-        let waits = self.store.load::<Source>(id).await?.is_none_or(|source| operator::waits(&source.record));
-        let backups = self.store.list::<Backup>(id).await?;
-        let newest = backups.into_iter().find(|backup| backup.record.state == State::Good);
-        let held = newest.filter(|backup| matches!(backup.record.publication, Publication::Held(_)));
-        match held.filter(|_| !waits) {
-            Some(held) => self.tell_backup(&held.record.id, &Event::Released).await,
+        let source = self.store.load::<Source>(id).await?.map(|source| source.record);
+        let backups = self.store.list::<Backup>(id).await?.into_iter().map(|backup| backup.record).collect::<Vec<_>>();
+        match operator::released(source.as_ref(), &backups) {
+            Some(held) => self.tell_backup(held, &Event::Released).await,
             None => Ok(Report::default()),
         }
     }

@@ -1,10 +1,10 @@
 //! Records, answers and facts that the tests of a backup's life begin with.
 
+use super::inspection::{Inspection, Remains};
 use super::life::Event;
 use super::life::{Chosen, State};
 use super::publication::{Publication, PublishedTo};
 use super::record::{Artifact, Backup, Origin};
-use super::removal::{Inspection, Remains};
 use super::sight::of_image;
 use crate::facts::{Image, ImageState, Snapshot, SnapshotState, Tags};
 use crate::id::ArtifactId;
@@ -112,12 +112,12 @@ pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
 }
 
 /// What is there of a backup: its image with its snapshots and the version that was made for it, or nothing.
-pub(super) fn inspection(image: Option<Image>) -> Inspection {
-    let (snapshots, versions) = match &image {
+pub(super) fn inspection(image: Option<&Image>) -> Inspection {
+    let (snapshots, versions) = match image {
         Some(image) => (image.snapshots.clone(), vec![("lt-1".into(), 2)]),
         None => (Vec::new(), Vec::new()),
     };
     // Never too old, whenever it is heard.
-    let artifact = image.as_ref().map(Remains::of_image);
+    let artifact = image.map(Remains::of_image);
     Inspection { at: Time::MAX, ours: image.is_some(), artifact, snapshots, versions, needed_by: Vec::new() }
 }

@@ -3,13 +3,14 @@
 use expect_test::{expect, expect_file};
 
 use super::fixtures::{backup, complete, image, inspection, now, seen, start};
+use super::inspection::Inspection;
 use super::life::{
     CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State, decide, due, is_work_of,
     queue, wake,
 };
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
-use super::removal::{Inspection, REMOVAL_SECONDS_MAX, RemovalEvent};
+use super::removal::{REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::ScaleIn;
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{Image, ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
@@ -65,7 +66,7 @@ fn one_answer_without_the_image_proves_nothing() {
 fn what_was_condemned_some_time_ago_is_looked_up_again_before_it_is_deleted() {
     let woken = decide(&backup(State::Deleting), Event::Woken, later(now(), 3600)).record;
     assert_eq!(due(&woken, Queue::Cleanup, later(now(), 3600)), Some(Effect::Inspect));
-    let needed = Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
+    let needed = Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(&image(ImageState::Available))) };
     let stays = decide(&woken, Event::Removal(RemovalEvent::Inspected(needed)), later(now(), 3600)).record;
     assert_eq!(stays.state, State::Good);
 }
@@ -122,7 +123,7 @@ fn a_backup_is_good_only_when_all_of_it_is_complete() {
 fn a_refusal_to_delete_is_told_once() {
     let needed = || {
         let needed =
-            Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(image(ImageState::Available))) };
+            Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(&image(ImageState::Available))) };
         Event::Removal(RemovalEvent::Inspected(needed))
     };
     let stays = decide(&backup(State::Expiring), needed(), now()).record;
@@ -168,7 +169,7 @@ fn a_member_is_freed_though_nothing_else_is_left_to_do() {
 #[test]
 fn an_image_that_stays_is_looked_at_anew_before_it_is_deleted() {
     let inspected = |needed_by: Vec<String>| {
-        let inspection = Inspection { needed_by, ..inspection(Some(image(ImageState::Available))) };
+        let inspection = Inspection { needed_by, ..inspection(Some(&image(ImageState::Available))) };
         Event::Removal(RemovalEvent::Inspected(inspection))
     };
     let condemned = decide(&backup(State::Expiring), inspected(Vec::new()), now()).record;
@@ -230,7 +231,7 @@ fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lo
     let made = |seconds_before: i64| {
         let created_at = Some(later(now(), -seconds_before));
         let found = Image { created_at, ..image(ImageState::Available) };
-        decide(&failed, Event::Removal(RemovalEvent::Inspected(inspection(Some(found)))), now()).record
+        decide(&failed, Event::Removal(RemovalEvent::Inspected(inspection(Some(&found)))), now()).record
     };
     // Clocks are not the same.
     assert_eq!((made(60).artifact, made(60).refused), (Artifact::Condemned, None));

@@ -79,7 +79,7 @@ pub(super) fn short(value: &impl Debug) -> String {
 }
 
 fn may_go() -> Event {
-    Event::Removal(RemovalEvent::Inspected(inspection(Some(image(ImageState::Available)))))
+    Event::Removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))))
 }
 
 fn events() -> Vec<(&'static str, Event, Time)> {

@@ -4,7 +4,7 @@
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
 //! protected from scale-in meanwhile ([`scale_in`]).
 
-mod inspection;
+pub mod inspection;
 mod late;
 pub mod life;
 mod manual;

@@ -4,11 +4,12 @@
 use expect_test::expect_file;
 
 use super::fixtures::{backup, image, inspection, now, refusal, start, version_2};
+use super::inspection::Inspection;
 use super::life::{Event, State, due, queue, wake};
 use super::life_table::lines;
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
 use super::record::{Artifact, Backup};
-use super::removal::{CONDEMNED_SECONDS_MAX, Inspection, LATE_IMAGE_SECONDS_MAX, REMOVAL_SECONDS_MAX, RemovalEvent};
+use super::removal::{CONDEMNED_SECONDS_MAX, LATE_IMAGE_SECONDS_MAX, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
 use crate::plan::{Publish, PublishTo};
@@ -130,7 +131,7 @@ fn removals() -> Vec<(&'static str, Backup)> {
 }
 
 fn removal_events() -> Vec<Named> {
-    let here = || inspection(Some(image(ImageState::Available)));
+    let here = || inspection(Some(&image(ImageState::Available)));
     let inspected = |inspection| RemovalEvent::Inspected(inspection);
     let deregistered = |two: Option<SnapshotDeletion>| {
         let one = [("snap-1".into(), SnapshotDeletion::Deleted)];
@@ -146,7 +147,7 @@ fn removal_events() -> Vec<Named> {
         ("needed", inspected(Inspection { needed_by: vec!["group/web".into()], ..here() }), now()),
         ("not ours", inspected(Inspection { ours: false, ..here() }), now()),
         ("not ours, old", inspected(Inspection { ours: false, ..here() }), old),
-        ("protected", inspected(inspection(Some(Image { protected: true, ..image(ImageState::Available) }))), now()),
+        ("protected", inspected(inspection(Some(&Image { protected: true, ..image(ImageState::Available) }))), now()),
         (
             "seen at the last moment",
             inspected(Inspection { at: later(now(), -CONDEMNED_SECONDS_MAX), ..here() }),

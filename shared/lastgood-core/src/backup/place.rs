@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::TemplateRef;
-use crate::id::TemplateId;
+use super::publication::PublicationEvent;
+use super::record::Backup;
+use crate::facts::{Group, Image, ImageState, TemplateRef};
+use crate::group;
+use crate::id::{GroupName, TemplateId};
 use crate::plan::PublishTo;
+use crate::refusal::{Refusal, Why};
 
 /// Where an image is published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +58,46 @@ pub struct TemplateUse {
     pub obstacle: Option<String>,
     /// What of the group our image is not for, in words.
     pub left_alone: Vec<String>,
+}
+
+/// How a group names its launch template, or the base of its mixed instances policy.
+pub fn named_template(group: &Group) -> Result<TemplateRef, Refusal> {
+    group.launches_from.template().cloned().ok_or_else(|| Refusal {
+        why: Why::Invalid,
+        action: DESCRIBE_GROUPS.to_owned(),
+        message: group::unpublishable(group).unwrap_or_else(|| format!("{} has no launch template", group.name)),
+    })
+}
+
+/// That there is no such group any more.
+#[must_use]
+pub fn no_group(name: &GroupName) -> Refusal {
+    let message = format!("there is no group {name} any more");
+    Refusal { why: Why::Missing, action: DESCRIBE_GROUPS.to_owned(), message }
+}
+
+const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+
+/// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
+/// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
+#[expect(clippy::result_large_err, reason = "it is the event itself, and lives for one decision")]
+pub fn publishable<'a>(
+    record: &Backup,
+    name: &GroupName,
+    groups: &'a [Group],
+    images: &'a [Image],
+) -> Result<(&'a Group, &'a Image), PublicationEvent> {
+    let image = images.iter().find(|image| Some(&image.id) == record.image());
+    let what = match image.map(|image| (image, &image.state)) {
+        Some((image, ImageState::Available)) => {
+            let found = group::named(groups, name).map(|group| (group, image));
+            return found.ok_or_else(|| PublicationEvent::Refused(no_group(name)));
+        }
+        Some((_, ImageState::Disabled)) => "somebody disabled the image",
+        Some((_, ImageState::Pending | ImageState::Broken(_))) => "the image can't be launched any more",
+        // One answer without the image proves nothing: it is asked for again, until it is there or a newer one is good.
+        None => return Err(PublicationEvent::ImageUnseen),
+    };
+    let (action, message) = ("ec2:DescribeImages".to_owned(), what.to_owned());
+    Err(PublicationEvent::Refused(Refusal { why: Why::Missing, action, message }))
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
 use super::manual::{self, Manual};
-pub use super::place::{PublishedTo, TemplateUse};
+pub use super::place::{PublishedTo, TemplateUse, named_template, no_group, publishable};
 use super::record::Backup;
 use super::{parameter, sight};
 use crate::facts::{Parameter, TemplateRef};

@@ -10,7 +10,7 @@
 //! it had. Nothing goes that is not ours by tag, that is protected, or that something still launches from; what can't
 //! be read counts as needed.
 
-pub use super::inspection::{Inspection, Remains};
+use super::inspection::Inspection;
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use super::sight;
@@ -37,7 +37,6 @@ const TOO_LONG: &str = "it is not deleted after 24 h";
 
 /// An answer about the removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "one lives for the time of a decision")]
 pub enum RemovalEvent {
     /// What AWS holds of it, and who needs it.
     Inspected(Inspection),

@@ -160,7 +160,7 @@ fn a_late_image_of_our_name_is_waited_for_a_quarter_of_an_hour() {
     assert_eq!(decide(&asked, nothing(), later(start(), LATE_IMAGE_SECONDS_MAX)).record.artifact, Artifact::Gone);
     // One without our tags is a stranger's, once they had time to appear.
     let theirs = || {
-        let mut theirs = inspection(Some(image(ImageState::Available)));
+        let mut theirs = inspection(Some(&image(ImageState::Available)));
         theirs.ours = false;
         removal(RemovalEvent::Inspected(theirs))
     };
@@ -224,7 +224,7 @@ fn versions_that_aws_left_are_not_tried_twice() {
     let left = vec![(5, "it is the default".to_owned())];
     let left = decide(&done, removal(RemovalEvent::VersionsDeleted("lt-2".into(), left)), now()).record;
     assert_eq!((left.artifact, left.versions_tried), (Artifact::Held, true));
-    let seen = removal(RemovalEvent::Inspected(inspection(Some(image(ImageState::Available)))));
+    let seen = removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))));
     let seen = decide(&left, seen, now()).record;
     assert_eq!((seen.artifact, seen.versions.len()), (Artifact::Condemned, 0));
     assert_eq!(due(&seen, Queue::Cleanup, now()), Some(Effect::Deregister("ami-1".into())));

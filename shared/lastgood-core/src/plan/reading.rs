@@ -34,8 +34,8 @@ removed: {old: keep, group/web-old: delete}
         {
           "name": "web",
           "select": {
-            "groups": [
-              "web/prod"
+            "sources": [
+              "group/web/prod"
             ],
             "tags": {
               "lastgood": "web"

@@ -48,8 +48,7 @@ pub(super) fn select(text: SelectText, node: &Node, mistakes: &mut Mistakes<'_>)
     for (key, value) in &tags {
         mistakes.take(node.place_of(&["select", "tags", key]), value::tag(key, value));
     }
-    let names = places.keys().map(|SourceId::Group(name)| name.clone()).collect();
-    (Select { groups: names, tags }, places)
+    (Select { sources: places.keys().cloned().collect(), tags }, places)
 }
 
 /// What the plans of the file took so far. A plan is spoken of by its name, or by its line.
@@ -113,11 +112,11 @@ impl Taken {
                 shown(name)
             );
             mistakes.add(place, what);
-        } else if select.groups.len() > 1 {
+        } else if select.sources.len() > 1 {
             let what = format!(
                 "'{}' would hold the image of {} groups by turns; give each group its own plan and parameter",
                 shown(name),
-                select.groups.len()
+                select.sources.len()
             );
             mistakes.add(place, what);
         }

@@ -131,6 +131,13 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     source
 }
 
+/// Whether a source comes under a plan, or is published to in another place than before: what is there then is nobody's
+/// change.
+#[must_use]
+pub fn begins_anew(before: Option<&Source>, to: &PublishTo) -> bool {
+    before.is_none_or(|before| before.plan.is_none() || before.lost.is_some() || before.policy.publish.to != *to)
+}
+
 /// What the group launches from, or the parameter names, as it is now: from here on another image is somebody's change.
 /// What was published before and is still there stays what was published.
 #[must_use]
@@ -243,6 +250,13 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     let (expected, publish) = (source.expected.clone(), source.policy.publish.clone());
     let held = source.hold.clone();
     (source, Turn::Given { expected, publish, held })
+}
+
+/// Whether the backup that has the turn is at it still: one that two runs had at once may keep it at rest. What it came to
+/// must be known to the source before another one begins.
+#[must_use]
+pub fn is_at_it(holder: Option<&Backup>) -> bool {
+    holder.is_some_and(|backup| !backup.publication.is_at_rest() || !backup.source_told)
 }
 
 /// Takes the turn from the backup of `slot`, if it has it.

@@ -21,7 +21,11 @@ pub(super) fn at(text: &str) -> Time {
 
 pub(super) fn plan(pattern: Pattern) -> Plan {
     let policy = Policy { schedule: Schedule::new(pattern, Zone::default()), ..policy() };
-    Plan { name: "web".into(), select: Select { groups: vec!["web".into()], ..Select::default() }, policy }
+    Plan {
+        name: "web".into(),
+        select: Select { sources: vec!["group/web".parse().expect("a source")], ..Select::default() },
+        policy,
+    }
 }
 
 fn id() -> SourceId {

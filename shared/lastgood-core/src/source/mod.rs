@@ -1,8 +1,11 @@
 //! A source: one protected thing, its schedule, and what stands of its backups.
 //!
 //! [`life`] is the place to begin; what operators ask of a source is in [`operator`], how sources are found and lost in
-//! [`survey`].
+//! [`survey`], and what may go of its backups in [`cleanup`].
 
+pub mod cleanup;
+#[cfg(test)]
+mod cleanup_rules;
 pub mod life;
 #[cfg(test)]
 mod life_rules;
@@ -14,5 +17,7 @@ pub mod survey;
 #[cfg(test)]
 mod survey_rules;
 
-pub use life::{Claim, Outcome, Turn, apply, ask_turn, claim, expect, free_turn, halt, hear, overdue, unplan};
+pub use life::{
+    Claim, Outcome, Turn, apply, ask_turn, begins_anew, claim, expect, free_turn, halt, hear, is_at_it, overdue, unplan,
+};
 pub use record::{Asked, Because, Expected, Failure, Found, Good, OnHold, Published, Retry, Source};

@@ -5,6 +5,8 @@
 use super::life::due_by;
 use super::record::{Asked, Because, Expected, Found, OnHold, Source};
 use crate::Time;
+use crate::backup::{Backup, Publication, State};
+use crate::id::BackupId;
 use crate::notice::News;
 
 /// Nothing is published from now on. Backups are made and deleted as before.
@@ -26,6 +28,15 @@ pub fn hold(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source
 #[must_use]
 pub fn waits(source: &Source) -> bool {
     source.on_hold.is_some() || source.hold.is_some()
+}
+
+/// The backup that a release lets ask for its turn again: the newest good one, if it was held. None while something waits: a
+/// request that came late releases nothing.
+#[must_use]
+pub fn released<'a>(source: Option<&Source>, backups: &'a [Backup]) -> Option<&'a BackupId> {
+    let newest = backups.iter().filter(|backup| backup.state == State::Good).max_by_key(|backup| backup.id.slot)?;
+    let held = matches!(newest.publication, Publication::Held(_));
+    (held && source.is_some_and(|source| !waits(source))).then_some(&newest.id)
 }
 
 /// Publishing goes on: the newest good image replaces the one that is there now, whoever put it there. `found` is what

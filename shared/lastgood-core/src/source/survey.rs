@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{apply, end, unplan};
 use super::record::Source;
-use crate::facts::Group;
+use crate::facts::Resource;
 use crate::id::SourceId;
 use crate::notice::News;
 use crate::plan::{Afterwards, Plan};
@@ -67,16 +67,13 @@ impl Record for Planned {
     }
 }
 
-/// What a survey changes: the sources that differ from what is on record. `groups` are those that AWS told: of the names
-/// on record and in the plan, and of the plan's tags. `known` is every source on record.
+/// What a survey changes: the sources that differ from what is on record. `told` is what AWS told: of the names on record
+/// and in the plan, and of the plan's tags. `known` is every source on record.
 #[must_use]
-pub fn survey(plan: &Plan, groups: &[Group], known: &[Source], now: Time) -> Vec<Source> {
+pub fn survey(plan: &Plan, told: &[Resource], known: &[Source], now: Time) -> Vec<Source> {
     let mut changed = Vec::new();
-    for group in groups {
-        let id = SourceId::Group(group.name.clone());
-        if !plan.select.names(&id) && !plan.select.matches(&group.tags) {
-            continue;
-        }
+    for resource in told.iter().filter(|resource| plan.select.has(resource)) {
+        let id = resource.id();
         let before = known.iter().find(|source| source.id == id);
         let after = present(plan, &id, before, now);
         if before != Some(&after) {
@@ -84,9 +81,8 @@ pub fn survey(plan: &Plan, groups: &[Group], known: &[Source], now: Time) -> Vec
         }
     }
     for before in known.iter().filter(|source| source.plan.as_ref() == Some(&plan.name)) {
-        let group = groups.iter().find(|group| group.name.as_str() == before.id.name());
-        let after = match group {
-            Some(group) if plan.select.names(&before.id) || plan.select.matches(&group.tags) => continue,
+        let after = match told.iter().find(|resource| resource.id() == before.id) {
+            Some(resource) if plan.select.has(resource) => continue,
             Some(_) => unselected(plan, before, now),
             None => absent(plan, before, now),
         };

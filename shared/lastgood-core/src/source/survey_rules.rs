@@ -4,25 +4,25 @@ use super::life::hear;
 use super::life_rules::{at, plan, web};
 use super::record::Source;
 use super::survey::{LOST_SECONDS, RETIRE_SECONDS, SURVEY_SECONDS, survey};
-use crate::facts::{Group, LaunchSource, Tags};
+use crate::facts::{Group, LaunchSource, Resource, Tags};
 use crate::later;
 use crate::plan::{Afterwards, Plan, Select};
 use crate::schedule::Pattern;
 
 fn tagged() -> Plan {
-    let select = Select { groups: Vec::new(), tags: Tags::from([("lastgood".into(), "web".into())]) };
+    let select = Select { sources: Vec::new(), tags: Tags::from([("lastgood".into(), "web".into())]) };
     Plan { select, ..plan(Pattern::Hourly) }
 }
 
-fn group(name: &str, tag: &str) -> Group {
-    Group {
+fn group(name: &str, tag: &str) -> Resource {
+    Resource::Group(Group {
         name: name.into(),
         tags: Tags::from([("lastgood".into(), tag.into())]),
         launches_from: LaunchSource::Configuration("any".into()),
         members: Vec::new(),
         warmup_seconds: 0,
         lifetime_seconds_max: None,
-    }
+    })
 }
 
 fn told(source: &Source) -> Vec<&str> {

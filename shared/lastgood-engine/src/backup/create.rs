@@ -3,7 +3,7 @@
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::group;
 use lastgood_core::id::{ArtifactId, GroupName, InstanceId};
-use lastgood_core::name::image_name;
+use lastgood_core::name::{image_name, tags};
 use lastgood_core::refusal::{Refusal, Why};
 
 use crate::Engine;
@@ -63,7 +63,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             instance,
             name: image_name(&record.id),
             description: description.chars().filter(char::is_ascii).take(255).collect(),
-            tags: self.tags(record),
+            tags: tags(self.running.stack, &record.id, &record.plan),
         };
         Ok(match self.cloud.call(&create).await? {
             Ok(image) => Event::Made(ArtifactId::Image(image)),

@@ -12,7 +12,7 @@ use lastgood_core::backup::scale_in::ScaleInEvent;
 use lastgood_core::backup::{Backup, Effect, Event};
 use lastgood_core::facts::Tags;
 use lastgood_core::id::{GroupName, InstanceId};
-use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY, TAG_PLAN, TAG_SOURCE, tag_value};
+use lastgood_core::name;
 use lastgood_core::source::{self, Outcome};
 
 use crate::Engine;
@@ -105,22 +105,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(Event::SourceTold)
     }
 
-    fn tags(&self, record: &Backup) -> Tags {
-        [
-            (TAG_MANAGED_BY, self.running.stack.to_owned()),
-            (TAG_SOURCE, record.id.source.to_string()),
-            (TAG_BACKUP, record.id.to_string()),
-            (TAG_PLAN, record.plan.clone()),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), tag_value(&value)))
-        .collect()
-    }
-
     /// The tags prove whose a thing is: our stack's, and this backup's.
     fn is_ours(&self, record: &Backup, tags: &Tags) -> bool {
-        let wanted = self.tags(record);
-        [TAG_MANAGED_BY, TAG_BACKUP].iter().all(|key| tags.get(*key).is_some() && tags.get(*key) == wanted.get(*key))
+        name::is_ours(self.running.stack, &record.id, tags)
     }
 
     async fn protect(&self, group: GroupName, instance: InstanceId) -> Carried<Backup> {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
 use lastgood_core::facts::{Group, Image, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
-use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
+use lastgood_core::id::{GroupName, ImageId, TemplateId};
 use lastgood_core::needed::{Reading, TemplateReading};
 use lastgood_core::plan::PublishTo;
 use lastgood_core::refusal::{Refusal, Why};
@@ -25,17 +25,17 @@ use crate::port::{Bus, CallFailed, Clock, Store};
 const PUBLIC: &str = "/aws/";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Reads all that may say that the image of `record` is needed: `there`, if AWS tells it. `source` is what is on record
-    /// of its source.
+    /// Reads all that may say that the image of `record`, made of the group `own`, is needed: `there`, if AWS tells it. `source`
+    /// is what is on record of its source.
     pub(super) async fn read_account(
         &self,
         record: &Backup,
+        own: &GroupName,
         image: &ImageId,
         there: Option<&Image>,
         source: Option<&Source>,
     ) -> Result<Reading, CallFailed> {
         let mut reading = Reading::default();
-        let SourceId::Group(own) = &record.id.source;
         let mut templates = self.groups_into(&mut reading, own).await?;
         if let Publication::Published(PublishedTo::Version { template, .. }) = &record.publication {
             templates.insert(template.clone());
@@ -44,7 +44,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let references = read(&mut reading, references).unwrap_or_default();
         let told = templates_of(&references);
         templates.extend(told.iter().cloned());
-        self.parameters_into(&mut reading, record, source).await?;
+        self.parameters_into(&mut reading, record, own, source).await?;
         reading.others = references.into_iter().filter(|arn| is_something_else(arn, &reading)).collect();
         let configurations = read(&mut reading, self.cloud.call(&LaunchConfigurations).await?);
         reading.configurations = configurations.unwrap_or_default();
@@ -128,6 +128,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         &self,
         reading: &mut Reading,
         record: &Backup,
+        own: &GroupName,
         source: Option<&Source>,
     ) -> Result<(), CallFailed> {
         let plans = [Some(&record.publish.to), source.map(|source| &source.policy.publish.to)];
@@ -139,7 +140,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 PublishTo::Group | PublishTo::Nothing => None,
             })
             .collect();
-        let SourceId::Group(own) = &record.id.source;
         let named: Vec<TemplateRef> = named_by(reading, own).into_iter().cloned().collect();
         for named in named {
             let version = read(reading, self.cloud.call(&VersionOf::named(&named)).await?);

@@ -1,13 +1,12 @@
 //! Carrying out publications into a parameter of the Parameter Store.
 
-use lastgood_core::backup::publication::PublicationEvent;
+use lastgood_core::backup::publication::{PublicationEvent, publishable};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::Parameter;
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId};
 use lastgood_core::refusal::{Refusal, Why};
 
-use super::publish::publishable;
 use crate::Engine;
 use crate::call::autoscaling::GroupsNamed;
 use crate::call::ec2::ImagesById;

@@ -2,12 +2,12 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::publication::{PublicationEvent, TemplateUse};
+use lastgood_core::backup::publication::{PublicationEvent, TemplateUse, named_template, no_group, publishable};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Group, Image, ImageState, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
+use lastgood_core::facts::{Group, Image, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
-use lastgood_core::name::{digest, version_token};
+use lastgood_core::name::{version_base, version_description, version_token};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::{self, Source, Turn};
 
@@ -16,7 +16,7 @@ use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetM
 use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
-use crate::port::{Answer, Bus, CallFailed, Clock, How, Store};
+use crate::port::{Bus, CallFailed, Clock, How, Store};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 fn told(event: PublicationEvent) -> Event {
@@ -42,14 +42,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    /// Takes the turn from a backup that is not at it any more: one that two runs had at once may keep it at rest.
+    /// Takes the turn from a backup that is not at it any more.
     async fn free_turn(&self, source: &SourceId) -> Result<(), CallFailed> {
         let Some(found) = self.store.load::<Source>(source).await? else { return Ok(()) };
         let Some(holder) = found.record.turn else { return Ok(()) };
         let backup = self.store.load::<Backup>(&found.record.backup_id(holder)).await?;
-        // What it came to must be known to the source before another one begins.
-        let at_it = backup.is_some_and(|backup| !backup.record.publication.is_at_rest() || !backup.record.source_told);
-        if !at_it {
+        if !source::is_at_it(backup.as_ref().map(|backup| &backup.record)) {
             self.change_source(source, |source| (source::free_turn(source, holder), ())).await?;
         }
         Ok(())
@@ -113,16 +111,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(obstacle) => obstacle,
             Err(refusal) => return refused(refusal),
         };
-        let between = match base_of(record, &version).filter(|_| named.version == VersionRef::Latest) {
-            Some(base) => match self.between(&named, base, version.number).await? {
-                Ok(between) => between,
-                Err(refusal) => return refused(refusal),
-            },
-            None => None,
-        };
+        let between =
+            match version_base(&record.id, &version.description).filter(|_| named.version == VersionRef::Latest) {
+                Some(base) => match self.between(&named, base, version.number).await? {
+                    Ok(between) => between,
+                    Err(refusal) => return refused(refusal),
+                },
+                None => None,
+            };
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
-        let says = version_description(record, version.number);
+        let says = version_description(&record.id, version.number);
         let ours = match record.image() {
             Some(image) => {
                 match self.cloud.call(&VersionsWith { template: named.template.clone(), image: image.clone() }).await? {
@@ -191,7 +190,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         image: ImageId,
     ) -> Carried<Backup> {
         let token = version_token(&record.id, &template, base);
-        let description = version_description(record, base);
+        let description = version_description(&record.id, base);
         let create = CreateVersion { template, base, image, token, description };
         match self.cloud.call(&create).await? {
             Ok(version) => Ok(told(PublicationEvent::VersionMade(version))),
@@ -333,62 +332,3 @@ fn words(version: VersionRef) -> String {
         VersionRef::Default | VersionRef::Latest => version.to_string(),
     }
 }
-
-/// How a group names its launch template, or the base of its mixed instances policy.
-fn named_template(group: &Group) -> Answer<TemplateRef> {
-    group.launches_from.template().cloned().ok_or_else(|| Refusal {
-        why: Why::Invalid,
-        action: DESCRIBE_GROUPS.to_owned(),
-        message: group::unpublishable(group).unwrap_or_else(|| format!("{} has no launch template", group.name)),
-    })
-}
-
-fn no_group(name: &GroupName) -> Refusal {
-    let message = format!("there is no group {name} any more");
-    Refusal { why: Why::Missing, action: DESCRIBE_GROUPS.to_owned(), message }
-}
-
-const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
-
-/// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
-/// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
-#[expect(clippy::result_large_err, reason = "it is the event itself, and lives for one decision")]
-pub(super) fn publishable<'a>(
-    record: &Backup,
-    name: &GroupName,
-    groups: &'a [Group],
-    images: &'a [Image],
-) -> Result<(&'a Group, &'a Image), PublicationEvent> {
-    let image = images.iter().find(|image| Some(&image.id) == record.image());
-    let what = match image.map(|image| (image, &image.state)) {
-        Some((image, ImageState::Available)) => {
-            let found = group::named(groups, name).map(|group| (group, image));
-            return found.ok_or_else(|| PublicationEvent::Refused(no_group(name)));
-        }
-        Some((_, ImageState::Disabled)) => "somebody disabled the image",
-        Some((_, ImageState::Pending | ImageState::Broken(_))) => "the image can't be launched any more",
-        // One answer without the image proves nothing: it is asked for again, until it is there or a newer one is good.
-        None => return Err(PublicationEvent::ImageUnseen),
-    };
-    let (action, message) = ("ec2:DescribeImages".to_owned(), what.to_owned());
-    Err(PublicationEvent::Refused(Refusal { why: Why::Missing, action, message }))
-}
-
-/// What a version of ours says of itself: for which backup it was made, and from which version.
-pub(super) fn version_description(record: &Backup, base: u64) -> String {
-    let whole = format!("lastgood {} from version {base}", record.id);
-    let plain: String = whole.chars().filter(char::is_ascii).collect();
-    if plain == whole && whole.len() <= DESCRIPTION_CHARS_MAX {
-        return whole;
-    }
-    format!("lastgood {} from version {base}", digest(&[&whole]))
-}
-
-/// The version from which this one was made for this backup; `None` if it does not say that it was.
-pub(super) fn base_of(record: &Backup, version: &TemplateVersion) -> Option<u64> {
-    let base = version.description.rsplit(' ').next().and_then(|base| base.parse().ok());
-    base.filter(|base| version.description == version_description(record, *base))
-}
-
-/// The longest description of a version (AWS: CreateLaunchTemplateVersion).
-const DESCRIPTION_CHARS_MAX: usize = 255;

@@ -2,31 +2,33 @@
 //! for it go first: a template takes ten thousand (AWS: Launch template restrictions), and one that names an image which is
 //! gone launches nothing.
 
-use lastgood_core::backup::removal::{Inspection, Remains, RemovalEvent};
-use lastgood_core::backup::{Backup, Event, State};
-use lastgood_core::facts::{Image, ImageState, TemplateVersion};
-use lastgood_core::id::{ImageId, SnapshotId, TemplateId};
+use lastgood_core::backup::inspection::{Inspection, Remains, is_any_there, made_for, rank, successors};
+use lastgood_core::backup::removal::RemovalEvent;
+use lastgood_core::backup::{Backup, Event};
+use lastgood_core::id::{ArtifactId, ImageId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, image_name, tag_value};
-use lastgood_core::needed::{Leaving, Rank, TemplateReading, needs, unused, words};
+use lastgood_core::needed::{Leaving, needs, unused, words};
 use lastgood_core::refusal::Why;
 use lastgood_core::source::Source;
 
-use super::publish::base_of;
 use crate::Engine;
 use crate::call::ec2::{DeleteSnapshot, DeleteVersions, DeregisterImage, ImageNamed, ImagesById, SnapshotsTagged};
 use crate::call::{Answers, Cloud};
 use crate::drive::Carried;
-use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::port::{Bus, Clock, Store};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     pub(super) async fn inspect(&self, record: &Backup) -> Carried<Backup> {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
         let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
-        let newer = self.newer_good(record).await?;
+        let backups = self.store.list::<Backup>(&record.id.source).await?;
+        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
+        let newer = successors(record, &backups);
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
-        let asked = ImagesById(record.image().into_iter().chain(&newer).cloned().collect());
+        let asked =
+            ImagesById(record.artifact_id.iter().chain(&newer).map(|ArtifactId::Image(image)| image.clone()).collect());
         let seen = match self.cloud.call(&asked).await? {
             Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
@@ -59,11 +61,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // Versions of ours may be left of an image that somebody else deregistered.
         let id = image.as_ref().map(|image| &image.id).or_else(|| record.image()).cloned();
         if let Some(id) = id {
-            let reading = self.read_account(record, &id, image.as_ref(), source.as_ref()).await?;
+            let SourceId::Group(own) = &record.id.source;
+            let reading = self.read_account(record, own, &id, image.as_ref(), source.as_ref()).await?;
             // What was read before the rest of it is as old as it is.
             inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
-            let ours = ours(record, &reading.templates);
-            let rank = self.rank(record, source.as_ref(), &newer, &seen);
+            let ours = made_for(record, &reading.templates);
+            let rank = rank(record, source.as_ref(), is_any_there(&newer, &seen), self.clock.now());
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
             let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
             let needs = needs(&reading, &leaving);
@@ -71,23 +74,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             inspection.versions = unused(&needs, &leaving);
         }
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
-    }
-
-    /// The images of the good backups of its source that are newer.
-    async fn newer_good(&self, record: &Backup) -> Result<Vec<ImageId>, CallFailed> {
-        let backups = self.store.list::<Backup>(&record.id.source).await?;
-        let newer = backups.into_iter().map(|backup| backup.record).filter(|other| other.id.slot > record.id.slot);
-        Ok(newer.filter(|other| other.state == State::Good).filter_map(|other| other.image().cloned()).collect())
-    }
-
-    /// Where the backup stands among those of its source, by what AWS tells of their images now.
-    fn rank(&self, record: &Backup, source: Option<&Source>, newer: &[ImageId], seen: &[Image]) -> Rank {
-        let now = self.clock.now();
-        if record.good_at.is_none() || source.is_some_and(|source| source.retire_at.is_some_and(|at| at <= now)) {
-            return Rank::Dispensable;
-        }
-        let is_there = |image: &Image| newer.contains(&image.id) && image.state == ImageState::Available;
-        if seen.iter().any(is_there) { Rank::Replaced } else { Rank::Last }
     }
 
     pub(super) async fn deregister(&self, image: ImageId) -> Carried<Backup> {
@@ -121,13 +107,4 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         Ok(Event::Removal(event))
     }
-}
-
-/// The versions that say of themselves that they were made for this backup.
-fn ours(record: &Backup, templates: &[TemplateReading]) -> Vec<(TemplateId, u64)> {
-    let is_ours = |version: &&TemplateVersion| base_of(record, version).is_some();
-    let of = |found: &TemplateReading| -> Vec<(TemplateId, u64)> {
-        found.naming.iter().filter(is_ours).map(|version| (found.template.clone(), version.number)).collect()
-    };
-    templates.iter().flat_map(of).collect()
 }

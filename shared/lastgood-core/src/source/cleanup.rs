@@ -1,0 +1,102 @@
+//! What becomes of the backups of a source when it is cleaned up. What only AWS can tell is asked for on the way, right
+//! before it matters and only if it does.
+
+use std::collections::BTreeSet;
+
+use super::record::Source;
+use crate::Time;
+use crate::backup::{Backup, Publication, State};
+use crate::id::{ArtifactId, BackupId};
+use crate::retention::{self, Candidate, Fate, Gone};
+
+/// What AWS has told so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Whether a source that counted as deleted is there again.
+    pub is_back: Option<bool>,
+    /// The backups whose artifact is there and can be used.
+    pub there: Option<BTreeSet<BackupId>>,
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Everything stays.
+    Rest,
+    /// Ask whether the source is there again, though it counted as deleted.
+    AskBack,
+    /// So many would go, and stay as long as the newest backup failed: tell that.
+    Halt(usize),
+    /// Ask which of these are there and can be used.
+    AskThere(Vec<(BackupId, ArtifactId)>),
+    /// These go, each for its reason.
+    LetGo(Vec<(BackupId, String)>),
+}
+
+/// The next step for `source`, whose `backups` are all on record of it. A source without a plan has no retention: everything
+/// stays, unless it was said that all may go.
+#[must_use]
+pub fn cleanup(source: &Source, backups: &[Backup], known: &Known, now: Time) -> Cleanup {
+    let retired = source.retire_at.is_some_and(|at| at <= now);
+    if !retired && (source.plan.is_none() || source.lost.is_some()) {
+        return Cleanup::Rest;
+    }
+    let gone = retired.then_some(if source.lost.is_some() { Gone::Deleted } else { Gone::Unplanned });
+    let let_go = |there: Option<&BTreeSet<BackupId>>| {
+        let candidates = candidates(source, backups, there, now);
+        let fates = match gone {
+            Some(gone) => retention::retire(gone, candidates),
+            None => retention::judge(&source.policy.retain, candidates),
+        };
+        let goes = fates.into_iter().filter_map(|(id, fate)| match fate {
+            Fate::LetGo(reason) => Some((id, reason.to_string())),
+            Fate::Keep(_) => None,
+        });
+        goes.collect::<Vec<_>>()
+    };
+    let first = let_go(None);
+    if first.is_empty() {
+        return Cleanup::Rest;
+    }
+    if gone == Some(Gone::Deleted) && source.may_be_back() {
+        match known.is_back {
+            None => return Cleanup::AskBack,
+            Some(true) => return Cleanup::Rest,
+            Some(false) => {}
+        }
+    }
+    if retired {
+        return Cleanup::LetGo(first);
+    }
+    if source.is_failing() {
+        return Cleanup::Halt(first.len());
+    }
+    // Before anything goes, it is looked whether what stays is there.
+    match &known.there {
+        None => {
+            let artifact = |backup: &Backup| Some((backup.id.clone(), backup.artifact_id.clone()?));
+            Cleanup::AskThere(good(backups).filter_map(artifact).collect())
+        }
+        Some(there) => Cleanup::LetGo(let_go(Some(there))),
+    }
+}
+
+/// The good backups of a source. What the group launches from is known twice, to the source and to the backup itself;
+/// either is enough.
+fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<BackupId>>, now: Time) -> Vec<Candidate> {
+    let published = |backup: &&Backup| matches!(backup.publication, Publication::Published(_));
+    let newest_published = backups.iter().filter(published).map(|backup| backup.id.slot).max();
+    let candidate = |backup: &Backup| Candidate {
+        id: backup.id.clone(),
+        published: Some(backup.id.slot) == newest_published
+            || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
+        publishing: backup.may_be_published_yet(now),
+        there: there.is_none_or(|there| there.contains(&backup.id)),
+        pinned: backup.pinned.is_some(),
+    };
+    good(backups).map(candidate).collect()
+}
+
+fn good(backups: &[Backup]) -> impl Iterator<Item = &Backup> {
+    backups.iter().filter(|backup| backup.state == State::Good)
+}
