@@ -4,6 +4,7 @@ mod between;
 mod budget;
 mod bugs;
 mod by_hand;
+mod calls;
 mod capture;
 mod chaos;
 mod checkpoint;

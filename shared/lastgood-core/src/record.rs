@@ -142,6 +142,64 @@ mod tests {
     }
 
     #[test]
+    fn a_record_stands_where_it_always_stood() {
+        let backup: BackupId = "group/web@20260115T103000Z".parse().expect("a backup");
+        let places = [
+            Planned::place(&"web".to_owned()),
+            Source::place(&backup.source),
+            Backup::place(&backup),
+            Rollout::place(&"r-1".into()),
+            Sweep::place(&()),
+        ];
+        let places: Vec<_> = places.iter().map(|place| (place.partition.as_str(), place.sort.as_str())).collect();
+        assert_eq!(
+            places,
+            [
+                ("plans", "web"),
+                ("sources", "group/web"),
+                ("backups#group/web", "20260115T103000Z"),
+                ("rollouts", "r-1"),
+                ("sweeps", "sweep")
+            ]
+        );
+    }
+
+    #[test]
+    fn only_what_nothing_is_left_of_expires_and_that_after_ninety_days() {
+        use crate::backup::{Artifact, State, fixtures};
+        let over = |record: &Backup| record.expires().map(|expires| crate::seconds_between(record.since, expires));
+        for state in State::ALL {
+            let record = fixtures::backup(state);
+            let days = (state == State::Deleted).then_some(EXPIRES_SECONDS);
+            assert_eq!(over(&record), days, "{state:?}");
+            assert_eq!(over(&Backup { source_told: false, ..record }), None, "{state:?}, with something to tell");
+        }
+        for artifact in [Artifact::None, Artifact::Asked, Artifact::Held, Artifact::SnapshotsLeft, Artifact::Gone] {
+            let failed = Backup { artifact, ..fixtures::backup(State::Failed) };
+            let is_over = matches!(artifact, Artifact::None | Artifact::Gone);
+            assert_eq!(over(&failed), is_over.then_some(EXPIRES_SECONDS), "{artifact:?}");
+        }
+        assert_eq!(EXPIRES_SECONDS, 7_776_000);
+        let at = |second| Time::from_second(second).expect("a time");
+        let news = |second| crate::incoming::RefreshNews {
+            event: "e-1".into(),
+            refresh: "r-1".into(),
+            group: "web".into(),
+            at: at(second),
+            what: crate::incoming::RefreshChange::Status("Started".into()),
+        };
+        let mut rollout = Rollout::new("r-1".into(), "web".into());
+        assert_eq!(rollout.expires(), None);
+        rollout.news = vec![news(300), news(100)];
+        assert_eq!(rollout.expires(), Some(at(300 + EXPIRES_SECONDS)), "from the newest");
+        assert_eq!(Sweep::first().expires(), None);
+        let plan = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
+        let plan = crate::plan::read("plans.yaml", plan).expect("a plan").plans.remove(0).plan;
+        let source = crate::source::apply(None, &fixtures::backup(State::Good).id.source, &plan, at(0));
+        assert_eq!((source.expires(), Planned::new(plan, at(0)).expires()), (None, None));
+    }
+
+    #[test]
     fn each_stands_in_the_partition_of_its_list() {
         let backup: BackupId = "group/web@20260115T103000Z".parse().expect("a backup");
         assert_eq!(Backup::place(&backup).partition, Backup::partition(&backup.source));

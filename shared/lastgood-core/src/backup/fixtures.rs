@@ -18,7 +18,7 @@ pub(super) fn start() -> Time {
     "2026-01-15T10:30:00Z".parse().expect("a time")
 }
 
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     later(start(), 30)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn chosen() -> Chosen {
 }
 
 /// A backup that came to `state` by itself, told everything and has nothing in its outbox.
-pub(super) fn backup(state: State) -> Backup {
+pub(crate) fn backup(state: State) -> Backup {
     let id = "group/web@20260115T103000Z".parse().expect("a backup");
     let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
     record.state = state;
@@ -77,7 +77,7 @@ pub(super) fn refusal(why: Why) -> Refusal {
     Refusal { why, action: "ec2:Call".into(), message: "AWS's words".into() }
 }
 
-pub(super) fn image(state: ImageState) -> Image {
+pub(crate) fn image(state: ImageState) -> Image {
     Image {
         id: "ami-1".into(),
         name: "lastgood-web".into(),

@@ -13,7 +13,7 @@ use super::record::{Artifact, Backup, Pin};
 use super::removal::{REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::ScaleIn;
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
-use crate::facts::{Image, ImageState, Parameter, SnapshotState, TemplateRef, VersionRef};
+use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 use crate::plan::{Publish, PublishTo};
 use crate::record::{Queue, Tells};
@@ -243,4 +243,20 @@ fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lo
             "ami-1 was made before this backup was asked for: the record of that time is lost, and it is yours to keep"
         )
     );
+}
+
+#[test]
+fn a_snapshot_that_was_not_deleted_with_its_image_is_left_whatever_became_of_the_others() {
+    let condemned = backup(State::Deleting);
+    let after = |results: &[(&str, SnapshotDeletion)]| {
+        let results = results.iter().map(|(id, result)| ((*id).into(), result.clone())).collect();
+        decide(&condemned, Event::Removal(RemovalEvent::Deregistered(results)), now()).record
+    };
+    let deleted = || SnapshotDeletion::Deleted;
+    let left = || SnapshotDeletion::NotDeleted("internal-error".into());
+    assert_eq!(after(&[("snap-1", deleted()), ("snap-2", deleted())]).state, State::Deleted);
+    for results in [vec![("snap-1", deleted()), ("snap-2", left())], vec![("snap-2", deleted())], vec![]] {
+        let record = after(&results);
+        assert_eq!((record.state, record.artifact), (State::Deleting, Artifact::SnapshotsLeft), "{results:?}");
+    }
 }

@@ -68,6 +68,7 @@ fn a_wrong_crontab_says_what_to_write() {
         "0 0 * * 5#2",
         "0/15 * * * *",
         "*/0 * * * *",
+        "0 0 1 */12 *",
         "*/90 * * * *",
         "/5 * * * *",
         "0 22-2 * * *",
@@ -97,6 +98,7 @@ fn a_wrong_crontab_says_what_to_write() {
         the cron '0 0 * * 5#2' can't be read: '5#2' is not known in five fields; write 0-7 or SUN-SAT, 0 and 7 are Sunday, or EventBridge's six as in 'cron(0 10 L * ? *)'
         the cron '0/15 * * * *' can't be read: the minute '0/15' has a step but no range; write '0-59/15'
         the cron '*/0 * * * *' can't be read: '0' is no step of the minute; write 1-59, as in '*/2'
+        the cron '0 0 1 */12 *' can't be read: '12' is no step of the month; write 1-11, as in '*/2'
         the cron '*/90 * * * *' can't be read: '90' is no step of the minute; write 1-59, as in '*/2'
         the cron '/5 * * * *' can't be read: a value of the minute is empty; write 0-59
         the cron '0 22-2 * * *' can't be read: the hour '22-2' runs backwards; write '22-23,0-2'
