@@ -1,11 +1,11 @@
 //! Records, answers and facts that the tests of a backup's life begin with.
 
-use super::inspection::{Inspection, Remains};
+use super::image::{remains, sight};
+use super::inspection::Inspection;
 use super::life::Event;
 use super::life::{Chosen, State};
 use super::publication::{Publication, PublishedTo};
 use super::record::{Artifact, Backup, Origin};
-use super::sight::of_image;
 use crate::facts::{Image, ImageState, Snapshot, SnapshotState, Tags};
 use crate::id::ArtifactId;
 use crate::plan::{Afterwards, Capture, Policy, Publish};
@@ -98,7 +98,7 @@ pub(crate) fn artifact(image: &str) -> ArtifactId {
 
 /// That AWS tells this image, and no snapshots.
 pub(super) fn seen(image: Image) -> Event {
-    Event::Seen(of_image(&image.id.clone(), &[image], &[]))
+    Event::Seen(sight(&image.id.clone(), &[image], &[]))
 }
 
 /// That AWS tells the image to be available, and its two snapshots so; `None` for one that it does not tell.
@@ -108,7 +108,7 @@ pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
         .zip(states)
         .filter_map(|(id, state)| Some(Snapshot { id: id.into(), state: state?, tags: Tags::new(), started_at: None }));
     let image = image(ImageState::Available);
-    Event::Seen(of_image(&image.id.clone(), &[image], &told.collect::<Vec<_>>()))
+    Event::Seen(sight(&image.id.clone(), &[image], &told.collect::<Vec<_>>()))
 }
 
 /// What is there of a backup: its image with its snapshots and the version that was made for it, or nothing.
@@ -118,6 +118,6 @@ pub(super) fn inspection(image: Option<&Image>) -> Inspection {
         None => (Vec::new(), Vec::new()),
     };
     // Never too old, whenever it is heard.
-    let artifact = image.map(Remains::of_image);
+    let artifact = image.map(remains);
     Inspection { at: Time::MAX, ours: image.is_some(), artifact, snapshots, versions, needed_by: Vec::new() }
 }

@@ -3,7 +3,7 @@
 use super::life::State;
 use super::record::Backup;
 use crate::Time;
-use crate::facts::{Image, ImageState, TemplateVersion};
+use crate::facts::TemplateVersion;
 use crate::id::{ArtifactId, SnapshotId, TemplateId};
 use crate::name::version_base;
 use crate::needed::{Rank, TemplateReading};
@@ -39,34 +39,12 @@ pub struct Remains {
     pub snapshots: Vec<SnapshotId>,
 }
 
-impl Remains {
-    /// An image.
-    #[must_use]
-    pub fn of_image(image: &Image) -> Self {
-        Self {
-            id: ArtifactId::Image(image.id.clone()),
-            made_at: image.created_at,
-            locked: image.protected.then_some("has deregistration protection"),
-            snapshots: image.snapshots.clone(),
-        }
-    }
-}
-
 /// What AWS holds of the good backups of its source that are newer: while one of those is there, its source can do without
 /// this one.
 #[must_use]
 pub fn successors(record: &Backup, backups: &[Backup]) -> Vec<ArtifactId> {
     let newer = backups.iter().filter(|other| other.state == State::Good && other.id.slot > record.id.slot);
     newer.filter_map(|other| other.artifact_id.clone()).collect()
-}
-
-/// Whether one of these images can be launched.
-#[must_use]
-pub fn is_any_there(artifacts: &[ArtifactId], images: &[Image]) -> bool {
-    let is_there = |id: &ArtifactId| match id {
-        ArtifactId::Image(id) => images.iter().any(|image| image.id == *id && image.state == ImageState::Available),
-    };
-    artifacts.iter().any(is_there)
 }
 
 /// Where a backup stands among those of its source, by whether a successor of it is there now.
@@ -93,6 +71,8 @@ pub fn made_for(record: &Backup, templates: &[TemplateReading]) -> Vec<(Template
 mod tests {
     use super::*;
     use crate::backup::fixtures::{artifact, backup, image, now};
+    use crate::backup::kinds::is_any_there;
+    use crate::facts::{Image, ImageState};
     use crate::later;
     use crate::needed::Rank;
 

@@ -16,10 +16,12 @@
 //!
 //! [`decide`] says what an event makes of a record, [`due`] what the saved record asks for next, [`wake`] when it
 //! must be looked at again. Effects follow from the saved state, never from the transition: whoever loads the record
-//! after a crash goes on where it stands. Which function that is, is in `queue.rs`.
+//! after a crash goes on where it stands. Which function that is, is in `queue.rs`; what one kind of source asks for and
+//! another does not, in `kinds.rs`.
 
 use serde::{Deserialize, Serialize};
 
+use super::kinds;
 use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
 use super::publication::{self, PublicationEvent};
@@ -30,7 +32,7 @@ use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::facts::{Parameter, TemplateRef};
-use crate::id::{ArtifactId, GroupName, ImageId, InstanceId, SnapshotId, SourceId, TemplateId};
+use crate::id::{ArtifactId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use crate::life::Step;
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
@@ -335,8 +337,8 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     if !record.source_told {
         return Some(Effect::TellSource);
     }
-    if let Some(unprotect) = scale_in::due(record, now).filter(|_| part != Queue::Cleanup) {
-        return Some(unprotect);
+    if let Some(give_back) = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup) {
+        return Some(give_back);
     }
     let mine = is_work_of(part, record.state) && now >= record.look_at;
     if mine { work(record, now) } else { None }
@@ -344,22 +346,10 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
 
 /// What its state asks of AWS or of its source, if nobody else is at it.
 pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
-    let SourceId::Group(group) = &record.id.source;
     match record.state {
-        State::Requested => Some(Effect::ChooseInstance(group.clone())),
-        State::Creating => {
-            let (group, instance) = (group.clone(), record.instance.clone()?);
-            Some(match record.scale_in {
-                ScaleIn::Asked => Effect::Protect(group, instance),
-                ScaleIn::Untouched | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => {
-                    Effect::CreateImage(group, instance)
-                }
-            })
-        }
-        State::Pending => record.artifact_id.as_ref().map(|artifact| match artifact {
-            ArtifactId::Image(image) => Effect::LookAtImage(image.clone()),
-        }),
-        State::Good => publication::due(record, group),
+        State::Requested | State::Creating => kinds::make(record),
+        State::Pending => record.artifact_id.as_ref().map(kinds::look),
+        State::Good => kinds::publish(record),
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),
         State::Deleted => None,
     }

@@ -4,7 +4,9 @@
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
 //! protected from scale-in meanwhile ([`scale_in`]).
 
+pub mod image;
 pub mod inspection;
+pub mod kinds;
 mod late;
 pub mod life;
 mod manual;

@@ -245,9 +245,7 @@ impl Backup {
     /// Its image, if an image is what AWS holds of it, and its id is known.
     #[must_use]
     pub fn image(&self) -> Option<&ImageId> {
-        match self.artifact_id.as_ref()? {
-            ArtifactId::Image(image) => Some(image),
-        }
+        self.artifact_id.as_ref()?.image()
     }
 
     /// The instance that another member is tried for, if this backup was one of a second try.

@@ -11,6 +11,7 @@
 //! be read counts as needed.
 
 use super::inspection::Inspection;
+use super::kinds;
 use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use super::sight;
@@ -370,7 +371,7 @@ pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
                 Some(Effect::DeleteVersions(template.clone(), ours.map(|(_, number)| *number).collect()))
             }
             None => Some(match &record.artifact_id {
-                Some(ArtifactId::Image(image)) => Effect::Deregister(image.clone()),
+                Some(artifact) => kinds::delete(artifact),
                 None => Effect::Inspect,
             }),
         },

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{Effect, RETRY_SECONDS, State, fail, lost, unanswered, wait};
 use super::record::Backup;
-use crate::id::SourceId;
+use crate::id::GroupName;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, pace};
@@ -132,8 +132,7 @@ pub(super) fn owe(record: &mut Backup, now: Time) {
 }
 
 /// Whether the protection is to be taken away now.
-pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
-    let SourceId::Group(group) = &record.id.source;
+pub(super) fn due(record: &Backup, group: &GroupName, now: Time) -> Option<Effect> {
     match record.scale_in {
         ScaleIn::Owed(at) if at <= now => Some(Effect::Unprotect(group.clone(), record.instance.clone()?)),
         ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => None,

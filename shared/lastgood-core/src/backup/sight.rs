@@ -1,12 +1,11 @@
-//! Looking at a pending artifact, an image with its snapshots: is all of it complete?
+//! Looking at a pending artifact: is all of it complete? What AWS says of an image is judged in `image.rs`.
 
+use super::kinds;
 use super::life::{State, again, enter, fail, lost};
 use super::publication::Publication;
 use super::record::Backup;
 use super::scale_in;
-use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
-use crate::id::{ArtifactId, ImageId, SnapshotId};
-use crate::notice::News;
+use crate::id::{ArtifactId, SnapshotId};
 use crate::plan::PublishTo;
 use crate::{Time, seconds_between};
 
@@ -16,8 +15,6 @@ pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
 pub const PENDING_POLL_SECONDS: i64 = 60;
 /// What is said of one that is gone.
 pub(super) const GONE: &str = "the image is gone: somebody deregistered it";
-/// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
-const INSTANCE_LOST: &str = "Client.InstanceTerminated";
 
 /// What AWS says of an artifact, judged: is all of it complete?
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,48 +45,6 @@ pub enum Verdict {
     OriginLost(String),
 }
 
-/// An image with its snapshots, looked at together.
-#[must_use]
-pub fn of_image(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
-    let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
-    let there = |snapshots, verdict| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, verdict };
-    match &image.state {
-        ImageState::Pending => return there(None, Verdict::Incomplete("the image is pending".into())),
-        ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
-            let why = format!("the instance went away while its image was made: {why}");
-            return there(None, Verdict::OriginLost(why));
-        }
-        ImageState::Broken(why) => {
-            return there(None, Verdict::Broken(format!("AWS could not make the image: {why}")));
-        }
-        ImageState::Disabled => {
-            return there(None, Verdict::Broken("somebody disabled the image before it was complete".into()));
-        }
-        ImageState::Available => {}
-    }
-    there(Some(image.snapshots.clone()), of_snapshots(&image.snapshots, snapshots))
-}
-
-/// The snapshots of an image that is available: good means that AWS told each of them to be complete.
-fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Verdict {
-    if all.is_empty() {
-        return Verdict::Incomplete("the image is available, and tells no snapshots yet".into());
-    }
-    let mut complete = 0;
-    for id in all {
-        match told.iter().find(|snapshot| snapshot.id == *id).map(|snapshot| &snapshot.state) {
-            Some(SnapshotState::Completed) => complete += 1,
-            Some(SnapshotState::Broken(why)) => return Verdict::Broken(format!("{id} can't be completed: {why}")),
-            Some(SnapshotState::Pending) | None => {}
-        }
-    }
-    let all = all.len();
-    if complete < all {
-        return Verdict::Incomplete(format!("{complete} of {all} snapshots are complete"));
-    }
-    Verdict::Complete(format!("the image and {all} of {all} snapshots are complete"))
-}
-
 /// What a look at a pending artifact makes of its backup: good only when all of it is complete.
 pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     let (artifact, snapshots, verdict) = match sight {
@@ -115,9 +70,7 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     };
     scale_in::owe(record, now);
     record.source_told = false;
-    let ArtifactId::Image(image) = artifact;
-    let news = News::BackupGood { backup: record.id.clone(), image, snapshots: record.snapshots.clone() };
-    record.tell("", now, news);
+    record.tell("", now, kinds::good(record, artifact));
     enter(record, State::Good, now, complete)
 }
 

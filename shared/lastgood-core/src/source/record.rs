@@ -205,9 +205,7 @@ impl Good {
     /// Its image, if an image is what AWS holds of it.
     #[must_use]
     pub fn image(&self) -> Option<&ImageId> {
-        match &self.artifact {
-            ArtifactId::Image(image) => Some(image),
-        }
+        self.artifact.image()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use lastgood_core::backup::image;
 use lastgood_core::backup::life::Chosen;
-use lastgood_core::backup::sight;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Group, Image, ImageState, Instance, Lifecycle, Snapshot};
 use lastgood_core::group;
@@ -83,7 +83,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         wave.into_iter()
             .map(|(record, id)| {
                 let carried = match &found {
-                    Ok((images, snapshots)) => Ok(Event::Seen(sight::of_image(&id, images, snapshots))),
+                    Ok((images, snapshots)) => Ok(Event::Seen(image::sight(&id, images, snapshots))),
                     Err(failed) => Err(failed.unanswered()),
                 };
                 (record, carried)

@@ -2,7 +2,9 @@
 //! for it go first: a template takes ten thousand (AWS: Launch template restrictions), and one that names an image which is
 //! gone launches nothing.
 
-use lastgood_core::backup::inspection::{Inspection, Remains, is_any_there, made_for, rank, successors};
+use lastgood_core::backup::image::remains;
+use lastgood_core::backup::inspection::{Inspection, made_for, rank, successors};
+use lastgood_core::backup::kinds::is_any_there;
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::id::{ArtifactId, ImageId, SnapshotId, SourceId, TemplateId};
@@ -27,8 +29,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let newer = successors(record, &backups);
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
-        let asked =
-            ImagesById(record.artifact_id.iter().chain(&newer).map(|ArtifactId::Image(image)| image.clone()).collect());
+        let images = record.artifact_id.iter().chain(&newer).map(|ArtifactId::Image(image)| image.clone());
+        let asked = ImagesById(images.collect());
         let seen = match self.cloud.call(&asked).await? {
             Ok(seen) => seen,
             Err(refusal) => return refused(refusal),
@@ -56,7 +58,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             snapshots: snapshots.collect(),
             versions: Vec::new(),
             needed_by: Vec::new(),
-            artifact: image.as_ref().map(Remains::of_image),
+            artifact: image.as_ref().map(remains),
         };
         // Versions of ours may be left of an image that somebody else deregistered.
         let id = image.as_ref().map(|image| &image.id).or_else(|| record.image()).cloned();

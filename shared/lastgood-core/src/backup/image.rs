@@ -1,0 +1,68 @@
+//! An image as the artifact of a backup: what AWS says of it and of its snapshots.
+
+use super::inspection::Remains;
+use super::sight::{Sight, Verdict};
+use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
+use crate::id::{ArtifactId, ImageId, SnapshotId};
+
+/// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
+const INSTANCE_LOST: &str = "Client.InstanceTerminated";
+
+/// An image with its snapshots, looked at together: good means that AWS told all of it to be complete.
+#[must_use]
+pub fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
+    let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
+    let there = |snapshots, verdict| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, verdict };
+    match &image.state {
+        ImageState::Pending => return there(None, Verdict::Incomplete("the image is pending".into())),
+        ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
+            let why = format!("the instance went away while its image was made: {why}");
+            return there(None, Verdict::OriginLost(why));
+        }
+        ImageState::Broken(why) => {
+            return there(None, Verdict::Broken(format!("AWS could not make the image: {why}")));
+        }
+        ImageState::Disabled => {
+            return there(None, Verdict::Broken("somebody disabled the image before it was complete".into()));
+        }
+        ImageState::Available => {}
+    }
+    there(Some(image.snapshots.clone()), of_snapshots(&image.snapshots, snapshots))
+}
+
+/// The snapshots of an image that is available: good means that AWS told each of them to be complete.
+fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Verdict {
+    if all.is_empty() {
+        return Verdict::Incomplete("the image is available, and tells no snapshots yet".into());
+    }
+    let mut complete = 0;
+    for id in all {
+        match told.iter().find(|snapshot| snapshot.id == *id).map(|snapshot| &snapshot.state) {
+            Some(SnapshotState::Completed) => complete += 1,
+            Some(SnapshotState::Broken(why)) => return Verdict::Broken(format!("{id} can't be completed: {why}")),
+            Some(SnapshotState::Pending) | None => {}
+        }
+    }
+    let all = all.len();
+    if complete < all {
+        return Verdict::Incomplete(format!("{complete} of {all} snapshots are complete"));
+    }
+    Verdict::Complete(format!("the image and {all} of {all} snapshots are complete"))
+}
+
+/// Whether an image can be launched.
+#[must_use]
+pub fn is_there(id: &ImageId, images: &[Image]) -> bool {
+    images.iter().any(|image| image.id == *id && image.state == ImageState::Available)
+}
+
+/// An image whose backup is to go.
+#[must_use]
+pub fn remains(image: &Image) -> Remains {
+    Remains {
+        id: ArtifactId::Image(image.id.clone()),
+        made_at: image.created_at,
+        locked: image.protected.then_some("has deregistration protection"),
+        snapshots: image.snapshots.clone(),
+    }
+}
