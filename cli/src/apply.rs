@@ -12,7 +12,7 @@ use lastgood_engine::apply::{Absent, ApplyError, Change, SourceChange, compare, 
 use lastgood_engine::{Clock, Store, chain};
 
 use crate::connect::Connection;
-use crate::show::print_json;
+use crate::say::{say, say_json};
 use crate::{Failure, diff};
 
 /// What was said on the command line.
@@ -61,18 +61,18 @@ pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: 
     }
     write_on_what_stands(connection, &file, choices, change).await?;
     if !choices.json {
-        println!("Written.");
+        say("Written.")?;
     }
     Ok(())
 }
 
 async fn show(connection: &Connection, change: &Change, choices: Choices) -> Result<(), Failure> {
     if choices.json {
-        return print_json(&diff::json(change));
+        return say_json(&diff::json(change));
     }
     let good = count_good(connection, change).await?;
-    print!("{}", diff::text(change, |source| good.get(&source.id).copied().unwrap_or_default()));
-    Ok(())
+    let text = diff::text(change, |source| good.get(&source.id).copied().unwrap_or_default());
+    say(text.trim_end_matches('\n'))
 }
 
 async fn compared(connection: &Connection, file: &PlanFile, choices: Choices) -> Result<Change, Failure> {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::connect::Connection;
-use crate::show::print_json;
+use crate::say::{say, say_json};
 
 /// Who asks, and why.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,10 +39,9 @@ pub(crate) async fn backup(connection: &Connection, source: &str, asker: Asker, 
     let request = BackupRequested { source: source.id.clone(), by: asker.by, reason: asker.reason };
     taken(connection.lastgood.bus.request(&request).await)?;
     if json {
-        return print_json(&json!({"source": source.id, "requested_at": now}));
+        return say_json(&json!({"source": source.id, "requested_at": now}));
     }
-    println!("Asked for a backup of {}. Follow it with: lastgood backups {}", source.id, source.id);
-    Ok(())
+    say(format_args!("Asked for a backup of {}. Follow it with: lastgood backups {}", source.id, source.id))
 }
 
 /// Which of the requests about a source.
@@ -113,10 +112,9 @@ async fn known(connection: &Connection, backup: &str) -> Result<Backup, Failure>
 async fn send(connection: &Connection, request: &Request, done: &str, json: bool) -> Result<(), Failure> {
     taken(connection.lastgood.bus.ask(request).await)?;
     if json {
-        return print_json(&json!({"request": request.detail_type(), "detail": request}));
+        return say_json(&json!({"request": request.detail_type(), "detail": request}));
     }
-    println!("Asked for. In a moment, {done}.");
-    Ok(())
+    say(format_args!("Asked for. In a moment, {done}."))
 }
 
 fn taken(posted: Result<Posted, CallFailed>) -> Result<(), Failure> {

@@ -31,7 +31,7 @@ pub(crate) fn text(change: &Change, good: impl Fn(&Source) -> usize) -> String {
     }
     for name in &change.empty {
         text +=
-            &format!("  plan {name}: its tags select no group now; groups that get them are found within 15 minutes\n");
+            &format!("  plan {name}: its tags select no group now; groups that get them are found within minutes\n");
     }
     for name in &change.untouched {
         text += &format!("  plan {name} is not in this file and stays as it is (--prune removes it)\n");

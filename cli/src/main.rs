@@ -5,6 +5,7 @@ mod apply;
 mod ask;
 mod connect;
 mod diff;
+mod say;
 mod show;
 
 use std::process::ExitCode;
@@ -171,7 +172,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
             let connection = Connection::open_with_bus(&cli.deployment).await?;
             ask::unpin(&connection, &backup, asker, cli.json).await
         }
-        Command::Schema => show::print_json(lastgood_core::plan::schema()),
+        Command::Schema => say::say_json(lastgood_core::plan::schema()),
     }
 }
 

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::connect::Connection;
+use crate::say::{say, say_json};
 
 pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(), Failure> {
     let now = connection.lastgood.clock.now();
     let sources = connection.sources().await?;
     if as_json {
-        return print_json(&sources.iter().map(|source| status_json(source, now)).collect::<Vec<_>>());
+        return say_json(&sources.iter().map(|source| status_json(source, now)).collect::<Vec<_>>());
     }
     if sources.is_empty() {
-        println!("Nothing is backed up yet. Write a plan file and apply it: lastgood apply plans.yaml");
-        return Ok(());
+        return say("Nothing is backed up yet. Write a plan file and apply it: lastgood apply plans.yaml");
     }
     let mut table = table(&["SOURCE", "PLAN", "LAST GOOD", "IMAGE", "NEXT SLOT", "STATE"]);
     for source in &sources {
@@ -32,8 +32,7 @@ pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(),
             state(source, now),
         ]);
     }
-    println!("{table}");
-    Ok(())
+    say(table)
 }
 
 /// The worst that can be said of a source, in words.
@@ -72,7 +71,7 @@ fn status_json(source: &Source, now: Time) -> Value {
     json!({
         "source": source.id,
         "plan": source.plan,
-        "image": good.map(|good| good.artifact.as_str()),
+        "artifact": good.map(|good| good.artifact.as_str()),
         "last_good": good.map(|good| good.slot),
         "published": source.published,
         "next_slot": source.next_slot,
@@ -98,7 +97,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
         backups.extend(of_source.into_iter().map(|backup| backup.record));
     }
     if as_json {
-        return print_json(&backups.iter().map(backup_json).collect::<Vec<_>>());
+        return say_json(&backups.iter().map(backup_json).collect::<Vec<_>>());
     }
     let mut table = table(&["SOURCE", "SLOT", "STATE", "IMAGE", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
     for backup in &backups {
@@ -113,8 +112,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
             backup.trouble.clone().unwrap_or_else(|| backup.reason.clone()),
         ]);
     }
-    println!("{table}");
-    Ok(())
+    say(table)
 }
 
 fn word(backup: &Backup) -> String {
@@ -169,12 +167,6 @@ fn backup_json(backup: &Backup) -> Value {
         "reason": backup.reason,
         "trouble": backup.trouble,
     })
-}
-
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| error.to_string())?;
-    println!("{text}");
-    Ok(())
 }
 
 fn table(header: &[&str]) -> Table {

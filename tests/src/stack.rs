@@ -128,10 +128,14 @@ impl Stack {
 
     /// One invocation that begins nothing new after so many seconds.
     pub fn invoke_within(&self, seconds: i64, invocation: Invocation) -> Report {
+        self.try_within(seconds, invocation).expect("the function does not fail")
+    }
+
+    /// The same, which may fail.
+    pub fn try_within(&self, seconds: i64, invocation: Invocation) -> Result<Report, String> {
         let stop_at = later(self.world.time(), seconds);
         self.run_on(&self.store, &self.world, &self.bus, stop_at, invocation)
             .expect("nothing in a world is ever pending")
-            .expect("the function does not fail")
     }
 
     /// So many rounds of ticks and polls, three minutes apart, in which nobody cleans up.

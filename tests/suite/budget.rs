@@ -1,6 +1,8 @@
 //! What a backup may cost, call by call (README: Budgets).
 
 use expect_test::expect;
+use lastgood_core::backup::State;
+use lastgood_core::incoming::{AboutBackup, Request};
 use lastgood_tests::cut::Knife;
 use lastgood_tests::stack::{Invocation, Stack};
 
@@ -66,4 +68,30 @@ fn an_idle_tick_asks_the_table_once_and_nothing_else() {
     let knife = Knife::new(None);
     stack.invoke_behind(&knife, Invocation::Tick).expect("it ends");
     assert_eq!(knife.calls(), 1);
+}
+
+#[test]
+fn a_source_of_which_nothing_may_go_and_a_pin_that_must_be_refused_cost_one_read() {
+    let stack = Stack::of_groups(1);
+    stack.run(45);
+    let source = stack.source("group/g000").id;
+    let failed = {
+        stack.world.deny("ec2:CreateImage", "*");
+        stack.request("group/g000");
+        stack.backups("group/g000").remove(0)
+    };
+    assert_eq!(failed.state, State::Failed);
+    let calls = |invocation: Invocation, well: bool| {
+        let knife = Knife::new(None);
+        let ended = stack.try_behind(&knife, invocation).expect("it ends");
+        assert_eq!(ended.is_ok(), well, "{ended:?}");
+        knife.calls()
+    };
+    let pin = AboutBackup { backup: failed.id, by: "alice".into(), reason: None };
+    assert_eq!(calls(Invocation::Asked(stack.world.time(), Request::Pin(pin)), false), 1);
+    stack
+        .apply("plans: [{name: all, select: {tags: {a: b}}, schedule: hourly}]\nremoved: {group/g000: keep}")
+        .expect("applied");
+    assert_eq!(stack.source("group/g000").plan, None);
+    assert_eq!(calls(Invocation::CleanupSource(source), true), 1);
 }

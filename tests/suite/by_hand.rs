@@ -332,6 +332,20 @@ fn a_request_from_the_future_is_refused() {
 }
 
 #[test]
+fn a_wish_from_the_future_is_refused_for_nothing_that_is_asked_before_it_would_count_any_more() {
+    let (stack, _) = web();
+    let hold = |seconds_ahead| {
+        let about = AboutSource { source: "group/web".parse().expect("a source"), by: "a laptop".into(), reason: None };
+        stack.try_invoke(Invocation::Asked(later(stack.world.time(), seconds_ahead), Request::Hold(about)))
+    };
+    let refused = hold(301).expect_err("its clock is further ahead than clocks are");
+    assert!(refused.contains("whose clock is wrong?"), "{refused}");
+    assert!(stack.source("group/web").on_hold.is_none());
+    hold(300).expect("clocks may be five minutes apart");
+    assert!(stack.source("group/web").on_hold.is_some());
+}
+
+#[test]
 fn an_apply_that_dies_half_way_is_finished_by_the_next() {
     let world = world();
     let base = world.base_image();

@@ -103,6 +103,39 @@ fn what_the_bus_does_not_take_is_told_by_the_poll() {
     assert_eq!(stack.bus.sent().len(), 1, "once it is told, nothing is left to tell");
 }
 
+#[test]
+fn a_notice_that_the_bus_refuses_fails_its_own_event_and_no_other_and_is_told_by_name() {
+    let stack = stack();
+    stack.bus.refuse(Some("e-1"));
+    assert!(stack.try_invoke(visit(&stack, "e-1", 50)).is_err());
+    stack.invoke(visit(&stack, "e-2", 75));
+    let other = Invocation::Refresh(RefreshNews {
+        refresh: "r-2".into(),
+        ..match visit(&stack, "e-3", 50) {
+            Invocation::Refresh(news) => news,
+            other => panic!("{other:?}"),
+        }
+    });
+    stack.bus.refuse(Some("e-"));
+    assert!(stack.try_invoke(other).is_err());
+    stack.bus.refuse(Some("e-1"));
+    let report = stack.invoke(Invocation::Poll);
+    let about: Vec<&str> = report.troubles.iter().map(|trouble| trouble.about.as_str()).collect();
+    assert_eq!(about, ["r-1"], "r-2 is told");
+    stack.bus.refuse(None);
+    stack.invoke(Invocation::Poll);
+    assert_eq!((visits(&stack), count(&stack, "Checkpoint Reached")), (vec![50, 75], 3));
+}
+
+#[test]
+fn an_event_that_could_not_be_told_in_time_is_no_success() {
+    let stack = stack();
+    assert!(stack.try_within(0, visit(&stack, "e-1", 50)).is_err(), "so that Lambda tries it again");
+    assert_eq!(rollout(&stack).expect("taken down").outbox.len(), 1);
+    stack.invoke(visit(&stack, "e-1", 50));
+    assert_eq!((visits(&stack), count(&stack, "Checkpoint Reached")), (vec![50], 1));
+}
+
 /// How many calls one event costs that is saved over by another.
 const CALLS: usize = 6;
 

@@ -1,10 +1,11 @@
 //! Our share of the account's API calls: never more, and nearly all of it when there is work.
 
+use crate::transcript::count;
 use lastgood_core::backup::{Publication, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{Override, TemplateData, World};
+use lastgood_world::{Call, Override, TemplateData, World};
 
 #[test]
 fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
@@ -127,6 +128,18 @@ fn a_function_whose_time_is_up_begins_nothing_and_says_so_and_the_next_one_goes_
 }
 
 #[test]
+fn a_poll_whose_time_is_up_leaves_what_is_overdue_to_the_next() {
+    let stack = Stack::of_groups(3);
+    // No tick ever runs.
+    stack.world.advance(4 * 60 * 60);
+    let poll = stack.invoke_within(0, Invocation::Poll);
+    assert!(poll.out_of_time, "{poll:?}");
+    assert_eq!(stack.bus.sent().len(), 0);
+    stack.invoke(Invocation::Poll);
+    assert_eq!(count(&stack, "Backup Overdue"), 3);
+}
+
+#[test]
 fn what_waited_long_for_its_call_is_looked_at_again_before_it_is_deleted() {
     for action in ["ec2:DeregisterImage", "ec2:DeleteLaunchTemplateVersions"] {
         let stack = Stack::of_groups(1);
@@ -141,9 +154,11 @@ fn what_waited_long_for_its_call_is_looked_at_again_before_it_is_deleted() {
         assert!(seconds_between(begun, stack.world.time()) > 30, "it had to wait");
         assert_eq!(stack.our_images().len(), 1);
         let log = stack.world.log();
-        let last = |action: &str| log.iter().rfind(|call| call.action == action).expect("made").at;
+        let last = |log: &[Call], action: &str| log.iter().rposition(|call| call.action == action).expect("made");
+        let deleted = last(&log, action);
+        let looked = last(&log[..deleted], "ec2:DescribeImageReferences");
         assert_eq!(stack.world.calls()["ec2:DescribeImageReferences"], 2, "before the wait and after it");
-        assert_eq!(last("ec2:DescribeImageReferences"), last(action), "{action}");
+        assert_eq!(log[looked].at, log[deleted].at, "{action}");
     }
 }
 

@@ -2,7 +2,10 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::SdkError;
+use aws_sdk_eventbridge::operation::put_events::PutEventsError;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use lastgood_core::Time;
 use lastgood_core::incoming::{BackupRequested, Request};
@@ -52,7 +55,7 @@ impl EventBus {
     /// EventBridge's clock dates a request, not this machine's: its time becomes the slot of a backup.
     async fn put_request(&self, detail_type: &str, detail: &impl Serialize) -> Result<Posted, CallFailed> {
         let entry = self.entry(detail_type, detail, None)?;
-        let posted = self.put(vec![entry]).await?;
+        let posted = self.put_events(vec![entry]).await.map_err(|error| failed(PUT, error))?;
         posted.into_iter().next().ok_or(CallFailed::new(How::Unreadable, PUT, "it is empty"))
     }
 
@@ -72,19 +75,27 @@ impl EventBus {
             .build())
     }
 
-    /// One batch that does not get through keeps no other back.
-    async fn put_or_tell(&self, entries: Vec<PutEventsRequestEntry>) -> Vec<Posted> {
+    /// One batch that is refused keeps no other back. Of a bus that does not answer no more is asked: `silent` says so.
+    async fn put_or_tell(&self, entries: Vec<PutEventsRequestEntry>, silent: &mut bool) -> Vec<Posted> {
         let count = entries.len();
-        match self.put(entries).await {
+        if *silent {
+            return vec![Posted::NotSent("the bus does not answer".to_owned()); count];
+        }
+        match self.put_events(entries).await {
             Ok(posted) => posted,
-            Err(error) => vec![Posted::NotSent(lastgood_engine::chain(&error)); count],
+            Err(error) => {
+                *silent = !matches!(error, SdkError::ServiceError(_));
+                vec![Posted::NotSent(lastgood_engine::chain(&failed(PUT, error))); count]
+            }
         }
     }
 
-    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Posted>, CallFailed> {
+    async fn put_events(
+        &self,
+        entries: Vec<PutEventsRequestEntry>,
+    ) -> Result<Vec<Posted>, SdkError<PutEventsError, HttpResponse>> {
         let count = entries.len();
-        let output = self.client.put_events().set_entries(Some(entries)).send().await;
-        let output = output.map_err(|error| failed(PUT, error))?;
+        let output = self.client.put_events().set_entries(Some(entries)).send().await?;
         // HTTP 200 may carry entries that failed; the results stand in the order of the entries.
         let mut posted: Vec<Posted> = output.entries().iter().map(posted).collect();
         posted.resize(count, Posted::NotSent("the answer does not speak of it".to_owned()));
@@ -106,19 +117,19 @@ impl Bus for EventBus {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         let mut all = Vec::new();
         let mut batch: Vec<PutEventsRequestEntry> = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut silent) = (0, false);
         for notice in notices {
             let entry = self.entry(notice.news.detail_type(), notice, Some(notice.at))?;
             let size = entry.detail().map_or(0, str::len) + 200;
             if batch.len() == ENTRIES_A_CALL_MAX || (bytes + size > BYTES_A_CALL_MAX && !batch.is_empty()) {
-                all.extend(self.put_or_tell(std::mem::take(&mut batch)).await);
+                all.extend(self.put_or_tell(std::mem::take(&mut batch), &mut silent).await);
                 bytes = 0;
             }
             bytes += size;
             batch.push(entry);
         }
         if !batch.is_empty() {
-            all.extend(self.put_or_tell(batch).await);
+            all.extend(self.put_or_tell(batch, &mut silent).await);
         }
         Ok(all)
     }

@@ -130,6 +130,13 @@ impl ArtifactId {
             Self::Image(id) => id.as_str(),
         }
     }
+
+    /// The image, if it is one.
+    pub fn image(&self) -> Option<&ImageId> {
+        match self {
+            Self::Image(id) => Some(id),
+        }
+    }
 }
 
 impl fmt::Display for ArtifactId {

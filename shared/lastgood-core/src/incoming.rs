@@ -8,7 +8,16 @@ use serde_json::Value;
 
 use crate::id::{ArtifactId, BackupId, GroupName, ImageId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
-use crate::{Time, whole_second};
+use crate::{Time, seconds_between, whole_second};
+
+/// How far EventBridge's clock and ours may be apart, in seconds.
+const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
+
+/// Whether what is dated so can't have been asked for by now: everything that is asked after it would count as older.
+#[must_use]
+pub fn is_from_the_future(at: Time, now: Time) -> bool {
+    seconds_between(now, at) > CLOCK_SECONDS_APART_MAX
+}
 
 /// The part of EventBridge's envelope that decisions use.
 #[derive(Clone, Debug, PartialEq, Deserialize)]

@@ -5,7 +5,7 @@
 //! that is in its own folder. What its outbox holds is sent by the driver, when nothing else is due: a bus that is down
 //! delays no work.
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 
 use crate::Time;
 use crate::record::{Queue, Tells};
@@ -19,18 +19,39 @@ pub struct Step<R> {
     pub reason: String,
 }
 
+/// What a record asks for. Each is safe to repeat.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Effect<Together, Alone> {
+    /// A look that one call answers for many records: those of a wave ask together.
+    Together(Together),
+    /// What each record asks by itself.
+    Alone(Alone),
+}
+
+impl<Together: Debug, Alone: Debug> Debug for Effect<Together, Alone> {
+    /// As what is asked for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Together(look) => look.fmt(f),
+            Self::Alone(own) => own.fmt(f),
+        }
+    }
+}
+
 /// A record that has a life: events change it, and what is saved of it asks for effects.
 pub trait Life: Tells<Id: Display> {
     /// Something that happened, or an answer.
     type Event: Clone + Debug + Send + Sync;
-    /// What a record asks for. Each is safe to repeat.
-    type Effect: Debug + PartialEq + Send + Sync;
+    /// What records ask for together.
+    type Together: Debug + PartialEq + Send + Sync;
+    /// What each asks for by itself.
+    type Alone: Debug + PartialEq + Send + Sync;
 
     /// What `event` makes of the record at `now`. An event that is late, doubled or about something else leaves it as it is:
     /// that is no error.
     fn decide(&self, event: Self::Event, now: Time) -> Step<Self>;
     /// The one thing that the saved record asks for at `now` of the function that looks at `part`.
-    fn due(&self, part: Queue, now: Time) -> Option<Self::Effect>;
+    fn due(&self, part: Queue, now: Time) -> Option<Effect<Self::Together, Self::Alone>>;
     /// The event that somebody takes the record up, for its time has come.
     fn woken() -> Self::Event;
     /// The event that what the record asks for did not get through, and what was tried.

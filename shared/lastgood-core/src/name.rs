@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::facts::Tags;
-use crate::id::{BackupId, TemplateId};
+use crate::id::{BackupId, SourceId, TemplateId};
 
 /// Tag on everything that Lastgood makes: the stack that made it.
 pub const TAG_MANAGED_BY: &str = "lastgood:managed-by";
@@ -36,7 +36,9 @@ const DIGEST_CHARS: usize = 16;
 /// parentheses. A name that has parentheses itself is treated so too: thus a cleaned name equals no plain one.
 #[must_use]
 pub fn image_name(backup: &BackupId) -> String {
-    let name = backup.source.name();
+    // Another kind of source that images are made of needs names of its own.
+    let SourceId::Group(name) = &backup.source;
+    let name = name.as_str();
     let room = IMAGE_NAME_CHARS_MAX - PREFIX.len() - SLOT_CHARS;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-');
     let middle = if name.len() <= room && name.chars().all(plain) {
@@ -128,7 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::{GroupName, SourceId};
+    use crate::id::GroupName;
 
     fn backup(group: &str, slot: i64) -> BackupId {
         BackupId {

@@ -115,7 +115,7 @@ fn upgrade_from_2(record: &mut Value) {
 mod tests {
     use super::*;
     use crate::backup::Backup;
-    use crate::id::ArtifactId;
+    use crate::id::{ArtifactId, SourceId};
     use crate::source::survey::Planned;
     use crate::source::{Because, Source};
 
@@ -140,8 +140,12 @@ mod tests {
         assert_eq!(planned.plan.policy.publish.on_manual_change, crate::plan::OnManualChange::Overwrite);
     }
 
+    fn source_id(text: &str) -> SourceId {
+        text.parse().expect("a source")
+    }
+
     #[test]
-    fn an_image_of_the_second_form_is_an_artifact() {
+    fn the_second_form_knew_images_and_groups_alone() {
         let (slot, image) = ("2026-01-15T10:30:00Z", ArtifactId::Image("ami-1".into()));
         let policy = r#"{"schedule":{"pattern":"hourly"},"retain":{"last":4},"on_overdue_seconds":60}"#;
         let text = format!(
@@ -155,6 +159,16 @@ mod tests {
             r#"{{"form":2,"record":{{"id":"group/web@20260115T103000Z","plan":"web","origin":"schedule","requested_at":"{slot}","state":"good","since":"{slot}","reason":"","look_at":"{slot}","artifact":"held","image":"ami-1","snapshots":["snap-1"],"publication":"due","source_told":true}}}}"#
         );
         let backup: Backup = decode(&text).expect("read");
+        let planned = |select: &str| -> Vec<SourceId> {
+            let text = format!(
+                r#"{{"form":2,"record":{{"plan":{{"name":"web","select":{select},"policy":{policy}}},"survey_at":"{slot}"}}}}"#
+            );
+            let planned: Planned = decode(&text).expect("read");
+            assert_eq!(planned.plan.select.tags.len(), 1, "{select}");
+            planned.plan.select.sources
+        };
+        assert_eq!(planned(r#"{"groups":["web","a/b"],"tags":{"a":"b"}}"#), ["group/web", "group/a/b"].map(source_id));
+        assert_eq!(planned(r#"{"groups":[],"tags":{"a":"b"}}"#), []);
         assert_eq!(backup.artifact_id, Some(image));
         assert_eq!(decode::<Backup>(&encode(&backup)).expect("read back"), backup);
     }

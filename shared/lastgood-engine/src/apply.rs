@@ -139,7 +139,7 @@ fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, kno
         };
         let before = known.iter().find(|source| source.record.id == *id);
         let mut record = source::apply(before.map(|before| &before.record), id, plan, now);
-        let anew = source::begins_anew(before.map(|before| &before.record), &plan.policy.publish.to);
+        let anew = source::begins_anew(before.map(|before| &before.record), &record);
         if let Some(Found(image)) = found.image_in_use.clone().filter(|_| anew) {
             record = source::expect(record, image);
         }

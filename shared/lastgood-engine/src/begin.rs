@@ -2,20 +2,17 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
-use lastgood_core::incoming::BackupRequested;
+use lastgood_core::incoming::{BackupRequested, is_from_the_future};
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::source::{self, Claim, Source};
-use lastgood_core::{Time, seconds_between};
 
 use crate::call::Cloud;
 use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
 use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
-
-/// How far EventBridge's clock and ours may be apart.
-const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
 
 /// Why a request can't be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +122,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, RequestError> {
         let id = request.source.clone();
         let now = self.clock.now();
-        if seconds_between(now, slot) > CLOCK_SECONDS_APART_MAX {
+        if is_from_the_future(slot, now) {
             return Err(RequestError::FromTheFuture { source_id: id, slot, now });
         }
         let table = |error| RequestError::Table(id.clone(), error);

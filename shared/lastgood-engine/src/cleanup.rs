@@ -1,12 +1,12 @@
 //! retention-cleanup: lets go what retention does not keep, and finishes every deletion that was begun.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use lastgood_core::backup::kinds::is_there;
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::ImageState;
-use lastgood_core::id::{ArtifactId, BackupId, ImageId, SourceId};
+use lastgood_core::id::{ArtifactId, BackupId, SourceId};
 use lastgood_core::record::Queue;
-use lastgood_core::source::cleanup::{Cleanup, Known, cleanup};
+use lastgood_core::source::cleanup::{Cleanup, Known, cleanup, may_lose};
 use lastgood_core::source::{self, Source};
 
 use crate::call::ec2::ImagesById;
@@ -53,6 +53,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// What may go of one source, and why.
     async fn judge(&self, source: &Source) -> Result<LetGo, CallFailed> {
+        if !may_lose(source, self.clock.now()) {
+            return Ok(Vec::new());
+        }
         let records = self.store.list::<Backup>(&source.id).await?;
         let backups: Vec<Backup> = records.iter().map(|backup| backup.record.clone()).collect();
         let mut known = Known::default();
@@ -85,14 +88,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// The backups of those artifacts that can be used now.
     async fn still_there(&self, artifacts: Vec<(BackupId, ArtifactId)>) -> Result<BTreeSet<BackupId>, CallFailed> {
-        let image = |(id, artifact)| match artifact {
-            ArtifactId::Image(image) => (image, id),
-        };
-        let images: BTreeMap<ImageId, BackupId> = artifacts.into_iter().map(image).collect();
-        let told = self.cloud.call(&ImagesById(images.keys().cloned().collect())).await?;
+        let images = artifacts.iter().map(|(_, ArtifactId::Image(image))| image.clone());
+        let told = self.cloud.call(&ImagesById(images.collect())).await?;
         let told = told.map_err(CallFailed::refused(ImagesById::ACTION))?;
-        let available = told.iter().filter(|image| image.state == ImageState::Available);
-        Ok(available.filter_map(|image| images.get(&image.id).cloned()).collect())
+        let there = artifacts.into_iter().filter(|(_, artifact)| is_there(artifact, &told));
+        Ok(there.map(|(id, _)| id).collect())
     }
 }
 

@@ -7,7 +7,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::life::Life;
+use lastgood_core::life::{Effect, Life};
 use lastgood_core::notice::Notice;
 use lastgood_core::record::Queue;
 
@@ -19,21 +19,19 @@ use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 /// What came of an effect.
 pub(crate) type Carried<L> = Result<<L as Life>::Event, CallFailed>;
 /// Records, and what each asks for.
-pub(crate) type Wave<L, E = <L as Life>::Effect> = Vec<(Versioned<L>, E)>;
+pub(crate) type Wave<L, E> = Vec<(Versioned<L>, E)>;
 /// Records, and what came of what each asked for.
 pub(crate) type Answered<L> = Vec<(Versioned<L>, Carried<L>)>;
 
 /// How the effects of a life are carried out. Nothing here chooses: each effect is its calls, each answer an event.
 pub(crate) trait Carries<L: Life> {
-    /// Whether the effect is asked for many records at once, in [`Self::carry_together`].
-    fn is_asked_together(effect: &L::Effect) -> bool;
-    /// Carries out one effect.
-    fn carry(&self, record: &L, effect: L::Effect) -> impl Future<Output = Carried<L>> + Send;
-    /// Carries out effects that are asked together.
-    fn carry_together(&self, wave: Wave<L>) -> impl Future<Output = Answered<L>> + Send;
+    /// Carries out looks that many records ask for at once.
+    fn carry_together(&self, wave: Wave<L, L::Together>) -> impl Future<Output = Answered<L>> + Send;
+    /// Carries out what one record asks for by itself.
+    fn carry(&self, record: &L, own: L::Alone) -> impl Future<Output = Carried<L>> + Send;
     /// Waits for the call of an effect that destroys something, so that nothing comes between the last look at the record
     /// and that. Should there be no call for now, the effect finds that out by itself.
-    fn wait_to_destroy(&self, effect: &L::Effect) -> impl Future<Output = ()> + Send;
+    fn wait_to_destroy(&self, own: &L::Alone) -> impl Future<Output = ()> + Send;
     /// Writes a line of the log: where the record is after `event`, and why. Nothing for one that is no news.
     fn log(record: &L, event: &L::Event, reason: &str);
 }
@@ -132,22 +130,23 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let (mut looks, mut single, mut telling) = (Vec::new(), Vec::new(), Vec::new());
         for record in live {
             match record.record.due(part, now) {
-                Some(effect) if Self::is_asked_together(&effect) => looks.push((record, effect)),
-                Some(effect) => single.push((record, effect)),
+                Some(Effect::Together(look)) => looks.push((record, look)),
+                Some(Effect::Alone(own)) => single.push((record, own)),
                 None => telling.push(record),
             }
         }
-        let singly = stream::iter(single).map(|(record, effect)| async move {
+        let singly = stream::iter(single).map(|(record, own)| async move {
             if self.out_of_time() {
                 return (None, Report { out_of_time: true, ..Report::default() });
             }
-            self.wait_to_destroy(&effect).await;
+            self.wait_to_destroy(&own).await;
             // Its turn may have come late: what the record asks for now counts, not what it asked for then.
-            if record.record.due(part, self.clock.now()).as_ref() != Some(&effect) {
-                return (Some(record), Report::default());
-            }
+            let own = match record.record.due(part, self.clock.now()) {
+                Some(Effect::Alone(now)) if now == own => own,
+                _ => return (Some(record), Report::default()),
+            };
             // Boxed, as in drive.
-            let carried = Box::pin(self.carry(&record.record, effect)).await;
+            let carried = Box::pin(self.carry(&record.record, own)).await;
             self.feed_carried(record, carried).await
         });
         let mut moved: Vec<Moved<L>> = singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
@@ -243,10 +242,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 return Vec::new();
             }
         };
-        let told = telling.into_iter().map(|record| (record.record.sent(&sent), record));
-        // One of whose own none was sent would ask the same again at once.
-        let told = told.filter(|(told, record)| *told != record.record);
-        let told: Vec<_> = told.map(|(told, record)| Versioned { record: told, version: record.version }).collect();
+        let (mut told, mut untold) = (Vec::new(), Vec::new());
+        for record in telling {
+            let after = record.record.sent(&sent);
+            if after == record.record {
+                untold.push(record.record.id());
+            } else {
+                told.push(Versioned { record: after, version: record.version });
+            }
+        }
+        // They would ask the same again at once.
+        for id in untold {
+            report.trouble(&id, &CallFailed::new(How::NotMade, "sending its notices", "the bus took none of them"));
+        }
         let saves = stream::iter(told).map(|told| async move {
             let id = told.record.id();
             match self.save_moved(told).await {

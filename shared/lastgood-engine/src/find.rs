@@ -1,7 +1,7 @@
 //! Finding sources at AWS, by name and by tag: each kind by its own calls.
 
 use lastgood_core::facts::{Resource, Tags};
-use lastgood_core::id::SourceId;
+use lastgood_core::id::{GroupName, SourceId};
 use lastgood_core::plan::Plan;
 use lastgood_core::source::Source;
 
@@ -10,16 +10,12 @@ use crate::call::{Called, Cloud};
 
 /// Those of these that AWS tells. One that it does not tell proves nothing (AWS: Eventual consistency).
 pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<Resource>> {
-    let mut groups = Vec::new();
-    for id in ids {
-        match id {
-            SourceId::Group(name) => groups.push(name),
-        }
-    }
+    let groups: Vec<GroupName> = ids.iter().map(|SourceId::Group(name)| name.clone()).collect();
     if groups.is_empty() {
         return Ok(Ok(Vec::new()));
     }
-    Ok(cloud.call(&GroupsNamed(groups)).await?.map(|groups| groups.into_iter().map(Resource::Group).collect()))
+    let told = cloud.call(&GroupsNamed(groups)).await?.map(|groups| groups.into_iter().map(Resource::Group));
+    Ok(told.map(|told| told.filter(|resource| ids.contains(&resource.id())).collect()))
 }
 
 /// Those that bear all of these tags.

@@ -3,7 +3,7 @@
 use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Event, Pin};
 use lastgood_core::id::{BackupId, SourceId};
-use lastgood_core::incoming::Request;
+use lastgood_core::incoming::{Request, is_from_the_future};
 use lastgood_core::record::Queue;
 use lastgood_core::source::{Found, Source, operator};
 
@@ -25,6 +25,14 @@ pub enum AskError {
     /// What is there can't be read, so that nobody could tell a change after this from it.
     #[error("what {0} launches from can't be read, so nothing is released: {1}")]
     Unread(SourceId, String),
+    /// The request's time lies ahead of ours: nothing that is asked before that would count any more.
+    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
+    FromTheFuture {
+        /// When it says it was sent.
+        at: Time,
+        /// Our time.
+        now: Time,
+    },
     /// The table could not be asked.
     #[error(transparent)]
     Table(#[from] CallFailed),
@@ -33,6 +41,10 @@ pub enum AskError {
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Does what was asked for `at` that time.
     pub async fn asked(&self, at: Time, request: Request) -> Result<Report, AskError> {
+        let now = self.clock.now();
+        if is_from_the_future(at, now) {
+            return Err(AskError::FromTheFuture { at, now });
+        }
         match request {
             Request::Hold(about) => {
                 let hold = |source: &Source| operator::hold(source, &about.by, about.reason.as_deref(), at);
@@ -109,11 +121,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Gives a backup an event.
     async fn tell_backup(&self, id: &BackupId, event: &Event) -> Result<Report, AskError> {
         let no_backup = |why: &str| AskError::NoBackup(id.clone(), why.into());
+        let is_pin = matches!(event, Event::Pinned(_));
+        let refusal = |backup: &Backup| backup.cannot_be_pinned().filter(|_| is_pin).map(no_backup);
+        let before = if is_pin { self.store.load::<Backup>(id).await? } else { None };
+        if let Some(refusal) = before.and_then(|before| refusal(&before.record)) {
+            return Err(refusal);
+        }
         let told = self.tell::<Backup>(Queue::Tick, id, None, event).await?;
         let (backup, report) = told.ok_or_else(|| no_backup("it is not on record"))?;
-        match backup.cannot_be_pinned() {
-            Some(why) if matches!(event, Event::Pinned(_)) => Err(no_backup(why)),
-            _ => Ok(report),
-        }
+        // Somebody may have let it go since.
+        refusal(&backup).map_or(Ok(report), Err)
     }
 }

@@ -23,6 +23,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut report = self.carry_queue(Queue::Poll).await?;
         for key in self.store.due(Queue::Tick, self.clock.now(), RECORDS_A_RUN_MAX).await? {
             let Key::Source(id) = key else { continue };
+            if self.out_of_time() {
+                report.out_of_time = true;
+                break;
+            }
             let now = self.clock.now();
             let told =
                 self.change_source(&id, |source| (source::overdue(source, now).unwrap_or_else(|| source.clone()), ()));
@@ -49,8 +53,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Key::Source(_) | Key::Plan(_) => {}
             }
         }
-        let mut report = self.wake::<Rollout>(queue, rollouts).await;
-        report.add(self.wake::<Backup>(queue, backups).await);
+        let mut report = self.wake::<Backup>(queue, backups).await;
+        report.add(self.wake::<Rollout>(queue, rollouts).await);
         Ok(report)
     }
 

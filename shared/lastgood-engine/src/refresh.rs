@@ -1,8 +1,10 @@
 //! checkpoint-reached: takes down what AWS tells of instance refreshes, each event once, and announces it.
 
+use std::convert::Infallible;
+
 use lastgood_core::incoming::RefreshNews;
 use lastgood_core::record::Queue;
-use lastgood_core::rollout::{Effect, Event, Rollout};
+use lastgood_core::rollout::{Event, Rollout};
 
 use crate::Engine;
 use crate::call::Cloud;
@@ -11,34 +13,35 @@ use crate::port::{Bus, CallFailed, Clock, How, Store};
 use crate::report::Report;
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Takes one event down and announces it. An error if it is not on record, or not announced: the poll does that, too.
+    /// Takes one event down and announces it. An error if it is not on record, or not announced yet; the poll does that, too.
     pub async fn refresh(&self, news: RefreshNews) -> Result<Report, CallFailed> {
         let begun = Rollout::new(news.refresh.clone(), news.group.clone());
-        let id = news.refresh.clone();
+        let (id, event) = (news.refresh.clone(), news.event.clone());
         let told = self.tell(Queue::Poll, &id, Some(begun), &Event::News(news)).await?;
         let report = told.map(|(_, report)| report).unwrap_or_default();
-        match report.troubles.first() {
-            Some(trouble) => Err(CallFailed::new(How::NotMade, "announcing a refresh", trouble.what.clone())),
-            None => Ok(report),
+        if report.troubles.is_empty() && !report.out_of_time {
+            return Ok(report);
         }
+        // Something is not told: this event, or one that came before it.
+        let rollout = self.store.load::<Rollout>(&id).await?;
+        if rollout.is_some_and(|rollout| rollout.record.has_to_tell(&event)) {
+            return Err(CallFailed::new(How::NotMade, "announcing the event", "it is on record, and the poll goes on"));
+        }
+        Ok(report)
     }
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C, B, K> {
-    fn is_asked_together(effect: &Effect) -> bool {
-        match *effect {}
-    }
-
-    async fn carry(&self, _: &Rollout, effect: Effect) -> Carried<Rollout> {
-        match effect {}
-    }
-
-    async fn carry_together(&self, _: Wave<Rollout>) -> Answered<Rollout> {
+    async fn carry_together(&self, _: Wave<Rollout, Infallible>) -> Answered<Rollout> {
         Vec::new()
     }
 
-    async fn wait_to_destroy(&self, effect: &Effect) {
-        match *effect {}
+    async fn carry(&self, _: &Rollout, own: Infallible) -> Carried<Rollout> {
+        match own {}
+    }
+
+    async fn wait_to_destroy(&self, own: &Infallible) {
+        match *own {}
     }
 
     fn log(record: &Rollout, event: &Event, reason: &str) {

@@ -36,7 +36,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let now = self.clock.now();
         for record in survey(plan, &told, &records, now) {
             let before = known.iter().find(|source| source.record.id == record.id);
-            let is_new = source::begins_anew(before.map(|before| &before.record), &record.policy.publish.to);
+            let is_new = source::begins_anew(before.map(|before| &before.record), &record);
             let resource = told.iter().find(|resource| resource.id() == record.id);
             let record = match resource.filter(|_| is_new) {
                 Some(resource) => match read(&self.cloud, resource, &plan.policy.publish.to).await?.image_in_use() {

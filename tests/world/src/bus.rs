@@ -20,6 +20,7 @@ struct State {
     calls_failing: usize,
     answers_lost: usize,
     notices_refused: usize,
+    refused: Option<String>,
     sky: Sky,
 }
 
@@ -54,6 +55,11 @@ impl RecordingBus {
         self.lock().notices_refused += notices;
     }
 
+    /// From now on every notice is refused whose id has this text in it; `None`: none is.
+    pub fn refuse(&self, text: Option<&str>) {
+        self.lock().refused = text.map(str::to_owned);
+    }
+
     /// From now on calls meet this weather.
     pub fn set_weather(&self, seed: u64, weather: Weather) {
         self.lock().sky.set(seed, weather);
@@ -84,7 +90,9 @@ impl Bus for RecordingBus {
         let entries_refused = state.sky.weather.entries_refused;
         let mut posted = Vec::new();
         for notice in notices {
-            if state.notices_refused > 0 {
+            if state.refused.as_ref().is_some_and(|text| notice.id.contains(text)) {
+                posted.push(Posted::NotSent("InternalFailure".to_owned()));
+            } else if state.notices_refused > 0 {
                 state.notices_refused -= 1;
                 posted.push(Posted::NotSent("InternalFailure".to_owned()));
             } else if state.sky.strikes(entries_refused, "entries refused") {

@@ -7,18 +7,30 @@ use lastgood_engine::{Bus, PlanWrite, Saved, Store, Versioned, Written, chain};
 use super::Wire;
 use crate::EventBus;
 
+fn notice(occasion: &str) -> Notice {
+    let backup = "group/web@20260115T103000Z".parse().expect("a backup");
+    let news = News::BackupFailed { backup, reason: "a reason".into() };
+    let at = "2026-01-15T10:30:00Z".parse().expect("a time");
+    Notice::new(&"group/web".parse().expect("a source"), occasion, at, news)
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_keeps_no_other_back_and_a_bus_that_does_not_answer_is_asked_once() {
+    let eleven: Vec<Notice> = (0..11).map(|number| notice(&number.to_string())).collect();
+    let refusal = r#"{"__type":"InternalException","message":"too much"}"#;
+    let wire = Wire::answering(&[(400, refusal), (200, r#"{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}"#)]).await;
+    let posted = EventBus::new(&wire.config, "lastgood").post(&eleven).await.expect("posted");
+    assert!(matches!(&posted[0], Posted::NotSent(why) if why.contains("too much")), "{posted:?}");
+    assert_eq!(posted[10], Posted::Sent);
+    // Nobody listens there.
+    let nowhere = wire.config.to_builder().endpoint_url("http://127.0.0.1:1").build();
+    let posted = EventBus::new(&nowhere, "lastgood").post(&eleven).await.expect("told notice by notice");
+    assert!(matches!(&posted[9], Posted::NotSent(why) if why.contains("events:PutEvents")), "{posted:?}");
+    assert_eq!(posted[10], Posted::NotSent("the bus does not answer".into()));
+}
+
 #[tokio::test]
 async fn put_events_is_read_entry_by_entry() {
-    let notice = |occasion: &str| {
-        let backup = "group/web@20260115T103000Z".parse().expect("a backup");
-        let news = News::BackupFailed { backup, reason: "a reason".into() };
-        Notice::new(
-            &"group/web".parse().expect("a source"),
-            occasion,
-            "2026-01-15T10:30:00Z".parse().expect("a time"),
-            news,
-        )
-    };
     let body = r#"{"FailedEntryCount":1,"Entries":[{"EventId":"e-1"},{"ErrorCode":"ThrottlingException","ErrorMessage":"slow down"}]}"#;
     let wire = Wire::answering(&[(200, body)]).await;
     let bus = EventBus::new(&wire.config, "lastgood");

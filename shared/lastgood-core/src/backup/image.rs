@@ -1,7 +1,7 @@
 //! An image as the artifact of a backup: what AWS says of it and of its snapshots.
 
 use super::inspection::Remains;
-use super::sight::{Sight, Verdict};
+use super::sight::{Completeness, Sight};
 use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
 use crate::id::{ArtifactId, ImageId, SnapshotId};
 
@@ -12,18 +12,19 @@ const INSTANCE_LOST: &str = "Client.InstanceTerminated";
 #[must_use]
 pub fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
     let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
-    let there = |snapshots, verdict| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, verdict };
+    let there =
+        |snapshots, completeness| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, completeness };
     match &image.state {
-        ImageState::Pending => return there(None, Verdict::Incomplete("the image is pending".into())),
+        ImageState::Pending => return there(None, Completeness::Incomplete("the image is pending".into())),
         ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
             let why = format!("the instance went away while its image was made: {why}");
-            return there(None, Verdict::OriginLost(why));
+            return there(None, Completeness::OriginLost(why));
         }
         ImageState::Broken(why) => {
-            return there(None, Verdict::Broken(format!("AWS could not make the image: {why}")));
+            return there(None, Completeness::Broken(format!("AWS could not make the image: {why}")));
         }
         ImageState::Disabled => {
-            return there(None, Verdict::Broken("somebody disabled the image before it was complete".into()));
+            return there(None, Completeness::Broken("somebody disabled the image before it was complete".into()));
         }
         ImageState::Available => {}
     }
@@ -31,23 +32,23 @@ pub fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
 }
 
 /// The snapshots of an image that is available: good means that AWS told each of them to be complete.
-fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Verdict {
+fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Completeness {
     if all.is_empty() {
-        return Verdict::Incomplete("the image is available, and tells no snapshots yet".into());
+        return Completeness::Incomplete("the image is available, and tells no snapshots yet".into());
     }
     let mut complete = 0;
     for id in all {
         match told.iter().find(|snapshot| snapshot.id == *id).map(|snapshot| &snapshot.state) {
             Some(SnapshotState::Completed) => complete += 1,
-            Some(SnapshotState::Broken(why)) => return Verdict::Broken(format!("{id} can't be completed: {why}")),
+            Some(SnapshotState::Broken(why)) => return Completeness::Broken(format!("{id} can't be completed: {why}")),
             Some(SnapshotState::Pending) | None => {}
         }
     }
     let all = all.len();
     if complete < all {
-        return Verdict::Incomplete(format!("{complete} of {all} snapshots are complete"));
+        return Completeness::Incomplete(format!("{complete} of {all} snapshots are complete"));
     }
-    Verdict::Complete(format!("the image and {all} of {all} snapshots are complete"))
+    Completeness::Complete(format!("the image and {all} of {all} snapshots are complete"))
 }
 
 /// Whether an image can be launched.

@@ -9,7 +9,7 @@ use crate::name::version_base;
 use crate::needed::{Rank, TemplateReading};
 use crate::source::Source;
 
-/// What AWS holds of a backup, looked up by its image's name and by its tag on snapshots.
+/// What AWS holds of a backup, looked up by its id, or its name as long as that is not known, and by its tag on snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// When it was begun to look: what was seen holds for a moment only.
@@ -71,7 +71,7 @@ pub fn made_for(record: &Backup, templates: &[TemplateReading]) -> Vec<(Template
 mod tests {
     use super::*;
     use crate::backup::fixtures::{artifact, backup, image, now};
-    use crate::backup::kinds::is_any_there;
+    use crate::backup::kinds::is_there;
     use crate::facts::{Image, ImageState};
     use crate::later;
     use crate::needed::Rank;
@@ -89,9 +89,9 @@ mod tests {
         let newer = successors(&record, &[failed, newer, record.clone(), older]);
         assert_eq!(newer, [artifact("ami-2")]);
         let seen = |state| Image { id: "ami-2".into(), ..image(state) };
-        assert!(is_any_there(&newer, &[image(ImageState::Available), seen(ImageState::Available)]));
-        assert!(!is_any_there(&newer, &[image(ImageState::Available), seen(ImageState::Disabled)]));
-        assert!(!is_any_there(&newer, &[image(ImageState::Available)]));
+        assert!(is_there(&newer[0], &[image(ImageState::Available), seen(ImageState::Available)]));
+        assert!(!is_there(&newer[0], &[image(ImageState::Available), seen(ImageState::Disabled)]));
+        assert!(!is_there(&newer[0], &[image(ImageState::Available)]));
     }
 
     #[test]

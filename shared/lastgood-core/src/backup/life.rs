@@ -163,25 +163,33 @@ impl Event {
     }
 }
 
-/// What a record asks for. Each is safe to repeat.
+/// What a backup asks for.
+pub type Effect = crate::life::Effect<Together, Alone>;
+
+/// What backups ask of AWS together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Tell the source how this backup came out.
-    TellSource,
+pub enum Together {
     /// Find the newest member of the group that an image can be made from.
     ChooseInstance(GroupName),
+    /// Look at the image and its snapshots.
+    LookAtImage(ImageId),
+    /// Read which template version the group launches from.
+    ReadTemplate(GroupName),
+}
+
+/// What each asks for by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Tell the source how this backup came out.
+    TellSource,
     /// Protect the group's instance from scale-in.
     Protect(GroupName, InstanceId),
     /// Take that protection away.
     Unprotect(GroupName, InstanceId),
     /// Make an image of the group's instance, without a reboot, with tags on it and its snapshots.
     CreateImage(GroupName, InstanceId),
-    /// Look at the image and its snapshots.
-    LookAtImage(ImageId),
     /// Ask the source whether this backup may be published now.
     AskTurn,
-    /// Read which template version the group launches from.
-    ReadTemplate(GroupName),
     /// Make a version that is `base` with our image.
     MakeVersion {
         /// The launch template.
@@ -335,7 +343,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 #[must_use]
 pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
     if !record.source_told {
-        return Some(Effect::TellSource);
+        return Some(Effect::Alone(Alone::TellSource));
     }
     if let Some(give_back) = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup) {
         return Some(give_back);

@@ -1,22 +1,25 @@
 //! What must hold of every life, whatever the tables say in detail.
 
+use std::collections::BTreeSet;
+
 use expect_test::{expect, expect_file};
 
-use super::fixtures::{backup, complete, image, inspection, now, seen, start};
+use super::fixtures::{backup, complete, image, inspection, now, refusal, seen, start};
 use super::inspection::Inspection;
 use super::life::{
-    CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State, decide, due, is_work_of,
-    queue, wake,
+    Alone, CREATING_SECONDS_MAX, Effect, Event, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State, decide, due,
+    is_work_of, queue, wake,
 };
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{REMOVAL_SECONDS_MAX, RemovalEvent};
-use super::scale_in::ScaleIn;
+use super::scale_in::{ScaleIn, ScaleInEvent};
 use super::sight::{Sight, VISIBLE_SECONDS_MAX};
 use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, SnapshotState, TemplateRef, VersionRef};
 use crate::later;
 use crate::plan::{Publish, PublishTo};
 use crate::record::{Queue, Tells};
+use crate::refusal::{Refusal, Why};
 
 #[test]
 fn no_wait_is_without_end() {
@@ -65,7 +68,7 @@ fn one_answer_without_the_image_proves_nothing() {
 #[test]
 fn what_was_condemned_some_time_ago_is_looked_up_again_before_it_is_deleted() {
     let woken = decide(&backup(State::Deleting), Event::Woken, later(now(), 3600)).record;
-    assert_eq!(due(&woken, Queue::Cleanup, later(now(), 3600)), Some(Effect::Inspect));
+    assert_eq!(due(&woken, Queue::Cleanup, later(now(), 3600)), Some(Effect::Alone(Alone::Inspect)));
     let needed = Inspection { needed_by: vec!["group/web".into()], ..inspection(Some(&image(ImageState::Available))) };
     let stays = decide(&woken, Event::Removal(RemovalEvent::Inspected(needed)), later(now(), 3600)).record;
     assert_eq!(stays.state, State::Good);
@@ -162,7 +165,7 @@ fn a_member_is_freed_though_nothing_else_is_left_to_do() {
         let record = freed_later(state, artifact);
         assert_eq!(queue(&record), Queue::Poll);
         let at = wake(&record).expect("it is owed");
-        assert!(matches!(due(&record, Queue::Poll, at), Some(Effect::Unprotect(..))));
+        assert!(matches!(due(&record, Queue::Poll, at), Some(Effect::Alone(Alone::Unprotect(..)))));
     }
 }
 
@@ -173,16 +176,16 @@ fn an_image_that_stays_is_looked_at_anew_before_it_is_deleted() {
         Event::Removal(RemovalEvent::Inspected(inspection))
     };
     let condemned = decide(&backup(State::Expiring), inspected(Vec::new()), now()).record;
-    assert!(matches!(due(&condemned, Queue::Cleanup, now()), Some(Effect::DeleteVersions(..))));
+    assert!(matches!(due(&condemned, Queue::Cleanup, now()), Some(Effect::Alone(Alone::DeleteVersions(..)))));
     // Half a minute later it is looked at again, and an operator has gone back to it.
     let late = later(now(), 31);
-    assert_eq!(due(&condemned, Queue::Cleanup, late), Some(Effect::Inspect));
+    assert_eq!(due(&condemned, Queue::Cleanup, late), Some(Effect::Alone(Alone::Inspect)));
     let stays = decide(&condemned, inspected(vec!["group/web".into()]), late).record;
     assert_eq!((stays.state, stays.versions.len()), (State::Good, 0));
     let mut told = stays.clone();
     told.outbox.clear();
     let again = decide(&told, Event::LetGo("older".into()), later(late, 3600)).record;
-    assert_eq!(due(&again, Queue::Cleanup, later(late, 3600)), Some(Effect::Inspect));
+    assert_eq!(due(&again, Queue::Cleanup, later(late, 3600)), Some(Effect::Alone(Alone::Inspect)));
 }
 
 #[test]
@@ -194,11 +197,11 @@ fn an_image_that_aws_took_for_a_parameter_and_did_not_keep_is_told() {
     let mut writes = 0;
     while !record.publication.is_at_rest() {
         let event = match due(&record, Queue::Poll, time) {
-            Some(Effect::AskTurn) => {
+            Some(Effect::Alone(Alone::AskTurn)) => {
                 PublicationEvent::TurnGiven { expected: None, publish: publish.clone(), held: None }
             }
-            Some(Effect::ReadParameter(..)) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
-            Some(Effect::WriteParameter { .. }) => {
+            Some(Effect::Alone(Alone::ReadParameter(..))) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
+            Some(Effect::Alone(Alone::WriteParameter { .. })) => {
                 writes += 1;
                 PublicationEvent::Written
             }
@@ -246,6 +249,21 @@ fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lo
 }
 
 #[test]
+fn what_got_no_answer_is_told_as_what_it_was() {
+    use crate::life::Life;
+    let trouble = || "no answer".to_owned();
+    let unanswered = |record: &Backup| record.unanswered(trouble());
+    let protection = Event::ScaleIn(ScaleInEvent::OnUnanswered(trouble()));
+    let asked = |state| Backup { scale_in: ScaleIn::Asked, ..backup(state) };
+    assert_eq!(unanswered(&asked(State::Creating)), protection);
+    assert_eq!(unanswered(&backup(State::Creating)), Event::Unanswered(trouble()));
+    assert_eq!(unanswered(&asked(State::Failed)), Event::Unanswered(trouble()));
+    assert!(Backup::holds_whoever_saved(&protection));
+    assert!(Backup::holds_whoever_saved(&Event::ScaleIn(ScaleInEvent::On)));
+    assert!(!Backup::holds_whoever_saved(&Event::Unanswered(trouble())));
+}
+
+#[test]
 fn a_snapshot_that_was_not_deleted_with_its_image_is_left_whatever_became_of_the_others() {
     let condemned = backup(State::Deleting);
     let after = |results: &[(&str, SnapshotDeletion)]| {
@@ -255,8 +273,52 @@ fn a_snapshot_that_was_not_deleted_with_its_image_is_left_whatever_became_of_the
     let deleted = || SnapshotDeletion::Deleted;
     let left = || SnapshotDeletion::NotDeleted("internal-error".into());
     assert_eq!(after(&[("snap-1", deleted()), ("snap-2", deleted())]).state, State::Deleted);
-    for results in [vec![("snap-1", deleted()), ("snap-2", left())], vec![("snap-2", deleted())], vec![]] {
+    for results in [
+        vec![("snap-1", deleted()), ("snap-2", left())],
+        vec![("snap-2", deleted())],
+        // One that is not of this image says nothing of those that are.
+        vec![("snap-9", deleted()), ("snap-8", deleted())],
+        vec![],
+    ] {
         let record = after(&results);
         assert_eq!((record.state, record.artifact), (State::Deleting, Artifact::SnapshotsLeft), "{results:?}");
     }
+}
+
+/// The ids of all that a record has to tell.
+fn ids(record: &Backup) -> BTreeSet<&str> {
+    record.outbox.iter().map(|notice| notice.id.as_str()).collect()
+}
+
+#[test]
+fn two_things_that_happen_in_one_second_are_both_told() {
+    let removal = |event| Event::Removal(event);
+    let condemned = Backup { versions: vec![("lt-1".into(), 2)], ..backup(State::Deleting) };
+    let left = removal(RemovalEvent::VersionsDeleted("lt-1".into(), vec![(2, "it is the default".into())]));
+    let left = decide(&condemned, left, now()).record;
+    let needed = Inspection { needed_by: vec!["lt-1".into()], ..inspection(Some(&image(ImageState::Available))) };
+    let stays = decide(&left, removal(RemovalEvent::Inspected(needed)), now()).record;
+    assert_eq!((stays.state, stays.outbox.len(), ids(&stays).len()), (State::Good, 2, 2), "{:?}", stays.outbox);
+    let pin = |by: &str| Pin { by: by.into(), reason: None, at: now() };
+    let pinned = decide(&backup(State::Good), Event::Pinned(pin("alice")), now()).record;
+    let unpinned = decide(&pinned, Event::Unpinned(pin("bob")), now()).record;
+    assert_eq!((unpinned.pinned.is_some(), ids(&unpinned).len()), (false, 2));
+}
+
+#[test]
+fn what_happens_again_is_told_as_another_thing() {
+    let gone = |record: &Backup, at| decide(record, Event::ArtifactGone, at).record;
+    let lost = |record: &Backup, at| gone(&gone(record, at), later(at, VISIBLE_SECONDS_MAX));
+    let once = lost(&backup(State::Good), now());
+    let back = decide(&once, Event::ArtifactBack, later(now(), 9_000)).record;
+    let twice = lost(&back, later(now(), 10_000));
+    assert_eq!(ids(&twice).len(), 2, "{:?}", twice.outbox);
+    let owed = Backup { scale_in: ScaleIn::Owed(start()), ..backup(State::Good) };
+    let refused = |record: &Backup, message: &str, at| {
+        let refusal = Refusal { message: message.into(), ..refusal(Why::Denied) };
+        decide(record, Event::ScaleIn(ScaleInEvent::OffRefused(refusal)), at).record
+    };
+    let once = refused(&owed, "no", now());
+    let twice = refused(&once, "not at all", later(now(), 600));
+    assert_eq!(ids(&twice).len(), 2, "{:?}", twice.outbox);
 }

@@ -21,7 +21,7 @@ pub mod scale_in;
 pub mod sight;
 
 pub use late::PUBLISH_HEARD_SECONDS_MAX;
-pub use life::{Effect, Event, State, decide, due};
+pub use life::{Alone, Effect, Event, State, Together, decide, due};
 pub use publication::{Publication, PublishedTo};
 pub use record::{Artifact, Backup, Origin, Pin};
 pub use scale_in::ScaleIn;

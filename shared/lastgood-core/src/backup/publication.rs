@@ -17,7 +17,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Effect, LEASE_SECONDS, RETRY_SECONDS, again, wait};
+use super::life::{Alone, Effect, LEASE_SECONDS, RETRY_SECONDS, Together, again, wait};
 use super::manual::{self, Manual};
 pub use super::place::{PublishedTo, TemplateUse, named_template, no_group, publishable};
 use super::record::Backup;
@@ -356,20 +356,27 @@ pub(super) fn go(record: &mut Backup, now: Time, publication: Publication, reaso
 /// What the publication asks for next.
 pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
     match &record.publication {
-        Publication::Due => Some(Effect::AskTurn),
+        Publication::Due => Some(Effect::Alone(Alone::AskTurn)),
         Publication::Reading { .. } => Some(match &record.publish.to {
-            PublishTo::Parameter(name) => Effect::ReadParameter(group.clone(), name.clone()),
-            PublishTo::Group | PublishTo::Nothing => Effect::ReadTemplate(group.clone()),
+            PublishTo::Parameter(name) => Effect::Alone(Alone::ReadParameter(group.clone(), name.clone())),
+            PublishTo::Group | PublishTo::Nothing => Effect::Together(Together::ReadTemplate(group.clone())),
         }),
-        Publication::Making { group, base } => {
-            Some(Effect::MakeVersion { template: group.template.clone(), base: *base, image: record.image().cloned()? })
-        }
-        Publication::Pointing { group: named, base, version } => {
-            Some(Effect::PointGroup { group: group.clone(), named: named.clone(), base: *base, version: *version })
-        }
-        Publication::Writing { name, was } => {
-            Some(Effect::WriteParameter { name: name.clone(), image: record.image().cloned()?, was: was.clone() })
-        }
+        Publication::Making { group, base } => Some(Effect::Alone(Alone::MakeVersion {
+            template: group.template.clone(),
+            base: *base,
+            image: record.image().cloned()?,
+        })),
+        Publication::Pointing { group: named, base, version } => Some(Effect::Alone(Alone::PointGroup {
+            group: group.clone(),
+            named: named.clone(),
+            base: *base,
+            version: *version,
+        })),
+        Publication::Writing { name, was } => Some(Effect::Alone(Alone::WriteParameter {
+            name: name.clone(),
+            image: record.image().cloned()?,
+            was: was.clone(),
+        })),
         Publication::NotAsked
         | Publication::Published(_)
         | Publication::Superseded

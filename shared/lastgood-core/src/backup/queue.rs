@@ -1,6 +1,6 @@
 //! A backup as a record: where it stands, which function does the work of its state, and where it waits for that.
 
-use super::life::{Effect, Event, State, decide, due, wake, work};
+use super::life::{Alone, Effect, Event, State, Together, decide, due, wake, work};
 use super::record::{Artifact, Backup};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use crate::id::{ArtifactId, BackupId, SourceId};
@@ -59,7 +59,8 @@ impl Tells for Backup {
 
 impl Life for Backup {
     type Event = Event;
-    type Effect = Effect;
+    type Together = Together;
+    type Alone = Alone;
 
     fn decide(&self, event: Event, now: Time) -> Step<Self> {
         decide(self, event, now)

@@ -286,7 +286,7 @@ impl Backup {
         let reason = pin.words("pinned");
         self.pinned = Some(pin);
         let news = News::BackupPinned { backup: self.id.clone(), pinned: true, reason: reason.clone() };
-        self.tell(&format!("/{}", now.as_second()), now, news);
+        self.tell(&format!("/{}/pinned", now.as_second()), now, news);
         reason
     }
 
@@ -298,7 +298,7 @@ impl Backup {
         self.pinned = None;
         let reason = asked.words("unpinned");
         let news = News::BackupPinned { backup: self.id.clone(), pinned: false, reason: reason.clone() };
-        self.tell(&format!("/{}", now.as_second()), now, news);
+        self.tell(&format!("/{}/unpinned", now.as_second()), now, news);
         reason
     }
 

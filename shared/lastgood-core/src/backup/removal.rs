@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  Asked | Held ─▶ Condemned ─▶ SnapshotsLeft ─▶ Gone
-//!     look by name   delete template versions    delete the rest
-//!     and by tag     of ours, then deregister
+//!     look by id     delete template versions    delete the rest
+//!     or name, tag   of ours, then deregister
 //! ```
 //!
 //! The ids are on record before the first delete: once an image is deregistered, AWS no longer tells which snapshots
@@ -12,11 +12,12 @@
 
 use super::inspection::Inspection;
 use super::kinds;
-use super::life::{Effect, RETRY_SECONDS, State, again, enter, wait};
+use super::life::{Alone, Effect, RETRY_SECONDS, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use super::sight;
 use crate::facts::SnapshotDeletion;
 use crate::id::{ArtifactId, SnapshotId, TemplateId};
+use crate::name::digest;
 use crate::notice::{DeletedBackup, News};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
@@ -313,7 +314,8 @@ fn told(record: &mut Backup, reason: &str, now: Time) {
         return;
     }
     record.refused = Some(reason.to_owned());
-    let occasion = format!("/{}", now.as_second());
+    // Another reason within the same second is other news.
+    let occasion = format!("/{}/{}", now.as_second(), digest(&[reason]));
     record.tell(&occasion, now, News::DeletionRefused { backup: record.id.clone(), reason: reason.to_owned() });
 }
 
@@ -355,27 +357,29 @@ pub(super) fn artifact_gone(record: &mut Backup, now: Time) -> String {
     }
     record.lost_told = Some(now);
     let news = News::BackupLost { backup: record.id.clone(), image: record.image().cloned() };
-    record.tell("", now, news);
+    record.tell(&format!("/{}", now.as_second()), now, news);
     "somebody deregistered its image".into()
 }
 
 /// What the removal asks for next.
 pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
     match record.artifact {
-        Artifact::Asked | Artifact::Held => Some(Effect::Inspect),
+        Artifact::Asked | Artifact::Held => Some(Effect::Alone(Alone::Inspect)),
         // That nothing needs it was seen some time ago: an operator may have gone back to it since.
-        Artifact::Condemned if seconds_between(record.look_at, now) > CONDEMNED_SECONDS_MAX => Some(Effect::Inspect),
+        Artifact::Condemned if seconds_between(record.look_at, now) > CONDEMNED_SECONDS_MAX => {
+            Some(Effect::Alone(Alone::Inspect))
+        }
         Artifact::Condemned => match record.versions.first() {
             Some((template, _)) => {
                 let ours = record.versions.iter().filter(|(of, _)| of == template);
-                Some(Effect::DeleteVersions(template.clone(), ours.map(|(_, number)| *number).collect()))
+                Some(Effect::Alone(Alone::DeleteVersions(template.clone(), ours.map(|(_, number)| *number).collect())))
             }
             None => Some(match &record.artifact_id {
                 Some(artifact) => kinds::delete(artifact),
-                None => Effect::Inspect,
+                None => Effect::Alone(Alone::Inspect),
             }),
         },
-        Artifact::SnapshotsLeft => Some(Effect::DeleteSnapshots(record.snapshots.clone())),
+        Artifact::SnapshotsLeft => Some(Effect::Alone(Alone::DeleteSnapshots(record.snapshots.clone()))),
         Artifact::None | Artifact::Gone => None,
     }
 }

@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Effect, RETRY_SECONDS, State, fail, lost, unanswered, wait};
+use super::life::{Alone, Effect, RETRY_SECONDS, State, fail, lost, unanswered, wait};
 use super::record::Backup;
 use crate::id::GroupName;
 use crate::notice::News;
@@ -96,7 +96,11 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             if let Some(instance) = record.instance.clone().filter(|_| is_news) {
                 record.protection_told = Some(reason.clone());
                 let backup = record.id.clone();
-                record.tell("", now, News::ProtectionLeft { backup, instance, reason: reason.clone() });
+                record.tell(
+                    &format!("/{}", now.as_second()),
+                    now,
+                    News::ProtectionLeft { backup, instance, reason: reason.clone() },
+                );
             }
             reason
         }
@@ -134,7 +138,9 @@ pub(super) fn owe(record: &mut Backup, now: Time) {
 /// Whether the protection is to be taken away now.
 pub(super) fn due(record: &Backup, group: &GroupName, now: Time) -> Option<Effect> {
     match record.scale_in {
-        ScaleIn::Owed(at) if at <= now => Some(Effect::Unprotect(group.clone(), record.instance.clone()?)),
+        ScaleIn::Owed(at) if at <= now => {
+            Some(Effect::Alone(Alone::Unprotect(group.clone(), record.instance.clone()?)))
+        }
         ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => None,
     }
 }

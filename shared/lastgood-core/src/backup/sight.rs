@@ -28,13 +28,13 @@ pub enum Sight {
         /// The snapshots under it, if AWS tells them by now.
         snapshots: Option<Vec<SnapshotId>>,
         /// What is to be thought of it.
-        verdict: Verdict,
+        completeness: Completeness,
     },
 }
 
 /// What is to be thought of an artifact that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Completeness {
     /// AWS is not done with it, in words.
     Incomplete(String),
     /// All of it is complete, in words.
@@ -47,21 +47,21 @@ pub enum Verdict {
 
 /// What a look at a pending artifact makes of its backup: good only when all of it is complete.
 pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
-    let (artifact, snapshots, verdict) = match sight {
+    let (artifact, snapshots, completeness) = match sight {
         Sight::Missing => return missing(record, now),
         Sight::There { artifact, .. } if record.artifact_id.as_ref() != Some(&artifact) => return "stale".into(),
-        Sight::There { artifact, snapshots, verdict } => (artifact, snapshots, verdict),
+        Sight::There { artifact, snapshots, completeness } => (artifact, snapshots, completeness),
     };
     record.missing_since = None;
     record.trouble = None;
     if let Some(snapshots) = snapshots {
         record.snapshots = snapshots;
     }
-    let complete = match verdict {
-        Verdict::Incomplete(why) => return again(record, now, PENDING_POLL_SECONDS, &why),
-        Verdict::Broken(why) => return fail(record, now, why),
-        Verdict::OriginLost(why) => return lost(record, now, &why),
-        Verdict::Complete(words) => words,
+    let complete = match completeness {
+        Completeness::Incomplete(why) => return again(record, now, PENDING_POLL_SECONDS, &why),
+        Completeness::Broken(why) => return fail(record, now, why),
+        Completeness::OriginLost(why) => return lost(record, now, &why),
+        Completeness::Complete(words) => words,
     };
     record.good_at = Some(now);
     record.publication = match record.publish.to {

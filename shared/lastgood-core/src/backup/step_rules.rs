@@ -2,7 +2,7 @@
 
 use super::fixtures::{artifact, backup, chosen, image, inspection, now, refusal, start};
 use super::late::PUBLISH_HEARD_SECONDS_MAX;
-use super::life::{Chosen, Effect, Event, LEASE_SECONDS, RETRY_SECONDS, State, decide, due, queue, wake};
+use super::life::{Alone, Chosen, Effect, Event, LEASE_SECONDS, RETRY_SECONDS, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
@@ -66,7 +66,11 @@ fn a_member_is_protected_if_the_plan_says_so_and_nobody_has_done_it() {
         let next = decide(&record, event, now()).record;
         assert_eq!(next.scale_in, is);
         let first = due(&next, Queue::Tick, now()).expect("it goes on");
-        assert_eq!(matches!(first, Effect::Protect(..)), is == ScaleIn::Asked, "before the image, not after it");
+        assert_eq!(
+            matches!(first, Effect::Alone(Alone::Protect(..))),
+            is == ScaleIn::Asked,
+            "before the image, not after it"
+        );
     }
 }
 
@@ -82,7 +86,7 @@ fn protection_that_came_too_late_is_owed_again() {
         let late = decide(&over, Event::ScaleIn(event), now()).record;
         assert!(matches!(late.scale_in, ScaleIn::Owed(at) if at <= now()), "{:?}", late.scale_in);
         assert_eq!(queue(&late), Queue::Poll);
-        assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Unprotect(..))));
+        assert!(matches!(due(&late, Queue::Poll, now()), Some(Effect::Alone(Alone::Unprotect(..)))));
     }
     // Whoever is taking it away right now must not save that it is away.
     for at in [start(), now(), later(now(), 90)] {
@@ -131,11 +135,11 @@ fn an_image_stays_as_long_as_a_call_that_publishes_it_may_still_be_heard() {
 #[test]
 fn the_cleanup_leaves_protection_to_the_poll_and_its_own_work_waits_for_its_time() {
     let owed = Backup { scale_in: ScaleIn::Owed(start()), ..backup(State::Failed) };
-    assert!(matches!(due(&owed, Queue::Poll, now()), Some(Effect::Unprotect(..))));
-    assert_eq!(due(&owed, Queue::Cleanup, now()), Some(Effect::Inspect));
+    assert!(matches!(due(&owed, Queue::Poll, now()), Some(Effect::Alone(Alone::Unprotect(..)))));
+    assert_eq!(due(&owed, Queue::Cleanup, now()), Some(Effect::Alone(Alone::Inspect)));
     let waiting = Backup { look_at: later(now(), 1), ..backup(State::Expiring) };
     assert_eq!(due(&waiting, Queue::Cleanup, now()), None);
-    assert_eq!(due(&waiting, Queue::Cleanup, later(now(), 1)), Some(Effect::Inspect));
+    assert_eq!(due(&waiting, Queue::Cleanup, later(now(), 1)), Some(Effect::Alone(Alone::Inspect)));
     assert_eq!(due(&waiting, Queue::Poll, later(now(), 1)), None, "it may not delete");
 }
 
@@ -218,7 +222,7 @@ fn versions_that_aws_left_are_not_tried_twice() {
     condemned.artifact = Artifact::Condemned;
     condemned.versions = vec![("lt-1".into(), 2), ("lt-2".into(), 5), ("lt-1".into(), 3)];
     let first = due(&condemned, Queue::Cleanup, now()).expect("due");
-    assert_eq!(first, Effect::DeleteVersions("lt-1".into(), vec![2, 3]));
+    assert_eq!(first, Effect::Alone(Alone::DeleteVersions("lt-1".into(), vec![2, 3])));
     let done = decide(&condemned, removal(RemovalEvent::VersionsDeleted("lt-1".into(), Vec::new())), now()).record;
     assert_eq!((done.versions.as_slice(), done.artifact), ([("lt-2".into(), 5)].as_slice(), Artifact::Condemned));
     let left = vec![(5, "it is the default".to_owned())];
@@ -227,7 +231,7 @@ fn versions_that_aws_left_are_not_tried_twice() {
     let seen = removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))));
     let seen = decide(&left, seen, now()).record;
     assert_eq!((seen.artifact, seen.versions.len()), (Artifact::Condemned, 0));
-    assert_eq!(due(&seen, Queue::Cleanup, now()), Some(Effect::Deregister("ami-1".into())));
+    assert_eq!(due(&seen, Queue::Cleanup, now()), Some(Effect::Alone(Alone::Deregister("ami-1".into()))));
 }
 
 #[test]
@@ -239,7 +243,10 @@ fn versions_of_an_image_that_is_gone_go_unless_something_needs_them() {
         decide(&backup(State::Expiring), removal(RemovalEvent::Inspected(seen)), now()).record
     };
     assert_eq!((seen(false).state, seen(false).artifact), (State::Deleting, Artifact::Condemned));
-    assert_eq!(due(&seen(false), Queue::Cleanup, now()), Some(Effect::DeleteVersions("lt-1".into(), vec![2])));
+    assert_eq!(
+        due(&seen(false), Queue::Cleanup, now()),
+        Some(Effect::Alone(Alone::DeleteVersions("lt-1".into(), vec![2])))
+    );
     assert_eq!((seen(true).artifact, seen(true).versions.len()), (Artifact::SnapshotsLeft, 0));
 }
 

@@ -2,11 +2,13 @@
 //!
 //! The same percentage may be visited twice after a scale-out, so a visit is known by its event, not its percentage.
 
+use std::convert::Infallible;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{GroupName, RefreshId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
-use crate::life::{Life, Step};
+use crate::life::{Effect, Life, Step};
 use crate::notice::{News, Notice};
 use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
 use crate::{Time, later};
@@ -38,15 +40,19 @@ pub enum Event {
     News(RefreshNews),
 }
 
-/// What a rollout asks of AWS: nothing yet. It is watched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {}
-
 impl Rollout {
     /// A refresh of which nothing is on record yet.
     #[must_use]
     pub fn new(refresh: RefreshId, group: GroupName) -> Self {
         Self { refresh, group, news: Vec::new(), outbox: Vec::new() }
+    }
+
+    /// Whether what an event told is not on our bus yet.
+    #[must_use]
+    pub fn has_to_tell(&self, event: &str) -> bool {
+        let told = |news: &RefreshNews| notice(news, news.at).id;
+        let ids: Vec<String> = self.news.iter().filter(|news| news.event == event).map(told).collect();
+        self.outbox.iter().any(|notice| ids.contains(&notice.id))
     }
 }
 
@@ -63,15 +69,7 @@ pub fn decide(record: &Rollout, event: Event, now: Time) -> Step<Rollout> {
 }
 
 fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
-    let refresh = news.refresh.clone();
-    let told = match &news.what {
-        RefreshChange::Checkpoint { percentage, delay_seconds } => {
-            News::CheckpointReached { refresh, percentage: *percentage, delay_seconds: *delay_seconds }
-        }
-        RefreshChange::Status(status) => News::RolloutChanged { refresh, status: status.clone() },
-    };
-    let source = SourceId::Group(news.group.clone());
-    let notice = Notice::new(&source, &news.event, now, told);
+    let notice = notice(&news, now);
     let reason = notice.message.clone();
     record.outbox.push(notice);
     if record.news.len() == NEWS_COUNT_MAX {
@@ -79,6 +77,17 @@ fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
     }
     record.news.push(news);
     reason
+}
+
+fn notice(news: &RefreshNews, now: Time) -> Notice {
+    let refresh = news.refresh.clone();
+    let told = match &news.what {
+        RefreshChange::Checkpoint { percentage, delay_seconds } => {
+            News::CheckpointReached { refresh, percentage: *percentage, delay_seconds: *delay_seconds }
+        }
+        RefreshChange::Status(status) => News::RolloutChanged { refresh, status: status.clone() },
+    };
+    Notice::new(&SourceId::Group(news.group.clone()), &news.event, now, told)
 }
 
 /// When snapshot-poll must send what checkpoint-reached did not come to send.
@@ -125,13 +134,16 @@ impl Tells for Rollout {
 
 impl Life for Rollout {
     type Event = Event;
-    type Effect = Effect;
+    /// Nothing: it is watched.
+    type Together = Infallible;
+    /// Nor by itself.
+    type Alone = Infallible;
 
     fn decide(&self, event: Event, now: Time) -> Step<Self> {
         decide(self, event, now)
     }
 
-    fn due(&self, _: Queue, _: Time) -> Option<Effect> {
+    fn due(&self, _: Queue, _: Time) -> Option<Effect<Infallible, Infallible>> {
         None
     }
 

@@ -2,4 +2,4 @@
 
 pub mod life;
 
-pub use life::{Effect, Event, Rollout, decide};
+pub use life::{Event, Rollout, decide};

@@ -33,14 +33,24 @@ pub enum Cleanup {
     LetGo(Vec<(BackupId, String)>),
 }
 
-/// The next step for `source`, whose `backups` are all on record of it. A source without a plan has no retention: everything
-/// stays, unless it was said that all may go.
+/// Whether anything may go of a source at all: without a plan there is no retention, and everything stays, unless it was said
+/// that all may go.
+#[must_use]
+pub fn may_lose(source: &Source, now: Time) -> bool {
+    is_retired(source, now) || (source.plan.is_some() && source.lost.is_none())
+}
+
+fn is_retired(source: &Source, now: Time) -> bool {
+    source.retire_at.is_some_and(|at| at <= now)
+}
+
+/// The next step for `source`, whose `backups` are all on record of it.
 #[must_use]
 pub fn cleanup(source: &Source, backups: &[Backup], known: &Known, now: Time) -> Cleanup {
-    let retired = source.retire_at.is_some_and(|at| at <= now);
-    if !retired && (source.plan.is_none() || source.lost.is_some()) {
+    if !may_lose(source, now) {
         return Cleanup::Rest;
     }
+    let retired = is_retired(source, now);
     let gone = retired.then_some(if source.lost.is_some() { Gone::Deleted } else { Gone::Unplanned });
     let let_go = |there: Option<&BTreeSet<BackupId>>| {
         let candidates = candidates(source, backups, there, now);

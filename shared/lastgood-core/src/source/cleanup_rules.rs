@@ -2,9 +2,9 @@
 
 use super::cleanup::{Cleanup, Known, cleanup};
 use super::life_rules::{at, web};
-use super::record::{Failure, Source};
+use super::record::{Failure, Published, Source};
 use crate::backup::fixtures::artifact;
-use crate::backup::{Backup, Origin, Pin, State};
+use crate::backup::{Backup, Origin, Pin, Publication, PublishedTo, State};
 use crate::id::BackupId;
 use crate::schedule::Pattern;
 use crate::{Time, later};
@@ -51,6 +51,19 @@ fn before_retention_lets_anything_go_it_is_asked_what_is_there() {
     // The newest is gone: three others stay in its place.
     assert_eq!(slots(&cleanup(&source, &backups, &there(&backups[1..]), now())), ids(&backups[4..]));
     assert_eq!(cleanup(&source, &backups[..3], &Known::default(), now()), Cleanup::Rest, "nothing to ask for");
+}
+
+#[test]
+fn what_the_group_launches_from_stays_whoever_knows_it() {
+    let (source, backups) = five();
+    let version = || PublishedTo::Version { template: "lt-1".into(), version: 2 };
+    let goes = |source: &Source, backups: &[Backup]| slots(&cleanup(source, backups, &there(backups), now()));
+    let mut by_itself = backups.clone();
+    by_itself[3].publication = Publication::Published(version());
+    assert_eq!(goes(&source, &by_itself), ids(&backups[4..]));
+    let published = Published { slot: backups[4].id.slot, image: "ami-4".into(), to: version() };
+    let by_source = Source { published: Some(published), ..source };
+    assert_eq!(goes(&by_source, &backups), ids(&backups[3..4]));
 }
 
 #[test]

@@ -132,10 +132,12 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
 }
 
 /// Whether a source comes under a plan, or is published to in another place than before: what is there then is nobody's
-/// change.
+/// change. One that is away, or that another plan only would have, does not.
 #[must_use]
-pub fn begins_anew(before: Option<&Source>, to: &PublishTo) -> bool {
-    before.is_none_or(|before| before.plan.is_none() || before.lost.is_some() || before.policy.publish.to != *to)
+pub fn begins_anew(before: Option<&Source>, after: &Source) -> bool {
+    let is_there = after.plan.is_some() && after.lost.is_none();
+    let elsewhere = |before: &Source| before.policy.publish.to != after.policy.publish.to;
+    is_there && before.is_none_or(|before| before.plan.is_none() || before.lost.is_some() || elsewhere(before))
 }
 
 /// What the group launches from, or the parameter names, as it is now: from here on another image is somebody's change.

@@ -1,10 +1,10 @@
 //! What must hold of every source: slots, turns, silence.
 
 use super::life::*;
-use super::operator::{hold, release, skip};
+use super::operator::{hold, release, released, skip};
 use super::record::{Because, Expected, Found, Good, Published, Retry, Source};
 use crate::backup::fixtures::{artifact, policy};
-use crate::backup::{Origin, PublishedTo};
+use crate::backup::{Backup, Origin, Publication, PublishedTo, State};
 use crate::id::SourceId;
 use crate::plan::{Afterwards, Plan, Policy, Publish, PublishTo, Select};
 use crate::record::Tells;
@@ -192,6 +192,45 @@ fn nothing_is_published_while_an_operator_holds_it() {
             "group/web: publishing goes on: released by bob"
         ]
     );
+}
+
+#[test]
+fn a_source_begins_anew_under_a_plan_or_in_another_place_and_not_while_it_is_away() {
+    let source = web(Pattern::Hourly);
+    assert!(begins_anew(None, &source));
+    assert!(!begins_anew(Some(&source), &source));
+    let mut elsewhere = source.clone();
+    elsewhere.policy.publish.to = PublishTo::Parameter("/images/web".into());
+    assert!(begins_anew(Some(&source), &elsewhere));
+    let unplanned = unplan(&source, Afterwards::Keep, at("10:30:00"));
+    assert!(begins_anew(Some(&unplanned), &source));
+    assert!(!begins_anew(Some(&source), &unplanned));
+    let lost = Source { lost: Some(at("10:30:00")), ..source.clone() };
+    assert!(begins_anew(Some(&lost), &source), "it is back");
+    // Another plan selects it too, and it waits for its own to find it.
+    let contested = Source { contested_by: vec!["other".into()], ..lost.clone() };
+    assert!(!begins_anew(Some(&lost), &contested));
+}
+
+#[test]
+fn a_release_lets_the_newest_good_one_ask_again_if_it_was_held_and_nothing_waits() {
+    let source = web(Pattern::Hourly);
+    let good = |hour: &str, publication| {
+        let id = source.backup_id(at(hour));
+        let requested = Backup::requested(id, "web", Origin::Schedule, &source.policy, at("10:00:00"));
+        Backup { state: State::Good, publication, ..requested }
+    };
+    let held = || Publication::Held("somebody changed it".into());
+    let (older, newest) = (good("11:00:00", held()), good("12:00:00", held()));
+    let failed = Backup { state: State::Failed, ..good("13:00:00", held()) };
+    let all = [failed, newest.clone(), older.clone()];
+    assert_eq!(released(Some(&source), &all), Some(&newest.id));
+    assert_eq!(released(None, &all), None);
+    let waits = hold(&source, "alice", None, at("10:30:00"));
+    assert_eq!(released(Some(&waits), &all), None, "it was asked too late");
+    let rests = good("12:00:00", Publication::Superseded);
+    assert_eq!(released(Some(&source), &[rests, older]), None, "only the newest is published");
+    assert_eq!(released(Some(&source), &[]), None);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use lastgood_core::backup::image::remains;
 use lastgood_core::backup::inspection::{Inspection, made_for, rank, successors};
-use lastgood_core::backup::kinds::is_any_there;
+use lastgood_core::backup::kinds::is_there;
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::id::{ArtifactId, ImageId, SnapshotId, SourceId, TemplateId};
@@ -68,7 +68,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // What was read before the rest of it is as old as it is.
             inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
             let ours = made_for(record, &reading.templates);
-            let rank = rank(record, source.as_ref(), is_any_there(&newer, &seen), self.clock.now());
+            let rank =
+                rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &seen)), self.clock.now());
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
             let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
             let needs = needs(&reading, &leaving);
