@@ -62,6 +62,14 @@ fn a_hint_that_meets_somebody_elses_save_is_given_again_and_looks_once_more_at_m
     let (stack, news) = about_to_be_good();
     let (report, calls) = during(&stack, news, usize::MAX, || {});
     assert_eq!((report.lost, looks(&stack)), (0, 1), "where nobody is in between one look is enough");
+    let (early, _) = web(HOURLY);
+    early.world.advance(30 * 60);
+    early.invoke(Invocation::Tick);
+    let image = early.backups("group/web").remove(0).artifact_id.expect("asked for");
+    let asked = |stack: &Stack| stack.world.calls().get("ec2:DescribeImages").copied().unwrap_or_default();
+    let before = asked(&early);
+    early.invoke(Invocation::News(image));
+    assert_eq!(asked(&early), before + 1, "also if the image is pending still");
     // Which backup it is, its record, and the save of the hint: until then nothing was looked at.
     let before_the_look = 3;
     let mut twice = 0;

@@ -1,7 +1,7 @@
 //! What must not be deleted, and what must not be published over: found by those who tried to break it.
 
 use lastgood_core::backup::{Publication, PublishedTo, State};
-use lastgood_core::facts::{TemplateRef, VersionRef};
+use lastgood_core::facts::{Tags, TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::later;
@@ -123,6 +123,24 @@ fn what_an_instance_refresh_goes_to_is_not_deleted() {
     stack.run(2 * 60);
     assert_eq!(stack.world.group_image("web"), Some(oldest), "the operator wins");
     assert!(stack.world.launch_failures().is_empty());
+}
+
+#[test]
+fn a_template_that_can_not_be_read_is_told_as_that_and_keeps_the_image() {
+    let world = world();
+    // Of its own group no template is read: it has none.
+    let from = world.launch_configuration("old", &world.base_image());
+    world.group_from("web", from, 1, Tags::new());
+    let stack = Stack::new(world);
+    stack.apply(&BY_NAME.replace("hourly}", "hourly, publish: none}")).expect("applied");
+    stack.run(45);
+    let image = stack.backups("group/web")[0].image().cloned().expect("good");
+    stack.world.template("somebody's", &image);
+    stack.world.deny("ec2:DescribeLaunchTemplateVersions", "*");
+    stack.run(5 * 60);
+    assert!(stack.our_images().iter().any(|there| there.id == image));
+    let refused = messages(&stack, "Deletion Refused");
+    assert!(refused[0].contains("ec2:DescribeLaunchTemplateVersions is not permitted"), "{refused:?}");
 }
 
 #[test]

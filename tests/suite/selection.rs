@@ -144,9 +144,34 @@ fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
         stack.invoke(Invocation::Cleanup);
     }
     assert_eq!(stack.our_images().len(), 2, "nothing is deleted");
+    assert_eq!(messages(&stack, "Deletion Refused"), Vec::<String>::new(), "nor is anything let go");
     stack.run(2 * 60);
     assert_eq!(messages(&stack, "Source Found").len(), 1);
     assert_eq!(stack.our_images().len(), 3, "as many as its plan keeps");
+}
+
+#[test]
+fn a_group_that_comes_back_while_its_backups_are_being_deleted_keeps_them() {
+    let world = world();
+    tagged(&world, "web");
+    let stack = Stack::new(world);
+    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    stack.run(2 * 60);
+    stack.world.delete_group("web");
+    // They are let go, and what is left of them can't be looked at.
+    stack.world.deny("ec2:DescribeSnapshots", "*");
+    stack.run(25 * 60);
+    assert!(stack.backups("group/web").iter().any(|backup| backup.state == State::Expiring));
+    group_again(&stack);
+    stack.world.tag_group("web", "lastgood", "web");
+    stack.world.allow("ec2:DescribeSnapshots");
+    for _ in 0..3 {
+        stack.world.advance(3600);
+        stack.invoke(Invocation::Cleanup);
+    }
+    assert_eq!(stack.our_images().len(), 2, "nothing is deleted");
+    let refused = messages(&stack, "Deletion Refused");
+    assert!(refused.iter().any(|message| message.contains("group/web is back")), "{refused:?}");
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub mod group;
 pub mod id;
 pub mod incoming;
 pub mod life;
+#[cfg(test)]
+mod limits;
 pub mod name;
 pub mod needed;
 pub mod notice;
