@@ -145,7 +145,8 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     let newer = text.replacen("\"form\":3", "\"form\":4", 1);
     let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
     assert_eq!(error.to_string(), "written in form 4 by a newer version; this one reads form 3");
-    // Every form is read for ever: a change of this file that is no mere addition needs form 4.
+    // Every form is read for ever. A change of this file needs form 4, but for an addition that an older function may drop
+    // when it saves.
     expect_file!["stored_form_3.json"].assert_eq(&text);
     let older = [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")];
     for form in older.into_iter().chain([text.as_str()]) {
