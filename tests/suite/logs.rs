@@ -4,6 +4,7 @@ use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
 use expect_test::expect;
+use lastgood_core::incoming::{RefreshChange, RefreshNews};
 use lastgood_engine::{CallFailed, How, Report, chain};
 use lastgood_tests::stack::Invocation;
 use tracing::field::{Field, Visit};
@@ -158,4 +159,24 @@ fn what_the_bus_does_not_take_is_logged() {
         }
     });
     assert_eq!(lines.iter().filter(|line| line.contains("not on the bus")).count(), 1, "{lines:#?}");
+}
+
+#[test]
+fn what_aws_tells_of_a_refresh_is_a_line_and_the_same_again_is_none() {
+    let (stack, _) = web(DAILY);
+    let news = RefreshNews {
+        event: "e-1".into(),
+        refresh: "r-1".into(),
+        group: "web".into(),
+        at: stack.world.time(),
+        what: RefreshChange::Checkpoint { percentage: 50, delay_seconds: 300 },
+    };
+    let lines = logged(|| {
+        for _ in 0..2 {
+            stack.invoke(Invocation::Refresh(news.clone()));
+        }
+    });
+    expect![[r#"
+        INFO rollout=r-1 group=web reason="group/web: refresh r-1 pauses at 50 percent; it goes on by itself after 300 s""#]]
+    .assert_eq(&lines.join("\n"));
 }
