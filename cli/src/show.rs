@@ -48,10 +48,10 @@ fn state(source: &Source, now: Time) -> String {
         let retired = source.retire_at.map_or(String::new(), |at| format!("; its backups go after {}", brief(at)));
         words.push(format!("LOST: deleted, seen {}{retired}", brief(lost)));
     }
-    if let Some(hold) = &source.on_hold {
+    if let Some(hold) = &source.hold {
         words.push(format!("ON HOLD: {}", hold.words()));
     }
-    if let Some(hold) = &source.hold {
+    if let Some(hold) = &source.held {
         words.push(format!("NOT PUBLISHED: {hold}"));
     }
     if let Some(failure) = &source.failure {
@@ -77,8 +77,8 @@ fn status_json(source: &Source, now: Time) -> Value {
         "next_slot": source.next_slot,
         "due_by": source.due_by,
         "overdue": source.is_overdue(now),
+        "held": source.held,
         "hold": source.hold,
-        "on_hold": source.on_hold,
         "expected": source.expected,
         "lost": source.lost,
         "retire_at": source.retire_at,

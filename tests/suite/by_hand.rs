@@ -340,9 +340,9 @@ fn a_wish_from_the_future_is_refused_for_nothing_that_is_asked_before_it_would_c
     };
     let refused = hold(301).expect_err("its clock is further ahead than clocks are");
     assert!(refused.contains("whose clock is wrong?"), "{refused}");
-    assert!(stack.source("group/web").on_hold.is_none());
+    assert!(stack.source("group/web").hold.is_none());
     hold(300).expect("clocks may be five minutes apart");
-    assert!(stack.source("group/web").on_hold.is_some());
+    assert!(stack.source("group/web").hold.is_some());
 }
 
 #[test]

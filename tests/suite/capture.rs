@@ -105,7 +105,7 @@ fn a_member_is_protected_while_its_image_is_made_and_not_longer() {
     let stack = web(PROTECTED);
     stack.run(30);
     let backup = stack.backups("group/web").remove(0);
-    assert_eq!((backup.state, backup.scale_in, protected(&stack)), (State::Pending, ScaleIn::Held, 1));
+    assert_eq!((backup.state, backup.scale_in, protected(&stack)), (State::Pending, ScaleIn::Protected, 1));
     stack.run(15);
     let backup = stack.backups("group/web").remove(0);
     assert_eq!((backup.state, backup.scale_in, protected(&stack)), (State::Good, ScaleIn::GivenBack, 0));
@@ -232,7 +232,7 @@ fn a_lineage_is_counted_told_at_its_limit_and_held_beyond_it() {
     assert!(deepest(3));
     assert_eq!((told("Lineage Deep"), told("Publication Held")), (1, 1));
     assert_eq!(stack.world.group_image("web"), before);
-    let hold = stack.source("group/web").hold.expect("held");
+    let hold = stack.source("group/web").held.expect("held");
     assert!(hold.starts_with("it is 3 images deep, and its plan says max_generations: 2"), "{hold}");
 }
 

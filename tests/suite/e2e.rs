@@ -175,7 +175,7 @@ plans:
     said(&stage, &["pin", &id, "--by", "alice", "--reason", "before 4.2"]);
     wait_until("it is pinned", || backups(&stage, "web")[0]["pinned"]["by"] == "alice");
     said(&stage, &["hold", "web", "--by", "alice", "--reason", "release freeze"]);
-    wait_until("it is on hold", || source(&stage, "group/web")["on_hold"]["reason"] == "release freeze");
+    wait_until("it is on hold", || source(&stage, "group/web")["hold"]["reason"] == "release freeze");
     let slot = source(&stage, "group/web")["next_slot"].clone();
     said(&stage, &["skip", "web"]);
     wait_until("the slot is skipped", || source(&stage, "group/web")["next_slot"] != slot);

@@ -81,7 +81,7 @@ fn end(stack: &Stack) -> String {
 #[test]
 fn every_invocation_cut_at_every_call_ends_in_the_same_state() {
     let (calls, expected) = two_backups(None);
-    assert!(expected.contains(" Good Held ") && expected.contains(" Deleted Gone "), "a whole life: {expected}");
+    assert!(expected.contains(" Good There ") && expected.contains(" Deleted Gone "), "a whole life: {expected}");
     let mut cuts = 0;
     for (victim, calls) in calls.iter().enumerate() {
         for call in 0..*calls {

@@ -130,7 +130,7 @@ fn a_survey_that_meets_somebody_elses_save_leaves_it_to_the_next() {
         lost += report.lost;
         assert!(report.troubles.is_empty(), "before call {call}: {report:?}");
         let source = stack.source("group/web");
-        assert!(source.on_hold.is_some(), "before call {call}");
+        assert!(source.hold.is_some(), "before call {call}");
         assert_eq!(source.missing_since.is_none(), report.lost == 1, "before call {call}");
         stack.world.advance(5 * 60);
         stack.invoke(Invocation::Tick);

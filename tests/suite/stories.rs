@@ -176,7 +176,7 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
     set_by_hand(&stack, &template, version.expect("made").number);
     stack.run(60);
     assert_eq!(stack.world.group_image("web"), Some(operators.clone()));
-    let hold = stack.source("group/web").hold.expect("held");
+    let hold = stack.source("group/web").held.expect("held");
     assert!(hold.contains(operators.as_str()), "{hold}");
     told(
         &stack,
@@ -194,7 +194,7 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
         )
         .expect("applied");
     stack.run(60);
-    assert_eq!(stack.source("group/web").hold, None);
+    assert_eq!(stack.source("group/web").held, None);
     assert_eq!(
         stack.world.group_image("web"),
         stack.source("group/web").last_good.and_then(|good| good.image().cloned())

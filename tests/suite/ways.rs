@@ -273,7 +273,7 @@ fn each_is_held_after_a_change_by_hand_until_it_is_released() {
         let held = group.told("Publication Held");
         assert_eq!(held.len(), 1, "{way:?}");
         assert!(held[0].contains(theirs.as_str()) && held[0].contains(ours.as_str()), "{}", held[0]);
-        assert!(group.stack.source("group/web").hold.is_some(), "{way:?}");
+        assert!(group.stack.source("group/web").held.is_some(), "{way:?}");
         // Released, the newest takes its place; the change is not met again.
         group.stack.ask(release());
         group.stack.run(5);

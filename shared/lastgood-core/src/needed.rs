@@ -7,11 +7,13 @@
 //! image of its source is there. What could not be read counts as a need. [`needs`] only adds up: no need takes another
 //! one away.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::Time;
 use crate::facts::{Configuration, Group, LaunchSource, Refresh, TemplateVersion, VersionRef};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
+use crate::source::Source;
 
 /// How many instances a refusal names.
 const INSTANCES_TOLD_MAX: usize = 3;
@@ -201,6 +203,57 @@ pub fn unused(needs: &[Need], leaving: &Leaving<'_>) -> Vec<(TemplateId, u64)> {
         })
     };
     leaving.ours.iter().filter(|(template, number)| !used(template, *number)).cloned().collect()
+}
+
+/// The templates among what AWS says refers to an image, in ARNs.
+#[must_use]
+pub fn templates_told(references: &[String]) -> BTreeSet<TemplateId> {
+    references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from).collect()
+}
+
+/// What of `references` is not read by itself: templates are; parameters of ours are; an instance needs its image only if a
+/// plan says so.
+#[must_use]
+pub fn others(references: Vec<String>, reading: &Reading) -> Vec<String> {
+    let is_read = |name: &str| reading.parameters.iter().any(|(read, _)| read.trim_start_matches('/') == name);
+    let is_other = |arn: &String| {
+        let judged = arn.contains(":launch-template/") || arn.contains(":instance/");
+        !judged && !part_after(arn, ":parameter/").is_some_and(is_read)
+    };
+    references.into_iter().filter(is_other).collect()
+}
+
+fn part_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+    text.split_once(mark).map(|(_, part)| part)
+}
+
+/// Why nothing is known of what a group launches from, if it was read as `before` first and as `now` when all else was read:
+/// a refresh that ended in between has become what it launches from. `own` is there for the image's own group: what is on
+/// record of its source.
+#[must_use]
+pub fn changed_meanwhile(
+    name: &GroupName,
+    before: Option<&Group>,
+    now: Option<&Group>,
+    own: Option<Option<&Source>>,
+) -> Option<String> {
+    // One answer without the group proves nothing, as long as nobody else has found it gone.
+    let known_gone =
+        |source: Option<&Source>| source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
+    match (before, now, own) {
+        (_, None, None) => None,
+        (None, None, Some(source)) if known_gone(source) => None,
+        (_, None, Some(_)) => Some(format!("AWS does not tell group/{name}")),
+        (_, Some(_), Some(Some(source))) if source.may_be_back() => Some(format!("group/{name} is back")),
+        (before, now, _) if launches_from(before) == launches_from(now) => None,
+        (_, Some(_), _) => {
+            Some(format!("group/{name} was given something else to launch from while it was asked who does"))
+        }
+    }
+}
+
+fn launches_from(group: Option<&Group>) -> Option<&LaunchSource> {
+    group.map(|group| &group.launches_from)
 }
 
 enum Found {

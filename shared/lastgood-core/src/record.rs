@@ -174,7 +174,7 @@ mod tests {
             assert_eq!(over(&record), days, "{state:?}");
             assert_eq!(over(&Backup { source_told: false, ..record }), None, "{state:?}, with something to tell");
         }
-        for artifact in [Artifact::None, Artifact::Asked, Artifact::Held, Artifact::SnapshotsLeft, Artifact::Gone] {
+        for artifact in [Artifact::None, Artifact::Asked, Artifact::There, Artifact::SnapshotsLeft, Artifact::Gone] {
             let failed = Backup { artifact, ..fixtures::backup(State::Failed) };
             let is_over = matches!(artifact, Artifact::None | Artifact::Gone);
             assert_eq!(over(&failed), is_over.then_some(EXPIRES_SECONDS), "{artifact:?}");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The form that is written.
-pub const FORM: u32 = 3;
+pub const FORM: u32 = 4;
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,10 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
             if form < 2 {
                 upgrade_from_1(&mut stored.record);
             }
-            upgrade_from_2(&mut stored.record);
+            if form < 3 {
+                upgrade_from_2(&mut stored.record);
+            }
+            upgrade_from_3(&mut stored.record);
             serde_json::from_value(stored.record).map_err(StoredError::Unreadable)
         }
         Ordering::Equal => {
@@ -111,10 +114,25 @@ fn upgrade_from_2(record: &mut Value) {
     }
 }
 
+/// Form 3 said of four things that they are held: an artifact, an instance's protection, a publication and its source.
+fn upgrade_from_3(record: &mut Value) {
+    let Some(record) = record.as_object_mut() else { return };
+    for (key, now) in [("artifact", "there"), ("scale_in", "protected")] {
+        if let Some(value) = record.get_mut(key).filter(|value| **value == "held") {
+            *value = json!(now);
+        }
+    }
+    for (before, now) in [("hold", "held"), ("on_hold", "hold")] {
+        if let Some(value) = record.remove(before) {
+            record.insert(now.into(), value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::Backup;
+    use crate::backup::{Artifact, Backup, Publication, ScaleIn};
     use crate::id::{ArtifactId, SourceId};
     use crate::source::survey::Planned;
     use crate::source::{Because, Source};
@@ -171,5 +189,27 @@ mod tests {
         assert_eq!(planned(r#"{"groups":[],"tags":{"a":"b"}}"#), []);
         assert_eq!(backup.artifact_id, Some(image));
         assert_eq!(decode::<Backup>(&encode(&backup)).expect("read back"), backup);
+    }
+
+    #[test]
+    fn the_third_form_said_of_four_things_that_they_are_held() {
+        let slot = "2026-01-15T10:30:00Z";
+        let policy = r#"{"schedule":{"pattern":"hourly"},"retain":{"last":4},"on_overdue_seconds":60}"#;
+        let text = format!(
+            r#"{{"form":3,"record":{{"id":"group/web","plan":"web","policy":{policy},"next_slot":null,"due_by":null,"on_hold":{{"by":"alice","at":"{slot}"}},"hold":"somebody changed it"}}}}"#
+        );
+        let source: Source = decode(&text).expect("read");
+        assert_eq!(source.hold.as_ref().expect("on hold").by, "alice");
+        assert_eq!(source.held.as_deref(), Some("somebody changed it"));
+        let scale_in = |was: &str| {
+            let text = format!(
+                r#"{{"form":3,"record":{{"id":"group/web@20260115T103000Z","plan":"web","origin":"schedule","requested_at":"{slot}","state":"pending","since":"{slot}","reason":"","look_at":"{slot}","artifact":"held","scale_in":{was},"artifact_id":"image/ami-1","publication":{{"held":"stateful"}},"source_told":true}}}}"#
+            );
+            let backup: Backup = decode(&text).expect("read");
+            assert_eq!((backup.artifact, backup.publication), (Artifact::There, Publication::Held("stateful".into())));
+            backup.scale_in
+        };
+        assert_eq!(scale_in("\"held\""), ScaleIn::Protected);
+        assert_eq!(scale_in("\"given-back\""), ScaleIn::GivenBack);
     }
 }

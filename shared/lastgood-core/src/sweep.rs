@@ -76,7 +76,7 @@ impl Tells for Sweep {
 
 /// What AWS holds under our tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct Account {
     /// Images.
     pub images: Vec<Image>,
     /// Snapshots.
@@ -144,16 +144,16 @@ fn is_old(begun: Option<Time>, now: Time) -> bool {
     begun.is_some_and(|begun| seconds_between(begun, now) >= ORPHAN_SECONDS_MIN)
 }
 
-/// What the sweep tells a backup, if anything. `held` is all that bears our tag; what bears this backup's is taken of it.
+/// What the sweep tells a backup, if anything. `account` is all that bears our tag; what bears this backup's is taken of it.
 #[must_use]
-pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
+pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event> {
     let tag = crate::name::tag_value(&record.id.to_string());
     let is_its = |tags: &crate::facts::Tags| tags.get(TAG_BACKUP) == Some(&tag);
     let there = |image: &&Image| !image.is_deregistered();
     match record.state {
         State::Good => {
             let is_there = match record.artifact_id.as_ref()? {
-                ArtifactId::Image(id) => held.images.iter().filter(there).any(|image| image.id == *id),
+                ArtifactId::Image(id) => account.images.iter().filter(there).any(|image| image.id == *id),
             };
             match (is_there, record.missing_since) {
                 (true, None) => None,
@@ -163,13 +163,13 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
             }
         }
         State::Failed if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
-            let image = held.images.iter().filter(there).find(|image| {
+            let image = account.images.iter().filter(there).find(|image| {
                 is_its(&image.tags)
                     && is_old(image.created_at, now)
                     && record.image().is_none_or(|known| *known == image.id)
             });
-            let under: BTreeSet<&SnapshotId> = held.images.iter().flat_map(|image| &image.snapshots).collect();
-            let left = held.snapshots.iter().filter(|snapshot| {
+            let under: BTreeSet<&SnapshotId> = account.images.iter().flat_map(|image| &image.snapshots).collect();
+            let left = account.snapshots.iter().filter(|snapshot| {
                 is_its(&snapshot.tags)
                     && is_old(snapshot.started_at, now)
                     && !under.contains(&snapshot.id)
@@ -191,11 +191,11 @@ pub fn of_backup(record: &Backup, held: &Held, now: Time) -> Option<Event> {
 
 /// What bears our tag and belongs to no record, by backup. `records` are those of all sources that the tags name.
 #[must_use]
-pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
+pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown> {
     let by_tag: BTreeMap<String, &Backup> =
         records.iter().map(|record| (crate::name::tag_value(&record.id.to_string()), *record)).collect();
     let mut found: BTreeMap<String, Unknown> = BTreeMap::new();
-    for image in held.images.iter().filter(|image| !image.is_deregistered() && is_old(image.created_at, now)) {
+    for image in account.images.iter().filter(|image| !image.is_deregistered() && is_old(image.created_at, now)) {
         let Some((tag, source)) = tagged(&image.tags) else { continue };
         // Of a backup that was deleted nothing should be there: somebody has restored it, perhaps, and wants it.
         let known = by_tag.get(tag).is_some_and(|record| {
@@ -205,8 +205,8 @@ pub fn unknown(records: &[&Backup], held: &Held, now: Time) -> Vec<Unknown> {
             entry(&mut found, tag, source).images.push(image.id.clone());
         }
     }
-    let under: BTreeSet<&SnapshotId> = held.images.iter().flat_map(|image| &image.snapshots).collect();
-    for snapshot in held.snapshots.iter().filter(|snapshot| is_old(snapshot.started_at, now)) {
+    let under: BTreeSet<&SnapshotId> = account.images.iter().flat_map(|image| &image.snapshots).collect();
+    for snapshot in account.snapshots.iter().filter(|snapshot| is_old(snapshot.started_at, now)) {
         let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
         let known = by_tag.get(tag).is_some_and(|record| match record.state {
             State::Good | State::Expiring | State::Deleting => {

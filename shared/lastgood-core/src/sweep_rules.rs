@@ -44,8 +44,8 @@ fn snapshot(id: &str, age_seconds: i64) -> Snapshot {
     Snapshot { id: id.into(), state: SnapshotState::Completed, tags: tags(TAG), started_at }
 }
 
-fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Held {
-    Held { images, snapshots }
+fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Account {
+    Account { images, snapshots }
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn an_image_that_came_after_its_backup_was_given_up_goes_once_it_is_old() {
             let left = Event::LeftBehind { artifact: Some(fixtures::artifact("ami-1")), snapshots: Vec::new() };
             assert_eq!(found(ORPHAN_SECONDS_MIN), Some(left));
         }
-        let cleaned = backup(State::Failed, Artifact::Held);
+        let cleaned = backup(State::Failed, Artifact::There);
         assert_eq!(of_backup(&cleaned, &held(vec![image("ami-1", 9_999)], Vec::new()), now()), None);
     }
 }
@@ -105,7 +105,7 @@ fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
     assert_eq!(of_backup(&shared, &all, now()), left(&["snap-2"]));
     assert_eq!(unknown(&[&backup(State::Failed, Artifact::Gone)], &all, now()), []);
     // Of a good one those beside its own are somebody's copies.
-    let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Good, Artifact::Held) };
+    let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Good, Artifact::There) };
     assert_eq!(unknown(&[&good], &all, now())[0].snapshots, ["snap-2".into()]);
 }
 
@@ -145,15 +145,15 @@ fn a_sweep_writes_no_more_notices_than_its_item_holds_and_the_rest_soon() {
 
 #[test]
 fn a_good_backup_hears_whether_its_image_is_there() {
-    let good = Backup { artifact_id: Some(fixtures::artifact("ami-1")), ..backup(State::Good, Artifact::Held) };
+    let good = Backup { artifact_id: Some(fixtures::artifact("ami-1")), ..backup(State::Good, Artifact::There) };
     let there = held(vec![image("ami-1", 9_999)], Vec::new());
     assert_eq!(of_backup(&good, &there, now()), None);
-    assert_eq!(of_backup(&good, &Held::default(), now()), Some(Event::ArtifactGone));
+    assert_eq!(of_backup(&good, &Account::default(), now()), Some(Event::ArtifactGone));
     let mut told_gone = image("ami-1", 9_999);
     told_gone.state = ImageState::Broken("deregistered".into());
     assert_eq!(of_backup(&good, &held(vec![told_gone], Vec::new()), now()), Some(Event::ArtifactGone));
     let told = Backup { lost_told: Some(now()), ..good.clone() };
-    assert_eq!(of_backup(&told, &Held::default(), now()), None, "it was told");
+    assert_eq!(of_backup(&told, &Account::default(), now()), None, "it was told");
     let missed = Backup { missing_since: Some(now()), ..good };
     assert_eq!(of_backup(&missed, &there, now()), Some(Event::ArtifactBack));
 }

@@ -2,16 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+use lastgood_core::facts::Tags;
 use lastgood_core::id::SourceId;
-use lastgood_core::plan::{Afterwards, Mistake, Plan, PlanFile};
+use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile};
 use lastgood_core::refusal::Refusal;
-use lastgood_core::source::survey::{self, Planned};
-use lastgood_core::source::{self, Found, Source};
+use lastgood_core::source::Source;
+use lastgood_core::source::fit::{Selected, fit};
+use lastgood_core::source::selection::selection;
+use lastgood_core::source::survey::Planned;
 use lastgood_core::{Time, seconds_between};
 
 use crate::call::Cloud;
-use crate::fit::{Selected, select};
+use crate::call::autoscaling::GroupsTagged;
 use crate::port::{CallFailed, PlanWrite, Store, Versioned, Written};
+use crate::standing::standing;
+use crate::{CALLS_AT_ONCE_MAX, find};
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
@@ -128,61 +134,35 @@ pub async fn compare(
             }
         }
     }
-    change_sources(&mut change, file, &selected, &known, now);
+    let selection = selection(file, &selected, &records, &change.untouched, now);
+    change.unsaid = selection.unsaid;
+    for record in selection.changed {
+        let before = known.iter().find(|source| source.record.id == record.id);
+        let after = Versioned { record, version: before.map_or(0, |before| before.version) };
+        change.sources.push(SourceChange { before: before.map(|before| before.record.clone()), after });
+    }
     Ok(change)
 }
 
-fn change_sources(change: &mut Change, file: &PlanFile, selected: &Selected, known: &[Versioned<Source>], now: Time) {
-    for (id, found) in &selected.sources {
-        let Some(plan) = file.plans.iter().map(|placed| &placed.plan).find(|plan| plan.name == found.plan) else {
-            continue;
-        };
-        let before = known.iter().find(|source| source.record.id == *id);
-        let mut record = source::apply(before.map(|before| &before.record), id, plan, now);
-        let anew = source::begins_anew(before.map(|before| &before.record), &record);
-        if let Some(Found(image)) = found.image_in_use.clone().filter(|_| anew) {
-            record = source::expect(record, image);
-        }
-        if before.map(|before| &before.record) != Some(&record) {
-            let after = Versioned { record, version: before.map_or(0, |before| before.version) };
-            change.sources.push(SourceChange { before: before.map(|before| before.record.clone()), after });
-        }
+/// What the plans of the file select, and whether that can be what they want.
+async fn select(
+    cloud: &impl Cloud,
+    file: &PlanFile,
+    staying: &[&Plan],
+    known: &[Source],
+    now: Time,
+) -> Result<Selected, ApplyError> {
+    let groups = cloud.call(&GroupsTagged(Tags::new())).await?.map_err(ApplyError::Refused)?;
+    let mut read = Vec::new();
+    for PlacedPlan { plan, .. } in &file.plans {
+        let found = find::of_plan(cloud, plan, known).await?.map_err(ApplyError::Refused)?;
+        let reads = found.into_iter().filter(|found| plan.select.has(found)).map(|resource| async move {
+            let standing = standing(cloud, &resource, &plan.policy.publish.to).await?;
+            Ok::<_, ApplyError>((resource, standing))
+        });
+        read.push(stream::iter(reads).buffered(CALLS_AT_ONCE_MAX).try_collect().await?);
     }
-    for source in known.iter().filter(|source| !selected.sources.contains_key(&source.record.id)) {
-        if let Some(record) = unselected(change, file, &source.record, now)
-            && record != source.record
-        {
-            let after = Versioned { record, version: source.version };
-            change.sources.push(SourceChange { before: Some(source.record.clone()), after });
-        }
-    }
-}
-
-/// What becomes of a source that no plan of the file selects now; `None` if that is another plan's.
-fn unselected(change: &mut Change, file: &PlanFile, source: &Source, now: Time) -> Option<Source> {
-    let of_itself = file.removed.get(&source.id.to_string()).copied();
-    let Some(plan) = &source.plan else {
-        // It left before; what was said of its backups then may be said otherwise now.
-        return Some(of_itself.map_or_else(|| source.clone(), |said| source::unplan(source, said, now)));
-    };
-    if change.untouched.contains(plan) {
-        return None;
-    }
-    let still = file.plans.iter().map(|placed| &placed.plan).find(|other| other.name == *plan);
-    // One that is only missing is the survey's: it is not taken out of its plan by an answer without it.
-    let may_return = |plan: &&Plan| plan.select.names(&source.id) || (is_away(source) && !plan.select.tags.is_empty());
-    if let Some(plan) = still.filter(may_return).filter(|_| of_itself.is_none()) {
-        return Some(survey::apply_to_absent(source, plan, now));
-    }
-    let said = of_itself.or_else(|| file.removed.get(plan).copied());
-    if said.is_none() {
-        change.unsaid.insert(source.id.clone(), plan.clone());
-    }
-    Some(source::unplan(source, said.unwrap_or(Afterwards::Keep), now))
-}
-
-fn is_away(source: &Source) -> bool {
-    source.lost.is_some() || source.missing_since.is_some()
+    fit(file, &read, staying, &groups, now).map_err(ApplyError::Mistakes)
 }
 
 impl Change {

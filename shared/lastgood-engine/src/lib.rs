@@ -18,15 +18,14 @@ mod cleanup;
 mod drive;
 mod every;
 mod find;
-mod fit;
 mod obey;
 mod paced;
-mod place;
 mod poll;
 pub mod port;
 mod records;
 mod refresh;
 mod report;
+mod standing;
 mod survey;
 mod sweep;
 

@@ -5,12 +5,12 @@ use lastgood_core::backup::{Backup, Event, Pin};
 use lastgood_core::id::{BackupId, SourceId};
 use lastgood_core::incoming::{Request, is_from_the_future};
 use lastgood_core::record::Queue;
-use lastgood_core::source::{Found, Source, operator};
+use lastgood_core::source::{Found, Source, Standing, operator};
 
 use crate::call::Cloud;
-use crate::place::{Read, read};
 use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
+use crate::standing::standing;
 use crate::{Engine, find};
 
 /// Why something that was asked for can't be done.
@@ -102,9 +102,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(unread(format!("AWS does not tell {}", id.name())))
             };
         };
-        match read(&self.cloud, found, &source.record.policy.publish.to).await? {
-            Read::Refused(why) => Err(unread(why)),
-            read => Ok(read.image_in_use()),
+        match standing(&self.cloud, found, &source.record.policy.publish.to).await? {
+            Standing::Refused(why) => Err(unread(why)),
+            standing => Ok(standing.image()),
         }
     }
 

@@ -4,9 +4,9 @@ use lastgood_core::source::survey::{Planned, survey};
 use lastgood_core::source::{self, Found, Source};
 
 use crate::call::Cloud;
-use crate::place::read;
 use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
+use crate::standing::standing;
 use crate::{Engine, find};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -39,7 +39,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let is_new = source::begins_anew(before.map(|before| &before.record), &record);
             let resource = told.iter().find(|resource| resource.id() == record.id);
             let record = match resource.filter(|_| is_new) {
-                Some(resource) => match read(&self.cloud, resource, &plan.policy.publish.to).await?.image_in_use() {
+                Some(resource) => match standing(&self.cloud, resource, &plan.policy.publish.to).await?.image() {
                     Some(Found(image)) => source::expect(record, image),
                     None => record,
                 },

@@ -6,7 +6,7 @@ use lastgood_core::id::{ImageId, SourceId};
 use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
 use lastgood_core::record::Queue;
 use lastgood_core::source::Source;
-use lastgood_core::sweep::{self, Held, Sweep};
+use lastgood_core::sweep::{self, Account, Sweep};
 
 use crate::Engine;
 use crate::call::ec2::{ImagesById, ImagesTagged, SnapshotsTagged};
@@ -22,7 +22,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut report = Report::default();
         if record.record.is_due(self.clock.now()) {
             // AWS first: whatever it tells then has its record by the time that the table is asked.
-            let mut held = self.held().await?;
+            let mut account = self.account().await?;
             let now = self.clock.now();
             let mut sources: Vec<SourceId> =
                 self.store.list::<Source>(&()).await?.into_iter().map(|source| source.record.id).collect();
@@ -35,11 +35,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 }
                 records.extend(self.store.list::<Backup>(source).await?);
             }
-            self.untagged(&records, &mut held).await?;
+            self.untagged(&records, &mut account).await?;
             let plain: Vec<_> = records.iter().map(|record| &record.record).collect();
-            let unknown = sweep::unknown(&plain, &held, now);
+            let unknown = sweep::unknown(&plain, &account, now);
             let found = records.into_iter().filter_map(|record| {
-                let event = sweep::of_backup(&record.record, &held, now)?;
+                let event = sweep::of_backup(&record.record, &account, now)?;
                 Some((record, event))
             });
             let found: Vec<_> = found.collect();
@@ -59,23 +59,23 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Images of good backups that do not bear our tag any more: they are there all the same.
-    async fn untagged(&self, records: &[Versioned<Backup>], held: &mut Held) -> Result<(), CallFailed> {
+    async fn untagged(&self, records: &[Versioned<Backup>], account: &mut Account) -> Result<(), CallFailed> {
         let good = records.iter().map(|record| &record.record).filter(|record| record.state == State::Good);
         let ids = good.filter_map(|record| record.image().cloned());
-        let ids: Vec<ImageId> = ids.filter(|id| !held.images.iter().any(|image| image.id == *id)).collect();
+        let ids: Vec<ImageId> = ids.filter(|id| !account.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
             let found = self.cloud.call(&ImagesById(ids)).await?;
-            held.images.extend(found.map_err(CallFailed::refused(ImagesById::ACTION))?);
+            account.images.extend(found.map_err(CallFailed::refused(ImagesById::ACTION))?);
         }
         Ok(())
     }
 
     /// What bears our stack's tag.
-    async fn held(&self) -> Result<Held, CallFailed> {
+    async fn account(&self) -> Result<Account, CallFailed> {
         let (key, value) = (TAG_MANAGED_BY.to_owned(), tag_value(self.running.stack));
         let images = self.cloud.call(&ImagesTagged { key: key.clone(), value: value.clone() }).await?;
         let snapshots = self.cloud.call(&SnapshotsTagged { key, value }).await?;
-        Ok(Held {
+        Ok(Account {
             images: images.map_err(CallFailed::refused(ImagesTagged::ACTION))?,
             snapshots: snapshots.map_err(CallFailed::refused(SnapshotsTagged::ACTION))?,
         })

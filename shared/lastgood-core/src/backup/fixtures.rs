@@ -55,7 +55,7 @@ pub(crate) fn backup(state: State) -> Backup {
     }
     if !matches!(state, State::Requested | State::Creating) {
         record.artifact_id = Some(artifact("ami-1"));
-        record.artifact = Artifact::Held;
+        record.artifact = Artifact::There;
     }
     if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
         record.snapshots = vec!["snap-1".into(), "snap-2".into()];

@@ -71,7 +71,7 @@ fn make_image(record: &Backup, group: &GroupName) -> Option<Effect> {
     let (group, instance) = (group.clone(), record.instance.clone()?);
     Some(match record.scale_in {
         ScaleIn::Asked => Effect::Alone(Alone::Protect(group, instance)),
-        ScaleIn::Untouched | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => {
+        ScaleIn::Untouched | ScaleIn::Protected | ScaleIn::Owed(_) | ScaleIn::GivenBack => {
             Effect::Alone(Alone::CreateImage(group, instance))
         }
     })

@@ -8,10 +8,10 @@
 //!                                  (reason; leftovers are cleaned)    something needs it: it stays
 //!
 //!  What the sweep finds of a failed one goes the same way again.
-//!  beside it:  artifact     None | Asked | Held | Condemned | SnapshotsLeft | Gone
+//!  beside it:  artifact     None | Asked | There | Condemned | SnapshotsLeft | Gone
 //!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
 //!                           | Published | Superseded | Adopted | Held
-//!              scale-in     Untouched | Asked | Held | Owed | GivenBack
+//!              scale-in     Untouched | Asked | Protected | Owed | GivenBack
 //! ```
 //!
 //! [`decide`] says what an event makes of a record, [`due`] what the saved record asks for next, [`wake`] when it
@@ -279,7 +279,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Creating, Event::Made(artifact)) => {
             let reason = format!("AWS makes {}", artifact.as_str());
             record.artifact_id = Some(artifact);
-            record.artifact = Artifact::Held;
+            record.artifact = Artifact::There;
             enter(record, Pending, now, reason)
         }
         (Creating, Event::CreateRefused(refusal)) if refusal.why.passes() => wait(record, now, &refusal),
@@ -300,7 +300,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::LetGo(_)) if record.pinned.is_some() => "it is pinned".into(),
         (Good, Event::LetGo(why)) if !record.may_be_published_yet(now) => {
             // However it came to be good again: whether something needs it is looked up now.
-            (record.artifact, record.versions_tried) = (Artifact::Held, false);
+            (record.artifact, record.versions_tried) = (Artifact::There, false);
             enter(record, Expiring, now, why)
         }
         (Good, Event::LetGo(_)) => "it is being published, or a call that does so may be on its way".into(),
@@ -372,7 +372,7 @@ pub fn wake(record: &Backup) -> Option<Time> {
     }
     let owed = match record.scale_in {
         ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
-        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::GivenBack => None,
+        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Protected | ScaleIn::GivenBack => None,
     };
     let works = work(record, record.look_at).map(|_| match record.state {
         State::Pending => record.look_at,

@@ -20,6 +20,7 @@ use crate::later;
 use crate::plan::{Publish, PublishTo};
 use crate::record::{Queue, Tells};
 use crate::refusal::{Refusal, Why};
+use crate::source::Turn;
 
 #[test]
 fn no_wait_is_without_end() {
@@ -142,13 +143,14 @@ fn the_stored_form_is_read_back_and_a_newer_one_refused() {
     let record = backup(State::Good);
     let text = crate::stored::encode(&record);
     assert_eq!(crate::stored::decode::<Backup>(&text).expect("reads back"), record);
-    let newer = text.replacen("\"form\":3", "\"form\":4", 1);
+    let newer = text.replacen("\"form\":4", "\"form\":5", 1);
     let error = crate::stored::decode::<Backup>(&newer).expect_err("newer");
-    assert_eq!(error.to_string(), "written in form 4 by a newer version; this one reads form 3");
-    // Every form is read for ever. A change of this file needs form 4, but for an addition that an older function may drop
+    assert_eq!(error.to_string(), "written in form 5 by a newer version; this one reads form 4");
+    // Every form is read for ever. A change of this file needs form 5, but for an addition that an older function may drop
     // when it saves.
-    expect_file!["stored_form_3.json"].assert_eq(&text);
-    let older = [include_str!("stored_form_1.json"), include_str!("stored_form_2.json")];
+    expect_file!["stored_form_4.json"].assert_eq(&text);
+    let older =
+        [include_str!("stored_form_1.json"), include_str!("stored_form_2.json"), include_str!("stored_form_3.json")];
     for form in older.into_iter().chain([text.as_str()]) {
         assert_eq!(crate::stored::decode::<Backup>(form).expect("reads back"), record);
     }
@@ -161,7 +163,7 @@ fn a_member_is_freed_though_nothing_else_is_left_to_do() {
         Backup { scale_in: owed, artifact, outbox: Vec::new(), source_told: true, ..backup(state) }
     };
     // What is left of it can be cleaned before its protection can be taken away.
-    assert_eq!(queue(&freed_later(State::Failed, Artifact::Held)), Queue::Cleanup);
+    assert_eq!(queue(&freed_later(State::Failed, Artifact::There)), Queue::Cleanup);
     for (state, artifact) in [(State::Failed, Artifact::Gone), (State::Deleted, Artifact::Gone)] {
         let record = freed_later(state, artifact);
         assert_eq!(queue(&record), Queue::Poll);
@@ -199,7 +201,7 @@ fn an_image_that_aws_took_for_a_parameter_and_did_not_keep_is_told() {
     while !record.publication.is_at_rest() {
         let event = match due(&record, Queue::Poll, time) {
             Some(Effect::Alone(Alone::AskTurn)) => {
-                PublicationEvent::TurnGiven { expected: None, publish: publish.clone(), held: None }
+                PublicationEvent::Turn(Turn::Given { expected: None, publish: publish.clone(), held: None })
             }
             Some(Effect::Alone(Alone::ReadParameter(..))) => PublicationEvent::ParameterRead(Some(parameter("ami-0"))),
             Some(Effect::Alone(Alone::WriteParameter { .. })) => {
@@ -231,7 +233,7 @@ fn the_newest_request_about_a_pin_holds_whatever_the_order() {
 
 #[test]
 fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lost_record_and_stays() {
-    let failed = Backup { requested_at: now(), artifact: Artifact::Held, ..backup(State::Failed) };
+    let failed = Backup { requested_at: now(), artifact: Artifact::There, ..backup(State::Failed) };
     let made = |seconds_before: i64| {
         let created_at = Some(later(now(), -seconds_before));
         let found = Image { created_at, ..image(ImageState::Available) };
@@ -240,7 +242,7 @@ fn an_image_that_was_made_before_its_failed_backup_was_asked_for_is_that_of_a_lo
     // Clocks are not the same.
     assert_eq!((made(60).artifact, made(60).refused), (Artifact::Condemned, None));
     let stays = made(61);
-    assert_eq!(stays.artifact, Artifact::Held);
+    assert_eq!(stays.artifact, Artifact::There);
     assert_eq!(
         stays.refused.as_deref(),
         Some(

@@ -15,7 +15,7 @@ use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, TemplateRef, 
 use crate::plan::{Publish, PublishTo};
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
-use crate::source::{Because, Expected};
+use crate::source::{Because, Expected, Turn};
 use crate::{Time, later, seconds_between};
 
 type Named = (&'static str, Event, Time);
@@ -63,12 +63,12 @@ fn publication_events() -> Vec<Named> {
     let events = [
         (
             "turn given",
-            PublicationEvent::TurnGiven { expected: Some(expected()), publish: Publish::default(), held: None },
+            PublicationEvent::Turn(Turn::Given { expected: Some(expected()), publish: Publish::default(), held: None }),
         ),
-        ("unwanted", PublicationEvent::Unwanted("its source is in no plan any more".into())),
-        ("on hold", PublicationEvent::OnHold("held by alice".into(), None)),
-        ("turn taken", PublicationEvent::TurnTaken),
-        ("newer", PublicationEvent::Newer),
+        ("unwanted", PublicationEvent::Turn(Turn::Unwanted("its source is in no plan any more".into()))),
+        ("on hold", PublicationEvent::Turn(Turn::OnHold("held by alice".into(), None))),
+        ("turn taken", PublicationEvent::Turn(Turn::Taken)),
+        ("newer", PublicationEvent::Turn(Turn::Newer)),
         ("read: as published last", read(used(one, "ami-0", None))),
         ("read: ours in use", read(used(one, "ami-1", Some(1)))),
         ("read: ours in use, after another", read(TemplateUse { between: Some(2), ..used(one, "ami-1", Some(3)) })),
@@ -121,11 +121,11 @@ fn removals() -> Vec<(&'static str, Backup)> {
             "Deleting, Condemned, with a version",
             Backup { versions: vec![("lt-1".into(), 2)], ..deleting(Artifact::Condemned) },
         ),
-        ("Deleting, versions tried", Backup { versions_tried: true, ..deleting(Artifact::Held) }),
+        ("Deleting, versions tried", Backup { versions_tried: true, ..deleting(Artifact::There) }),
         ("Deleting, SnapshotsLeft", deleting(Artifact::SnapshotsLeft)),
         ("Failed, None", failed(Artifact::None)),
         ("Failed, Asked", Backup { artifact_id: None, ..failed(Artifact::Asked) }),
-        ("Failed, Held", failed(Artifact::Held)),
+        ("Failed, Held", failed(Artifact::There)),
         ("Failed, Gone", failed(Artifact::Gone)),
     ]
 }
@@ -212,7 +212,7 @@ fn every_protection_and_every_event() {
     .collect();
     let mut table = String::new();
     for state in [State::Creating, State::Good] {
-        let all = [ScaleIn::Untouched, ScaleIn::Asked, ScaleIn::Held, ScaleIn::Owed(start()), ScaleIn::GivenBack];
+        let all = [ScaleIn::Untouched, ScaleIn::Asked, ScaleIn::Protected, ScaleIn::Owed(start()), ScaleIn::GivenBack];
         for scale_in in all {
             let record = Backup { scale_in, ..backup(state) };
             table += &format!("{state:?}, {scale_in:?}\n{}", lines(&record, &events));

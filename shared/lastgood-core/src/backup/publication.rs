@@ -25,9 +25,9 @@ use super::{parameter, sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::id::{GroupName, ImageId};
 use crate::notice::News;
-use crate::plan::{Publish, PublishTo};
+use crate::plan::PublishTo;
 use crate::refusal::{Refusal, Why};
-use crate::source::Expected;
+use crate::source::{Expected, Turn};
 use crate::{Time, later, seconds_between};
 
 /// How long a publication may take. An instance refresh may lock the group's configuration for 14 days (AWS: Use an
@@ -85,23 +85,8 @@ pub enum Publication {
 /// An answer about the publication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicationEvent {
-    /// The source gave the turn.
-    TurnGiven {
-        /// What the group should launch from; `None` if it may be anything.
-        expected: Option<Expected>,
-        /// What the plan says now.
-        publish: Publish,
-        /// Why the backup before it was held, if it was: that again is no news.
-        held: Option<String>,
-    },
-    /// Another backup has the turn.
-    TurnTaken,
-    /// A newer backup is good or published.
-    Newer,
-    /// The source is in no plan any more, or its plan publishes nothing.
-    Unwanted(String),
-    /// An operator holds the source: why, and why the backup before it was held, if it was.
-    OnHold(String, Option<String>),
+    /// Whether it is its turn, as its source says.
+    Turn(Turn),
     /// What the group launches from.
     TemplateRead(TemplateUse),
     /// The version is made, or was made when an earlier call went unanswered.
@@ -136,26 +121,12 @@ impl Publication {
 /// What `event` makes of a good backup's publication.
 pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> String {
     use Publication::{Due, Making, Pointing, Reading, Writing};
-    use PublicationEvent::{
-        Changed, ImageUnseen, Newer, OnHold, ParameterRead, Pointed, Refused, TemplateRead, TurnGiven, TurnTaken,
-        Unwanted, VersionMade, Written,
-    };
+    use PublicationEvent::{Changed, ImageUnseen, ParameterRead, Pointed, Refused, TemplateRead, VersionMade, Written};
     if record.publication.is_at_rest() {
         return "stale".into();
     }
     match (record.publication.clone(), event) {
-        (Due, TurnGiven { expected, publish, held }) => {
-            record.publish = publish;
-            record.held_before = held;
-            go(record, now, Reading { expected }, "it is its turn".into())
-        }
-        (Due, TurnTaken) => again(record, now, RETRY_SECONDS, "another backup of the source is being published"),
-        (Due, Unwanted(why)) => rest(record, now, Publication::Superseded, why),
-        (Due, OnHold(why, held)) => {
-            record.held_before = held;
-            hold(record, now, why)
-        }
-        (Due, Newer) => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
+        (Due, PublicationEvent::Turn(turn)) => asked(record, turn, now),
         (Reading { expected }, TemplateRead(used)) => template_read(record, expected.as_ref(), used, now),
         (Reading { expected }, ParameterRead(found)) => parameter::read(record, expected.as_ref(), found, now),
         (Making { group, base }, VersionMade(version)) => made(record, group, base, version, now),
@@ -186,11 +157,7 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Publication::Superseded
             | Publication::Adopted(_)
             | Publication::Held(_),
-            TurnGiven { .. }
-            | TurnTaken
-            | Newer
-            | Unwanted(_)
-            | OnHold(..)
+            PublicationEvent::Turn(_)
             | TemplateRead(_)
             | VersionMade(_)
             | Pointed
@@ -200,6 +167,24 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Refused(_)
             | Changed(_),
         ) => "stale".into(),
+    }
+}
+
+/// What its source says.
+fn asked(record: &mut Backup, turn: Turn, now: Time) -> String {
+    match turn {
+        Turn::Given { expected, publish, held } => {
+            record.publish = publish;
+            record.held_before = held;
+            go(record, now, Publication::Reading { expected }, "it is its turn".into())
+        }
+        Turn::Taken => again(record, now, RETRY_SECONDS, "another backup of the source is being published"),
+        Turn::Newer => rest(record, now, Publication::Superseded, "a newer backup of the source is good".into()),
+        Turn::Unwanted(why) => rest(record, now, Publication::Superseded, why),
+        Turn::OnHold(why, held) => {
+            record.held_before = held;
+            hold(record, now, why)
+        }
     }
 }
 

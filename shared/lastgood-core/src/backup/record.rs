@@ -182,7 +182,7 @@ pub enum Artifact {
     /// CreateImage was or will be sent. AWS may or may not have heard it.
     Asked,
     /// AWS holds the image.
-    Held,
+    There,
     /// Its ids are on record and it may go. DeregisterImage may or may not have been heard.
     Condemned,
     /// The image is gone; snapshots of it may be left.

@@ -1,7 +1,7 @@
 //! Removal: deleting what AWS holds of a backup that was let go, or of one that failed.
 //!
 //! ```text
-//!  Asked | Held ─▶ Condemned ─▶ SnapshotsLeft ─▶ Gone
+//!  Asked | There ─▶ Condemned ─▶ SnapshotsLeft ─▶ Gone
 //!     look by id     delete template versions    delete the rest
 //!     or name, tag   of ours, then deregister
 //! ```
@@ -55,7 +55,7 @@ pub enum RemovalEvent {
 /// What `event` makes of a record whose artifact must go.
 pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> String {
     match (record.artifact, event) {
-        (Artifact::Asked | Artifact::Held | Artifact::Condemned, RemovalEvent::Inspected(inspection)) => {
+        (Artifact::Asked | Artifact::There | Artifact::Condemned, RemovalEvent::Inspected(inspection)) => {
             inspected(record, inspection, now)
         }
         (Artifact::Condemned, RemovalEvent::VersionsDeleted(template, left)) => {
@@ -63,13 +63,13 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
         }
         (Artifact::Condemned, RemovalEvent::Deregistered(results)) => deregistered(record, &results, now),
         (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
-        (Artifact::Asked | Artifact::Held | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
+        (Artifact::Asked | Artifact::There | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
             refused(record, &refusal, now)
         }
         (
             Artifact::None
             | Artifact::Asked
-            | Artifact::Held
+            | Artifact::There
             | Artifact::Condemned
             | Artifact::SnapshotsLeft
             | Artifact::Gone,
@@ -86,10 +86,10 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
 pub(super) fn woken(record: &mut Backup) -> String {
     match record.artifact {
         Artifact::Condemned => {
-            record.artifact = Artifact::Held;
+            record.artifact = Artifact::There;
             "whether something needs it is looked up again".into()
         }
-        Artifact::None | Artifact::Asked | Artifact::Held | Artifact::SnapshotsLeft | Artifact::Gone => {
+        Artifact::None | Artifact::Asked | Artifact::There | Artifact::SnapshotsLeft | Artifact::Gone => {
             "nothing to do but what is due".into()
         }
     }
@@ -198,7 +198,7 @@ fn versions_deleted(record: &mut Backup, template: &TemplateId, left: &[(u64, St
         [] => format!("its versions of {template} are deleted"),
         left => {
             record.versions_tried = true;
-            record.artifact = Artifact::Held;
+            record.artifact = Artifact::There;
             let left: Vec<_> = left.iter().map(|(number, why)| format!("version {number} ({why})")).collect();
             let reason = format!("of {template} {} stays", left.join(", "));
             told(record, &reason, now);
@@ -237,7 +237,7 @@ fn snapshots_deleted(record: &mut Backup, results: &[(SnapshotId, Result<(), Ref
             Err(refusal) if refusal.why == Why::InUse => {
                 // AWS names the image that uses it. Ours: then it is there, whatever the last look said.
                 if record.image().is_some_and(|image| refusal.message.contains(image.as_str())) {
-                    record.artifact = Artifact::Held;
+                    record.artifact = Artifact::There;
                     return again(record, now, RETRY_SECONDS, &format!("the image is still there: {refusal}"));
                 }
                 // Another one: the snapshot is not ours alone, and stays with that image.
@@ -289,7 +289,7 @@ fn stays(record: &mut Backup, reason: String, now: Time) -> String {
     told(record, &reason, now);
     // It was condemned, perhaps: whoever lets it go again looks again.
     if record.artifact == Artifact::Condemned {
-        record.artifact = Artifact::Held;
+        record.artifact = Artifact::There;
     }
     record.versions.clear();
     if matches!(record.state, State::Expiring | State::Deleting) {
@@ -343,7 +343,7 @@ pub(super) fn left_behind(
     let reason = format!("left behind: {}", what.join(", "));
     record.versions_tried = false;
     record.refused = None;
-    record.artifact = if artifact.is_some() { Artifact::Held } else { Artifact::SnapshotsLeft };
+    record.artifact = if artifact.is_some() { Artifact::There } else { Artifact::SnapshotsLeft };
     record.artifact_id = record.artifact_id.take().or(artifact);
     add(&mut record.snapshots, snapshots);
     record.look_at = now;
@@ -364,7 +364,7 @@ pub(super) fn artifact_gone(record: &mut Backup, now: Time) -> String {
 /// What the removal asks for next.
 pub(super) fn due(record: &Backup, now: Time) -> Option<Effect> {
     match record.artifact {
-        Artifact::Asked | Artifact::Held => Some(Effect::Alone(Alone::Inspect)),
+        Artifact::Asked | Artifact::There => Some(Effect::Alone(Alone::Inspect)),
         // That nothing needs it was seen some time ago: an operator may have gone back to it since.
         Artifact::Condemned if seconds_between(record.look_at, now) > CONDEMNED_SECONDS_MAX => {
             Some(Effect::Alone(Alone::Inspect))

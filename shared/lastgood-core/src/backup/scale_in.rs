@@ -1,9 +1,9 @@
 //! Protection from scale-in: a member keeps its place while its image is made, and loses the protection afterwards.
 //!
 //! ```text
-//!  Untouched ─▶ Asked ─▶ Held ─▶ Owed ─▶ GivenBack
-//!                 └──────────────┘ ▲          │
-//!       however it ends, and       └──────────┘ protected once more, by one who hung
+//!  Untouched ─▶ Asked ─▶ Protected ─▶ Owed ─▶ GivenBack
+//!                 └───────────────────┘ ▲          │
+//!       however it ends, and            └──────────┘ protected once more, by one who hung
 //!       whoever died in between
 //! ```
 //!
@@ -31,7 +31,7 @@ pub enum ScaleIn {
     /// AWS may or may not have heard that it is to be protected.
     Asked,
     /// It is protected.
-    Held,
+    Protected,
     /// The protection is to be taken away again, not before this time.
     Owed(Time),
     /// It is taken away, or went with the instance.
@@ -59,7 +59,7 @@ pub enum ScaleInEvent {
 pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> String {
     match (record.scale_in, event) {
         (ScaleIn::Asked, ScaleInEvent::On) => {
-            record.scale_in = ScaleIn::Held;
+            record.scale_in = ScaleIn::Protected;
             record.look_at = now;
             "the instance is protected from scale-in".into()
         }
@@ -111,7 +111,7 @@ pub(super) fn step(record: &mut Backup, event: ScaleInEvent, now: Time) -> Strin
             format!("later again: {why}")
         }
         (
-            ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack,
+            ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Protected | ScaleIn::Owed(_) | ScaleIn::GivenBack,
             ScaleInEvent::On
             | ScaleInEvent::OnRefused(_)
             | ScaleInEvent::OnUnanswered(_)
@@ -130,7 +130,7 @@ fn too_late(record: &mut Backup, at: Time) -> String {
 
 /// The image is made, or will never be: what was asked for is owed back.
 pub(super) fn owe(record: &mut Backup, now: Time) {
-    if matches!(record.scale_in, ScaleIn::Asked | ScaleIn::Held) {
+    if matches!(record.scale_in, ScaleIn::Asked | ScaleIn::Protected) {
         record.scale_in = ScaleIn::Owed(now);
     }
 }
@@ -141,6 +141,6 @@ pub(super) fn due(record: &Backup, group: &GroupName, now: Time) -> Option<Effec
         ScaleIn::Owed(at) if at <= now => {
             Some(Effect::Alone(Alone::Unprotect(group.clone(), record.instance.clone()?)))
         }
-        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Held | ScaleIn::Owed(_) | ScaleIn::GivenBack => None,
+        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Protected | ScaleIn::Owed(_) | ScaleIn::GivenBack => None,
     }
 }

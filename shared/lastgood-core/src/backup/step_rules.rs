@@ -13,7 +13,7 @@ use crate::notice::News;
 use crate::plan::{OnManualChange, Publish, PublishTo};
 use crate::record::{Queue, Tells};
 use crate::refusal::Why;
-use crate::source::{Because, Expected};
+use crate::source::{Because, Expected, Turn};
 use crate::{Time, later};
 
 fn pin() -> Pin {
@@ -111,7 +111,7 @@ fn an_image_stays_as_long_as_a_call_that_publishes_it_may_still_be_heard() {
     let making = Backup { publication: making, ..backup(State::Good) };
     let let_go = |record: &Backup, at: Time| decide(record, Event::LetGo("older".into()), at).record.state;
     let taken_up = decide(&making, Event::Woken, now()).record;
-    let replaced = decide(&taken_up, Event::Publication(PublicationEvent::Newer), later(now(), 5)).record;
+    let replaced = decide(&taken_up, Event::Publication(PublicationEvent::Turn(Turn::Newer)), later(now(), 5)).record;
     let failed = decide(&making, Event::Unanswered("no answer".into()), now()).record;
     let denied = || Event::Publication(PublicationEvent::Refused(refusal(Why::Denied)));
     let held = decide(&failed, denied(), later(now(), 60)).record;
@@ -127,8 +127,11 @@ fn an_image_stays_as_long_as_a_call_that_publishes_it_may_still_be_heard() {
     assert!(matches!(pointed.publication, Publication::Published(_)));
     assert_eq!(let_go(&pointed, now()), State::Expiring);
     // Before anything was asked nothing is on its way.
-    let due =
-        decide(&Backup { publication: Publication::Due, ..making }, Event::Publication(PublicationEvent::Newer), now());
+    let due = decide(
+        &Backup { publication: Publication::Due, ..making },
+        Event::Publication(PublicationEvent::Turn(Turn::Newer)),
+        now(),
+    );
     assert_eq!(let_go(&due.record, now()), State::Expiring);
 }
 
@@ -192,7 +195,7 @@ fn snapshots_that_another_image_is_over_stay_and_are_told() {
     // In use by our own image: that is there after all.
     let ours = crate::refusal::Refusal { message: "in use by ami-1".into(), ..refusal(Why::InUse) };
     let back = decide(&left, removal(RemovalEvent::SnapshotsDeleted(vec![("snap-1".into(), Err(ours))])), now()).record;
-    assert_eq!((back.state, back.artifact), (State::Deleting, Artifact::Held));
+    assert_eq!((back.state, back.artifact), (State::Deleting, Artifact::There));
     assert_eq!(back.look_at, later(now(), RETRY_SECONDS));
 }
 
@@ -227,7 +230,7 @@ fn versions_that_aws_left_are_not_tried_twice() {
     assert_eq!((done.versions.as_slice(), done.artifact), ([("lt-2".into(), 5)].as_slice(), Artifact::Condemned));
     let left = vec![(5, "it is the default".to_owned())];
     let left = decide(&done, removal(RemovalEvent::VersionsDeleted("lt-2".into(), left)), now()).record;
-    assert_eq!((left.artifact, left.versions_tried), (Artifact::Held, true));
+    assert_eq!((left.artifact, left.versions_tried), (Artifact::There, true));
     let seen = removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))));
     let seen = decide(&left, seen, now()).record;
     assert_eq!((seen.artifact, seen.versions.len()), (Artifact::Condemned, 0));
@@ -295,12 +298,12 @@ fn what_is_left_behind_is_taken_up_with_all_that_is_known_of_it() {
     let found = decide(&failed, left.clone(), now()).record;
     assert_eq!(
         (found.state, found.artifact, found.artifact_id),
-        (State::Failed, Artifact::Held, Some(artifact("ami-9")))
+        (State::Failed, Artifact::There, Some(artifact("ami-9")))
     );
     assert_eq!(found.snapshots, ["snap-9".into()]);
     let known = Backup { artifact: Artifact::Gone, versions_tried: true, ..backup(State::Failed) };
     let found = decide(&known, left.clone(), now()).record;
-    assert_eq!((found.artifact, found.versions_tried), (Artifact::Held, false));
+    assert_eq!((found.artifact, found.versions_tried), (Artifact::There, false));
     assert_eq!(found.artifact_id, Some(artifact("ami-1")), "what is on record stays");
     assert_eq!(decide(&backup(State::Deleted), left, now()).reason, "stale", "somebody has restored it");
 }

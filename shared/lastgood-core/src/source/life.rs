@@ -56,7 +56,7 @@ pub struct Outcome {
     /// Nothing of its publication is under way.
     pub at_rest: bool,
     /// Why it was not published.
-    pub hold: Option<String>,
+    pub held: Option<String>,
     /// Somebody gave the group this image by hand, and what follows is based on it.
     pub adopted: Option<String>,
     /// Why it failed.
@@ -75,7 +75,7 @@ impl Outcome {
             (Publication::Published(to), Some(image)) => Some(Published { slot, image, to: to.clone() }),
             _ => None,
         };
-        let hold = match &backup.publication {
+        let held = match &backup.publication {
             Publication::Held(reason) => Some(reason.clone()),
             _ => None,
         };
@@ -88,7 +88,7 @@ impl Outcome {
         let second_try = failed && backup.instance_lost && backup.retries().is_none();
         let retry = backup.instance.clone().filter(|_| second_try);
         let retry = retry.map(|lost| Retry { slot: backup.since, of: slot, lost });
-        Self { slot, good, published, at_rest: backup.publication.is_at_rest(), hold, adopted, failure, retry }
+        Self { slot, good, published, at_rest: backup.publication.is_at_rest(), held, adopted, failure, retry }
     }
 }
 
@@ -111,7 +111,7 @@ pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> 
     source.policy = policy;
     (source.lost, source.missing_since, source.retire_at) = (None, None, None);
     if before.plan.is_none() || before.lost.is_some() {
-        source.hold = None;
+        source.held = None;
     }
     if same {
         source.due_by = source.due_by.map(|due_by| later(due_by, later_overdue));
@@ -239,7 +239,7 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     } else if newer_good || newer_published {
         Some(Turn::Newer)
     } else {
-        source.on_hold.as_ref().map(|hold| Turn::OnHold(hold.words(), source.hold.clone()))
+        source.hold.as_ref().map(|hold| Turn::OnHold(hold.words(), source.held.clone()))
     };
     if let Some(no) = no {
         source.turn = source.turn.filter(|holder| *holder != slot);
@@ -250,7 +250,7 @@ pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
     }
     source.turn = Some(slot);
     let (expected, publish) = (source.expected.clone(), source.policy.publish.clone());
-    let held = source.hold.clone();
+    let held = source.held.clone();
     (source, Turn::Given { expected, publish, held })
 }
 
@@ -291,13 +291,13 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         if published.to.is_at(&source.policy.publish.to) {
             source.expected = Some(Expected { image: Some(published.image.to_string()), because: Because::Published });
         }
-        source.hold = None;
+        source.held = None;
     }
     if let Some(image) = &outcome.adopted
         && source.published.as_ref().is_none_or(|known| known.slot < slot)
     {
         source.expected = Some(Expected { image: Some(image.clone()), because: Because::Adopted });
-        source.hold = None;
+        source.held = None;
     }
     if let Some(retry) = outcome.retry.as_ref().filter(|_| source.plan.is_some() && source.lost.is_none())
         && source.retried.is_none_or(|retried| retried < retry.of)
@@ -306,10 +306,10 @@ pub fn hear(before: &Source, outcome: &Outcome) -> Source {
         source.retry = Some(retry.clone());
         source.retried = Some(retry.of);
     }
-    if let Some(hold) = &outcome.hold
+    if let Some(hold) = &outcome.held
         && source.published.as_ref().is_none_or(|known| known.slot < slot)
     {
-        source.hold = Some(hold.clone());
+        source.held = Some(hold.clone());
     }
     if outcome.at_rest && source.turn == Some(slot) {
         source.turn = None;

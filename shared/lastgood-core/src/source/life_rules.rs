@@ -38,7 +38,7 @@ pub(super) fn web(pattern: Pattern) -> Source {
 
 /// A backup that has nothing to tell yet.
 fn nothing(slot: Time) -> Outcome {
-    Outcome { slot, good: None, published: None, at_rest: true, hold: None, adopted: None, failure: None, retry: None }
+    Outcome { slot, good: None, published: None, at_rest: true, held: None, adopted: None, failure: None, retry: None }
 }
 
 fn good(slot: &str) -> Outcome {
@@ -182,7 +182,7 @@ fn nothing_is_published_while_an_operator_holds_it() {
     let released = release(&held, "bob", None, None, at("10:31:00"));
     let nothing_waits = release(&source, "bob", None, None, at("10:31:00"));
     assert!(nothing_waits.outbox.is_empty());
-    assert_eq!(hold(&nothing_waits, "alice", None, at("10:30:00")).on_hold, None, "it was asked before the release");
+    assert_eq!(hold(&nothing_waits, "alice", None, at("10:30:00")).hold, None, "it was asked before the release");
     assert_eq!(ask_turn(&released, at("11:00:00")).1, given());
     let told: Vec<_> = released.outbox.iter().map(|notice| notice.message.as_str()).collect();
     assert_eq!(
@@ -245,7 +245,7 @@ fn what_is_expected_follows_what_was_applied_published_and_adopted() {
     assert_eq!(expect(source.clone(), Some("ami-1".into())), source, "applied again: it is still what we published");
     let source = hear(&source, &Outcome { adopted: Some("ami-9".into()), ..nothing(at("12:00:00")) });
     assert_eq!(expected(&source), Some((Some("ami-9".into()), Because::Adopted)));
-    let source = hear(&source, &Outcome { hold: Some("changed".into()), ..nothing(at("13:00:00")) });
+    let source = hear(&source, &Outcome { held: Some("changed".into()), ..nothing(at("13:00:00")) });
     let kept = release(&source, "alice", None, Some(&Found(Some("ami-9".into()))), at("13:30:00"));
     assert_eq!(expected(&kept), Some((Some("ami-9".into()), Because::Adopted)), "what was adopted stays adopted");
     let accepted = release(&source, "alice", None, Some(&Found(Some("ami-7".into()))), at("13:30:00"));
@@ -291,8 +291,8 @@ fn of_two_requests_in_one_second_the_one_that_is_heard_last_counts() {
     let second = at("10:40:00");
     let held = hold(&source, "alice", None, second);
     let released = release(&held, "bob", None, None, second);
-    assert!(held.on_hold.is_some() && released.on_hold.is_none());
-    assert!(hold(&released, "carol", None, second).on_hold.is_some());
+    assert!(held.hold.is_some() && released.hold.is_none());
+    assert!(hold(&released, "carol", None, second).hold.is_some());
     let late = hold(&release(&held, "bob", None, None, later(second, 1)), "alice", None, second);
-    assert_eq!(late.on_hold, None, "it was asked for before the release");
+    assert_eq!(late.hold, None, "it was asked for before the release");
 }

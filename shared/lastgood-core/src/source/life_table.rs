@@ -54,7 +54,7 @@ fn failure(slot: &str) -> Failure {
 fn waiting() -> Source {
     let expected = Expected { image: Some("ami-base".into()), because: Because::Applied };
     Source {
-        hold: Some("somebody changed it".into()),
+        held: Some("somebody changed it".into()),
         halt_told: true,
         overdue_told: true,
         expected: Some(expected),
@@ -81,7 +81,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         good: None,
         published: None,
         at_rest: false,
-        hold: None,
+        held: None,
         adopted: None,
         failure: None,
         retry: None,
@@ -92,7 +92,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         ("good", Outcome { good: Some(good(SLOT)), ..nothing.clone() }),
         ("published", Outcome { published: Some(published(SLOT)), ..nothing.clone() }),
         ("adopted", Outcome { adopted: Some("ami-theirs".into()), ..nothing.clone() }),
-        ("held", Outcome { hold: Some("the group is stateful".into()), ..nothing.clone() }),
+        ("held", Outcome { held: Some("the group is stateful".into()), ..nothing.clone() }),
         ("failed", Outcome { failure: Some("no member".into()), ..nothing.clone() }),
         ("lost its instance", Outcome { retry: Some(retry), ..nothing.clone() }),
         ("at rest", Outcome { at_rest: true, ..nothing }),

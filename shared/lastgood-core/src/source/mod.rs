@@ -1,11 +1,13 @@
 //! A source: one protected thing, its schedule, and what stands of its backups.
 //!
-//! [`life`] is the place to begin; what operators ask of a source is in [`operator`], how sources are found and lost in
-//! [`survey`], and what may go of its backups in [`cleanup`].
+//! [`life`] is the place to begin; what operators ask of a source is in [`operator`], whether a plan file fits in [`fit`] and
+//! what it changes in [`selection`], how sources are found and lost in [`survey`], and what may go of its backups in
+//! [`cleanup`].
 
 pub mod cleanup;
 #[cfg(test)]
 mod cleanup_rules;
+pub mod fit;
 pub mod life;
 #[cfg(test)]
 mod life_rules;
@@ -13,6 +15,8 @@ mod life_rules;
 mod life_table;
 pub mod operator;
 pub mod record;
+pub mod selection;
+pub mod standing;
 pub mod survey;
 #[cfg(test)]
 mod survey_rules;
@@ -20,4 +24,5 @@ mod survey_rules;
 pub use life::{
     Claim, Outcome, Turn, apply, ask_turn, begins_anew, claim, expect, free_turn, halt, hear, is_at_it, overdue, unplan,
 };
-pub use record::{Asked, Because, Expected, Failure, Found, Good, OnHold, Published, Retry, Source};
+pub use record::{Asked, Because, Expected, Failure, Found, Good, Hold, Published, Retry, Source};
+pub use standing::Standing;

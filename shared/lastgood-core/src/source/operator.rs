@@ -3,7 +3,7 @@
 //! Requests come over the bus, at least once: each is safe to repeat, for its event's time is part of what it does.
 
 use super::life::due_by;
-use super::record::{Asked, Because, Expected, Found, OnHold, Source};
+use super::record::{Asked, Because, Expected, Found, Hold, Source};
 use crate::Time;
 use crate::backup::{Backup, Publication, State};
 use crate::id::BackupId;
@@ -12,14 +12,14 @@ use crate::notice::News;
 /// Nothing is published from now on. Backups are made and deleted as before.
 #[must_use]
 pub fn hold(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source {
-    let on_hold = OnHold { by: by.to_owned(), reason: reason.map(str::to_owned), at };
-    if before.on_hold.as_ref() == Some(&on_hold) || Asked::Hold(at).is_old(before.asked) {
+    let hold = Hold { by: by.to_owned(), reason: reason.map(str::to_owned), at };
+    if before.hold.as_ref() == Some(&hold) || Asked::Hold(at).is_old(before.asked) {
         return before.clone();
     }
     let mut source = before.clone();
     source.asked = Some(Asked::Hold(at));
-    let reason = on_hold.words();
-    source.on_hold = Some(on_hold);
+    let reason = hold.words();
+    source.hold = Some(hold);
     source.tell(&at.as_second().to_string(), at, News::SourceHeld { reason });
     source
 }
@@ -27,7 +27,7 @@ pub fn hold(before: &Source, by: &str, reason: Option<&str>, at: Time) -> Source
 /// Whether anything of the source waits for an operator.
 #[must_use]
 pub fn waits(source: &Source) -> bool {
-    source.on_hold.is_some() || source.hold.is_some()
+    source.hold.is_some() || source.held.is_some()
 }
 
 /// The backup that a release lets ask for its turn again: the newest good one, if it was held. None while something waits: a
@@ -54,8 +54,8 @@ pub fn release(before: &Source, by: &str, reason: Option<&str>, found: Option<&F
     if !waits(before) {
         return source;
     }
-    source.on_hold = None;
     source.hold = None;
+    source.held = None;
     source.expected = match found {
         // What was adopted, or published, and is still there stays what it is.
         Some(Found(image)) if source.expected.as_ref().is_some_and(|expected| expected.image == *image) => {

@@ -46,13 +46,13 @@ pub struct Source {
     pub expected: Option<Expected>,
     /// An operator wants nothing published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_hold: Option<OnHold>,
+    pub hold: Option<Hold>,
     /// The hold or release that was heard last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,
     /// Why the newest image was not published, if it was not: an operator is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<String>,
+    pub held: Option<String>,
     /// Why the newest backup failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -148,7 +148,7 @@ impl Asked {
 
 /// An operator's hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnHold {
+pub struct Hold {
     /// Who.
     pub by: String,
     /// Why, in their words.
@@ -158,7 +158,7 @@ pub struct OnHold {
     pub at: Time,
 }
 
-impl OnHold {
+impl Hold {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
@@ -254,9 +254,9 @@ impl Source {
             published: None,
             turn: None,
             expected: None,
-            on_hold: None,
-            asked: None,
             hold: None,
+            asked: None,
+            held: None,
             failure: None,
             halt_told: false,
             missing_since: None,

@@ -9,7 +9,7 @@ use lastgood_core::backup::{Backup, Publication, PublishedTo};
 use lastgood_core::facts::{Group, Image, LaunchSource, TemplateRef, TemplateVersion, VersionRef};
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, TemplateId};
-use lastgood_core::needed::{Reading, TemplateReading};
+use lastgood_core::needed::{Reading, TemplateReading, changed_meanwhile, others, templates_told};
 use lastgood_core::plan::PublishTo;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::Source;
@@ -42,10 +42,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         let references = self.references(image, there).await?;
         let references = read(&mut reading, references).unwrap_or_default();
-        let told = templates_of(&references);
+        let told = templates_told(&references);
         templates.extend(told.iter().cloned());
         self.parameters_into(&mut reading, record, own, source).await?;
-        reading.others = references.into_iter().filter(|arn| is_something_else(arn, &reading)).collect();
+        reading.others = others(references, &reading);
         let configurations = read(&mut reading, self.cloud.call(&LaunchConfigurations).await?);
         reading.configurations = configurations.unwrap_or_default();
         if source.is_some_and(|source| source.policy.keep_in_use) {
@@ -61,7 +61,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if !without.is_disjoint(&told) {
             // It is gone since, or not told yet though AWS knows of it: that counts (AWS: Eventual consistency).
             let again = self.references(image, there).await?;
-            let again = templates_of(&read(&mut reading, again).unwrap_or_default());
+            let again = templates_told(&read(&mut reading, again).unwrap_or_default());
             let (told_by, looked_up) = (ImageReferences::ACTION, VersionsWith::ACTION);
             let doubt =
                 |template: &TemplateId| format!("{told_by} tells a version of {template}, and {looked_up} none");
@@ -103,23 +103,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             names.push(own.clone());
         }
         let Some(now) = read(reading, self.cloud.call(&GroupsNamed(names.clone())).await?) else { return Ok(()) };
-        for name in &names {
-            let before = group::named(&reading.groups, name).map(|group| &group.launches_from);
-            let after = group::named(&now, name).map(|group| &group.launches_from);
-            // One answer without the group proves nothing, as long as nobody else has found it gone.
-            let may_be_gone = source.is_none_or(|source| source.lost.is_some() || source.plan.is_none());
-            let doubt = match (before, after) {
-                (_, None) if name != own => continue,
-                (None, None) if may_be_gone => continue,
-                (_, None) => format!("AWS does not tell group/{name}"),
-                (_, Some(_)) if name == own && source.is_some_and(Source::may_be_back) => {
-                    format!("group/{name} is back")
-                }
-                (before, after) if before == after => continue,
-                _ => format!("group/{name} was given something else to launch from while it was asked who does"),
-            };
-            reading.unread.push(doubt);
-        }
+        let doubts = names.iter().filter_map(|name| {
+            let source = (name == own).then_some(source);
+            changed_meanwhile(name, group::named(&reading.groups, name), group::named(&now, name), source)
+        });
+        let doubts: Vec<String> = doubts.collect();
+        reading.unread.extend(doubts);
         Ok(())
     }
 
@@ -261,23 +250,4 @@ fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
 /// The versions of templates that a group names, as it was read.
 fn named_by<'a>(reading: &'a Reading, group: &GroupName) -> Vec<&'a TemplateRef> {
     group::named(&reading.groups, group).map(|group| group.launches_from.templates()).unwrap_or_default()
-}
-
-/// The templates among these ARNs.
-fn templates_of(references: &[String]) -> BTreeSet<TemplateId> {
-    references.iter().filter_map(|arn| part_after(arn, ":launch-template/")).map(TemplateId::from).collect()
-}
-
-/// What AWS says refers to an image and is not read by itself: templates are; parameters of ours are; an instance needs
-/// its image only if a plan says so.
-fn is_something_else(arn: &str, reading: &Reading) -> bool {
-    if arn.contains(":launch-template/") || arn.contains(":instance/") {
-        return false;
-    }
-    let is_read = |name: &str| reading.parameters.iter().any(|(read, _)| read.trim_start_matches('/') == name);
-    !part_after(arn, ":parameter/").is_some_and(is_read)
-}
-
-fn part_after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
-    text.split_once(mark).map(|(_, part)| part)
 }

@@ -27,19 +27,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(super) async fn ask_turn(&self, record: &Backup) -> Carried<Backup> {
         let slot = record.id.slot;
         let turn = self.change_source(&record.id.source, |source| source::ask_turn(source, slot)).await?;
-        match turn {
-            Some(Turn::Given { expected, publish, held }) => {
-                Ok(told(PublicationEvent::TurnGiven { expected, publish, held }))
-            }
-            Some(Turn::Taken) => {
-                self.free_turn(&record.id.source).await?;
-                Ok(told(PublicationEvent::TurnTaken))
-            }
-            Some(Turn::Newer) => Ok(told(PublicationEvent::Newer)),
-            Some(Turn::Unwanted(why)) => Ok(told(PublicationEvent::Unwanted(why))),
-            Some(Turn::OnHold(why, held)) => Ok(told(PublicationEvent::OnHold(why, held))),
-            None => Err(CallFailed::new(How::NotMade, "asking the source", "it is not on record")),
+        let Some(turn) = turn else {
+            return Err(CallFailed::new(How::NotMade, "asking the source", "it is not on record"));
+        };
+        if turn == Turn::Taken {
+            self.free_turn(&record.id.source).await?;
         }
+        Ok(told(PublicationEvent::Turn(turn)))
     }
 
     /// Takes the turn from a backup that is not at it any more.

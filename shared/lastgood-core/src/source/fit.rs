@@ -1,38 +1,37 @@
-//! Whether a plan file fits what is there: which groups its plans select, and whether each can be what its plan wants.
+//! Whether a plan file fits what is there: which sources its plans select, and whether each can be what its plan wants.
+//!
+//! A file that is right in itself may still not fit: a group that is not there, one that two plans select by their tags, one
+//! that can't be published to. Every such mistake is told at once.
 
 use std::collections::BTreeMap;
 
-use futures_util::StreamExt;
-use futures_util::stream;
-use lastgood_core::Time;
-use lastgood_core::facts::{Group, Resource, Tags};
-use lastgood_core::group;
-use lastgood_core::id::SourceId;
-use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
-use lastgood_core::source::{Found, Source};
+use super::record::Found;
+use super::standing::Standing;
+use crate::Time;
+use crate::facts::{Group, Resource};
+use crate::group;
+use crate::id::SourceId;
+use crate::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
 
-use crate::apply::ApplyError;
-use crate::call::Cloud;
-use crate::call::autoscaling::GroupsTagged;
-use crate::place::{Read, read};
-use crate::{CALLS_AT_ONCE_MAX, find};
+/// A source that is there and that a plan of the file selects, and what stands where that plan publishes.
+pub type Read = (Resource, Standing);
 
 /// What the plans of a file select.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Selected {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
     /// Each source, once.
-    pub(crate) sources: BTreeMap<SourceId, Match>,
+    pub sources: BTreeMap<SourceId, Match>,
     /// Plans that select nothing now.
-    pub(crate) empty: Vec<String>,
+    pub empty: Vec<String>,
 }
 
 /// A source that a plan selects.
-#[derive(Clone, Debug)]
-pub(crate) struct Match {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
     /// The plan's name.
-    pub(crate) plan: String,
+    pub plan: String,
     /// The image where the plan publishes, as far as it can be told.
-    pub(crate) image_in_use: Option<Found>,
+    pub image_in_use: Option<Found>,
 }
 
 struct Fit<'a> {
@@ -41,32 +40,22 @@ struct Fit<'a> {
     selected: Selected,
 }
 
-/// What the file selects; `staying` are plans of the table that the file does not name. Every mistake is told at once.
-pub(crate) async fn select(
-    cloud: &impl Cloud,
+/// What the file selects. `read` has what each of its plans selects, plan by plan; `staying` are plans of the table that the
+/// file does not name; `groups` are all groups of the account, for those that share a template matter to each other.
+pub fn fit(
     file: &PlanFile,
+    read: &[Vec<Read>],
     staying: &[&Plan],
-    known: &[Source],
+    groups: &[Group],
     now: Time,
-) -> Result<Selected, ApplyError> {
+) -> Result<Selected, Vec<Mistake>> {
     let mut fit = Fit { file, mistakes: Vec::new(), selected: Selected::default() };
-    // Groups that share a template matter to each other, planned or not.
-    let all = cloud.call(&GroupsTagged(Tags::new())).await?.map_err(ApplyError::Refused)?;
-    let mut selected = Vec::new();
-    for placed in &file.plans {
-        let found = find::of_plan(cloud, &placed.plan, known).await?.map_err(ApplyError::Refused)?;
-        let found: Vec<Resource> = found.into_iter().filter(|found| placed.plan.select.has(found)).collect();
-        fit.plan(placed, &found, staying, now);
-        selected.push((placed, found));
+    for (placed, found) in file.plans.iter().zip(read) {
+        fit.plan(placed, found, staying, now);
     }
-    for (placed, found) in &selected {
-        let reads = stream::iter(found).map(|resource| async move {
-            let read = read(cloud, resource, &placed.plan.policy.publish.to).await;
-            (resource, read)
-        });
-        let reads: Vec<_> = reads.buffered(CALLS_AT_ONCE_MAX).collect().await;
-        for (resource, read) in reads {
-            fit.publishable(placed, resource, &read?, &all);
+    for (placed, found) in file.plans.iter().zip(read) {
+        for (resource, standing) in found {
+            fit.publishable(placed, resource, standing, groups);
         }
     }
     for id in fit.selected.sources.keys().cloned().collect::<Vec<_>>() {
@@ -80,7 +69,7 @@ pub(crate) async fn select(
         return Ok(fit.selected);
     }
     fit.mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    Err(ApplyError::Mistakes(fit.mistakes))
+    Err(fit.mistakes)
 }
 
 impl Fit<'_> {
@@ -90,14 +79,14 @@ impl Fit<'_> {
     }
 
     /// Each source that the plan names must be there, and each that it selects be its alone.
-    fn plan(&mut self, placed: &PlacedPlan, found: &[Resource], staying: &[&Plan], now: Time) {
+    fn plan(&mut self, placed: &PlacedPlan, found: &[Read], staying: &[&Plan], now: Time) {
         let plan = &placed.plan;
         if plan.policy.schedule.next_after(now).is_none() {
             let what = format!("'{}' has no slot any more; write one that comes after {now}", plan.policy.schedule);
             self.mistake(placed.tags_place, what);
         }
         for (id, place) in &placed.places {
-            if !found.iter().any(|found| found.id() == *id) {
+            if !found.iter().any(|(found, _)| found.id() == *id) {
                 let what = match id {
                     SourceId::Group(name) => format!(
                         "there is no Auto Scaling group '{name}' in this account and region; write the name of one that is there"
@@ -117,7 +106,7 @@ impl Fit<'_> {
         if found.is_empty() && placed.places.is_empty() {
             self.selected.empty.push(plan.name.clone());
         }
-        for resource in found {
+        for (resource, _) in found {
             let id = resource.id();
             let place = placed.place_of(&id);
             if let Some(other) = staying.iter().find(|other| other.select.has(resource)) {
@@ -136,7 +125,7 @@ impl Fit<'_> {
     }
 
     /// Whether the source can be published to as its plan wants.
-    fn publishable(&mut self, placed: &PlacedPlan, resource: &Resource, read: &Read, all: &[Group]) {
+    fn publishable(&mut self, placed: &PlacedPlan, resource: &Resource, standing: &Standing, all: &[Group]) {
         let Resource::Group(found) = resource;
         let id = resource.id();
         let place = placed.place_of(&id);
@@ -145,16 +134,16 @@ impl Fit<'_> {
             PublishTo::Group => group::unpublishable(found).or_else(|| group::undone_by(found, all)),
             PublishTo::Parameter(_) => group::stateful(found),
         };
-        let obstacle = obstacle.or_else(|| match read {
-            Read::Version(version) => group::resolves(version).or_else(|| group::maps(version)),
-            Read::Refused(refusal) => Some(format!("{refusal}; mend that and apply again")),
-            Read::Nothing | Read::Parameter(_) => None,
+        let obstacle = obstacle.or_else(|| match standing {
+            Standing::Version(version) => group::resolves(version).or_else(|| group::maps(version)),
+            Standing::Refused(refusal) => Some(format!("{refusal}; mend that and apply again")),
+            Standing::Nothing | Standing::Parameter(_) => None,
         });
         if let Some(obstacle) = obstacle {
             self.mistake(place, format!("{id} can't be published to: {obstacle}"));
         }
         if let Some(selected) = self.selected.sources.get_mut(&id) {
-            selected.image_in_use = read.image_in_use();
+            selected.image_in_use = standing.image();
         }
     }
 }
