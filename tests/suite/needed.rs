@@ -103,10 +103,13 @@ fn what_an_instance_refresh_goes_to_is_not_deleted() {
     let (stack, template) =
         web(VersionRef::Number(1), &BY_NAME.replace("hourly}", "hourly, capture: {during_refresh: true}}"));
     stack.run(3 * 60 + 5);
-    // Somebody rolls the group back to the oldest of three, and that takes hours.
+    // Somebody rolls the group back to the oldest of three, and pauses half way.
     let oldest = stack.backups("group/web")[2].image().cloned().expect("good");
     let desired = Some(LaunchFromText::from(&by_number(&template, version_of(&stack, 2))));
-    let refresh = StartRefresh { group: "web".into(), desired, ..StartRefresh::default() };
+    let pauses = [("CheckpointPercentages.member.1", "50"), ("CheckpointPercentages.member.2", "100")];
+    let pauses = pauses.into_iter().chain([("CheckpointDelay", "172800")]);
+    let preferences = pauses.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let refresh = StartRefresh { group: "web".into(), desired, preferences };
     let refresh = stack.world.autoscaling().start_refresh(&refresh).expect("begun");
     let saved = stack.world.group_view("web").expect("there").from;
     stack.run(5 * 60);

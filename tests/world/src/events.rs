@@ -1,8 +1,9 @@
 //! What AWS would put on the default event bus.
 
-use lastgood_core::id::ImageId;
+use lastgood_core::id::{GroupName, ImageId, RefreshId};
 use serde_json::{Value, json};
 
+use crate::group::group_arn;
 use crate::state::{ACCOUNT, REGION, State, World};
 
 /// AWS: Monitor AMI events: available, failed, deregistered, disabled; there is none for pending. The ARN of an image
@@ -18,6 +19,34 @@ pub(crate) fn image_changed(state: &mut State, image: &ImageId, told: &str, erro
         "region": REGION,
         "resources": [format!("arn:aws:ec2:{REGION}::image/{image}")],
         "detail": { "RequestId": state.uuid(), "ImageId": image, "State": told, "ErrorMessage": error },
+    });
+    state.events.push(event);
+}
+
+/// AWS: Create EventBridge rules for instance refresh events. `checkpoint`: its percentage, and how long it waits; both are
+/// texts in AWS's example.
+pub(crate) fn refresh_changed(
+    state: &mut State,
+    group: &GroupName,
+    refresh: &RefreshId,
+    told: &str,
+    checkpoint: Option<(u32, i64)>,
+) {
+    let mut detail = json!({ "InstanceRefreshId": refresh, "AutoScalingGroupName": group });
+    if let Some((percentage, delay)) = checkpoint {
+        detail["CheckpointPercentage"] = json!(percentage.to_string());
+        detail["CheckpointDelay"] = json!(delay.to_string());
+    }
+    let event = json!({
+        "version": "0",
+        "id": state.uuid(),
+        "detail-type": format!("EC2 Auto Scaling Instance Refresh {told}"),
+        "source": "aws.autoscaling",
+        "account": ACCOUNT,
+        "time": state.now.to_string(),
+        "region": REGION,
+        "resources": [group_arn(group.as_str())],
+        "detail": detail,
     });
     state.events.push(event);
 }

@@ -1,6 +1,8 @@
 //! Auto Scaling groups: what they are, and how they are made, changed and found. The calls are in `group_calls.rs`, those
 //! about their members in `member.rs`; what groups do by themselves is in `scaling.rs`.
 
+use std::collections::BTreeSet;
+
 use lastgood_core::Time;
 use lastgood_core::facts::Tags;
 use lastgood_core::id::GroupName;
@@ -36,6 +38,9 @@ pub struct Group {
     pub tags: Tags,
     /// Its times.
     pub times: Times,
+    /// Its suspended processes. `InstanceRefresh`, `Launch` and `Terminate` keep a refresh from going on; beyond that they
+    /// change nothing here.
+    pub suspended: BTreeSet<String>,
     /// When it was made.
     pub created_at: Time,
     /// How many launches were begun: whose turn it is among the overrides.
@@ -175,6 +180,7 @@ impl State {
             members: Vec::new(),
             tags: tags.clone(),
             times: Times::default().changed(&request.times)?,
+            suspended: BTreeSet::new(),
             created_at: self.now,
             launches: 0,
         };

@@ -74,6 +74,15 @@ pub enum Protection {
     CoolingUntil(Time),
 }
 
+/// What is wrong with the instances of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sickness {
+    /// Their group's health check fails, after a while.
+    Unhealthy,
+    /// Their status checks fail; their group does not notice.
+    Impaired,
+}
+
 /// An image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -105,6 +114,7 @@ pub struct Image {
     /// When it was deregistered.
     pub deregistered_at: Option<Time>,
     pub(crate) ends_badly: Option<String>,
+    pub(crate) sickness: Option<Sickness>,
 }
 
 impl Image {
@@ -187,6 +197,7 @@ impl State {
             visible_at: later(self.now, self.settings.image_visible_seconds),
             deregistered_at: None,
             ends_badly: self.image_ends_badly(),
+            sickness: None,
         };
         self.add_image(image);
         self.witness_image(&id);

@@ -4,6 +4,7 @@ use lastgood_core::id::{GroupName, ImageId, InstanceId, TemplateId};
 
 use crate::fault::AwsError;
 use crate::group::{group_call, invalid};
+use crate::image::Sickness;
 use crate::service::AutoScaling;
 use crate::state::{Asked, Due, State};
 
@@ -213,6 +214,19 @@ impl State {
         let member = group.members.iter_mut().find(|member| member.instance == *id);
         if let Some(member) = member.filter(|member| member.lifecycle == Lifecycle::Pending) {
             member.lifecycle = Lifecycle::InService;
+            let image = member.image.clone();
+            if self.images.get(&image).is_some_and(|image| image.sickness == Some(Sickness::Unhealthy)) {
+                self.after(self.settings.sick_seconds, Due::Sickens(id.clone()));
+            }
+        }
+    }
+
+    /// Its health check fails.
+    pub(crate) fn member_sickens(&mut self, id: &InstanceId) {
+        let mut members = self.groups.values_mut().flat_map(|group| &mut group.members);
+        if let Some(member) = members.find(|member| member.instance == *id) {
+            member.healthy = false;
+            self.member_changed(id);
         }
     }
 

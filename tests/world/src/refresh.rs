@@ -1,15 +1,19 @@
-//! Instance refreshes. They begin, hold the group's configuration if they desire another, and end when a test says so: no
-//! member is replaced.
+//! Instance refreshes: what they are, and the calls about them. What one does by itself is in `refreshing.rs`.
 
+use lastgood_core::facts::VersionRef;
 use lastgood_core::id::{GroupName, RefreshId};
 use lastgood_core::{Time, seconds_between};
 
+use crate::events::refresh_changed;
 use crate::fault::AwsError;
 use crate::filter::{self, Page, Paging};
 use crate::group::{group_call, invalid};
 use crate::policy::{LaunchFrom, LaunchFromText, Verbatim};
+use crate::preferences::Preferences;
+use crate::refreshing::Run;
 use crate::service::AutoScaling;
-use crate::state::{Asked, State, World};
+use crate::state::{Asked, Due, State, World};
+use crate::template::{TemplateName, version_text};
 
 /// AWS: DescribeInstanceRefreshes: refreshes on a page, and how far back they are told.
 const RECORDS_MAX: usize = 100;
@@ -85,8 +89,22 @@ pub struct Refresh {
     /// What the group is to launch from. Members that are launched meanwhile are launched from it; the group has it for
     /// good once the refresh succeeds (AWS: Instance refresh overview).
     pub desired: Option<LaunchFrom>,
-    /// `Preferences`.
+    /// `Preferences`, as they were written.
     pub preferences: Verbatim,
+    /// `PercentageComplete`.
+    pub percentage: u32,
+    /// `StatusReason`.
+    pub reason: Option<String>,
+    /// What they mean.
+    pub(crate) wants: Preferences,
+    pub(crate) run: Run,
+}
+
+impl Refresh {
+    /// How many members are yet to be replaced: `InstancesToUpdate`.
+    pub fn to_update(&self) -> usize {
+        self.run.old.len().saturating_sub(self.run.replaced)
+    }
 }
 
 /// What StartInstanceRefresh is asked for.
@@ -96,7 +114,7 @@ pub struct StartRefresh {
     pub group: String,
     /// `DesiredConfiguration`.
     pub desired: Option<LaunchFromText>,
-    /// `Preferences`, which only matter to those who read them again.
+    /// `Preferences`.
     pub preferences: Verbatim,
 }
 
@@ -129,18 +147,43 @@ impl AutoScaling<'_> {
             if matches!(desired, Some(LaunchFrom::Configuration(_))) {
                 return Err(invalid("A desired configuration can't be a launch configuration"));
             }
-            Ok(state.begin_refresh(&name, desired, request.preferences.clone()))
+            let wants = Preferences::read(&request.preferences)?;
+            state.check_refresh(&name, desired.as_ref(), &wants)?;
+            let id = state.begin_refresh(&name, desired, request.preferences.clone(), wants);
+            refresh_changed(state, &name, &id, "Started", None);
+            state.after(0, Due::RefreshActs(name));
+            Ok(id)
         })
     }
 
-    /// CancelInstanceRefresh: it is cancelled at once, for it replaces nothing that could be waited for.
-    pub fn cancel_refresh(&self, group: &str) -> Result<RefreshId, AwsError> {
+    /// CancelInstanceRefresh. `wait`: whatever is coming up or going is waited for, without another change.
+    pub fn cancel_refresh(&self, group: &str, wait: bool) -> Result<RefreshId, AwsError> {
         self.0.serve(group_call("autoscaling:CancelInstanceRefresh", group), |state| {
-            let name = state.group(group)?.name.clone();
-            let active = state.active_refresh(&name).map(|refresh| refresh.id.clone());
-            let message = format!("No in progress or pending Instance Refresh found for Auto Scaling group {group}");
-            let id = active.ok_or_else(|| AwsError::new("ActiveInstanceRefreshNotFound", message))?;
-            state.move_refresh(&name, RefreshStatus::Cancelled);
+            let id = state.refresh_under_way(group)?.id.clone();
+            let name = GroupName::from(group);
+            if wait {
+                state.active_refresh_mut(&name).expect("it was found before").status = RefreshStatus::Cancelling;
+                state.refresh_acts(&name);
+            } else {
+                state.end_refresh(&name, RefreshStatus::Cancelled, None);
+            }
+            Ok(id)
+        })
+    }
+
+    /// RollbackInstanceRefresh (AWS: Undo changes with a rollback).
+    pub fn rollback_refresh(&self, group: &str) -> Result<RefreshId, AwsError> {
+        self.0.serve(group_call("autoscaling:RollbackInstanceRefresh", group), |state| {
+            let refresh = state.refresh_under_way(group)?;
+            let (id, status, desired) = (refresh.id.clone(), refresh.status, refresh.desired.clone());
+            if !matches!(status, RefreshStatus::Pending | RefreshStatus::InProgress | RefreshStatus::Baking) {
+                return Err(none_under_way(group));
+            }
+            let name = GroupName::from(group);
+            if let Some(why) = state.irreversible(&name, desired.as_ref()) {
+                return Err(AwsError::new("IrreversibleInstanceRefresh", why));
+            }
+            state.turn_back(&name, None);
             Ok(id)
         })
     }
@@ -178,7 +221,9 @@ impl World {
             assert!(active.desired.is_some(), "a group has one active refresh at most, and this one locks nothing");
             return;
         }
-        state.begin_refresh(&name, Some(desired), Verbatim::new());
+        let wants = Preferences::read(&Verbatim::new()).expect("nothing is asked for");
+        state.begin_refresh(&name, Some(desired), Verbatim::new(), wants);
+        state.active_refresh_mut(&name).expect("it began a line above").run.is_still = true;
     }
 
     /// That refresh ends well.
@@ -189,8 +234,30 @@ impl World {
     /// The active refresh of a group gets another status, if there is an active one. Once it succeeds the group launches
     /// from what it desired. Not a call.
     pub fn set_refresh(&self, group: &str, status: RefreshStatus) {
-        self.lock().move_refresh(&GroupName::from(group), status);
+        let (mut state, name) = (self.lock(), GroupName::from(group));
+        if status.is_active() {
+            if let Some(refresh) = state.active_refresh_mut(&name) {
+                refresh.status = status;
+            }
+        } else {
+            state.end_refresh(&name, status, None);
+        }
     }
+
+    /// A CloudWatch alarm goes off, or comes to rest. Not a call.
+    pub fn set_alarm(&self, name: &str, in_alarm: bool) {
+        self.lock().alarms.insert(name.to_owned(), in_alarm);
+    }
+
+    /// The refreshes of a group, oldest first.
+    pub fn refreshes(&self, group: &str) -> Vec<Refresh> {
+        self.lock().refreshes.get(&GroupName::from(group)).cloned().unwrap_or_default()
+    }
+}
+
+fn none_under_way(group: &str) -> AwsError {
+    let message = format!("No in progress or pending Instance Refresh found for Auto Scaling group {group}");
+    AwsError::new("ActiveInstanceRefreshNotFound", message)
 }
 
 impl State {
@@ -198,8 +265,71 @@ impl State {
         self.refreshes.get(group)?.iter().find(|refresh| refresh.status.is_active())
     }
 
-    fn begin_refresh(&mut self, group: &GroupName, desired: Option<LaunchFrom>, preferences: Verbatim) -> RefreshId {
+    pub(crate) fn active_refresh_mut(&mut self, group: &GroupName) -> Option<&mut Refresh> {
+        self.refreshes.get_mut(group)?.iter_mut().find(|refresh| refresh.status.is_active())
+    }
+
+    fn refresh_under_way(&self, group: &str) -> Result<&Refresh, AwsError> {
+        let name = &self.group(group)?.name;
+        self.active_refresh(name).ok_or_else(|| none_under_way(group))
+    }
+
+    /// Whether the refresh launches before it terminates.
+    pub(crate) fn refreshes_first(&self, group: &GroupName) -> bool {
+        let first = |refresh: &Refresh| refresh.wants.min_healthy == 100 || refresh.wants.max_healthy > 100;
+        self.active_refresh(group).is_some_and(|refresh| first(refresh) && !refresh.run.is_still)
+    }
+
+    /// What can't be taken back, and why (AWS: Undo changes with a rollback).
+    fn irreversible(&self, group: &GroupName, desired: Option<&LaunchFrom>) -> Option<&'static str> {
+        let Some(desired) = desired else { return Some("The instance refresh has no desired configuration") };
+        let named = |from: &LaunchFrom| match from {
+            LaunchFrom::Template(named) => Some(named.clone()),
+            LaunchFrom::Mixed(policy) => Some(policy.base.clone()),
+            LaunchFrom::Configuration(_) => None,
+        };
+        let own = self.groups.get(group).and_then(|group| named(&group.from));
+        if own.is_some_and(|own| !matches!(own.version, VersionRef::Number(_))) {
+            return Some("The Auto Scaling group uses the $Latest or $Default version of its launch template");
+        }
+        let image = named(desired).and_then(|named| {
+            let template = TemplateName::Id(named.template.to_string());
+            self.version(&template, &version_text(named.version)).ok()?.data.image
+        });
+        image.is_some_and(|image| image.starts_with("resolve:ssm:")).then_some("The image stands in a parameter")
+    }
+
+    /// AWS: RefreshPreferences, AutoRollback and AlarmSpecification.
+    fn check_refresh(
+        &self,
+        group: &GroupName,
+        desired: Option<&LaunchFrom>,
+        wants: &Preferences,
+    ) -> Result<(), AwsError> {
+        if wants.auto_rollback && desired.is_none() {
+            return Err(invalid(
+                "The AutoRollback parameter cannot be set to true when the DesiredConfiguration parameter is empty",
+            ));
+        }
+        if let Some(why) = self.irreversible(group, desired).filter(|_| wants.auto_rollback) {
+            return Err(invalid(format!("The AutoRollback parameter cannot be set to true: {why}")));
+        }
+        match wants.alarms.iter().find(|alarm| self.alarms.get(*alarm) != Some(&false)) {
+            Some(alarm) => Err(invalid(format!("CloudWatch alarm {alarm} is in ALARM or INSUFFICIENT_DATA"))),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_refresh(
+        &mut self,
+        group: &GroupName,
+        desired: Option<LaunchFrom>,
+        preferences: Verbatim,
+        wants: Preferences,
+    ) -> RefreshId {
         let id = RefreshId(self.uuid());
+        let old =
+            self.groups.get(group).map(|found| self.members_to_replace(found, desired.as_ref(), wants.skip_matching));
         let refresh = Refresh {
             id: id.clone(),
             group: group.clone(),
@@ -208,22 +338,12 @@ impl State {
             ended_at: None,
             desired,
             preferences,
+            percentage: 0,
+            reason: None,
+            wants,
+            run: Run { old: old.unwrap_or_default(), begun_at: Some(self.now), ..Run::default() },
         };
         self.refreshes.entry(group.clone()).or_default().push(refresh);
         id
-    }
-
-    fn move_refresh(&mut self, group: &GroupName, status: RefreshStatus) {
-        let now = self.now;
-        let mut refreshes = self.refreshes.get_mut(group).into_iter().flatten();
-        let Some(refresh) = refreshes.find(|refresh| refresh.status.is_active()) else { return };
-        refresh.status = status;
-        if !status.is_active() {
-            refresh.ended_at = Some(now);
-        }
-        let desired = refresh.desired.clone().filter(|_| status == RefreshStatus::Successful);
-        if let (Some(group), Some(desired)) = (self.groups.get_mut(group), desired) {
-            group.from = desired;
-        }
     }
 }

@@ -9,6 +9,7 @@ use crate::instance::InstanceState;
 use crate::launch::{Device, Launch, member_tags};
 use crate::member::{Lifecycle, Member};
 use crate::policy::{LaunchFrom, MixedPolicy};
+use crate::refresh::{Refresh, RefreshStatus};
 use crate::state::{Due, State, World};
 use crate::template::{TemplateName, TemplateVersion, version_text};
 
@@ -92,7 +93,9 @@ impl State {
         let age = |member: &&Member| self.instances.get(&member.instance).map(|instance| instance.launched_at);
         let mut spare: Vec<_> = kept.iter().copied().filter(|member| !member.protected).collect();
         spare.sort_by_key(age);
-        let surplus = spare.into_iter().take(kept.len().saturating_sub(group.desired));
+        // A refresh that launches before it terminates has more members for a while.
+        let size = group.desired.max(if self.refreshes_first(name) { kept.len() } else { 0 });
+        let surplus = spare.into_iter().take(kept.len().saturating_sub(size));
         let wanted = group.desired.saturating_sub(kept.len());
         let leaving: Vec<InstanceId> = lost.into_iter().chain(surplus).map(|member| member.instance.clone()).collect();
         for instance in &leaving {
@@ -108,7 +111,7 @@ impl State {
     }
 
     /// A member is told to go. It is a member until its instance is gone, which one that was lost may be already.
-    fn dismiss(&mut self, group: &GroupName, id: &InstanceId) {
+    pub(crate) fn dismiss(&mut self, group: &GroupName, id: &InstanceId) {
         let members = self.groups.get_mut(group).into_iter().flat_map(|group| &mut group.members);
         for member in members.filter(|member| member.instance == *id) {
             member.lifecycle = Lifecycle::Terminating;
@@ -160,8 +163,9 @@ impl State {
     /// What a group launches from now. While a refresh desires something else, that counts (AWS: Instance refresh
     /// overview).
     fn launches_from<'a>(&'a self, group: &'a Group) -> &'a LaunchFrom {
-        let desired = self.active_refresh(&group.name).and_then(|refresh| refresh.desired.as_ref());
-        desired.unwrap_or(&group.from)
+        let goes_on = |refresh: &&Refresh| refresh.status != RefreshStatus::RollbackInProgress;
+        let active = self.active_refresh(&group.name).filter(goes_on);
+        active.and_then(|refresh| refresh.desired.as_ref()).unwrap_or(&group.from)
     }
 
     /// What the member is launched from whose turn it is.

@@ -29,6 +29,13 @@ pub struct Settings {
     pub replace_seconds: i64,
     /// Until a group acts on a new size.
     pub scale_seconds: i64,
+    /// How long the status checks of an instance that runs are `initializing` (AWS: Status checks for Amazon EC2 instances).
+    pub status_seconds: i64,
+    /// How long a member of a sick image serves until its health check fails.
+    pub sick_seconds: i64,
+    /// A checkpoint is told when the last of its members is replaced: false to have it told when that one is warm. No page
+    /// says which.
+    pub checkpoint_told_early: bool,
     /// Until a group tries again what it could not launch.
     pub launch_retry_seconds: i64,
     /// DescribeImageReferences finds templates: false to see what holds when it misses them.
@@ -52,6 +59,9 @@ impl Default for Settings {
             shutting_down_seconds: 30,
             replace_seconds: 60,
             scale_seconds: 10,
+            status_seconds: 120,
+            sick_seconds: 60,
+            checkpoint_told_early: false,
             launch_retry_seconds: 60,
             references_find_templates: true,
             page_items_max: usize::MAX,

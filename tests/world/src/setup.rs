@@ -225,6 +225,7 @@ impl State {
             visible_at: self.now,
             deregistered_at: None,
             ends_badly: None,
+            sickness: None,
         });
         Ok(id)
     }

@@ -60,6 +60,8 @@ pub(crate) enum Due {
     SnapshotDone(SnapshotId),
     GroupActs(GroupName),
     MemberServes(InstanceId),
+    RefreshActs(GroupName),
+    Sickens(InstanceId),
 }
 
 /// A call before it is judged.
@@ -106,6 +108,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<GroupName, Group>,
     /// The instance refreshes of each group, oldest first.
     pub(crate) refreshes: BTreeMap<GroupName, Vec<Refresh>>,
+    /// CloudWatch alarms, and whether each is in ALARM.
+    pub(crate) alarms: BTreeMap<String, bool>,
     pub(crate) parameters: BTreeMap<String, parameter::Versions>,
     pub(crate) buckets: Buckets,
     pub(crate) reboots: Vec<InstanceId>,
@@ -152,6 +156,8 @@ impl State {
                 Due::SnapshotDone(id) => self.snapshot_done(&id),
                 Due::GroupActs(name) => self.group_acts(&name),
                 Due::MemberServes(id) => self.member_runs(&id),
+                Due::RefreshActs(name) => self.refresh_acts(&name),
+                Due::Sickens(id) => self.member_sickens(&id),
             }
         }
         self.now = self.now.max(time);
@@ -181,6 +187,7 @@ impl World {
             configurations: BTreeMap::new(),
             groups: BTreeMap::new(),
             refreshes: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             parameters: BTreeMap::new(),
             buckets: Buckets::default(),
             reboots: Vec::new(),

@@ -3,6 +3,7 @@
 mod groups;
 mod launches;
 mod limits;
+mod refreshes;
 mod table;
 mod witness;
 

@@ -176,6 +176,9 @@ fn group(xml: &mut Xml, group: &Group, names: &Names) {
         .maybe("MaxInstanceLifetime", group.times.lifetime_seconds_max)
         .leaf("NewInstancesProtectedFromScaleIn", false)
         .leaf("CreatedTime", format!("{:.3}", group.created_at))
+        .list("SuspendedProcesses", "member", &group.suspended, |member, process| {
+            member.leaf("ProcessName", process).leaf("SuspensionReason", "User suspended");
+        })
         .node("AvailabilityZones", |zones| {
             zones.leaf("member", "us-east-1a");
         })

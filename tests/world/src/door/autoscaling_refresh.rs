@@ -1,4 +1,4 @@
-//! Auto Scaling's calls about instance refreshes.
+//! Auto Scaling's calls about instance refreshes, and about the processes without which they pause.
 
 use lastgood_core::id::RefreshId;
 
@@ -9,7 +9,7 @@ use super::query::Query;
 use super::xml::Xml;
 use crate::fault::AwsError;
 use crate::group::invalid;
-use crate::refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
+use crate::refresh::{DescribeRefreshes, Refresh, StartRefresh};
 use crate::state::World;
 
 /// AWS: RefreshPreferences.
@@ -31,7 +31,10 @@ pub(super) fn action(name: &str) -> Option<Action> {
     Some(match name {
         "CancelInstanceRefresh" => cancel,
         "DescribeInstanceRefreshes" => describe,
+        "ResumeProcesses" => resume,
+        "RollbackInstanceRefresh" => rollback,
         "StartInstanceRefresh" => start,
+        "SuspendProcesses" => suspend,
         _ => return None,
     })
 }
@@ -62,9 +65,29 @@ fn start(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 
 fn cancel(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     let group = query.need("AutoScalingGroupName")?;
-    query.flag("WaitForTransitioningInstances")?;
+    let wait: Option<bool> = query.parse("WaitForTransitioningInstances")?;
     query.done()?;
-    Ok(id_told(&world.autoscaling().cancel_refresh(&group)?))
+    Ok(id_told(&world.autoscaling().cancel_refresh(&group, wait.unwrap_or(true))?))
+}
+
+fn rollback(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let group = query.need("AutoScalingGroupName")?;
+    query.done()?;
+    Ok(id_told(&world.autoscaling().rollback_refresh(&group)?))
+}
+
+fn suspend(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let (group, processes) = (query.need("AutoScalingGroupName")?, query.texts("ScalingProcesses.member"));
+    query.done()?;
+    world.autoscaling().suspend_processes(&group, &processes)?;
+    Ok(Xml::default())
+}
+
+fn resume(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let (group, processes) = (query.need("AutoScalingGroupName")?, query.texts("ScalingProcesses.member"));
+    query.done()?;
+    world.autoscaling().resume_processes(&group, &processes)?;
+    Ok(Xml::default())
 }
 
 fn describe(world: &World, mut query: Query) -> Result<Xml, AwsError> {
@@ -83,13 +106,14 @@ fn describe(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 }
 
 fn refresh(xml: &mut Xml, refresh: &Refresh, names: &Names) {
-    let complete = if refresh.status == RefreshStatus::Successful { 100 } else { 0 };
     xml.leaf("InstanceRefreshId", &refresh.id)
         .leaf("AutoScalingGroupName", &refresh.group)
         .leaf("Status", refresh.status.name())
         .leaf("StartTime", format!("{:.3}", refresh.started_at))
         .maybe("EndTime", refresh.ended_at.map(|at| format!("{at:.3}")))
-        .leaf("PercentageComplete", complete)
+        .maybe("StatusReason", refresh.reason.as_deref())
+        .leaf("PercentageComplete", refresh.percentage)
+        .leaf("InstancesToUpdate", refresh.to_update())
         .leaf("Strategy", "Rolling");
     if !refresh.preferences.is_empty() {
         xml.node("Preferences", |inside| verbatim(inside, &refresh.preferences));

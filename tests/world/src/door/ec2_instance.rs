@@ -9,9 +9,11 @@ use crate::fault::AwsError;
 use crate::instance::{DescribeInstances, Instance, InstanceState, Volume};
 use crate::launch::Launch;
 use crate::state::{ACCOUNT, World};
+use crate::status::DescribeStatuses;
 
 pub(super) fn action(name: &str) -> Option<Action> {
     Some(match name {
+        "DescribeInstanceStatus" => describe_statuses,
         "DescribeInstances" => describe_instances,
         "RunInstances" => run_instances,
         "TerminateInstances" => terminate_instances,
@@ -44,6 +46,24 @@ fn describe_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> 
     let page = world.ec2().describe_instances(&asks)?;
     let mut xml = Xml::default();
     xml.list("reservationSet", "item", &page.items, reservation).maybe("nextToken", page.next_token);
+    Ok(xml)
+}
+
+fn describe_statuses(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let asks = DescribeStatuses { ids: query.texts("InstanceId"), paging: query.paging()? };
+    query.done()?;
+    let page = world.ec2().describe_statuses(&asks)?;
+    let mut xml = Xml::default();
+    xml.list("instanceStatusSet", "item", &page.items, |item, told| {
+        item.leaf("instanceId", &told.instance);
+        state(item, "instanceState", InstanceState::Running);
+        for (name, check) in [("instanceStatus", told.check), ("systemStatus", told.system)] {
+            item.node(name, |status| {
+                status.leaf("status", check.name());
+            });
+        }
+    });
+    xml.maybe("nextToken", page.next_token);
     Ok(xml)
 }
 

@@ -281,14 +281,14 @@ fn a_refresh_holds_the_configuration_until_it_succeeds() {
     };
     assert_eq!(active(), Ok(None));
     let autoscaling = world.autoscaling();
-    assert_eq!(code(autoscaling.cancel_refresh("web")), "ActiveInstanceRefreshNotFound");
+    assert_eq!(code(autoscaling.cancel_refresh("web", false)), "ActiveInstanceRefreshNotFound");
     // Without a desired configuration nothing is held.
     let plain = StartRefresh { group: "web".to_owned(), ..StartRefresh::default() };
     let first = autoscaling.start_refresh(&plain).expect("begun");
     assert_eq!(active(), Ok(Some(first.clone())));
     ready(world.call(&set_version(&group.name, &template, 1))).expect("answered").expect("free");
     assert_eq!(code(autoscaling.start_refresh(&plain)), "InstanceRefreshInProgress");
-    assert_eq!(autoscaling.cancel_refresh("web").expect("cancelled"), first);
+    assert_eq!(autoscaling.cancel_refresh("web", false).expect("cancelled"), first);
 
     world.advance(5);
     let desired = Some(LaunchFromText::from(&by_number(&other, 1)));
