@@ -2,7 +2,7 @@
 //! ask of sources and backups.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
-use lastgood_aws::{Lastgood, finish, read_event, unexpected};
+use lastgood_aws::{Lastgood, event_id, finish, read_event, unexpected};
 use lastgood_core::incoming::Incoming;
 use serde_json::Value;
 
@@ -10,7 +10,8 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let lastgood = &Lastgood::of_function().await?;
-    lambda_runtime::run(service_fn(|event| finish(handle(lastgood, event)))).await
+    let answer = |event: LambdaEvent<Value>| finish(event_id(&event.payload), handle(lastgood, event));
+    lambda_runtime::run(service_fn(answer)).await
 }
 
 async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Error> {

@@ -19,15 +19,18 @@ pub fn unexpected(function: &'static str, event: &Incoming) -> Unexpected {
     Unexpected { function, event: format!("{event:?}") }
 }
 
-/// Ends an invocation: an error is logged here, once, with its whole chain of causes, and goes back to Lambda, which
-/// tries again and at last puts the event among the dead letters.
-pub fn finish<T>(handled: impl Future<Output = Result<T, BoxError>>) -> impl Future<Output = Result<T, BoxError>> {
+/// Ends the invocation for the event `id`: an error is logged here, once, with its whole chain of causes, and goes back to
+/// Lambda, which tries again and at last puts the event among the dead letters.
+pub fn finish<T>(
+    id: String,
+    handled: impl Future<Output = Result<T, BoxError>>,
+) -> impl Future<Output = Result<T, BoxError>> {
     // Boxed: the SDK's futures nest deeper than the compiler lays out in one.
     let handled = Box::pin(handled);
     async move {
         handled.await.map_err(|error| {
             let what = lastgood_engine::chain(&*error);
-            tracing::error!(what, "the event could not be handled");
+            tracing::error!(event = id, what, "the event could not be handled");
             what.into()
         })
     }
@@ -35,9 +38,14 @@ pub fn finish<T>(handled: impl Future<Output = Result<T, BoxError>>) -> impl Fut
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// The id of an event, for the log.
+pub fn event_id(payload: &Value) -> String {
+    payload.get("id").and_then(Value::as_str).unwrap_or("(no id)").to_owned()
+}
+
 /// Reads one event. An error names the event's id.
 pub fn read_event(payload: Value) -> Result<Incoming, Unreadable> {
-    let id = payload.get("id").and_then(Value::as_str).unwrap_or("(no id)").to_owned();
+    let id = event_id(&payload);
     let wrong = |source| Unreadable::Envelope { id: id.clone(), source };
     let event: EventBridgeEvent<Value> = serde_json::from_value(payload).map_err(wrong)?;
     let time = event.time.and_then(|time| Time::from_second(time.timestamp()).ok());

@@ -23,7 +23,7 @@ mod wire;
 pub use bus::EventBus;
 pub use clock::SystemClock;
 pub use cloud::Aws;
-pub use event::{Unexpected, finish, read_event, unexpected};
+pub use event::{Unexpected, event_id, finish, read_event, unexpected};
 pub use sdk::{load_for_function, load_for_operator};
 pub use settings::{Settings, SettingsError};
 pub use stack::{StackError, settings_of_stack};

@@ -14,17 +14,19 @@ use lastgood_engine::{Answer, CallFailed, How};
 pub enum Class {
     /// AWS judged the call: this is the kind of its no.
     Refused(Why),
-    /// The call was not judged, and may be made again.
+    /// Too many calls came in: it was not judged, and may be made again.
+    Throttled,
+    /// It was not judged for another reason, and may be made again.
     Again,
 }
 
 /// Every code that the calls of ours are known to meet.
 const TABLE: &[(&str, Class)] = &[
     // Throttling, and servers that did not get to it (AWS: Request throttling for the Amazon EC2 API).
-    ("RequestLimitExceeded", Class::Again),
-    ("Throttling", Class::Again),
-    ("ThrottlingException", Class::Again),
-    ("EC2ThrottledException", Class::Again),
+    ("RequestLimitExceeded", Class::Throttled),
+    ("Throttling", Class::Throttled),
+    ("ThrottlingException", Class::Throttled),
+    ("EC2ThrottledException", Class::Throttled),
     ("TooManyUpdates", Class::Again),
     ("InternalError", Class::Again),
     ("InternalFailure", Class::Again),
@@ -52,11 +54,21 @@ const TABLE: &[(&str, Class)] = &[
     ("ResourceNotFoundException", Class::Refused(Why::Missing)),
     ("ParameterNotFound", Class::Refused(Why::Missing)),
     ("ParameterVersionNotFound", Class::Refused(Why::Missing)),
+    ("InvalidVolume.NotFound", Class::Refused(Why::Missing)),
+    ("ActiveInstanceRefreshNotFound", Class::Refused(Why::Missing)),
     // Names and tokens.
     ("InvalidAMIName.Duplicate", Class::Refused(Why::Taken)),
     ("IdempotentParameterMismatch", Class::Refused(Why::Taken)),
+    ("AlreadyExists", Class::Refused(Why::Taken)),
+    ("InvalidLaunchTemplateName.AlreadyExistsException", Class::Refused(Why::Taken)),
+    ("ParameterAlreadyExists", Class::Refused(Why::Taken)),
     // Use and state.
     ("InvalidSnapshot.InUse", Class::Refused(Why::InUse)),
+    ("ResourceInUse", Class::Refused(Why::InUse)),
+    // AWS: RollbackInstanceRefresh: a refresh that can't be rolled back.
+    ("IrreversibleInstanceRefresh", Class::Refused(Why::WrongState)),
+    // AWS: StartInstanceRefresh: another one is under way.
+    ("InstanceRefreshInProgress", Class::Refused(Why::Locked)),
     ("IncorrectState", Class::Refused(Why::WrongState)),
     ("IncorrectInstanceState", Class::Refused(Why::WrongState)),
     // AWS wants a pause (AWS: Error codes; SnapshotCreationPerVolumeRateExceeded: 15 seconds or more).
@@ -82,10 +94,11 @@ const TABLE: &[(&str, Class)] = &[
     ("OperationNotPermitted", Class::Refused(Why::Invalid)),
     ("ValidationError", Class::Refused(Why::Invalid)),
     ("InvalidInstanceType", Class::Refused(Why::Invalid)),
+    ("FilterLimitExceeded", Class::Refused(Why::Invalid)),
+    ("LimitExceeded", Class::Refused(Why::Quota)),
     ("ParameterLimitExceeded", Class::Refused(Why::Quota)),
     ("ParameterMaxVersionLimitExceeded", Class::Refused(Why::Quota)),
     ("ParameterPatternMismatchException", Class::Refused(Why::Invalid)),
-    ("ParameterAlreadyExists", Class::Refused(Why::Taken)),
     ("HierarchyTypeMismatch", Class::Refused(Why::Invalid)),
     ("UnsupportedParameterType", Class::Refused(Why::Invalid)),
     ("ValidationException", Class::Refused(Why::Invalid)),
@@ -148,9 +161,6 @@ pub(crate) fn told<T>(action: &'static str, found: Option<T>, what: &str) -> Res
     found.ok_or_else(|| CallFailed::new(How::Unreadable, action, format!("it is without {what}")))
 }
 
-/// Codes that say: too many calls (AWS: Request throttling for the Amazon EC2 API; Common errors).
-const THROTTLED: &[&str] = &["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException"];
-
 /// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
 fn one_line(message: &str) -> String {
     let plain = message.split("Encoded authorization failure message").next().unwrap_or(message);
@@ -182,9 +192,17 @@ pub(crate) fn failed<E>(action: &'static str, error: SdkError<E, HttpResponse>) 
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let is_throttled = matches!(&error, SdkError::ServiceError(service)
-        if service.err().code().is_some_and(|code| THROTTLED.contains(&code)));
-    let how = if is_throttled { How::Throttled } else { How::Unanswered };
+    let how = match &error {
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            match service.err().code().map(|code| classify(code, service.err().message().unwrap_or_default(), status)) {
+                Some(Class::Throttled) => How::Throttled,
+                Some(Class::Refused(_)) => How::Refused,
+                Some(Class::Again) | None => How::Unanswered,
+            }
+        }
+        _ => How::Unanswered,
+    };
     CallFailed::new(how, action, Unwrapped::of(&error))
 }
 
@@ -196,6 +214,41 @@ mod tests {
     fn no_code_stands_twice() {
         for (index, (code, _)) in TABLE.iter().enumerate() {
             assert!(TABLE[index + 1..].iter().all(|(other, _)| other != code), "{code}");
+        }
+    }
+
+    /// What the simulated world takes a code for.
+    fn of_the_world(code: &str, message: &str) -> Option<Why> {
+        lastgood_world::AwsError::new(code, message).why()
+    }
+
+    #[test]
+    fn the_world_takes_every_refusal_for_the_same() {
+        for (code, class) in TABLE {
+            let Class::Refused(why) = class else { continue };
+            assert_eq!(of_the_world(code, "AWS's words"), Some(*why), "{code}");
+        }
+        for (code, words, why) in WORDS {
+            assert_eq!(of_the_world(code, words), Some(*why), "{code}: {words}");
+        }
+    }
+
+    #[test]
+    fn no_code_of_the_world_means_something_else_here() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/world/src");
+        let mut found = std::collections::BTreeSet::new();
+        for entry in std::fs::read_dir(folder).expect("the world") {
+            let Ok(text) = std::fs::read_to_string(entry.expect("an entry").path()) else { continue };
+            let made = text.split("AwsError::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            found.extend(made.filter_map(|rest| rest.split_once('"')).map(|(code, _)| code.to_owned()));
+        }
+        assert!(found.len() > 20, "{found:?}");
+        for code in found {
+            let here = match classify(&code, "AWS's words", 400) {
+                Class::Refused(why) => Some(why),
+                Class::Throttled | Class::Again => None,
+            };
+            assert_eq!(of_the_world(&code, "AWS's words"), here, "{code}");
         }
     }
 

@@ -21,7 +21,7 @@ pub const TAG_PLAN: &str = "lastgood:plan";
 pub const IMAGE_NAME_CHARS_MAX: usize = 127;
 /// The longest tag value (AWS: Tag your Amazon EC2 resources).
 pub const TAG_VALUE_CHARS_MAX: usize = 256;
-/// The longest description of a template version (AWS: CreateLaunchTemplateVersion).
+/// The longest description of an image and of a template version (AWS: CreateImage; CreateLaunchTemplateVersion).
 pub const DESCRIPTION_CHARS_MAX: usize = 255;
 /// The longest client token that every EC2 call takes (AWS: Ensuring idempotency).
 pub const CLIENT_TOKEN_CHARS_MAX: usize = 64;

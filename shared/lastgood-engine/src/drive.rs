@@ -16,6 +16,10 @@ use crate::port::{Bus, CallFailed, Clock, How, Saved, Store, Versioned};
 use crate::report::{Report, chain};
 use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 
+/// How often a record is carried one step on in one invocation: far more than the longest way from one rest to the next. What
+/// is not at rest by then turns in circles.
+const WAVES_MAX: usize = 200;
+
 /// What came of an effect.
 pub(crate) type Carried<L> = Result<<L as Life>::Event, CallFailed>;
 /// Records, and what each asks for.
@@ -104,7 +108,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Self: Carries<L>,
     {
         let mut report = Report::default();
-        loop {
+        for _ in 0..WAVES_MAX {
             let now = self.clock.now();
             let is_due =
                 |record: &Versioned<L>| record.record.due(part, now).is_some() || !record.record.outbox().is_empty();
@@ -119,6 +123,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let moved = self.wave(part, live, &mut report).await;
             live = report.take_in(moved);
         }
+        for record in live {
+            let ceaseless = CallFailed::new(How::NotMade, "carrying it on", "it came to no rest in one invocation");
+            report.trouble(&record.record.id(), &ceaseless);
+        }
+        report
     }
 
     /// Does what is due and feeds the answers back. Notices go last: a bus that is down delays no work.

@@ -33,8 +33,11 @@ pub enum AskError {
         /// Our time.
         now: Time,
     },
+    /// What is there could not be looked up.
+    #[error("what {0} launches from could not be looked up, so nothing is released")]
+    Look(SourceId, #[source] CallFailed),
     /// The table could not be asked.
-    #[error(transparent)]
+    #[error("what was asked for could not be taken down")]
     Table(#[from] CallFailed),
 }
 
@@ -92,7 +95,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn found(&self, id: &SourceId) -> Result<Option<Found>, AskError> {
         let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
         let unread = |why: String| AskError::Unread(id.clone(), why);
-        let told = find::named(&self.cloud, vec![id.clone()]).await?;
+        let look = |error| AskError::Look(id.clone(), error);
+        let told = find::named(&self.cloud, vec![id.clone()]).await.map_err(look)?;
         let told = told.map_err(|refusal| unread(refusal.to_string()))?;
         let Some(found) = told.first() else {
             // One answer without it proves nothing.
@@ -102,7 +106,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(unread(format!("AWS does not tell {}", id.name())))
             };
         };
-        match standing(&self.cloud, found, &source.record.policy.publish.to).await? {
+        match standing(&self.cloud, found, &source.record.policy.publish.to).await.map_err(look)? {
             Standing::Refused(why) => Err(unread(why)),
             standing => Ok(standing.image()),
         }

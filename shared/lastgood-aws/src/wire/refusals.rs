@@ -3,9 +3,10 @@
 use lastgood_core::refusal::Why;
 use lastgood_engine::call::autoscaling::SetGroupVersion;
 use lastgood_engine::call::ec2::{CreateVersion, DeleteSnapshot, DeregisterImage};
-use lastgood_engine::{Answers, CallFailed, chain};
+use lastgood_engine::{Answers, CallFailed, How, chain};
 
 use super::{Wire, create_image};
+use crate::refusals::Class;
 
 fn ec2_error(code: &str, message: &str) -> String {
     format!(
@@ -154,9 +155,14 @@ async fn every_code_of_the_table_means_on_the_wire_what_the_table_says() {
     for (code, expected) in crate::refusals::known_codes() {
         let body = ec2_error(code, "AWS's words");
         let wire = Wire::answering(&[(400, &body)]).await;
-        let found = match class(wire.aws().call(&create_image()).await) {
-            Some(why) => crate::refusals::Class::Refused(why),
-            None => crate::refusals::Class::Again,
+        let found = match wire.aws().call(&create_image()).await {
+            Ok(Ok(_)) => panic!("a refusal was prepared"),
+            Ok(Err(refusal)) => Class::Refused(refusal.why),
+            Err(failed) if failed.how == How::Throttled => Class::Throttled,
+            Err(failed) => {
+                assert_eq!(failed.how, How::Unanswered, "{code}");
+                Class::Again
+            }
         };
         assert_eq!(found, expected, "{code}");
     }

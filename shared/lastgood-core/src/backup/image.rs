@@ -1,9 +1,11 @@
 //! An image as the artifact of a backup: what AWS says of it and of its snapshots.
 
 use super::inspection::Remains;
+use super::life::Event;
 use super::sight::{Completeness, Sight};
 use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
 use crate::id::{ArtifactId, ImageId, SnapshotId};
+use crate::refusal::{Refusal, Why};
 
 /// AWS's code for an image whose instance was terminated or rebooted meanwhile (AWS: StateReason).
 const INSTANCE_LOST: &str = "Client.InstanceTerminated";
@@ -49,6 +51,47 @@ fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Completeness {
         return Completeness::Incomplete(format!("{complete} of {all} snapshots are complete"));
     }
     Completeness::Complete(format!("the image and {all} of {all} snapshots are complete"))
+}
+
+/// What came of asking for an image that AWS refused for good or that nothing could be made from: an earlier call may have
+/// made it, and its answer was lost. `named` is the image that bears its name, and whether it bears our tags; `None` if
+/// nothing of that is to be said yet.
+#[must_use]
+pub fn given_up(event: Event, named: Option<(&Image, bool)>) -> Option<Event> {
+    let refusal = match &event {
+        Event::CreateRefused(refusal) if refusal.why == Why::Taken => refusal.clone(),
+        _ => {
+            let ours = named.filter(|(_, ours)| *ours);
+            return Some(ours.map_or(event, |(image, _)| Event::Made(ArtifactId::Image(image.id.clone()))));
+        }
+    };
+    match named {
+        Some((image, true)) => Some(Event::Made(ArtifactId::Image(image.id.clone()))),
+        Some((image, false)) => {
+            let message = format!("{} has the name {} and does not bear our tags", image.id, image.name);
+            Some(Event::CreateRefused(Refusal { message, ..refusal }))
+        }
+        // By one that is not visible yet, or that is gone and still has its name.
+        None => None,
+    }
+}
+
+/// The same if AWS refuses to tell which image bears the name: the one of that refusal that says more.
+#[must_use]
+pub fn unlooked(event: Event, refusal: Refusal) -> Event {
+    match event {
+        Event::CreateRefused(taken) if taken.why == Why::Taken => Event::CreateRefused(refusal),
+        event => event,
+    }
+}
+
+/// Whether it is to be looked whether an earlier call made the image.
+#[must_use]
+pub fn gives_up(event: &Event) -> bool {
+    match event {
+        Event::CreateRefused(refusal) => !refusal.why.passes(),
+        event => matches!(event, Event::NoInstance(_)),
+    }
 }
 
 /// Whether an image can be launched.

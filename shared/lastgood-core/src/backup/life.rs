@@ -1,13 +1,16 @@
 //! The life of a backup.
 //!
 //! ```text
-//!                                          all snapshots complete
-//!  Requested ─▶ Creating ─▶ Pending ───────────────▶ Good ─▶ Expiring ─▶ Deleting ─▶ Deleted
-//!      │            │          │                      ▲          │  (ids of image and snapshots
-//!      └────────────┴──────────┴─▶ Failed             └──────────┘   are on record before the first delete)
-//!                                  (reason; leftovers are cleaned)    something needs it: it stays
+//!  Requested ─▶ Creating ─▶ Pending ─▶ Good ─▶ Expiring ─▶ Deleting ─▶ Deleted
+//!      │            │          │        ▲         │ │          │          ▲
+//!      │            │          │        └─────────┴─┼──────────┘          │
+//!      └────────────┴──────────┴─▶ Failed           └─────────────────────┘
 //!
-//!  What the sweep finds of a failed one goes the same way again.
+//!  Good      all snapshots are complete; again: something needs it, and it stays
+//!  Deleting  the ids of image and snapshots are on record before the first delete
+//!  Deleted   nothing of it is left; at once, if nothing was
+//!  Failed    with the reason; leftovers are cleaned, and what the sweep finds of it later goes the same way
+//!
 //!  beside it:  artifact     None | Asked | There | Condemned | SnapshotsLeft | Gone
 //!              publication  NotAsked | Due | Reading | Making | Pointing | Writing
 //!                           | Published | Superseded | Adopted | Held

@@ -271,7 +271,7 @@ fn a_snapshot_that_was_not_deleted_with_its_image_is_left_whatever_became_of_the
     let condemned = backup(State::Deleting);
     let after = |results: &[(&str, SnapshotDeletion)]| {
         let results = results.iter().map(|(id, result)| ((*id).into(), result.clone())).collect();
-        decide(&condemned, Event::Removal(RemovalEvent::Deregistered(results)), now()).record
+        decide(&condemned, Event::Removal(RemovalEvent::Deregistered(Ok(results))), now()).record
     };
     let deleted = || SnapshotDeletion::Deleted;
     let left = || SnapshotDeletion::NotDeleted("internal-error".into());
@@ -297,7 +297,7 @@ fn ids(record: &Backup) -> BTreeSet<&str> {
 fn two_things_that_happen_in_one_second_are_both_told() {
     let removal = |event| Event::Removal(event);
     let condemned = Backup { versions: vec![("lt-1".into(), 2)], ..backup(State::Deleting) };
-    let left = removal(RemovalEvent::VersionsDeleted("lt-1".into(), vec![(2, "it is the default".into())]));
+    let left = removal(RemovalEvent::VersionsDeleted("lt-1".into(), Ok(vec![(2, "it is the default".into())])));
     let left = decide(&condemned, left, now()).record;
     let needed = Inspection { needed_by: vec!["lt-1".into()], ..inspection(Some(&image(ImageState::Available))) };
     let stays = decide(&left, removal(RemovalEvent::Inspected(needed)), now()).record;

@@ -82,7 +82,7 @@ fn may_go() -> Event {
     Event::Removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))))
 }
 
-fn events() -> Vec<(&'static str, Event, Time)> {
+pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = now();
     vec![
         ("woken", Event::Woken, soon),
@@ -108,6 +108,7 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ),
         ("all complete", complete([Some(SnapshotState::Completed), Some(SnapshotState::Completed)]), soon),
         ("create refused: no instance", Event::CreateRefused(refusal(Why::Missing)), soon),
+        ("create refused: wrong state", Event::CreateRefused(refusal(Why::WrongState)), soon),
         ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
         ("pinned", Event::Pinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("unpinned", Event::Unpinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
@@ -136,6 +137,51 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("unanswered", Event::Unanswered("ec2:Call got no answer".into()), soon),
         ("source told", Event::SourceTold, soon),
     ]
+}
+
+/// Which kind of event it is. The compiler names whoever adds one: it belongs into `events` too.
+fn kind(event: &Event) -> usize {
+    match event {
+        Event::Woken => 0,
+        Event::ArtifactNews => 1,
+        Event::InstanceChosen(_) => 2,
+        Event::NoInstance(_) => 3,
+        Event::Made(_) => 4,
+        Event::CreateRefused(_) => 5,
+        Event::Seen(_) => 6,
+        Event::ScaleIn(_) => 7,
+        Event::Publication(_) => 8,
+        Event::Released => 9,
+        Event::Pinned(_) => 10,
+        Event::Unpinned(_) => 11,
+        Event::LetGo(_) => 12,
+        Event::LeftBehind { .. } => 13,
+        Event::ArtifactGone => 14,
+        Event::ArtifactBack => 15,
+        Event::Removal(_) => 16,
+        Event::Unanswered(_) => 17,
+        Event::SourceTold => 18,
+    }
+}
+
+#[test]
+fn every_kind_of_event_is_in_the_table() {
+    let kinds: std::collections::BTreeSet<usize> = events().iter().map(|(_, event, _)| kind(event)).collect();
+    assert_eq!(kinds, (0..19).collect());
+    for (at, state) in State::ALL.into_iter().enumerate() {
+        // The compiler names whoever adds a state.
+        let place = match state {
+            State::Requested => 0,
+            State::Creating => 1,
+            State::Pending => 2,
+            State::Good => 3,
+            State::Expiring => 4,
+            State::Deleting => 5,
+            State::Deleted => 6,
+            State::Failed => 7,
+        };
+        assert_eq!(place, at, "{state:?}");
+    }
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What each event of a part makes of each of its states: publication, removal, protection from scale-in; and what each
 //! state asks for.
 
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 
 use super::fixtures::{backup, image, inspection, now, refusal, start, version_2};
 use super::inspection::Inspection;
 use super::life::{Event, State, due, queue, wake};
-use super::life_table::lines;
+use super::life_table::{events, lines};
 use super::publication::{PUBLISHING_SECONDS_MAX, Publication, PublicationEvent, TemplateUse};
 use super::record::{Artifact, Backup};
 use super::removal::{CONDEMNED_SECONDS_MAX, LATE_IMAGE_SECONDS_MAX, REMOVAL_SECONDS_MAX, RemovalEvent};
@@ -125,7 +125,10 @@ fn removals() -> Vec<(&'static str, Backup)> {
         ("Deleting, SnapshotsLeft", deleting(Artifact::SnapshotsLeft)),
         ("Failed, None", failed(Artifact::None)),
         ("Failed, Asked", Backup { artifact_id: None, ..failed(Artifact::Asked) }),
-        ("Failed, Held", failed(Artifact::There)),
+        ("Failed, There", failed(Artifact::There)),
+        ("Failed, Condemned", Backup { look_at: now(), ..failed(Artifact::Condemned) }),
+        ("Failed, SnapshotsLeft", Backup { snapshots: vec!["snap-1".into()], ..failed(Artifact::SnapshotsLeft) }),
+        ("Expiring, whose snapshots nobody knows", Backup { snapshots: Vec::new(), ..backup(State::Expiring) }),
         ("Failed, Gone", failed(Artifact::Gone)),
     ]
 }
@@ -135,7 +138,7 @@ fn removal_events() -> Vec<Named> {
     let inspected = |inspection| RemovalEvent::Inspected(inspection);
     let deregistered = |two: Option<SnapshotDeletion>| {
         let one = [("snap-1".into(), SnapshotDeletion::Deleted)];
-        RemovalEvent::Deregistered(one.into_iter().chain(two.map(|two| ("snap-2".into(), two))).collect())
+        RemovalEvent::Deregistered(Ok(one.into_iter().chain(two.map(|two| ("snap-2".into(), two))).collect()))
     };
     let snapshots = |two: Result<(), Refusal>| {
         RemovalEvent::SnapshotsDeleted(vec![("snap-1".into(), Ok(())), ("snap-2".into(), two)])
@@ -158,13 +161,18 @@ fn removal_events() -> Vec<Named> {
         ("nothing, old", inspected(inspection(None)), old),
         ("snapshots only", inspected(Inspection { snapshots: vec!["snap-9".into()], ..inspection(None) }), now()),
         ("a version only", inspected(Inspection { versions: vec![("lt-1".into(), 2)], ..inspection(None) }), now()),
-        ("versions deleted", RemovalEvent::VersionsDeleted("lt-1".into(), Vec::new()), now()),
-        ("a version left", RemovalEvent::VersionsDeleted("lt-1".into(), vec![(2, "why".into())]), now()),
+        ("versions deleted", RemovalEvent::VersionsDeleted("lt-1".into(), Ok(Vec::new())), now()),
+        ("a version left", RemovalEvent::VersionsDeleted("lt-1".into(), Ok(vec![(2, "why".into())])), now()),
+        ("versions deleted: denied", RemovalEvent::VersionsDeleted("lt-1".into(), Err(refusal(Why::Denied))), now()),
+        ("versions deleted: too soon", RemovalEvent::VersionsDeleted("lt-1".into(), Err(refusal(Why::TooSoon))), now()),
         ("deregistered, all deleted", deregistered(Some(SnapshotDeletion::Deleted)), now()),
         ("deregistered, one shared", deregistered(Some(SnapshotDeletion::Shared)), now()),
         ("deregistered, one left", deregistered(Some(SnapshotDeletion::NotDeleted("why".into()))), now()),
         ("deregistered, one untold", deregistered(None), now()),
-        ("deregistered, silent", RemovalEvent::Deregistered(Vec::new()), now()),
+        ("deregistered, silent", RemovalEvent::Deregistered(Ok(Vec::new())), now()),
+        ("deregistered: gone before", RemovalEvent::Deregistered(Err(refusal(Why::Missing))), now()),
+        ("deregistered: denied", RemovalEvent::Deregistered(Err(refusal(Why::Denied))), now()),
+        ("deregistered: too soon", RemovalEvent::Deregistered(Err(refusal(Why::TooSoon))), now()),
         ("snapshots deleted", snapshots(Ok(())), now()),
         ("snapshots: one gone before", snapshots(Err(refusal(Why::Missing))), now()),
         ("snapshots: one of another's", snapshots(Err(in_use("in use by ami-9"))), now()),
@@ -190,6 +198,36 @@ fn every_artifact_and_every_event_of_its_removal() {
         table += &format!("{name}\n{}", lines(&record, &removal_events()));
     }
     expect_file!["removal_table.txt"].assert_eq(&table);
+}
+
+#[test]
+fn every_arrow_of_the_tables_is_drawn() {
+    let mut arrows = std::collections::BTreeSet::new();
+    let records = State::ALL.into_iter().map(backup).chain(removals().into_iter().map(|(_, record)| record));
+    for record in records {
+        for (_, event, at) in events().into_iter().chain(publication_events()).chain(removal_events()) {
+            let after = super::life::decide(&record, event, at).record;
+            if after.state != record.state {
+                arrows.insert(format!("{:?} ─▶ {:?}", record.state, after.state));
+            }
+        }
+    }
+    let arrows: Vec<String> = arrows.into_iter().collect();
+    // As the drawing in life.rs has them, and tests/src/saves.rs.
+    expect![[r#"
+        Creating ─▶ Failed
+        Creating ─▶ Pending
+        Deleting ─▶ Deleted
+        Deleting ─▶ Good
+        Expiring ─▶ Deleted
+        Expiring ─▶ Deleting
+        Expiring ─▶ Good
+        Good ─▶ Expiring
+        Pending ─▶ Failed
+        Pending ─▶ Good
+        Requested ─▶ Creating
+        Requested ─▶ Failed"#]]
+    .assert_eq(&arrows.join("\n"));
 }
 
 #[test]

@@ -42,13 +42,13 @@ const TOO_LONG: &str = "it is not deleted after 24 h";
 pub enum RemovalEvent {
     /// What AWS holds of it, and who needs it.
     Inspected(Inspection),
-    /// The template versions of ours are deleted; those that are left, with AWS's reason.
-    VersionsDeleted(TemplateId, Vec<(u64, String)>),
-    /// The image is deregistered, or was already gone; with what became of each snapshot that AWS spoke of.
-    Deregistered(Vec<(SnapshotId, SnapshotDeletion)>),
+    /// What became of the template versions of ours: those that are left, with AWS's reason.
+    VersionsDeleted(TemplateId, Result<Vec<(u64, String)>, Refusal>),
+    /// What became of the image, and of each snapshot that AWS spoke of.
+    Deregistered(Result<Vec<(SnapshotId, SnapshotDeletion)>, Refusal>),
     /// What became of each snapshot.
     SnapshotsDeleted(Vec<(SnapshotId, Result<(), Refusal>)>),
-    /// AWS refused to tell or to deregister.
+    /// AWS refused to tell what there is.
     Refused(Refusal),
 }
 
@@ -58,10 +58,22 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
         (Artifact::Asked | Artifact::There | Artifact::Condemned, RemovalEvent::Inspected(inspection)) => {
             inspected(record, inspection, now)
         }
-        (Artifact::Condemned, RemovalEvent::VersionsDeleted(template, left)) => {
+        (Artifact::Condemned, RemovalEvent::VersionsDeleted(_, Err(refusal))) if refusal.why.passes() => {
+            refused(record, &refusal, now)
+        }
+        (Artifact::Condemned, RemovalEvent::VersionsDeleted(template, result)) => {
+            let of_it = record.versions.iter().filter(|(of, _)| *of == template);
+            // Refused for good, all of them stay.
+            let left =
+                result.unwrap_or_else(|refusal| of_it.map(|(_, number)| (*number, refusal.to_string())).collect());
             versions_deleted(record, &template, &left, now)
         }
-        (Artifact::Condemned, RemovalEvent::Deregistered(results)) => deregistered(record, &results, now),
+        (Artifact::Condemned, RemovalEvent::Deregistered(Ok(results))) => deregistered(record, &results, now),
+        // Gone already, by an earlier call of ours or by hand.
+        (Artifact::Condemned, RemovalEvent::Deregistered(Err(refusal))) if refusal.why == Why::Missing => {
+            deregistered(record, &[], now)
+        }
+        (Artifact::Condemned, RemovalEvent::Deregistered(Err(refusal))) => refused(record, &refusal, now),
         (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
         (Artifact::Asked | Artifact::There | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
             refused(record, &refusal, now)

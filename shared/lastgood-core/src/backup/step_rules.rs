@@ -181,7 +181,7 @@ fn snapshots_that_another_image_is_over_stay_and_are_told() {
     let mut condemned = backup(State::Deleting);
     condemned.artifact = Artifact::Condemned;
     let results = vec![("snap-1".into(), SnapshotDeletion::Deleted), ("snap-2".into(), SnapshotDeletion::Shared)];
-    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(results)), now()).record;
+    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(Ok(results))), now()).record;
     assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
     assert_eq!((gone.snapshots, gone.shared), (vec!["snap-1".into()], vec!["snap-2".into()]));
     assert!(gone.outbox[0].message.contains("1 snapshot; snap-2 stay, for another image is over them"), "told");
@@ -226,10 +226,10 @@ fn versions_that_aws_left_are_not_tried_twice() {
     condemned.versions = vec![("lt-1".into(), 2), ("lt-2".into(), 5), ("lt-1".into(), 3)];
     let first = due(&condemned, Queue::Cleanup, now()).expect("due");
     assert_eq!(first, Effect::Alone(Alone::DeleteVersions("lt-1".into(), vec![2, 3])));
-    let done = decide(&condemned, removal(RemovalEvent::VersionsDeleted("lt-1".into(), Vec::new())), now()).record;
+    let done = decide(&condemned, removal(RemovalEvent::VersionsDeleted("lt-1".into(), Ok(Vec::new()))), now()).record;
     assert_eq!((done.versions.as_slice(), done.artifact), ([("lt-2".into(), 5)].as_slice(), Artifact::Condemned));
     let left = vec![(5, "it is the default".to_owned())];
-    let left = decide(&done, removal(RemovalEvent::VersionsDeleted("lt-2".into(), left)), now()).record;
+    let left = decide(&done, removal(RemovalEvent::VersionsDeleted("lt-2".into(), Ok(left))), now()).record;
     assert_eq!((left.artifact, left.versions_tried), (Artifact::There, true));
     let seen = removal(RemovalEvent::Inspected(inspection(Some(&image(ImageState::Available)))));
     let seen = decide(&left, seen, now()).record;
@@ -347,7 +347,7 @@ fn of_a_pin_and_its_end_in_one_second_the_one_that_is_heard_last_counts() {
 fn a_snapshot_under_another_image_leaves_the_record_of_this_one_and_no_other_does() {
     let condemned = Backup { artifact: Artifact::Condemned, ..backup(State::Deleting) };
     let results = vec![("snap-1".into(), SnapshotDeletion::Shared), ("snap-2".into(), SnapshotDeletion::Deleted)];
-    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(results)), now()).record;
+    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(Ok(results))), now()).record;
     assert_eq!((gone.shared, gone.snapshots), (vec!["snap-1".into()], vec!["snap-2".into()]));
     assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
 }

@@ -71,18 +71,21 @@ impl Outcome {
     pub fn of(backup: &Backup) -> Self {
         let slot = backup.id.slot;
         let good = backup.good_at.zip(backup.artifact_id.clone()).map(|(at, artifact)| Good { slot, at, artifact });
-        let published = match (&backup.publication, backup.image().cloned()) {
-            (Publication::Published(to), Some(image)) => Some(Published { slot, image, to: to.clone() }),
-            _ => None,
-        };
-        let held = match &backup.publication {
-            Publication::Held(reason) => Some(reason.clone()),
-            _ => None,
-        };
-        let adopted = match &backup.publication {
-            Publication::Adopted(image) => Some(image.clone()),
-            _ => None,
-        };
+        let (mut published, mut held, mut adopted) = (None, None, None);
+        match &backup.publication {
+            Publication::Published(to) => {
+                published = backup.image().map(|image| Published { slot, image: image.clone(), to: to.clone() });
+            }
+            Publication::Held(reason) => held = Some(reason.clone()),
+            Publication::Adopted(image) => adopted = Some(image.clone()),
+            Publication::NotAsked
+            | Publication::Due
+            | Publication::Reading { .. }
+            | Publication::Making { .. }
+            | Publication::Pointing { .. }
+            | Publication::Writing { .. }
+            | Publication::Superseded => {}
+        }
         let failed = backup.state == State::Failed;
         let failure = failed.then(|| backup.reason.clone());
         let second_try = failed && backup.instance_lost && backup.retries().is_none();

@@ -1,10 +1,10 @@
 //! Making the image of a backup.
 
+use lastgood_core::backup::image::{given_up, gives_up, unlooked};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::group;
 use lastgood_core::id::{ArtifactId, GroupName, InstanceId};
-use lastgood_core::name::{image_name, tags};
-use lastgood_core::refusal::{Refusal, Why};
+use lastgood_core::name::{DESCRIPTION_CHARS_MAX, image_name, tags};
 
 use crate::Engine;
 use crate::call::autoscaling::ActiveRefresh;
@@ -21,31 +21,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         group: &GroupName,
         instance: InstanceId,
     ) -> Carried<Backup> {
-        let given_up = match self.ask_for_image(record, group, instance).await? {
-            Event::CreateRefused(refusal) if refusal.why.passes() => return Ok(Event::CreateRefused(refusal)),
-            given_up @ (Event::NoInstance(_) | Event::CreateRefused(_)) => given_up,
-            event => return Ok(event),
-        };
-        let taken = matches!(&given_up, Event::CreateRefused(refusal) if refusal.why == Why::Taken);
+        let event = self.ask_for_image(record, group, instance).await?;
+        if !gives_up(&event) {
+            return Ok(event);
+        }
         let name = image_name(&record.id);
         let found = match self.cloud.call(&ImageNamed(name.clone())).await? {
             // One that is only still told is gone.
             Ok(found) => found.filter(|image| !image.is_deregistered()),
-            Err(refusal) => return Ok(if taken { Event::CreateRefused(refusal) } else { given_up }),
+            Err(refusal) => return Ok(unlooked(event, refusal)),
         };
-        match (found, given_up) {
-            (Some(image), _) if self.is_ours(record, &image.tags) => Ok(Event::Made(ArtifactId::Image(image.id))),
-            (Some(image), Event::CreateRefused(refusal)) if taken => {
-                let message = format!("{} has the name {name} and does not bear our tags", image.id);
-                Ok(Event::CreateRefused(Refusal { message, ..refusal }))
-            }
-            // By one that is not visible yet, or that is gone and still has its name.
-            (None, _) if taken => {
-                let source = format!("{name} is taken by an image that is not told");
-                Err(CallFailed::new(How::NotYet, ImageNamed::ACTION, source))
-            }
-            (_, given_up) => Ok(given_up),
-        }
+        let named = found.as_ref().map(|image| (image, self.is_ours(record, &image.tags)));
+        given_up(event, named).ok_or_else(|| {
+            CallFailed::new(How::NotYet, ImageNamed::ACTION, format!("{name} is taken by an image that is not told"))
+        })
     }
 
     async fn ask_for_image(&self, record: &Backup, name: &GroupName, instance: InstanceId) -> Carried<Backup> {
@@ -62,7 +51,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let create = CreateImage {
             instance,
             name: image_name(&record.id),
-            description: description.chars().filter(char::is_ascii).take(255).collect(),
+            description: description.chars().filter(char::is_ascii).take(DESCRIPTION_CHARS_MAX).collect(),
             tags: tags(self.running.stack, &record.id, &record.plan),
         };
         Ok(match self.cloud.call(&create).await? {

@@ -10,7 +10,6 @@ use lastgood_core::backup::{Backup, Event};
 use lastgood_core::id::{ArtifactId, ImageId, SnapshotId, SourceId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, image_name, tag_value};
 use lastgood_core::needed::{Leaving, needs, unused, words};
-use lastgood_core::refusal::Why;
 use lastgood_core::source::Source;
 
 use crate::Engine;
@@ -80,13 +79,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     pub(super) async fn deregister(&self, image: ImageId) -> Carried<Backup> {
-        let event = match self.cloud.call(&DeregisterImage(image)).await? {
-            Ok(results) => RemovalEvent::Deregistered(results),
-            // Gone already, by an earlier call of ours or by hand.
-            Err(refusal) if refusal.why == Why::Missing => RemovalEvent::Deregistered(Vec::new()),
-            Err(refusal) => RemovalEvent::Refused(refusal),
-        };
-        Ok(Event::Removal(event))
+        let deregistered = self.cloud.call(&DeregisterImage(image)).await?;
+        Ok(Event::Removal(RemovalEvent::Deregistered(deregistered)))
     }
 
     pub(super) async fn delete_snapshots(&self, ids: Vec<SnapshotId>) -> Carried<Backup> {
@@ -99,15 +93,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     pub(super) async fn delete_versions(&self, template: TemplateId, versions: Vec<u64>) -> Carried<Backup> {
-        let delete = DeleteVersions { template: template.clone(), versions };
-        let event = match self.cloud.call(&delete).await? {
-            Ok(left) => RemovalEvent::VersionsDeleted(template, left),
-            Err(refusal) if refusal.why.passes() => RemovalEvent::Refused(refusal),
-            Err(refusal) => {
-                let left = delete.versions.iter().map(|number| (*number, refusal.to_string())).collect();
-                RemovalEvent::VersionsDeleted(template, left)
-            }
-        };
-        Ok(Event::Removal(event))
+        let left = self.cloud.call(&DeleteVersions { template: template.clone(), versions }).await?;
+        Ok(Event::Removal(RemovalEvent::VersionsDeleted(template, left)))
     }
 }

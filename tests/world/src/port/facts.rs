@@ -17,21 +17,38 @@ use crate::template::TemplateVersion;
 /// The codes that say that too many calls came in.
 const THROTTLED: [&str; 3] = ["RequestLimitExceeded", "Throttling", "ThrottlingException"];
 
-/// The one table of what AWS's codes mean to a decision.
+impl AwsError {
+    /// What it means to a decision; `None` if the call was not judged. A test of lastgood-aws holds that it is what its table
+    /// says.
+    pub fn why(&self) -> Option<Why> {
+        classify(self)
+    }
+}
+
 fn classify(error: &AwsError) -> Option<Why> {
     if error.http_status >= 500 || THROTTLED.contains(&error.code.as_str()) {
         return None;
     }
     let says = |words: &str| error.message.contains(words);
     let why = match error.code.as_str() {
-        "UnauthorizedOperation" | "AccessDenied" | "AuthFailure" => Why::Denied,
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthFailure" | "OptInRequired" => {
+            Why::Denied
+        }
         "InvalidAMIID.Unavailable"
         | "InvalidLaunchTemplateId.VersionNotFound"
         | "InvalidLaunchTemplateName.NotFoundException"
+        | "ResourceNotFoundException"
+        | "ActiveInstanceRefreshNotFound"
+        | "ParameterVersionNotFound"
         | "ParameterNotFound" => Why::Missing,
         code if code.ends_with(".NotFound") => Why::Missing,
-        "InvalidAMIName.Duplicate" | "IdempotentParameterMismatch" => Why::Taken,
-        "InvalidSnapshot.InUse" => Why::InUse,
+        "InvalidAMIName.Duplicate"
+        | "IdempotentParameterMismatch"
+        | "AlreadyExists"
+        | "InvalidLaunchTemplateName.AlreadyExistsException"
+        | "ParameterAlreadyExists" => Why::Taken,
+        "InvalidSnapshot.InUse" | "ResourceInUse" => Why::InUse,
+        "InstanceRefreshInProgress" => Why::Locked,
         "ValidationError" if says("active instance refresh") => Why::Locked,
         "ValidationError" if says("name not found") || says("is not part of Auto Scaling group") => Why::Missing,
         "ValidationError" if says("is not in InService") => Why::WrongState,
@@ -39,9 +56,11 @@ fn classify(error: &AwsError) -> Option<Why> {
         | "ConcurrentSnapshotLimitExceeded"
         | "ConcurrentCreateImageNoRebootLimitExceeded"
         | "PendingSnapshotLimitExceeded"
-        | "ConcurrentTagAccess" => Why::TooSoon,
+        | "ConcurrentTagAccess"
+        | "ScalingActivityInProgress" => Why::TooSoon,
+        "FilterLimitExceeded" => Why::Invalid,
         code if code.ends_with("LimitExceeded") => Why::Quota,
-        "IncorrectState" | "IncorrectInstanceState" => Why::WrongState,
+        "IncorrectState" | "IncorrectInstanceState" | "IrreversibleInstanceRefresh" => Why::WrongState,
         "InvalidParameterValue" if says("Instance is not in state") => Why::WrongState,
         _ => Why::Invalid,
     };
