@@ -130,6 +130,10 @@ fn upgrade_from_3(record: &mut Value) {
 }
 
 #[cfg(test)]
+#[path = "stored_rules.rs"]
+mod rules;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::backup::{Artifact, Backup, Publication, ScaleIn};

@@ -1,0 +1,177 @@
+//! What is stored of each kind of record, every field filled: a golden text each. The literals name every field, so that
+//! whoever adds one must say here what becomes of it, and a renamed one is seen before an older record loses it.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use expect_test::{ExpectFile, expect_file};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{decode, encode};
+use crate::Time;
+use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
+use crate::facts::{TemplateRef, VersionRef};
+use crate::id::{ArtifactId, BackupId, SourceId};
+use crate::notice::{News, Notice};
+use crate::plan::{Afterwards, Capture, OnManualChange, Plan, Policy, Publish, PublishTo, Select};
+use crate::retention::Retention;
+use crate::schedule::{Pattern, Schedule, Zone};
+use crate::source::survey::Planned;
+use crate::source::{Asked, Because, Expected, Failure, Good, Hold, Published, Retry, Source};
+use crate::sweep::Sweep;
+
+fn at(minute: u32) -> Time {
+    format!("2026-01-15T10:{minute:02}:00Z").parse().expect("a time")
+}
+
+fn source_id() -> SourceId {
+    "group/web".parse().expect("a source")
+}
+
+fn image(id: &str) -> ArtifactId {
+    ArtifactId::Image(id.into())
+}
+
+fn notice() -> Notice {
+    Notice::new(&source_id(), "20260115T103000Z", at(30), News::SourceFound { plan: "web".into() })
+}
+
+fn publish() -> Publish {
+    Publish {
+        to: PublishTo::Parameter("/images/web".into()),
+        on_manual_change: OnManualChange::Adopt,
+        max_generations: Some(20),
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        schedule: Schedule {
+            pattern: Pattern::parse("30 2 * * *").expect("a pattern"),
+            timezone: Zone::parse("Europe/Berlin").expect("a zone"),
+            from: Some(at(0)),
+            until: Some(at(59)),
+        },
+        spread_seconds: 600,
+        retain: Retention {
+            last: 3,
+            within_seconds: 86_400,
+            daily: 7,
+            weekly: 4,
+            monthly: 12,
+            yearly: 2,
+            timezone: "Europe/Berlin".into(),
+        },
+        capture: Capture { protect_from_scale_in: true, during_refresh: true },
+        publish: publish(),
+        keep_in_use: true,
+        on_source_deleted: Afterwards::Delete,
+        on_overdue_seconds: 7_200,
+    }
+}
+
+fn backup() -> Backup {
+    Backup {
+        id: BackupId { source: source_id(), slot: at(30) },
+        plan: "web".into(),
+        origin: Origin::Request { by: "alice".into(), reason: Some("before the release".into()) },
+        requested_at: at(30),
+        state: State::Good,
+        since: at(31),
+        reason: "all is complete".into(),
+        look_at: at(32),
+        trouble: Some("ec2:Call got no answer".into()),
+        failures: 2,
+        lost_told: Some(at(33)),
+        missing_since: Some(at(34)),
+        artifact: Artifact::There,
+        instance: Some("i-1".into()),
+        base: Some("ami-base".into()),
+        generation: 3,
+        capture: Capture { protect_from_scale_in: true, during_refresh: false },
+        scale_in: ScaleIn::Owed(at(35)),
+        protection_told: Some("denied".into()),
+        instance_lost: true,
+        artifact_id: Some(image("ami-1")),
+        snapshots: vec!["snap-1".into()],
+        shared: vec!["snap-2".into()],
+        versions: vec![("lt-1".into(), 2)],
+        versions_tried: true,
+        written_at: Some(at(36)),
+        good_at: Some(at(37)),
+        publication: Publication::Pointing {
+            group: TemplateRef { template: "lt-1".into(), version: VersionRef::Number(1) },
+            base: 1,
+            version: 2,
+        },
+        publish_unheard_at: Some(at(38)),
+        publish: publish(),
+        held_before: Some("changed".into()),
+        left_alone: vec!["an override".into()],
+        pin_asked_at: Some(at(39)),
+        pinned: Some(Pin { by: "bob".into(), reason: Some("an audit".into()), at: at(39) }),
+        refused: Some("in use".into()),
+        source_told: true,
+        outbox: vec![notice()],
+    }
+}
+
+fn source() -> Source {
+    Source {
+        id: source_id(),
+        plan: Some("web".into()),
+        policy: policy(),
+        next_slot: Some(at(30)),
+        due_by: Some(at(31)),
+        overdue_told: true,
+        retry: Some(Retry { slot: at(32), of: at(30), lost: "i-1".into() }),
+        retried: Some(at(30)),
+        last_good: Some(Good { slot: at(29), at: at(30), artifact: image("ami-1") }),
+        published: Some(Published {
+            slot: at(29),
+            image: "ami-1".into(),
+            to: PublishedTo::Version { template: "lt-1".into(), version: 2 },
+        }),
+        turn: Some(at(30)),
+        expected: Some(Expected { image: Some("ami-1".into()), because: Because::Published }),
+        hold: Some(Hold { by: "alice".into(), reason: Some("release freeze".into()), at: at(33) }),
+        asked: Some(Asked::Hold(at(33))),
+        held: Some("somebody changed it".into()),
+        failure: Some(Failure { slot: at(30), reason: "no member is healthy".into() }),
+        halt_told: true,
+        missing_since: Some(at(34)),
+        lost: Some(at(35)),
+        retire_at: Some(at(36)),
+        contested_by: vec!["other".into()],
+        outbox: vec![notice()],
+    }
+}
+
+fn planned() -> Planned {
+    let select = Select { sources: vec![source_id()], tags: [("lastgood".to_owned(), "web".to_owned())].into() };
+    Planned { plan: Plan { name: "web".into(), select, policy: policy() }, survey_at: at(40) }
+}
+
+fn sweep() -> Sweep {
+    Sweep { next_at: at(41), told: BTreeSet::from(["ami-9".to_owned()]), outbox: vec![notice()] }
+}
+
+/// Its text is the golden one, and comes back whole: nothing in it is left out, or filled in where it is missing.
+fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: &T, golden: &ExpectFile) {
+    let text = encode(record);
+    let stored: Value = serde_json::from_str(&text).expect("JSON");
+    golden.assert_eq(&serde_json::to_string_pretty(&stored).expect("JSON"));
+    assert_eq!(decode::<T>(&text).expect("reads back"), *record);
+    let fields = stored["record"].as_object().expect("a record");
+    assert!(fields.values().all(|value| !value.is_null()), "every field is filled: {fields:?}");
+}
+
+#[test]
+fn every_field_of_every_record_is_stored_as_it_always_was() {
+    holds(&backup(), &expect_file!["stored/backup_4.json"]);
+    holds(&source(), &expect_file!["stored/source_4.json"]);
+    holds(&planned(), &expect_file!["stored/plan_4.json"]);
+    holds(&sweep(), &expect_file!["stored/sweep_4.json"]);
+}
