@@ -117,7 +117,7 @@ async fn send(connection: &Connection, request: &Request, done: &str, json: bool
     say(format_args!("Asked for. In a moment, {done}."))
 }
 
-fn taken(posted: Result<Posted, CallFailed>) -> Result<(), Failure> {
+pub(crate) fn taken(posted: Result<Posted, CallFailed>) -> Result<(), Failure> {
     match posted {
         Ok(Posted::Sent) => Ok(()),
         Ok(Posted::NotSent(why)) => Err(format!("the bus did not take the request: {why}")),

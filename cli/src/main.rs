@@ -5,6 +5,7 @@ mod apply;
 mod ask;
 mod connect;
 mod diff;
+mod rollouts;
 mod say;
 mod show;
 
@@ -15,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use connect::Connection;
+use lastgood_core::rollout::Verdict;
 use lastgood_engine::apply::Absent;
 
 /// Keeps Auto Scaling groups launchable from their last good image.
@@ -110,8 +112,31 @@ enum Command {
         #[command(flatten)]
         asker: Asker,
     },
+    /// The rollouts of a group, or of all, newest first: how far each is, and what its pauses wait for.
+    Rollouts {
+        /// group/NAME, or the name alone.
+        source: Option<String>,
+    },
+    /// Say whether a rollout that pauses goes on. To roll back may be said at any time while it goes.
+    Verdict {
+        /// group/NAME@20260115T103000Z, as `rollouts` tells it.
+        rollout: String,
+        /// What.
+        verdict: Said,
+        #[command(flatten)]
+        asker: Asker,
+    },
     /// Print the JSON Schema of plan files, for editors.
     Schema,
+}
+
+/// A person's verdict.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Said {
+    /// The refresh goes on, when AWS's time at the checkpoint is over.
+    GoOn,
+    /// The group is given back what it launched from.
+    RollBack,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -171,6 +196,17 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Unpin { backup, asker } => {
             let connection = Connection::open_with_bus(&cli.deployment).await?;
             ask::unpin(&connection, &backup, asker, cli.json).await
+        }
+        Command::Rollouts { source } => {
+            rollouts::list(&Connection::open(&cli.deployment).await?, source.as_deref(), cli.json).await
+        }
+        Command::Verdict { rollout, verdict, asker } => {
+            let connection = Connection::open_with_bus(&cli.deployment).await?;
+            let verdict = match verdict {
+                Said::GoOn => Verdict::GoOn,
+                Said::RollBack => Verdict::RollBack,
+            };
+            rollouts::verdict(&connection, &rollout, verdict, asker, cli.json).await
         }
         Command::Schema => say::say_json(lastgood_core::plan::schema()),
     }

@@ -57,6 +57,9 @@ fn state(source: &Source, now: Time) -> String {
     if let Some(failure) = &source.failure {
         words.push(format!("last failure ({}): {}", brief(failure.slot), failure.reason));
     }
+    if let Some(rollout) = &source.rollout {
+        words.push(format!("rolling out: {rollout}"));
+    }
     if source.plan.is_none() {
         words.push(match source.retire_at {
             Some(_) => "in no plan: its backups are being deleted".into(),
@@ -79,6 +82,7 @@ fn status_json(source: &Source, now: Time) -> Value {
         "overdue": source.is_overdue(now),
         "held": source.held,
         "hold": source.hold,
+        "rollout": source.rollout,
         "expected": source.expected,
         "lost": source.lost,
         "retire_at": source.retire_at,
@@ -133,10 +137,13 @@ fn version(backup: &Backup) -> Option<u64> {
         | Publication::Reading { .. }
         | Publication::Making { .. }
         | Publication::Pointing { .. }
+        | Publication::Pinning { .. }
+        | Publication::Rolling { .. }
         | Publication::Writing { .. }
         | Publication::Superseded
         | Publication::Adopted(_)
-        | Publication::Held(_) => None,
+        | Publication::Held(_)
+        | Publication::RolledBack(_) => None,
     }
 }
 
@@ -169,13 +176,13 @@ fn backup_json(backup: &Backup) -> Value {
     })
 }
 
-fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
     table
 }
 
 /// `2026-01-15 10:30:00Z`
-fn brief(time: Time) -> String {
+pub(crate) fn brief(time: Time) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, SourceId};
-use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request};
+use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request, VerdictAsked};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::{self, Share};
 use lastgood_core::plan;
+use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::{self, Absent, ApplyError};
@@ -56,6 +57,8 @@ pub enum Invocation {
     CleanupSource(SourceId),
     /// checkpoint-reached, on AWS's news.
     Refresh(RefreshNews),
+    /// checkpoint-reached, on a verdict.
+    Verdict(Time, VerdictAsked),
 }
 
 impl Invocation {
@@ -66,7 +69,7 @@ impl Invocation {
             Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
             Self::Poll | Self::News(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
-            Self::Refresh(_) => ("CheckpointReached", 30),
+            Self::Refresh(_) | Self::Verdict(..) => ("CheckpointReached", 60),
         }
     }
 }
@@ -187,13 +190,15 @@ impl Stack {
         ended
     }
 
-    /// What the deployed rules would deliver now: AWS's events about images, and our own about good backups.
+    /// What the deployed rules would deliver now: AWS's events about images and refreshes, and our own about good backups.
     pub fn deliveries(&self) -> Vec<Invocation> {
         let mut deliveries = Vec::new();
         for event in self.world.take_events() {
             let envelope: Envelope = serde_json::from_value(event).expect("the world writes EventBridge's envelope");
-            if let Ok(Incoming::ArtifactChanged { artifact }) = Incoming::of(envelope) {
-                deliveries.push(Invocation::News(artifact));
+            match Incoming::of(envelope) {
+                Ok(Incoming::ArtifactChanged { artifact }) => deliveries.push(Invocation::News(artifact)),
+                Ok(Incoming::Refresh(news)) => deliveries.push(Invocation::Refresh(news)),
+                _ => {}
             }
         }
         let mut heard = self.heard.lock().expect("no test panics with this lock");
@@ -269,6 +274,22 @@ impl Stack {
         now(self.store.load::<Source>(&id)).expect("in memory").expect("it is on record").record
     }
 
+    /// A rollout as it stands.
+    pub fn rollout(&self, id: &str) -> Rollout {
+        now(self.store.load::<Rollout>(&id.into())).expect("in memory").expect("it is on record").record
+    }
+
+    /// Every rollout, and every refresh that was watched.
+    pub fn rollouts(&self) -> Vec<Rollout> {
+        let all = now(self.store.list::<Rollout>(&())).expect("in memory");
+        all.into_iter().map(|rollout| rollout.record).collect()
+    }
+
+    /// Gives a verdict, as the CLI does.
+    pub fn judge(&self, asked: VerdictAsked) {
+        self.invoke(Invocation::Verdict(self.world.time(), asked));
+    }
+
     /// The notices on the bus: kind and message, each id once.
     pub fn told(&self) -> Vec<Notice> {
         let mut told: Vec<Notice> = Vec::new();
@@ -311,6 +332,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),
+        Invocation::Verdict(at, asked) => engine.verdict(at, asked).await.map_err(|error| chain(&error)),
     }
 }
 

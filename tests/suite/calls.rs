@@ -1,7 +1,7 @@
 //! What each call of AWS costs of our share, and the one thing that it changes: a call that is kept for one thing must not be
 //! spent on another.
 
-use lastgood_core::facts::{Parameter, Tags};
+use lastgood_core::facts::{Parameter, Tags, VersionRef};
 use lastgood_engine::Call;
 use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, SetGroupVersion, SetMixedVersion,
@@ -44,7 +44,8 @@ fn a_call_says_what_it_changes() {
     assert_eq!(DeleteVersions { template: "lt-1".into(), versions: vec![2] }.changes(), Some("lt-1"));
     assert_eq!(SetDefaultVersion { template: "lt-1".into(), version: 2 }.changes(), Some("lt-1"));
     let set = SetGroupVersion { group: "web".into(), template: "lt-1".into(), version: 2 };
-    let mixed = SetMixedVersion { group: "web".into(), template: "lt-1".into(), base: 1, version: 2 };
+    let mixed =
+        SetMixedVersion { group: "web".into(), template: "lt-1".into(), named: VersionRef::Number(1), version: 2 };
     assert_eq!((set.changes(), mixed.changes()), (Some("web"), Some("web")), "either way the same group is changed");
     assert_eq!(ImagesById(Vec::new()).changes(), None, "a look changes nothing");
 }

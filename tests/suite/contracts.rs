@@ -8,10 +8,11 @@ use std::path::Path;
 use expect_test::{ExpectFile, expect_file};
 use lastgood_core::Time;
 use lastgood_core::backup::PublishedTo;
-use lastgood_core::id::{BackupId, SourceId};
+use lastgood_core::id::{BackupId, RolloutId, SourceId};
 use lastgood_core::incoming::{Envelope, Incoming, RefreshChange, RefreshNews, Request};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
+use lastgood_core::rollout::Verdict;
 use lastgood_tests::stack::Invocation;
 use serde_json::{Value, json};
 
@@ -69,8 +70,14 @@ fn every_notice_matches_its_sample() {
         ("source-released.json", expect_file!["../../events/lastgood/source-released.json"]),
         ("slot-skipped.json", expect_file!["../../events/lastgood/slot-skipped.json"]),
         ("backup-pinned.json", expect_file!["../../events/lastgood/backup-pinned.json"]),
-        ("checkpoint-reached.json", expect_file!["../../events/lastgood/checkpoint-reached.json"]),
         ("rollout-changed.json", expect_file!["../../events/lastgood/rollout-changed.json"]),
+        ("checkpoint-reached.json", expect_file!["../../events/lastgood/checkpoint-reached.json"]),
+        ("group-pinned.json", expect_file!["../../events/lastgood/group-pinned.json"]),
+        ("verdict-given.json", expect_file!["../../events/lastgood/verdict-given.json"]),
+        ("rollout-held.json", expect_file!["../../events/lastgood/rollout-held.json"]),
+        ("rollout-succeeded.json", expect_file!["../../events/lastgood/rollout-succeeded.json"]),
+        ("rollout-rolled-back.json", expect_file!["../../events/lastgood/rollout-rolled-back.json"]),
+        ("rollout-failed.json", expect_file!["../../events/lastgood/rollout-failed.json"]),
     ];
     let notices = notices();
     assert_eq!(files.len(), notices.len());
@@ -197,11 +204,56 @@ fn notices() -> Vec<Notice> {
             next_slot: Some("2026-01-15T11:30:00Z".parse().expect("a time")),
             reason: "skipped by alice".into(),
         },
-        News::BackupPinned { backup, pinned: true, reason: "pinned by alice: before the migration".into() },
-        News::CheckpointReached { refresh: "ab00cf8f".into(), percentage: 50, delay_seconds: 300 },
+        News::BackupPinned {
+            backup: backup.clone(),
+            pinned: true,
+            reason: "pinned by alice: before the migration".into(),
+        },
         News::RolloutChanged { refresh: "ab00cf8f".into(), status: "Succeeded".into() },
     ];
-    news.into_iter().map(|news| Notice::new(&source, "20260115T103000Z", at, news)).collect()
+    let news = news.into_iter().chain(of_rollouts(&backup));
+    news.map(|news| Notice::new(&source, "20260115T103000Z", at, news)).collect()
+}
+
+fn of_rollouts(backup: &BackupId) -> Vec<News> {
+    let rollout = RolloutId::of(backup);
+    vec![
+        News::CheckpointReached {
+            refresh: "ab00cf8f".into(),
+            percentage: 50,
+            delay_seconds: 300,
+            rollout: Some(rollout.clone()),
+            visit: Some(1),
+            deadline: Some("2026-01-15T10:45:00Z".parse().expect("a time")),
+        },
+        News::GroupPinned {
+            backup: backup.clone(),
+            template: "lt-0abcd1234".into(),
+            version: 1,
+            was: "$Latest".into(),
+        },
+        News::VerdictGiven {
+            rollout: rollout.clone(),
+            visit: 1,
+            percentage: 50,
+            verdict: Verdict::GoOn,
+            reason: "2 members on the new version serve and are well".into(),
+        },
+        News::RolloutHeld {
+            rollout: rollout.clone(),
+            visit: 1,
+            until: "2026-01-16T10:45:00Z".parse().expect("a time"),
+            reason: "no verdict by person in time".into(),
+        },
+        News::RolloutSucceeded { rollout: rollout.clone(), image: "ami-0abcd1234".into(), version: 2 },
+        News::RolloutRolledBack {
+            rollout: rollout.clone(),
+            image: "ami-0abcd1234".into(),
+            version: 1,
+            reason: "no verdict by health in time: i-0abcd1234 fails its status checks".into(),
+        },
+        News::RolloutFailed { rollout, reason: "somebody cancelled the refresh".into() },
+    ]
 }
 
 #[test]

@@ -176,7 +176,6 @@ fn what_aws_tells_of_a_refresh_is_a_line_and_the_same_again_is_none() {
             stack.invoke(Invocation::Refresh(news.clone()));
         }
     });
-    expect![[r#"
-        INFO rollout=r-1 group=web reason="group/web: refresh r-1 pauses at 50 percent; it goes on by itself after 300 s""#]]
+    expect![[r#"INFO rollout=r-1 group=web state=Watched percentage=0 reason="group/web: refresh r-1 pauses at 50 percent; it goes on by itself after 300 s""#]]
     .assert_eq(&lines.join("\n"));
 }

@@ -25,6 +25,7 @@ mod needed;
 mod pacing;
 mod plans;
 mod reading;
+mod rollouts;
 mod selection;
 mod stories;
 mod transcript;

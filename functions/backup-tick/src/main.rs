@@ -20,7 +20,10 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::Scheduled => engine.tick().await?,
         Incoming::BackupRequested { slot, request } => engine.request(slot, request).await?,
         Incoming::Asked { at, request } => engine.asked(at, request).await?,
-        other @ (Incoming::ArtifactChanged { .. } | Incoming::BackupGood { .. } | Incoming::Refresh(_)) => {
+        other @ (Incoming::ArtifactChanged { .. }
+        | Incoming::BackupGood { .. }
+        | Incoming::Refresh(_)
+        | Incoming::Verdict { .. }) => {
             return Err(unexpected("backup-tick", &other).into());
         }
     };

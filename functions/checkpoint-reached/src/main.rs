@@ -1,4 +1,5 @@
-//! checkpoint-reached: takes down what AWS tells of instance refreshes, and announces it. It judges nothing yet.
+//! checkpoint-reached: takes down what AWS tells of instance refreshes and what others think of their pauses, and carries our
+//! rollouts on.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use lastgood_aws::{Lastgood, event_id, finish, read_event, unexpected};
@@ -17,6 +18,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let engine = lastgood.engine(event.context.deadline);
     let report = match read_event(event.payload)? {
         Incoming::Refresh(news) => engine.refresh(news).await?,
+        Incoming::Verdict { at, asked } => engine.verdict(at, asked).await?,
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }

@@ -21,7 +21,8 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
-        | Incoming::Refresh(_)) => {
+        | Incoming::Refresh(_)
+        | Incoming::Verdict { .. }) => {
             return Err(unexpected("retention-cleanup", &other).into());
         }
     };

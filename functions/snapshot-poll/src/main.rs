@@ -21,7 +21,8 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::BackupGood { .. }
-        | Incoming::Refresh(_)) => {
+        | Incoming::Refresh(_)
+        | Incoming::Verdict { .. }) => {
             return Err(unexpected("snapshot-poll", &other).into());
         }
     };

@@ -1,19 +1,18 @@
-//! Auto Scaling: DescribeAutoScalingGroups, UpdateAutoScalingGroup, DescribeInstanceRefreshes, SetInstanceProtection,
-//! DescribeLaunchConfigurations.
+//! Auto Scaling: DescribeAutoScalingGroups, UpdateAutoScalingGroup, SetInstanceProtection, DescribeLaunchConfigurations. What
+//! is about instance refreshes is in `refresh.rs`.
 
 use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{
-    AutoScalingGroup, Filter, InstanceRefresh, InstanceRefreshStatus, LaunchConfiguration, LaunchTemplateSpecification,
-    LifecycleState, MixedInstancesPolicy,
+    AutoScalingGroup, Filter, LaunchConfiguration, LaunchTemplateSpecification, LifecycleState, MixedInstancesPolicy,
 };
 use lastgood_core::facts::{
-    Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, Refresh, TemplateRef, VersionRef,
+    Configuration, Group, LaunchSource, Lifecycle, Member, MixedPolicy, Override, TemplateRef, VersionRef,
 };
 use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
-    ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection,
-    SetGroupVersion, SetMixedVersion, SetScaleInProtection,
+    GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
+    SetMixedVersion, SetScaleInProtection,
 };
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
@@ -22,6 +21,8 @@ use crate::{Aws, pages};
 
 const DESCRIBE: &str = GroupsNamed::ACTION;
 const UPDATE: &str = SetGroupVersion::ACTION;
+/// The processes without which an instance refresh can't go on (AWS: Suspend and resume processes).
+const REFRESH_NEEDS: [&str; 3] = ["InstanceRefresh", "Launch", "Terminate"];
 /// The largest page of groups and of launch configurations (AWS: DescribeAutoScalingGroups).
 const PAGE_GROUPS_MAX: i32 = 100;
 
@@ -99,12 +100,17 @@ fn group(group: &AutoScalingGroup) -> Option<Group> {
         tags: tags.collect(),
         launches_from: launches_from.unwrap_or_else(LaunchSource::Unreadable),
         members: members.collect(),
+        size: usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default(),
+        refresh_suspended: group
+            .suspended_processes()
+            .iter()
+            .any(|process| process.process_name().is_some_and(|name| REFRESH_NEEDS.contains(&name))),
         warmup_seconds: warmup.or(group.health_check_grace_period()).unwrap_or_default().into(),
         lifetime_seconds_max: group.max_instance_lifetime().filter(|seconds| *seconds > 0).map(i64::from),
     })
 }
 
-fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, String> {
+pub(crate) fn mixed(policy: &MixedInstancesPolicy) -> Result<MixedPolicy, String> {
     let unreadable = || "a mixed instances policy without a launch template".to_owned();
     let template = policy.launch_template().ok_or_else(unreadable)?;
     let base = template.launch_template_specification().ok_or_else(unreadable)?;
@@ -138,7 +144,7 @@ fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
 }
 
 /// A group that names no version means the default one (AWS: LaunchTemplateSpecification).
-fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateRef, String> {
+pub(crate) fn template_ref(specification: &LaunchTemplateSpecification) -> Result<TemplateRef, String> {
     let template = specification.launch_template_id().map(TemplateId::from);
     let version = match specification.version() {
         None | Some("$Default") => VersionRef::Default,
@@ -167,34 +173,11 @@ impl Answers<SetGroupVersion> for Aws {
 impl Answers<SetMixedVersion> for Aws {
     /// AWS takes a mixed instances policy whole: what is left out of it is lost. So the one that stands is sent back as it
     /// was read, with the base's version changed.
-    async fn call(&self, SetMixedVersion { group, template, base, version }: &SetMixedVersion) -> Called<()> {
-        let request = self.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
-        let described = match all(request).await? {
-            Ok(described) => described,
+    async fn call(&self, SetMixedVersion { group, template, named, version }: &SetMixedVersion) -> Called<()> {
+        let policy = match self.policy_with(UPDATE, group, template, Some(*named), *version).await? {
+            Ok(policy) => policy,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let changed = |message: String| Ok(Err(Refusal { why: Why::WrongState, action: UPDATE.to_owned(), message }));
-        let policy = described.into_iter().next().and_then(|group| group.mixed_instances_policy);
-        let Some(mut policy) = policy else {
-            return changed(format!("{group} has no mixed instances policy any more"));
-        };
-        let named = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
-        let is_base = |named: &LaunchTemplateSpecification| {
-            named.launch_template_id() == Some(template.as_str()) && named.version() == Some(&base.to_string())
-        };
-        let Some(named) = named.filter(|named| is_base(named)) else {
-            return changed(format!("the mixed instances policy of {group} is not based on version {base} any more"));
-        };
-        named.version = Some(version.to_string());
-        // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
-        named.launch_template_name = None;
-        for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
-            if let Some(own) = &mut other.launch_template_specification
-                && own.launch_template_id.is_some()
-            {
-                own.launch_template_name = None;
-            }
-        }
         let request = self
             .autoscaling
             .update_auto_scaling_group()
@@ -204,37 +187,50 @@ impl Answers<SetMixedVersion> for Aws {
     }
 }
 
-impl Answers<ActiveRefresh> for Aws {
-    /// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
-    async fn call(&self, ActiveRefresh(group): &ActiveRefresh) -> Called<Option<Refresh>> {
-        use InstanceRefreshStatus as S;
-        let request =
-            self.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
-        let output = answer(ActiveRefresh::ACTION, request.send().await)?;
-        let output = match output {
-            Ok(output) => output,
+impl Aws {
+    /// The mixed instances policy of a group as it stands, with `version` of `template` for its base. It must be based on
+    /// that template; and name it by `named`, if that is said.
+    pub(crate) async fn policy_with(
+        &self,
+        action: &'static str,
+        group: &GroupName,
+        template: &TemplateId,
+        named: Option<VersionRef>,
+        version: u64,
+    ) -> Called<MixedInstancesPolicy> {
+        let request = self.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(group.as_str());
+        let described = match all(request).await? {
+            Ok(described) => described,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some(newest) = output.instance_refreshes().first() else { return Ok(Ok(None)) };
-        Ok(Ok(match told(ActiveRefresh::ACTION, newest.status(), "a status")? {
-            S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
-            // A status that nobody knows yet may be one under way.
-            _ => {
-                let id = told(ActiveRefresh::ACTION, newest.instance_refresh_id(), "a refresh's id")?;
-                Some(Refresh { id: id.into(), desired: desired(newest) })
+        let changed = |message: String| Ok(Err(Refusal { why: Why::WrongState, action: action.to_owned(), message }));
+        let policy = described.into_iter().next().and_then(|group| group.mixed_instances_policy);
+        let Some(mut policy) = policy else {
+            return changed(format!("{group} has no mixed instances policy any more"));
+        };
+        let base = policy.launch_template.as_mut().and_then(|base| base.launch_template_specification.as_mut());
+        let is_base = |base: &LaunchTemplateSpecification| {
+            template_ref(base)
+                .is_ok_and(|base| base.template == *template && named.is_none_or(|named| named == base.version))
+        };
+        let Some(base) = base.filter(|base| is_base(base)) else {
+            let wanted = named.map_or_else(String::new, |named| format!("version {named} of "));
+            return changed(format!(
+                "the mixed instances policy of {group} is not based on {wanted}{template} any more"
+            ));
+        };
+        base.version = Some(version.to_string());
+        // AWS tells id and name, and takes one of them (AWS: LaunchTemplateSpecification).
+        base.launch_template_name = None;
+        for other in policy.launch_template.iter_mut().flat_map(|base| base.overrides.iter_mut().flatten()) {
+            if let Some(own) = &mut other.launch_template_specification
+                && own.launch_template_id.is_some()
+            {
+                own.launch_template_name = None;
             }
-        }))
+        }
+        Ok(Ok(policy))
     }
-}
-
-/// What a refresh goes to, if it does not go to what the group launches from anyway.
-fn desired(refresh: &InstanceRefresh) -> Option<LaunchSource> {
-    let desired = refresh.desired_configuration()?;
-    let unreadable = |what| LaunchSource::Unreadable(format!("{what}, in the goal of an instance refresh"));
-    if let Some(template) = desired.launch_template() {
-        return Some(template_ref(template).map_or_else(unreadable, LaunchSource::Template));
-    }
-    desired.mixed_instances_policy().map(|policy| mixed(policy).map_or_else(unreadable, LaunchSource::Mixed))
 }
 
 impl Answers<SetScaleInProtection> for Aws {

@@ -10,6 +10,7 @@ mod cloud;
 mod ec2;
 mod event;
 mod pages;
+mod refresh;
 pub mod refusals;
 mod sdk;
 pub mod settings;

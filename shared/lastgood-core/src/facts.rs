@@ -1,5 +1,7 @@
 //! What AWS says of its things, cut down to what a decision needs. Shapes only: no behaviour of AWS is assumed here.
 
+mod refresh;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+
+pub use refresh::{Fitness, RefreshStatus, RefreshView, StatusCheck};
 
 /// Tags, by key.
 pub type Tags = BTreeMap<String, String>;
@@ -47,6 +51,10 @@ pub struct Group {
     pub launches_from: LaunchSource,
     /// Its members, in no order.
     pub members: Vec<Member>,
+    /// How many members it wants.
+    pub size: usize,
+    /// Its instance refreshes are kept from going on: one of the processes that they need is suspended.
+    pub refresh_suspended: bool,
     /// How long a new member takes until it counts as warmed up: the default instance warm-up, else the health check
     /// grace period, in seconds (AWS: Set the default instance warmup for an Auto Scaling group).
     pub warmup_seconds: i64,

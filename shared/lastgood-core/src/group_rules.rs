@@ -36,6 +36,8 @@ fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group {
         tags: Tags::new(),
         launches_from,
         members,
+        size: 1,
+        refresh_suspended: false,
         warmup_seconds: 300,
         lifetime_seconds_max: None,
     }

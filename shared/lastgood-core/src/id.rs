@@ -49,6 +49,8 @@ text_id! {
     TemplateId,
     /// An instance refresh.
     RefreshId,
+    /// A rollout: named as the backup that it is of, or as the refresh that somebody else began.
+    RolloutId,
 }
 
 /// One protected thing: its kind, then its name. Written `group/web-prod`.
@@ -186,6 +188,14 @@ impl BackupId {
     /// The slot as it stands in names: `20260115T103000Z`, 16 characters, in the order of time.
     pub fn slot_text(&self) -> String {
         self.slot.strftime(SLOT_FORMAT).to_string()
+    }
+}
+
+impl RolloutId {
+    /// The rollout of a backup.
+    #[must_use]
+    pub fn of(backup: &BackupId) -> Self {
+        Self(backup.to_string())
     }
 }
 

@@ -6,8 +6,9 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ArtifactId, BackupId, GroupName, ImageId, RefreshId, SourceId};
+use crate::id::{ArtifactId, BackupId, GroupName, ImageId, RefreshId, RolloutId, SourceId};
 use crate::notice::EVENT_SOURCE;
+use crate::rollout::{Judge, Verdict};
 use crate::{Time, seconds_between, whole_second};
 
 /// How far EventBridge's clock and ours may be apart, in seconds.
@@ -67,6 +68,13 @@ pub enum Incoming {
     },
     /// An instance refresh began, paused, ended or turned back.
     Refresh(RefreshNews),
+    /// A program or a person has judged a pause of a rollout.
+    Verdict {
+        /// When.
+        at: Time,
+        /// What was judged.
+        asked: VerdictAsked,
+    },
 }
 
 /// The detail of `Backup Requested`.
@@ -85,6 +93,45 @@ pub struct BackupRequested {
 impl BackupRequested {
     /// The detail-type of the request.
     pub const DETAIL_TYPE: &'static str = "Backup Requested";
+}
+
+/// The detail of `Checkpoint Verdict`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictAsked {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Which of its pauses, as Checkpoint Reached told it; the one that is open if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<u32>,
+    /// What.
+    pub verdict: Verdict,
+    /// Who says so: `event`, a program; `person`, through the command.
+    #[serde(default = "program")]
+    pub judge: Judge,
+    /// Who, in words.
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+fn program() -> Judge {
+    Judge::Event
+}
+
+impl VerdictAsked {
+    /// The detail-type of the event.
+    pub const DETAIL_TYPE: &'static str = "Checkpoint Verdict";
+
+    /// Who says it, and why.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{}: {reason}", self.by),
+            None => format!("{} says so", self.by),
+        }
+    }
 }
 
 /// What people and programs may ask on our bus, beside a backup. The detail of each has the fields of its variant.
@@ -281,6 +328,9 @@ impl Incoming {
             (EVENT_SOURCE, "Backup Good") => {
                 let detail: GoodDetail = envelope.read_detail()?;
                 Ok(Self::BackupGood { source: detail.source })
+            }
+            (EVENT_SOURCE, VerdictAsked::DETAIL_TYPE) => {
+                Ok(Self::Verdict { at: whole_second(envelope.time), asked: envelope.read_detail()? })
             }
             (EVENT_SOURCE, kind) => match envelope.request(kind)? {
                 Some(request) => Ok(Self::Asked { at: whole_second(envelope.time), request }),

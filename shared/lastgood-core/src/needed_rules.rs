@@ -28,6 +28,8 @@ fn group(name: &str, launches_from: LaunchSource) -> Group {
         tags: Tags::new(),
         launches_from,
         members: Vec::new(),
+        size: 1,
+        refresh_suspended: false,
         warmup_seconds: 0,
         lifetime_seconds_max: None,
     }

@@ -2,14 +2,17 @@
 //!
 //! A public contract: there is a sample of each in `events/`, and a test holds them together. Notices are written
 //! into the outbox of a record in the same save that changes its state, and are sent at least once; the id stays
-//! the same each time.
+//! the same each time. What each says in words is in `words.rs`.
+
+mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::backup::PublishedTo;
-use crate::id::{BackupId, ImageId, InstanceId, RefreshId, SnapshotId, SourceId};
+use crate::id::{BackupId, ImageId, InstanceId, RefreshId, RolloutId, SnapshotId, SourceId, TemplateId};
 use crate::plan::OnManualChange;
+use crate::rollout::Verdict;
 
 /// The source of every event of ours on the bus.
 pub const EVENT_SOURCE: &str = "lastgood";
@@ -217,6 +220,84 @@ pub enum News {
         percentage: u32,
         /// How long AWS waits before it goes on by itself, in seconds.
         delay_seconds: u64,
+        /// The rollout, if it is one of ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<RolloutId>,
+        /// Which of its pauses, from 1: for whoever answers with a verdict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visit: Option<u32>,
+        /// When the verdict is due.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
+    },
+    /// The group named `$Latest` or `$Default`, and names the version that it launches from by its number now: so AWS can go
+    /// back to it.
+    #[serde(rename = "Group Pinned")]
+    GroupPinned {
+        /// The backup that is to be rolled out.
+        backup: BackupId,
+        /// The launch template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+        /// How the group named it before.
+        was: String,
+    },
+    /// A pause at a checkpoint got its verdict.
+    #[serde(rename = "Verdict Given")]
+    VerdictGiven {
+        /// Which rollout.
+        rollout: RolloutId,
+        /// Which of its pauses, from 1.
+        visit: u32,
+        /// Percent of the group that is replaced.
+        percentage: u32,
+        /// `go-on` or `roll-back`.
+        verdict: Verdict,
+        /// Who agreed, or why not.
+        reason: String,
+    },
+    /// A pause is held, for nobody judged it in time and its plan says so.
+    #[serde(rename = "Rollout Held")]
+    RolloutHeld {
+        /// Which rollout.
+        rollout: RolloutId,
+        /// Which of its pauses, from 1.
+        visit: u32,
+        /// When it is taken back if nobody has judged it by then.
+        until: Time,
+        /// Why.
+        reason: String,
+    },
+    /// The group launches from the image, and its members do.
+    #[serde(rename = "Rollout Succeeded")]
+    RolloutSucceeded {
+        /// Which rollout.
+        rollout: RolloutId,
+        /// The image.
+        image: ImageId,
+        /// The template version with it.
+        version: u64,
+    },
+    /// The group is as it was, and the image is not published again.
+    #[serde(rename = "Rollout Rolled Back")]
+    RolloutRolledBack {
+        /// Which rollout.
+        rollout: RolloutId,
+        /// The image.
+        image: ImageId,
+        /// The template version that the group launches from again.
+        version: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A rollout did not come about, or did not come to its end: an operator is wanted.
+    #[serde(rename = "Rollout Failed")]
+    RolloutFailed {
+        /// Which rollout.
+        rollout: RolloutId,
+        /// Why, and how the group is.
+        reason: String,
     },
     /// An instance refresh began, ended or turned back.
     #[serde(rename = "Rollout Changed")]
@@ -242,149 +323,6 @@ pub struct DeletedBackup {
     pub shared: Vec<SnapshotId>,
     /// Why it was let go.
     pub reason: String,
-}
-
-impl News {
-    /// The detail-type of the event.
-    #[must_use]
-    pub fn detail_type(&self) -> &'static str {
-        match self {
-            Self::BackupGood { .. } => "Backup Good",
-            Self::BackupFailed { .. } => "Backup Failed",
-            Self::BackupOverdue { .. } => "Backup Overdue",
-            Self::ImagePublished { .. } => "Image Published",
-            Self::PublicationHeld { .. } => "Publication Held",
-            Self::BackupsDeleted { .. } => "Backups Deleted",
-            Self::DeletionRefused { .. } => "Deletion Refused",
-            Self::ManualChange { .. } => "Manual Change",
-            Self::LineageDeep { .. } => "Lineage Deep",
-            Self::ProtectionLeft { .. } => "Protection Left",
-            Self::ArtifactUnknown { .. } => "Artifact Unknown",
-            Self::BackupLost { .. } => "Backup Lost",
-            Self::DeletionHalted { .. } => "Deletion Halted",
-            Self::SourceFound { .. } => "Source Found",
-            Self::SourceLost { .. } => "Source Lost",
-            Self::SourceContested { .. } => "Source Contested",
-            Self::SourceHeld { .. } => "Source Held",
-            Self::SourceReleased { .. } => "Source Released",
-            Self::SlotSkipped { .. } => "Slot Skipped",
-            Self::BackupPinned { .. } => "Backup Pinned",
-            Self::CheckpointReached { .. } => "Checkpoint Reached",
-            Self::RolloutChanged { .. } => "Rollout Changed",
-        }
-    }
-
-    fn message(&self, source: &SourceId) -> String {
-        match self {
-            Self::BackupGood { backup, image, snapshots } => {
-                format!("{source}: backup of {} is good ({image}, {})", backup.slot, count(snapshots.len(), "snapshot"))
-            }
-            Self::BackupFailed { backup, reason } => {
-                format!("{source}: backup of {} failed: {reason}", backup.slot)
-            }
-            Self::BackupOverdue { due_by, last_good } => match last_good {
-                Some(slot) => format!("{source}: no good backup since {slot}; one was due by {due_by}"),
-                None => format!("{source}: no good backup yet; one was due by {due_by}"),
-            },
-            Self::ImagePublished { image, to, left_alone, .. } => {
-                let to = match to {
-                    PublishedTo::Version { template, version } => {
-                        format!("launches from {image} now (version {version} of {template})")
-                    }
-                    PublishedTo::Parameter { parameter } => format!("{parameter} names {image} now"),
-                };
-                let alone = if left_alone.is_empty() {
-                    String::new()
-                } else {
-                    format!("; left alone: {}", left_alone.join(", "))
-                };
-                format!("{source}: {to}{alone}")
-            }
-            Self::ManualChange { found, expected, done, .. } => match done {
-                OnManualChange::Overwrite => {
-                    format!("{source}: somebody changed {expected} to {found} by hand; its plan says to overwrite that")
-                }
-                OnManualChange::Adopt | OnManualChange::Hold => {
-                    format!(
-                        "{source}: somebody changed {expected} to {found} by hand; what follows is based on {found}"
-                    )
-                }
-            },
-            Self::LineageDeep { backup, generation } => format!(
-                "{source}: the image of {} is {generation} images deep, as many as its plan allows; give the group a clean image soon",
-                backup.slot
-            ),
-            Self::ProtectionLeft { backup, instance, reason } => format!(
-                "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
-                backup.slot
-            ),
-            Self::DeletionHalted { backups, failed, reason } => format!(
-                "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
-                count(*backups, "backup")
-            ),
-            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
-            Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
-            Self::SourceContested { plan, other } => {
-                format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")
-            }
-            Self::SourceHeld { reason } => format!("{source}: nothing is published: {reason}"),
-            Self::SourceReleased { reason } => format!("{source}: publishing goes on: {reason}"),
-            Self::SlotSkipped { slot, next_slot, reason } => match next_slot {
-                Some(next) => format!("{source}: no backup for {slot}, the next is for {next}: {reason}"),
-                None => format!("{source}: no backup for {slot}, which was the last slot: {reason}"),
-            },
-            Self::BackupPinned { backup, pinned, reason } => {
-                let kept = if *pinned { "stays whatever its plan says" } else { "is kept as its plan says" };
-                format!("{source}: the backup of {} {kept}: {reason}", backup.slot)
-            }
-            Self::PublicationHeld { image, reason, .. } => {
-                format!("{source}: {image} is good but not published: {reason}")
-            }
-            Self::BackupsDeleted { backups } => {
-                let each: Vec<_> = backups.iter().map(DeletedBackup::words).collect();
-                format!("{source}: deleted backup of {}", each.join(", of "))
-            }
-            Self::DeletionRefused { backup, reason } => {
-                format!("{source}: backup of {} stays for now: {reason}", backup.slot)
-            }
-            Self::ArtifactUnknown { backup, images, snapshots } => {
-                let images = images.iter().map(ImageId::as_str);
-                let ids: Vec<&str> = images.chain(snapshots.iter().map(SnapshotId::as_str)).collect();
-                format!(
-                    "{source}: no record speaks of {}, tagged as the backup {backup}; it stays, and is yours to keep or to delete",
-                    ids.join(", ")
-                )
-            }
-            Self::BackupLost { backup, image } => {
-                let image = image.as_ref().map_or("its image", ImageId::as_str);
-                format!(
-                    "{source}: the backup of {} can't be restored any more: somebody deregistered {image}",
-                    backup.slot
-                )
-            }
-            Self::CheckpointReached { refresh, percentage, delay_seconds } => format!(
-                "{source}: refresh {refresh} pauses at {percentage} percent; it goes on by itself after {delay_seconds} s"
-            ),
-            Self::RolloutChanged { refresh, status } => format!("{source}: refresh {refresh}: {status}"),
-        }
-    }
-}
-
-impl DeletedBackup {
-    fn words(&self) -> String {
-        let image = self.image.as_ref().map_or("no image", ImageId::as_str);
-        let snapshots = count(self.snapshots.len(), "snapshot");
-        let shared: Vec<&str> = self.shared.iter().map(SnapshotId::as_str).collect();
-        let shared = match shared.as_slice() {
-            [] => String::new(),
-            shared => format!("; {} stay, for another image is over them", shared.join(", ")),
-        };
-        format!("{} ({image}, {snapshots}{shared}): {}", self.backup.slot, self.reason)
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 impl Notice {

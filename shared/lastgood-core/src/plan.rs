@@ -7,6 +7,7 @@
 mod check;
 mod mistake;
 mod read;
+mod rollout_text;
 mod select;
 mod text;
 mod tree;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::{Resource, Tags};
 use crate::id::SourceId;
 use crate::retention::Retention;
+use crate::rollout::RolloutPolicy;
 use crate::schedule::Schedule;
 
 pub use read::{read, schema};
@@ -120,6 +122,9 @@ pub struct Publish {
     /// How many images deep one may be made from another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_generations: Option<u32>,
+    /// The group's members are replaced with it, in steps that are judged. Without it only new launches use the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutPolicy>,
 }
 
 /// Where an image is published.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Time;
-use crate::id::{ArtifactId, BackupId, RefreshId, SourceId};
+use crate::id::{ArtifactId, BackupId, RolloutId, SourceId};
 use crate::notice::Notice;
 
 /// A kind of record. The rest of its life is in its own folder.
@@ -85,7 +85,7 @@ pub enum Key {
     /// A backup.
     Backup(BackupId),
     /// A rollout.
-    Rollout(RefreshId),
+    Rollout(RolloutId),
 }
 
 impl Key {
@@ -96,7 +96,7 @@ impl Key {
         match partition.as_str() {
             PLANS => Some(Self::Plan(sort.clone())),
             SOURCES => sort.parse().ok().map(Self::Source),
-            ROLLOUTS => Some(Self::Rollout(RefreshId::from(sort.as_str()))),
+            ROLLOUTS => Some(Self::Rollout(RolloutId::from(sort.as_str()))),
             _ => {
                 let source = partition.strip_prefix(BACKUPS)?.strip_prefix('#')?;
                 format!("{source}@{sort}").parse().ok().map(Self::Backup)
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_record_that_waits_is_known_by_where_it_stands() {
         let backup: BackupId = "group/a@b#c@20260115T103000Z".parse().expect("a backup");
-        let rollout = RefreshId::from("r-1");
+        let rollout = RolloutId::from("r-1");
         for (place, key) in [
             (Planned::place(&"web#1".to_owned()), Some(Key::Plan("web#1".to_owned()))),
             (Source::place(&backup.source), Some(Key::Source(backup.source.clone()))),
@@ -188,8 +188,7 @@ mod tests {
             at: at(second),
             what: crate::incoming::RefreshChange::Status("Started".into()),
         };
-        let mut rollout = Rollout::new("r-1".into(), "web".into());
-        assert_eq!(rollout.expires(), None);
+        let mut rollout = Rollout::watched("r-1".into(), "web".into(), at(100));
         rollout.news = vec![news(300), news(100)];
         assert_eq!(rollout.expires(), Some(at(300 + EXPIRES_SECONDS)), "from the newest");
         assert_eq!(Sweep::first().expires(), None);

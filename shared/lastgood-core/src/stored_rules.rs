@@ -13,10 +13,16 @@ use super::{decode, encode};
 use crate::Time;
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
 use crate::facts::{TemplateRef, VersionRef};
-use crate::id::{ArtifactId, BackupId, SourceId};
+use crate::id::{ArtifactId, BackupId, RolloutId, SourceId};
+use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
 use crate::plan::{Afterwards, Capture, OnManualChange, Plan, Policy, Publish, PublishTo, Select};
 use crate::retention::Retention;
+use crate::rollout::policy::{Protected, Standby};
+use crate::rollout::{
+    self, Followed, Given, Judge, Opinion, Order, Otherwise, Rollout, RolloutPolicy, Suspension, Verdict,
+    VerdictPolicy, Visit,
+};
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::source::survey::Planned;
 use crate::source::{Asked, Because, Expected, Failure, Good, Hold, Published, Retry, Source};
@@ -43,6 +49,81 @@ fn publish() -> Publish {
         to: PublishTo::Parameter("/images/web".into()),
         on_manual_change: OnManualChange::Adopt,
         max_generations: Some(20),
+        rollout: Some(rollout_policy()),
+    }
+}
+
+fn rollout_policy() -> RolloutPolicy {
+    RolloutPolicy {
+        checkpoints: vec![20, 100],
+        delay_seconds: 900,
+        min_healthy: 80,
+        max_healthy: 110,
+        warmup_seconds: Some(300),
+        skip_matching: true,
+        auto_rollback: true,
+        alarms: vec!["errors".into()],
+        bake_seconds: 60,
+        protected: Protected::Refresh,
+        standby: Standby::Terminate,
+        verdict: VerdictPolicy {
+            by: BTreeSet::from([Judge::Health, Judge::Alarms, Judge::Event, Judge::Person]),
+            within_seconds: 600,
+            otherwise: Otherwise::Hold,
+        },
+        followed: Followed::SecondRefresh,
+    }
+}
+
+fn rollout() -> Rollout {
+    let order = Order {
+        backup: BackupId { source: source_id(), slot: at(30) },
+        image: "ami-1".into(),
+        named: TemplateRef { template: "lt-1".into(), version: VersionRef::Latest },
+        base: 1,
+        version: 2,
+        policy: rollout_policy(),
+    };
+    let opinion = Opinion { judge: Judge::Health, verdict: Verdict::GoOn, reason: "well".into(), at: at(42) };
+    let visit = Visit {
+        number: 1,
+        percentage: 20,
+        event: Some("e-1".into()),
+        at: at(41),
+        deadline: at(50),
+        goes_on_at: at(56),
+        opinions: vec![opinion],
+        verdict: Some(Given { verdict: Verdict::GoOn, reason: "well".into(), at: at(42) }),
+        held_until: Some(at(58)),
+        held_percentage: Some(20),
+    };
+    let news = RefreshNews {
+        event: "e-1".into(),
+        refresh: "r-1".into(),
+        group: "web".into(),
+        at: at(41),
+        what: RefreshChange::Checkpoint { percentage: 20, delay_seconds: 900 },
+    };
+    Rollout {
+        id: RolloutId::of(&order.backup),
+        group: "web".into(),
+        refresh: Some("r-1".into()),
+        order: Some(order),
+        state: rollout::State::RollingBack,
+        since: at(40),
+        reason: "AWS takes it back".into(),
+        look_at: at(43),
+        trouble: Some("ec2:Call got no answer".into()),
+        failures: 1,
+        percentage: 20,
+        seen_at: Some(at(42)),
+        visits: vec![visit],
+        back: Some("r-2".into()),
+        back_because: Some("unhealthy".into()),
+        suspension: Suspension::Suspended,
+        told: true,
+        news: vec![news],
+        outbox: vec![notice()],
     }
 }
 
@@ -135,6 +216,7 @@ fn source() -> Source {
             to: PublishedTo::Version { template: "lt-1".into(), version: 2 },
         }),
         turn: Some(at(30)),
+        rollout: Some("group/web@20260115T102900Z".into()),
         expected: Some(Expected { image: Some("ami-1".into()), because: Because::Published }),
         hold: Some(Hold { by: "alice".into(), reason: Some("release freeze".into()), at: at(33) }),
         asked: Some(Asked::Hold(at(33))),
@@ -174,4 +256,5 @@ fn every_field_of_every_record_is_stored_as_it_always_was() {
     holds(&source(), &expect_file!["stored/source_4.json"]);
     holds(&planned(), &expect_file!["stored/plan_4.json"]);
     holds(&sweep(), &expect_file!["stored/sweep_4.json"]);
+    holds(&rollout(), &expect_file!["stored/rollout_4.json"]);
 }

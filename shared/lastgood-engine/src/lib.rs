@@ -7,7 +7,8 @@
 //! * [`Engine::asked`]: what operators ask of sources and backups (backup-tick)
 //! * [`Engine::poll`], [`Engine::artifact_news`]: carry backups on (snapshot-poll)
 //! * [`Engine::cleanup`], [`Engine::cleanup_source`]: let go and delete (retention-cleanup)
-//! * [`Engine::refresh`]: record and announce an instance refresh (checkpoint-reached)
+//! * [`Engine::refresh`], [`Engine::verdict`]: what AWS tells of instance refreshes, and what others think of their pauses
+//!   (checkpoint-reached)
 //! * [`apply`]: compare a plan file with the table and write it (cli)
 
 pub mod apply;
@@ -23,8 +24,8 @@ mod paced;
 mod poll;
 pub mod port;
 mod records;
-mod refresh;
 mod report;
+mod rollout;
 mod standing;
 mod survey;
 mod sweep;
@@ -35,6 +36,7 @@ pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
 pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};
 pub use report::{Report, Trouble, chain};
+pub use rollout::VerdictError;
 
 use futures_util::lock::Mutex;
 use lastgood_core::Time;

@@ -47,6 +47,13 @@ pub struct Group {
     pub(crate) launches: usize,
 }
 
+impl Group {
+    /// Whether a process is suspended without which an instance refresh can't go on (AWS: Suspend and resume processes).
+    pub fn suspends_refreshes(&self) -> bool {
+        ["InstanceRefresh", "Launch", "Terminate"].iter().any(|process| self.suspended.contains(*process))
+    }
+}
+
 /// How long a group waits for its members, and how long it keeps them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {

@@ -12,6 +12,7 @@ use lastgood_core::{Time, later, seconds_between};
 
 use crate::events::refresh_changed;
 use crate::fleet::Fleet;
+use crate::group::Group;
 use crate::member::{Lifecycle, Member};
 use crate::refresh::RefreshStatus;
 use crate::state::{Due, State};
@@ -20,8 +21,6 @@ use crate::state::{Due, State};
 const STUCK_SECONDS_MAX: i64 = 60 * 60;
 /// How often it looks whether it can go on, beside what it waits for.
 const LOOK_SECONDS: i64 = 60;
-/// AWS: Suspend and resume processes: those without which it can't replace anything.
-const NEEDED: [&str; 3] = ["InstanceRefresh", "Launch", "Terminate"];
 
 /// How far a refresh is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +97,7 @@ impl State {
     }
 
     fn is_suspended(&self, name: &GroupName) -> bool {
-        self.groups.get(name).is_some_and(|group| NEEDED.iter().any(|process| group.suspended.contains(*process)))
+        self.groups.get(name).is_some_and(Group::suspends_refreshes)
     }
 
     /// One of its alarms went off: the refresh fails, or turns back.

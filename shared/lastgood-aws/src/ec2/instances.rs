@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
-use aws_sdk_ec2::types::{self, InstanceStateName, InstanceType, ProcessorInfo};
+use aws_sdk_ec2::types::{self, InstanceStateName, InstanceStatus, InstanceType, ProcessorInfo, SummaryStatus};
 use lastgood_core::Time;
-use lastgood_core::facts::Instance;
+use lastgood_core::facts::{Instance, StatusCheck};
 use lastgood_core::id::{ImageId, InstanceId};
-use lastgood_engine::call::ec2::{Architectures, FILTER_VALUES_MAX, InstancesById, InstancesOf, TYPES_A_CALL_MAX};
+use lastgood_engine::call::ec2::{
+    Architectures, FILTER_VALUES_MAX, InstancesById, InstancesOf, STATUSES_A_CALL_MAX, StatusesOf, TYPES_A_CALL_MAX,
+};
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
 use super::{PAGE_ITEMS, filter};
@@ -29,6 +31,39 @@ impl Answers<InstancesById> for Aws {
         }
         Ok(Ok(instances))
     }
+}
+
+impl Answers<StatusesOf> for Aws {
+    /// By filter and not by id: one that is gone must not keep the others from being told.
+    async fn call(&self, StatusesOf(ids): &StatusesOf) -> Called<BTreeMap<InstanceId, StatusCheck>> {
+        let mut checks = BTreeMap::new();
+        for ids in ids.chunks(STATUSES_A_CALL_MAX) {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let pages = self.ec2.describe_instance_status().set_instance_ids(Some(ids)).into_paginator().send();
+            let found = pages::all(StatusesOf::ACTION, pages, |page| {
+                Ok(page.instance_statuses().iter().filter_map(check).collect())
+            });
+            match found.await? {
+                Ok(found) => checks.extend::<Vec<_>>(found),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        Ok(Ok(checks))
+    }
+}
+
+fn check(found: &InstanceStatus) -> Option<(InstanceId, StatusCheck)> {
+    let id = InstanceId::from(found.instance_id()?);
+    let both = [found.instance_status(), found.system_status()];
+    let words = both.map(|summary| summary.and_then(|summary| summary.status()));
+    let check = if words.contains(&Some(&SummaryStatus::Impaired)) {
+        StatusCheck::Failed
+    } else if words.iter().all(|word| *word == Some(&SummaryStatus::Ok)) {
+        StatusCheck::Passed
+    } else {
+        StatusCheck::Unknown
+    };
+    Some((id, check))
 }
 
 /// All that may still be started or stopped again.

@@ -14,7 +14,8 @@ use super::Wire;
 const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
 
 fn set_mixed(template: &str, base: u64) -> SetMixedVersion {
-    SetMixedVersion { group: "web".into(), template: template.into(), base, version: 8 }
+    let named = VersionRef::Number(base);
+    SetMixedVersion { group: "web".into(), template: template.into(), named, version: 8 }
 }
 
 fn describe(members: &str) -> String {

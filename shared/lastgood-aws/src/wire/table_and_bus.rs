@@ -52,12 +52,7 @@ async fn a_write_whose_answer_was_lost_knows_its_own_mark() {
     };
     let (ours, others) = (refused("writer 0"), refused("somebody 7"));
     let rollout = Versioned {
-        record: lastgood_core::rollout::Rollout {
-            refresh: "r".into(),
-            group: "web".into(),
-            news: Vec::new(),
-            outbox: Vec::new(),
-        },
+        record: lastgood_core::rollout::Rollout::watched("r".into(), "web".into(), lastgood_core::Time::UNIX_EPOCH),
         version: 4,
     };
     let wire = Wire::answering(&[(400, &ours), (400, &others)]).await;

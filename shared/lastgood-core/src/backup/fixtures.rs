@@ -11,6 +11,8 @@ use crate::id::ArtifactId;
 use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
 use crate::retention::Retention;
+use crate::rollout::policy::{Protected, Standby};
+use crate::rollout::{Followed, RolloutPolicy, VerdictPolicy};
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
@@ -33,6 +35,25 @@ pub(crate) fn policy() -> Policy {
         keep_in_use: false,
         on_source_deleted: Afterwards::Keep,
         on_overdue_seconds: 7200,
+    }
+}
+
+/// A rollout with pauses at 20 and 50 percent, a quarter of an hour each, judged by health.
+pub(crate) fn rollout_policy() -> RolloutPolicy {
+    RolloutPolicy {
+        checkpoints: vec![20, 50, 100],
+        delay_seconds: 900,
+        min_healthy: 90,
+        max_healthy: 100,
+        warmup_seconds: None,
+        skip_matching: true,
+        auto_rollback: true,
+        alarms: Vec::new(),
+        bake_seconds: 0,
+        protected: Protected::Ignore,
+        standby: Standby::Ignore,
+        verdict: VerdictPolicy::default(),
+        followed: Followed::Pin,
     }
 }
 

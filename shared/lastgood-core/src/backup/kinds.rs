@@ -3,7 +3,7 @@
 
 use super::image;
 use super::life::{Alone, Effect, State, Together};
-use super::publication;
+use super::reading;
 use super::record::Backup;
 use super::scale_in::{self, ScaleIn};
 use crate::Time;
@@ -28,7 +28,7 @@ pub(super) fn give_back(record: &Backup, now: Time) -> Option<Effect> {
 /// What the publication of a good one asks.
 pub(super) fn publish(record: &Backup) -> Option<Effect> {
     match &record.id.source {
-        SourceId::Group(group) => publication::due(record, group),
+        SourceId::Group(group) => reading::due(record, group),
     }
 }
 

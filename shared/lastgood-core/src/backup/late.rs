@@ -21,14 +21,19 @@ pub(super) fn note_publishing(before: &Backup, next: &mut Backup, now: Time) {
 /// A call that publishes may have been sent.
 fn is_asked(publication: &Publication) -> bool {
     match publication {
-        Publication::Making { .. } | Publication::Pointing { .. } | Publication::Writing { .. } => true,
+        Publication::Making { .. }
+        | Publication::Pointing { .. }
+        | Publication::Rolling { .. }
+        | Publication::Writing { .. } => true,
         Publication::NotAsked
         | Publication::Due
         | Publication::Reading { .. }
         | Publication::Published(_)
         | Publication::Superseded
         | Publication::Adopted(_)
-        | Publication::Held(_) => false,
+        | Publication::Pinning { .. }
+        | Publication::Held(_)
+        | Publication::RolledBack(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
 //! protected from scale-in meanwhile ([`scale_in`]).
 
+mod effect;
 pub mod image;
 pub mod inspection;
 pub mod kinds;
@@ -15,8 +16,10 @@ mod parameter;
 mod place;
 pub mod publication;
 pub mod queue;
+mod reading;
 pub mod record;
 pub mod removal;
+mod rolling;
 pub mod scale_in;
 pub mod sight;
 

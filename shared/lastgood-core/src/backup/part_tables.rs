@@ -15,6 +15,7 @@ use crate::facts::{Image, ImageState, Parameter, SnapshotDeletion, TemplateRef, 
 use crate::plan::{Publish, PublishTo};
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
+use crate::rollout::Outcome;
 use crate::source::{Because, Expected, Turn};
 use crate::{Time, later, seconds_between};
 
@@ -41,15 +42,23 @@ fn publications() -> Vec<(&'static str, Publication)> {
         ("Making, $Latest", Publication::Making { group: named(VersionRef::Latest), base: 1 }),
         ("Pointing", Publication::Pointing { group: named(VersionRef::Default), base: 1, version: 2 }),
         ("Writing", Publication::Writing { name: "/images/web".into(), was: None }),
+        ("Pinning", Publication::Pinning { group: named(VersionRef::Latest), base: 1 }),
+        (
+            "Rolling, not begun",
+            Publication::Rolling { group: named(VersionRef::Number(1)), base: 1, version: 2, begun: false },
+        ),
+        ("Rolling", Publication::Rolling { group: named(VersionRef::Number(1)), base: 1, version: 2, begun: true }),
         ("Published", Publication::Published(version_2())),
         ("Superseded", Publication::Superseded),
         ("Adopted", Publication::Adopted("ami-7".into())),
         ("Held", Publication::Held("a reason".into())),
+        ("RolledBack", Publication::RolledBack("one fails its status checks".into())),
     ]
 }
 
 fn publication_events() -> Vec<Named> {
     let used = |version, image: &str, ours| TemplateUse {
+        made_from: None,
         group: named(version),
         version: 1,
         image: Some(image.into()),
@@ -86,6 +95,11 @@ fn publication_events() -> Vec<Named> {
         ("refused: locked", PublicationEvent::Refused(refusal(Why::Locked))),
         ("refused: too soon", PublicationEvent::Refused(refusal(Why::TooSoon))),
         ("refused: denied", PublicationEvent::Refused(refusal(Why::Denied))),
+        ("pinned", PublicationEvent::Pinned),
+        ("rollout begun", PublicationEvent::RolloutBegun),
+        ("rolled out", PublicationEvent::RolloutEnded(Outcome::Succeeded("lt-1".into(), 2))),
+        ("rolled back", PublicationEvent::RolloutEnded(Outcome::RolledBack("one fails its status checks".into()))),
+        ("not rolled out", PublicationEvent::RolloutEnded(Outcome::NotDone("somebody cancelled it".into()))),
         ("changed", PublicationEvent::Changed("the group launched from version 1 and now from version 9".into())),
     ];
     let mut all: Vec<Named> =
@@ -108,6 +122,15 @@ fn every_publication_and_every_event() {
     let reading = Publication::Reading { expected: Some(expected()) };
     let record = Backup { publication: reading, publish, ..backup(State::Good) };
     table += &format!("Reading, to a parameter\n{}", lines(&record, &publication_events()));
+    let rollout = Some(super::fixtures::rollout_policy());
+    let publish = Publish { rollout, ..Publish::default() };
+    for (name, publication) in [
+        ("Reading, to be rolled out", Publication::Reading { expected: Some(expected()) }),
+        ("Making, to be rolled out", Publication::Making { group: named(VersionRef::Number(1)), base: 1 }),
+    ] {
+        let record = Backup { publication, publish: publish.clone(), ..backup(State::Good) };
+        table += &format!("{name}\n{}", lines(&record, &publication_events()));
+    }
     expect_file!["publication_table.txt"].assert_eq(&table);
 }
 

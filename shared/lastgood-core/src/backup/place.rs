@@ -51,6 +51,8 @@ pub struct TemplateUse {
     pub image: Option<String>,
     /// The version that an earlier call of ours made from the version in use, if there is one.
     pub ours: Option<u64>,
+    /// If the version in use is ours: the version that it was made from.
+    pub made_from: Option<u64>,
     /// If the version in use is ours, and the group follows the newest: one that somebody made between it and the version
     /// that it was made from.
     pub between: Option<u64>,

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!                                 ┌─▶ Making ─▶ Pointing ─┐
+//!                                 │        └──▶ Rolling ──┤ (its rollout) ─▶ RolledBack
 //!  NotAsked ─▶ Due ─▶ Reading ────┤                       ├─▶ Published
-//!               │▲       │        └─▶ Writing ────────────┘
+//!               │▲       │▲       └─▶ Writing ────────────┘
+//!               ││       │└── Pinning (the group names $Latest or $Default)
 //!               ││       ├─▶ Adopted (somebody gave the group another image, and the plan follows that)
 //!               ││       └─▶ Held (reason), as from every later step ─▶ Due (released)
 //!               │└── the group is locked: asked again later
@@ -17,16 +19,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Alone, Effect, LEASE_SECONDS, RETRY_SECONDS, Together, again, wait};
-use super::manual::{self, Manual};
+use super::life::{LEASE_SECONDS, RETRY_SECONDS, again, wait};
 pub use super::place::{PublishedTo, TemplateUse, named_template, no_group, publishable};
+use super::reading::{changed, made, template_read};
 use super::record::Backup;
-use super::{parameter, sight};
+use super::{parameter, rolling, sight};
 use crate::facts::{Parameter, TemplateRef};
-use crate::id::{GroupName, ImageId};
 use crate::notice::News;
-use crate::plan::PublishTo;
 use crate::refusal::{Refusal, Why};
+use crate::rollout::Outcome;
 use crate::source::{Expected, Turn};
 use crate::{Time, later, seconds_between};
 
@@ -65,6 +66,25 @@ pub enum Publication {
         /// Ours.
         version: u64,
     },
+    /// The group names `$Latest` or `$Default`, and is given the number of the version that it launches from, so that AWS can
+    /// go back to it. It may or may not be.
+    Pinning {
+        /// How the group named its template.
+        group: TemplateRef,
+        /// The version that it launches from.
+        base: u64,
+    },
+    /// The version is made, and its rollout goes, or is to begin.
+    Rolling {
+        /// How the group named its template.
+        group: TemplateRef,
+        /// The version that was copied.
+        base: u64,
+        /// Ours.
+        version: u64,
+        /// The rollout is on record.
+        begun: bool,
+    },
     /// AWS may or may not have heard PutParameter.
     Writing {
         /// The parameter.
@@ -80,6 +100,8 @@ pub enum Publication {
     Adopted(String),
     /// The group was left as it is, and why.
     Held(String),
+    /// Its rollout was rolled back, and why: it is never published again.
+    RolledBack(String),
 }
 
 /// An answer about the publication.
@@ -93,6 +115,12 @@ pub enum PublicationEvent {
     VersionMade(u64),
     /// The group launches from our version.
     Pointed,
+    /// The group names its version by number now.
+    Pinned,
+    /// The rollout is on record.
+    RolloutBegun,
+    /// How the rollout ended.
+    RolloutEnded(Outcome),
     /// What stands in the parameter.
     ParameterRead(Option<Parameter>),
     /// AWS took our image for the parameter. Whether it stands there shows only when it is read.
@@ -110,18 +138,30 @@ impl Publication {
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
         match self {
-            Self::NotAsked | Self::Published(_) | Self::Superseded | Self::Adopted(_) | Self::Held(_) => true,
-            Self::Due | Self::Reading { .. } | Self::Making { .. } | Self::Pointing { .. } | Self::Writing { .. } => {
-                false
-            }
+            Self::NotAsked
+            | Self::Published(_)
+            | Self::Superseded
+            | Self::Adopted(_)
+            | Self::Held(_)
+            | Self::RolledBack(_) => true,
+            Self::Due
+            | Self::Reading { .. }
+            | Self::Making { .. }
+            | Self::Pointing { .. }
+            | Self::Pinning { .. }
+            | Self::Rolling { .. }
+            | Self::Writing { .. } => false,
         }
     }
 }
 
 /// What `event` makes of a good backup's publication.
 pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> String {
-    use Publication::{Due, Making, Pointing, Reading, Writing};
-    use PublicationEvent::{Changed, ImageUnseen, ParameterRead, Pointed, Refused, TemplateRead, VersionMade, Written};
+    use Publication::{Due, Making, Pinning, Pointing, Reading, Rolling, Writing};
+    use PublicationEvent::{
+        Changed, ImageUnseen, ParameterRead, Pinned, Pointed, Refused, RolloutBegun, RolloutEnded, TemplateRead,
+        VersionMade, Written,
+    };
     if record.publication.is_at_rest() {
         return "stale".into();
     }
@@ -133,6 +173,12 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
         (Pointing { group, version, .. }, Pointed) => {
             published(record, PublishedTo::Version { template: group.template, version }, now)
         }
+        (Pinning { group, base }, Pinned) => rolling::pinned(record, &group, base, now),
+        (Rolling { group, base, version, .. }, RolloutBegun) => {
+            record.publication = Rolling { group, base, version, begun: true };
+            "its rollout is on record".into()
+        }
+        (Rolling { .. }, RolloutEnded(outcome)) => rolling::ended(record, outcome, now),
         // AWS checks the image some time after it took the call: only what is read there counts (AWS: PutParameter).
         (Writing { name, .. }, Written) => {
             record.publication = Due;
@@ -140,10 +186,10 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             again(record, now, RETRY_SECONDS, &format!("{name} is written, and read again"))
         }
         (Reading { .. }, ImageUnseen) => unseen(record, now),
-        (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Refused(refusal)) => {
+        (Reading { .. } | Making { .. } | Pointing { .. } | Pinning { .. } | Writing { .. }, Refused(refusal)) => {
             refused(record, &refusal, now)
         }
-        (Reading { .. } | Making { .. } | Pointing { .. } | Writing { .. }, Changed(what)) => {
+        (Reading { .. } | Making { .. } | Pointing { .. } | Pinning { .. } | Writing { .. }, Changed(what)) => {
             changed(record, &what, now)
         }
         (
@@ -152,15 +198,21 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             | Reading { .. }
             | Making { .. }
             | Pointing { .. }
+            | Pinning { .. }
+            | Rolling { .. }
             | Writing { .. }
             | Publication::Published(_)
             | Publication::Superseded
             | Publication::Adopted(_)
-            | Publication::Held(_),
+            | Publication::Held(_)
+            | Publication::RolledBack(_),
             PublicationEvent::Turn(_)
             | TemplateRead(_)
             | VersionMade(_)
             | Pointed
+            | Pinned
+            | RolloutBegun
+            | RolloutEnded(_)
             | ParameterRead(_)
             | Written
             | ImageUnseen
@@ -194,12 +246,16 @@ pub(super) fn woken(record: &mut Backup) -> String {
         Publication::Reading { .. }
         | Publication::Making { .. }
         | Publication::Pointing { .. }
+        | Publication::Pinning { .. }
         | Publication::Writing { .. } => {
             record.publication = Publication::Due;
             "the group is read again".into()
         }
-        Publication::NotAsked
+        // What was made is the rollout's now.
+        Publication::Rolling { .. }
+        | Publication::NotAsked
         | Publication::Due
+        | Publication::RolledBack(_)
         | Publication::Published(_)
         | Publication::Superseded
         | Publication::Adopted(_)
@@ -222,10 +278,13 @@ pub(super) fn released(record: &mut Backup, now: Time) -> String {
         | Publication::Reading { .. }
         | Publication::Making { .. }
         | Publication::Pointing { .. }
+        | Publication::Pinning { .. }
+        | Publication::Rolling { .. }
         | Publication::Writing { .. }
         | Publication::Published(_)
         | Publication::Superseded
-        | Publication::Adopted(_) => "stale".into(),
+        | Publication::Adopted(_)
+        | Publication::RolledBack(_) => "stale".into(),
     }
 }
 
@@ -236,43 +295,6 @@ pub(super) fn waits(record: &mut Backup, now: Time, why: &str) -> String {
         return format!("later again: {why}");
     }
     hold(record, now, format!("it could not be published within 15 days; last: {why}"))
-}
-
-fn template_read(record: &mut Backup, expected: Option<&Expected>, used: TemplateUse, now: Time) -> String {
-    record.left_alone = used.left_alone;
-    record.missing_since = None;
-    if used.image.as_deref() == record.image().map(ImageId::as_str) {
-        // To make it was to publish it. Whoever has released it knows what is there.
-        let is_known = expected.is_some_and(|expected| expected.image == used.image);
-        if let Some(between) = used.between.filter(|_| !is_known) {
-            return changed(record, &format!("version {between}, made meanwhile, was the newest before ours"), now);
-        }
-        let to = PublishedTo::Version { template: used.group.template, version: used.version };
-        return published(record, to, now);
-    }
-    if let Some(obstacle) = used.obstacle {
-        return hold(record, now, obstacle);
-    }
-    match manual::judge(record, expected, used.image.as_deref(), "the group launches from", now) {
-        Manual::Held(reason) => return hold(record, now, reason),
-        Manual::Rests(publication, reason) => return rest(record, now, publication, reason),
-        Manual::Fine => {}
-    }
-    if let Some(version) = used.ours {
-        made(record, used.group, used.version, version, now)
-    } else {
-        let reason = format!("version {} of {} is copied", used.version, used.group.template);
-        go(record, now, Publication::Making { group: used.group, base: used.version }, reason)
-    }
-}
-
-fn changed(record: &mut Backup, what: &str, now: Time) -> String {
-    hold(record, now, format!("{what}; it was changed by hand while the image was being published"))
-}
-
-fn made(record: &mut Backup, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
-    let reason = format!("version {version} of {} has the image", group.template);
-    go(record, now, Publication::Pointing { group, base, version }, reason)
 }
 
 fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
@@ -336,36 +358,4 @@ pub(super) fn go(record: &mut Backup, now: Time, publication: Publication, reaso
     record.trouble = None;
     record.reason.clone_from(&reason);
     reason
-}
-
-/// What the publication asks for next.
-pub(super) fn due(record: &Backup, group: &GroupName) -> Option<Effect> {
-    match &record.publication {
-        Publication::Due => Some(Effect::Alone(Alone::AskTurn)),
-        Publication::Reading { .. } => Some(match &record.publish.to {
-            PublishTo::Parameter(name) => Effect::Alone(Alone::ReadParameter(group.clone(), name.clone())),
-            PublishTo::Group | PublishTo::Nothing => Effect::Together(Together::ReadTemplate(group.clone())),
-        }),
-        Publication::Making { group, base } => Some(Effect::Alone(Alone::MakeVersion {
-            template: group.template.clone(),
-            base: *base,
-            image: record.image().cloned()?,
-        })),
-        Publication::Pointing { group: named, base, version } => Some(Effect::Alone(Alone::PointGroup {
-            group: group.clone(),
-            named: named.clone(),
-            base: *base,
-            version: *version,
-        })),
-        Publication::Writing { name, was } => Some(Effect::Alone(Alone::WriteParameter {
-            name: name.clone(),
-            image: record.image().cloned()?,
-            was: was.clone(),
-        })),
-        Publication::NotAsked
-        | Publication::Published(_)
-        | Publication::Superseded
-        | Publication::Adopted(_)
-        | Publication::Held(_) => None,
-    }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::check::check;
 use super::mistake::{Mistakes, shown};
+use super::rollout_text::rollout;
 use super::select::{Taken, select};
 use super::text::{CaptureText, FileText, PlanText, PublishText, PublishToText, RetainText};
 use super::tree::Node;
@@ -88,7 +89,14 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         None => Some(ON_OVERDUE_SECONDS_DEFAULT),
     };
     let capture = capture(text.capture.as_ref());
-    let publish = publish(text.publish, node, mistakes);
+    let mut publish = publish(text.publish, node, mistakes);
+    if let Some(text) = &text.rollout {
+        if publish.to != PublishTo::Group {
+            let what = "a rollout gives the group the image; leave 'publish' out, or leave 'rollout' out";
+            mistakes.add(node.place_of(&["rollout"]), what);
+        }
+        publish.rollout = Some(rollout(text, node, mistakes)?);
+    }
     let selected = text.select.map(|text| select(text, node, mistakes));
     if let Some(selected) = &selected {
         taken.select(&label, selected, node, mistakes);
@@ -192,6 +200,7 @@ fn publish(text: Option<PublishText>, node: &Node, mistakes: &mut Mistakes<'_>) 
         to: ssm.map_or(PublishTo::Group, PublishTo::Parameter),
         on_manual_change: on_manual_change.unwrap_or_default(),
         max_generations: max_generations.map(|max| u32::try_from(max).expect("the schema's bounds hold")),
+        rollout: None,
     }
 }
 

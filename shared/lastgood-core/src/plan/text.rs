@@ -10,12 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::rollout_text::RolloutText;
 use super::{Afterwards, GROUP_NAME_CHARS_MAX, OnManualChange, PLAN_NAME_CHARS_MAX};
 
 /// EventBridge takes no longer ones (AWS: PutRule, ScheduleExpression).
 const SCHEDULE_CHARS_MAX: usize = 256;
 /// More than any name of a time zone, length of time or point in time has.
-const WORD_CHARS_MAX: usize = 64;
+pub(super) const WORD_CHARS_MAX: usize = 64;
 /// More than anybody keeps, and less than overflows anything.
 const COUNT_MAX: i64 = 100_000;
 
@@ -72,6 +73,9 @@ pub(super) struct PlanText {
     /// What becomes of a good image: nothing ('none'), or the group launches from it.
     #[schemars(example = json!({"ssm": "/images/web"}))]
     pub(super) publish: Option<PublishText>,
+    /// How the group's members are replaced with a good image. Left out: only new launches use it.
+    #[schemars(example = json!({"checkpoints": [20, 50, 100], "checkpoint_delay": "15m"}))]
+    pub(super) rollout: Option<RolloutText>,
     /// Images stay as long as an instance that was launched from one is there, running or stopped.
     pub(super) keep_in_use: Option<bool>,
     /// What becomes of the backups of a group that was deleted. They are kept if left out.

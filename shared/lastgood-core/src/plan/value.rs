@@ -110,8 +110,17 @@ pub(super) fn parameter(name: &str) -> Result<(), Wrong> {
     Err(format!("'{}' can't name a parameter; {remedy}", shown(name)))
 }
 
-/// A length of time, in seconds.
+/// A length of time, in seconds: at least a minute.
 pub(super) fn duration(text: &str) -> Result<i64, Wrong> {
+    length(text, DURATION_SECONDS_MIN, "a minute")
+}
+
+/// A length of time, in seconds: at least one.
+pub(super) fn seconds(text: &str) -> Result<i64, Wrong> {
+    length(text, 1, "a second")
+}
+
+fn length(text: &str, least: i64, words: &str) -> Result<i64, Wrong> {
     let wrong = |why: &str| Err(format!("'{text}' {why}, as in '90m', '2h' or '1d'"));
     if text.trim().parse::<f64>().is_ok() {
         return wrong("has no unit; write one");
@@ -125,8 +134,8 @@ pub(super) fn duration(text: &str) -> Result<i64, Wrong> {
     let seconds = span.total((Unit::Second, SpanRelativeTo::days_are_24_hours())).unwrap_or_default();
     #[expect(clippy::cast_possible_truncation, reason = "what is out of range is cut to the ends, and refused")]
     match seconds as i64 {
-        DURATION_SECONDS_MIN..=DURATION_SECONDS_MAX => Ok(seconds as i64),
-        ..DURATION_SECONDS_MIN => wrong("is less than a minute; write more"),
+        seconds if seconds < least => wrong(&format!("is less than {words}; write more")),
+        seconds if seconds <= DURATION_SECONDS_MAX => Ok(seconds),
         _ => wrong("is more than a hundred years; write less"),
     }
 }

@@ -4,7 +4,7 @@
 const ALIKE_MIN: f64 = 0.8;
 
 /// Words of other tools, and ours for the same. Written as ours are: in small letters, with '_'.
-const ALSO: [(&str, &str); 41] = [
+const ALSO: [(&str, &str); 55] = [
     ("asg", "groups"),
     ("asgs", "groups"),
     ("asg_names", "groups"),
@@ -46,17 +46,26 @@ const ALSO: [(&str, &str); 41] = [
     ("keep_yearly", "yearly"),
     ("parameter", "ssm"),
     ("ssm_parameter", "ssm"),
+    ("checkpoint_percentages", "checkpoints"),
+    ("delay", "checkpoint_delay"),
+    ("min_healthy_percentage", "min_healthy"),
+    ("max_healthy_percentage", "max_healthy"),
+    ("instance_warmup", "warmup"),
+    ("bake_time", "bake"),
+    ("alarm_specification", "alarms"),
+    ("scale_in_protected_instances", "protected"),
+    ("standby_instances", "standby"),
+    ("roll", "rollout"),
+    ("refresh", "rollout"),
+    ("instance_refresh", "rollout"),
+    ("deadline", "within"),
+    ("on_timeout", "otherwise"),
 ];
 
 const GROUPS_ONLY: &str = "this version of Lastgood backs up Auto Scaling groups alone; leave it out";
-const NO_ROLLOUT: &str =
-    "this version of Lastgood starts no instance refresh, only new launches use an image; leave it out";
 
 /// What a file can't say, and what to do instead.
-const INSTEAD: [(&str, &str); 21] = [
-    ("rollout", NO_ROLLOUT),
-    ("checkpoints", NO_ROLLOUT),
-    ("verdict", NO_ROLLOUT),
+const INSTEAD: [(&str, &str); 18] = [
     ("instances", GROUPS_ONLY),
     ("caches", GROUPS_ONLY),
     ("cache_clusters", GROUPS_ONLY),

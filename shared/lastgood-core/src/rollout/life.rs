@@ -1,208 +1,396 @@
-//! The life of a rollout: so far, what is on record of an instance refresh, the events that AWS sent about it, each once.
+//! The life of a rollout.
 //!
-//! The same percentage may be visited twice after a scale-out, so a visit is known by its event, not its percentage.
-
-use std::convert::Infallible;
+//! ```text
+//!  Starting ─▶ InProgress ⇄ AtCheckpoint ─▶ Baking ─▶ Succeeded
+//!      │            └──────────┴──────────────┤ verdict "roll back", none in time, or AWS failed
+//!      └─▶ Failed                             ├─▶ TurningBack ───────────────────┐
+//!                                             └─▶ Cancelling ─▶ StartingBack ─▶ RollingBack ─▶ RolledBack
+//!                  AWS can't roll it back: a second refresh                        └─▶ RollbackFailed
+//!
+//!  Cancelled: somebody else cancelled it. Watched: somebody else began it, and nothing is judged.
+//!  beside it:  suspension   Untouched | Asked | Suspended | Owed | GivenBack
+//! ```
+//!
+//! The refresh names the new version by its number, and the group is not given it before: so AWS has something to go back
+//! to, and the group's own configuration changes only when the refresh succeeds (AWS: Undo changes with a rollback). A pause
+//! goes on by itself when its time is over (AWS: Add checkpoints to an instance refresh): the verdict is due before. What
+//! events tell is looked up, and what they do not tell is found by looking.
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{GroupName, RefreshId, SourceId};
-use crate::incoming::{RefreshChange, RefreshNews};
-use crate::life::{Effect, Life, Step};
-use crate::notice::{News, Notice};
-use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
-use crate::{Time, later};
+use super::looks::{seen, seen_back};
+use super::moves::{enter, fail, rollback_failed, rolling, turn_back, unanswered, wait};
+use super::news::heard;
+use super::record::{Rollout, Verdict};
+use super::suspension::{Suspending, Suspension};
+use super::visit;
+use crate::facts::{Fitness, RefreshView};
+use crate::id::{GroupName, RefreshId, TemplateId};
+use crate::incoming::{RefreshNews, VerdictAsked};
+use crate::life::Step;
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, seconds_between};
 
-/// How many events of one refresh are kept; later ones are still announced. A refresh lives 14 days at most, and has
-/// a checkpoint visit for each percentage and scale-out.
-pub const NEWS_COUNT_MAX: usize = 500;
+/// Pause between two looks at a refresh that goes on.
+pub const LOOK_SECONDS: i64 = 2 * 60;
+/// Pause between two looks at a pause that waits for its verdict.
+pub const VISIT_LOOK_SECONDS: i64 = 60;
+/// Pause before a group that another refresh holds is asked again.
+pub const LOCKED_SECONDS: i64 = 5 * 60;
+/// How long a start is tried. A refresh of somebody else may hold the group for 14 days (AWS: Use an instance refresh).
+pub const STARTING_SECONDS_MAX: i64 = 14 * 24 * 60 * 60;
+/// Pause after a call that did not get through.
+pub const RETRY_SECONDS: i64 = 60;
+/// How long others leave a record alone after somebody moved it.
+pub const LEASE_SECONDS: i64 = 60;
+/// How long AWS may tell nothing of a refresh before it counts as gone, as with its group.
+pub const UNSEEN_SECONDS_MAX: i64 = 60 * 60;
 
-/// One instance refresh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollout {
-    /// The refresh.
-    pub refresh: RefreshId,
-    /// The group.
-    pub group: GroupName,
-    /// What AWS told, in the order in which it came.
-    pub news: Vec<RefreshNews>,
-    /// Notices that are not sent yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Notice>,
+/// Where a rollout is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// AWS may or may not have heard StartInstanceRefresh.
+    Starting,
+    /// It replaces members, or waits after a verdict until AWS goes on.
+    InProgress,
+    /// It pauses, and wants a verdict.
+    AtCheckpoint,
+    /// All is replaced, and AWS waits whether that holds.
+    Baking,
+    /// It is to be taken back. AWS may or may not have heard RollbackInstanceRefresh.
+    TurningBack,
+    /// It is to be taken back, and AWS can't. CancelInstanceRefresh may or may not have been heard.
+    Cancelling,
+    /// A second refresh is to go back. AWS may or may not have heard StartInstanceRefresh.
+    StartingBack,
+    /// It goes back.
+    RollingBack,
+    /// The group launches from the new version, and its members do.
+    Succeeded,
+    /// The group is as it was.
+    RolledBack,
+    /// It could not be taken back: an operator is wanted.
+    RollbackFailed,
+    /// It never began, and the group is as it was; or the group is gone.
+    Failed,
+    /// Somebody cancelled it: the group is as they left it.
+    Cancelled,
+    /// Somebody else began it. It is recorded and announced.
+    Watched,
 }
 
-/// Something that happened.
+impl State {
+    /// Every state, in the order of life.
+    pub const ALL: [Self; 14] = [
+        Self::Starting,
+        Self::InProgress,
+        Self::AtCheckpoint,
+        Self::Baking,
+        Self::TurningBack,
+        Self::Cancelling,
+        Self::StartingBack,
+        Self::RollingBack,
+        Self::Succeeded,
+        Self::RolledBack,
+        Self::RollbackFailed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Watched,
+    ];
+
+    /// Nothing is under way that is ours.
+    #[must_use]
+    pub fn is_at_rest(self) -> bool {
+        match self {
+            Self::Succeeded
+            | Self::RolledBack
+            | Self::RollbackFailed
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Watched => true,
+            Self::Starting
+            | Self::InProgress
+            | Self::AtCheckpoint
+            | Self::Baking
+            | Self::TurningBack
+            | Self::Cancelling
+            | Self::StartingBack
+            | Self::RollingBack => false,
+        }
+    }
+}
+
+/// Something that happened, or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Time has passed.
     Woken,
-    /// AWS tells something of the refresh.
+    /// AWS tells something of a refresh of its group.
     News(RefreshNews),
+    /// Our refresh goes: begun now, or by an earlier call whose answer was lost.
+    Started(RefreshId),
+    /// AWS refused to begin it.
+    StartRefused(Refusal),
+    /// How far the refresh is; `None` if AWS does not tell of it.
+    Seen(Option<RefreshView>),
+    /// How the members on the new version are.
+    FitnessSeen(Fitness),
+    /// A program or a person has judged.
+    Verdict(VerdictAsked, Time),
+    /// AWS takes our refresh back.
+    RollbackBegun(RefreshId),
+    /// AWS refused to.
+    RollbackRefused(Refusal),
+    /// AWS cancels our refresh.
+    CancelBegun(RefreshId),
+    /// AWS refused to.
+    CancelRefused(Refusal),
+    /// The second refresh goes.
+    BackStarted(RefreshId),
+    /// AWS refused to begin it.
+    BackRefused(Refusal),
+    /// What came of suspending the group's refreshes.
+    Suspended(Suspending),
+    /// They may go on.
+    Resumed,
+    /// AWS refused to resume them.
+    ResumeRefused(Refusal),
+    /// A call did not get through, and what was tried.
+    Unanswered(String),
+    /// Its backup and its source know how it ended.
+    Told,
 }
 
-impl Rollout {
-    /// A refresh of which nothing is on record yet.
-    #[must_use]
-    pub fn new(refresh: RefreshId, group: GroupName) -> Self {
-        Self { refresh, group, news: Vec::new(), outbox: Vec::new() }
-    }
-
-    /// Whether what an event told is not on our bus yet.
-    #[must_use]
-    pub fn has_to_tell(&self, event: &str) -> bool {
-        let told = |news: &RefreshNews| notice(news, news.at).id;
-        let ids: Vec<String> = self.news.iter().filter(|news| news.event == event).map(told).collect();
-        self.outbox.iter().any(|notice| ids.contains(&notice.id))
-    }
+/// What a rollout asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Begin the refresh to the new version, unless ours goes already.
+    Start,
+    /// Look how far this refresh of the group is.
+    Look(GroupName, RefreshId),
+    /// Look how the group's members on the new version are.
+    LookAtMembers {
+        /// The group.
+        group: GroupName,
+        /// The launch template.
+        template: TemplateId,
+        /// The version.
+        version: u64,
+    },
+    /// Take this refresh of the group back, if it is the one that goes.
+    RollBack(GroupName, RefreshId),
+    /// Cancel this refresh of the group, if it is the one that goes.
+    Cancel(GroupName, RefreshId),
+    /// Begin a second refresh, to the version that the group launched from, unless it goes already.
+    StartBack,
+    /// Keep the group's refresh from going on, unless somebody does so already.
+    Suspend(GroupName),
+    /// Let it go on.
+    Resume(GroupName),
+    /// Tell its backup and its source how it ended.
+    Tell,
 }
 
-/// What `event` makes of `record`. News that was heard before changes nothing.
+/// What `event` makes of `record` at `now`. An event that is late, doubled or about another refresh leaves the record as it
+/// is: that is no error.
 #[must_use]
 pub fn decide(record: &Rollout, event: Event, now: Time) -> Step<Rollout> {
     let mut next = record.clone();
-    let reason = match event {
-        Event::Woken => "nothing to do but what is due".into(),
-        Event::News(news) if record.news.iter().any(|known| known.event == news.event) => "it was heard before".into(),
-        Event::News(news) => heard(&mut next, news, now),
-    };
+    let failed = matches!(event, Event::Unanswered(_) | Event::Woken | Event::News(_) | Event::Verdict(..));
+    let reason = step(&mut next, event, now);
+    if !failed && next != *record {
+        next.failures = 0;
+    }
     Step { record: next, reason }
 }
 
-fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
-    let notice = notice(&news, now);
-    let reason = notice.message.clone();
-    record.outbox.push(notice);
-    if record.news.len() == NEWS_COUNT_MAX {
-        record.news.remove(0);
-    }
-    record.news.push(news);
-    reason
-}
-
-fn notice(news: &RefreshNews, now: Time) -> Notice {
-    let refresh = news.refresh.clone();
-    let told = match &news.what {
-        RefreshChange::Checkpoint { percentage, delay_seconds } => {
-            News::CheckpointReached { refresh, percentage: *percentage, delay_seconds: *delay_seconds }
-        }
-        RefreshChange::Status(status) => News::RolloutChanged { refresh, status: status.clone() },
+fn step(record: &mut Rollout, event: Event, now: Time) -> String {
+    use State::{
+        AtCheckpoint, Baking, Cancelled, Cancelling, Failed, InProgress, RollbackFailed, RolledBack, RollingBack,
+        Starting, StartingBack, Succeeded, TurningBack, Watched,
     };
-    Notice::new(&SourceId::Group(news.group.clone()), &news.event, now, told)
-}
-
-/// When snapshot-poll must send what checkpoint-reached did not come to send.
-#[must_use]
-pub fn wake(rollout: &Rollout) -> Option<Time> {
-    (!rollout.outbox.is_empty()).then_some(Time::UNIX_EPOCH)
-}
-
-impl Record for Rollout {
-    type Id = RefreshId;
-    type Of = ();
-
-    fn id(&self) -> RefreshId {
-        self.refresh.clone()
-    }
-
-    fn place(id: &RefreshId) -> Place {
-        Place { partition: Self::partition(&()), sort: id.to_string() }
-    }
-
-    fn partition((): &()) -> String {
-        ROLLOUTS.to_owned()
-    }
-
-    fn waits(&self) -> Option<(Queue, Time)> {
-        wake(self).map(|wake| (Queue::Poll, wake))
-    }
-
-    fn expires(&self) -> Option<Time> {
-        let newest = self.news.iter().map(|news| news.at).max();
-        newest.map(|newest| later(newest, EXPIRES_SECONDS))
-    }
-}
-
-impl Tells for Rollout {
-    fn outbox(&self) -> &[Notice] {
-        &self.outbox
-    }
-
-    fn outbox_mut(&mut self) -> &mut Vec<Notice> {
-        &mut self.outbox
-    }
-}
-
-impl Life for Rollout {
-    type Event = Event;
-    /// Nothing: it is watched.
-    type Together = Infallible;
-    /// Nor by itself.
-    type Alone = Infallible;
-
-    fn decide(&self, event: Event, now: Time) -> Step<Self> {
-        decide(self, event, now)
-    }
-
-    fn due(&self, _: Queue, _: Time) -> Option<Effect<Infallible, Infallible>> {
-        None
-    }
-
-    fn woken() -> Event {
-        Event::Woken
-    }
-
-    /// It asks for nothing.
-    fn unanswered(&self, _: String) -> Event {
-        Event::Woken
-    }
-
-    fn holds_whoever_saved(_: &Event) -> bool {
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_same_percentage_is_two_visits_but_the_same_event_is_one() {
-        let visit = |event: &str| {
-            Event::News(RefreshNews {
-                event: event.to_owned(),
-                refresh: "r-1".into(),
-                group: "web".into(),
-                at: Time::UNIX_EPOCH,
-                what: RefreshChange::Checkpoint { percentage: 50, delay_seconds: 300 },
-            })
-        };
-        let none = Rollout::new("r-1".into(), "web".into());
-        let one = decide(&none, visit("e-1"), Time::UNIX_EPOCH).record;
-        let again = decide(&one, visit("e-1"), Time::UNIX_EPOCH).record;
-        assert_eq!(one, again);
-        let two = decide(&again, visit("e-2"), Time::UNIX_EPOCH).record;
-        assert_eq!((two.news.len(), two.outbox.len()), (2, 2));
-        assert_ne!(two.outbox[0].id, two.outbox[1].id);
-        assert!(wake(&two).is_some(), "the poll sends what is left");
-        let none = two.sent(&two.outbox.iter().map(|notice| notice.id.clone()).collect::<Vec<_>>());
-        assert_eq!(wake(&none), None);
-    }
-
-    #[test]
-    fn only_the_newest_events_are_kept() {
-        let mut rollout = Rollout::new("r-1".into(), "web".into());
-        for number in 0..=NEWS_COUNT_MAX {
-            let news = RefreshNews {
-                event: format!("e-{number}"),
-                refresh: "r-1".into(),
-                group: "web".into(),
-                at: Time::UNIX_EPOCH,
-                what: RefreshChange::Status("Started".into()),
-            };
-            rollout = decide(&rollout, Event::News(news), Time::UNIX_EPOCH).record;
+    match (record.state, event) {
+        (_, Event::Woken) => "nothing to do but what is due".into(),
+        (_, Event::News(news)) => heard(record, news, now),
+        (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
+        (Watched, Event::Suspended(_) | Event::Resumed | Event::ResumeRefused(_)) => "stale".into(),
+        (_, Event::Suspended(done)) => suspended(record, done, now),
+        (_, Event::Resumed | Event::ResumeRefused(_)) if record.suspension != Suspension::Owed => "stale".into(),
+        (_, Event::Resumed) => {
+            record.suspension = Suspension::GivenBack;
+            "the group's refreshes may go on".into()
         }
-        assert_eq!(rollout.news.len(), NEWS_COUNT_MAX);
-        assert_eq!(rollout.news[0].event, "e-1");
-        assert_eq!(rollout.outbox.len(), NEWS_COUNT_MAX + 1, "each is told");
+        (_, Event::ResumeRefused(refusal)) => wait(record, now, LOCKED_SECONDS, &refusal.to_string()),
+        (Succeeded | RolledBack | RollbackFailed | Failed | Cancelled, Event::Told) => {
+            record.told = true;
+            "its backup and its source know".into()
+        }
+
+        (Starting, Event::Started(refresh)) => {
+            let reason = format!("instance refresh {refresh} goes");
+            record.refresh = Some(refresh);
+            enter(record, InProgress, now, reason)
+        }
+        (Starting, Event::StartRefused(refusal)) => start_refused(record, &refusal, now),
+
+        (InProgress | AtCheckpoint | Baking | TurningBack | Cancelling, Event::Seen(view)) => seen(record, view, now),
+        (RollingBack, Event::Seen(view)) => seen_back(record, view, now),
+        (AtCheckpoint, Event::FitnessSeen(fitness)) => visit::fitness(record, &fitness, now),
+        (AtCheckpoint, Event::Verdict(asked, at)) => visit::judged(record, &asked, at, now),
+        // Nobody waits for it, but an operator may change their mind.
+        (InProgress | Baking, Event::Verdict(asked, _)) if asked.verdict == Verdict::RollBack => {
+            turn_back(record, asked.words(), now)
+        }
+
+        (TurningBack, Event::RollbackBegun(refresh)) => rolling(record, &refresh, now),
+        (TurningBack, Event::RollbackRefused(refusal)) => match refusal.why {
+            // It ended meanwhile, or another call is under way: it is looked at again.
+            Why::Missing | Why::Locked | Why::TooSoon | Why::Denied | Why::Quota => {
+                wait(record, now, RETRY_SECONDS, &refusal.to_string())
+            }
+            // AWS can't take it back (AWS: RollbackInstanceRefresh, IrreversibleInstanceRefresh).
+            Why::Invalid | Why::WrongState | Why::Taken | Why::InUse => {
+                enter(record, Cancelling, now, refusal.to_string())
+            }
+        },
+        (Cancelling, Event::CancelBegun(_)) => enter(record, StartingBack, now, "it is cancelled".into()),
+        (Cancelling, Event::CancelRefused(refusal)) => wait(record, now, RETRY_SECONDS, &refusal.to_string()),
+        (StartingBack, Event::BackStarted(refresh)) => {
+            let reason = format!("instance refresh {refresh} goes back to version {}", base(record));
+            record.back = Some(refresh);
+            enter(record, RollingBack, now, reason)
+        }
+        (StartingBack, Event::BackRefused(refusal)) => back_refused(record, &refusal, now),
+
+        (
+            InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack | Succeeded
+            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::Started(_) | Event::StartRefused(_),
+        )
+        | (
+            Starting | StartingBack | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::Seen(_),
+        )
+        | (
+            Starting | InProgress | Baking | TurningBack | Cancelling | StartingBack | RollingBack | Succeeded
+            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::FitnessSeen(_) | Event::Verdict(..),
+        )
+        | (
+            Starting | InProgress | AtCheckpoint | Baking | Cancelling | StartingBack | RollingBack | Succeeded
+            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::RollbackBegun(_) | Event::RollbackRefused(_),
+        )
+        | (
+            Starting | InProgress | AtCheckpoint | Baking | TurningBack | StartingBack | RollingBack | Succeeded
+            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::CancelBegun(_) | Event::CancelRefused(_),
+        )
+        | (
+            Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | RollingBack | Succeeded
+            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::BackStarted(_) | Event::BackRefused(_),
+        )
+        | (
+            Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack
+            | Watched,
+            Event::Told,
+        ) => "stale".into(),
     }
+}
+
+fn start_refused(record: &mut Rollout, refusal: &Refusal, now: Time) -> String {
+    if refusal.why.passes() {
+        if seconds_between(record.since, now) < STARTING_SECONDS_MAX {
+            return wait(record, now, LOCKED_SECONDS, &refusal.to_string());
+        }
+        return fail(record, format!("it could not begin within 14 days; last: {refusal}"), now);
+    }
+    fail(record, refusal.to_string(), now)
+}
+
+/// What came of keeping the group's refresh from going on, which is wanted as long as its pause is held.
+fn suspended(record: &mut Rollout, done: Suspending, now: Time) -> String {
+    let is_wanted = record.suspension == Suspension::Asked;
+    match done {
+        Suspending::Done if is_wanted => {
+            record.suspension = Suspension::Suspended;
+            record.look_at = now;
+            "the group's refresh is kept from going on".into()
+        }
+        // It was given up meanwhile, and the call was heard all the same.
+        Suspending::Done if record.suspension != Suspension::Suspended => {
+            record.suspension = Suspension::Owed;
+            "the group's refresh is to go on".into()
+        }
+        Suspending::Theirs if is_wanted => {
+            record.suspension = Suspension::Untouched;
+            record.look_at = now;
+            "somebody keeps the group's refresh from going on already".into()
+        }
+        Suspending::Refused(why) if is_wanted => {
+            record.suspension = Suspension::Untouched;
+            visit::give(record, Verdict::RollBack, format!("it can't be held: {why}"), now)
+        }
+        Suspending::Done | Suspending::Theirs | Suspending::Refused(_) => "stale".into(),
+    }
+}
+
+fn base(record: &Rollout) -> u64 {
+    record.order.as_ref().map_or(0, |order| order.base)
+}
+
+fn back_refused(record: &mut Rollout, refusal: &Refusal, now: Time) -> String {
+    if refusal.why.passes() {
+        return wait(record, now, RETRY_SECONDS, &refusal.to_string());
+    }
+    rollback_failed(record, &refusal.to_string(), now)
+}
+
+/// The one thing that the record asks for at `now`.
+#[must_use]
+pub fn due(record: &Rollout, now: Time) -> Option<Alone> {
+    if now < record.look_at {
+        return None;
+    }
+    match record.suspension {
+        Suspension::Asked => return Some(Alone::Suspend(record.group.clone())),
+        // What is to be taken back is, before it could go on.
+        Suspension::Owed if record.state != State::TurningBack => return Some(Alone::Resume(record.group.clone())),
+        Suspension::Owed | Suspension::Untouched | Suspension::Suspended | Suspension::GivenBack => {}
+    }
+    let group = record.group.clone();
+    let ours = record.refresh.clone();
+    match record.state {
+        State::Starting => Some(Alone::Start),
+        State::InProgress | State::Baking => Some(Alone::Look(group, ours?)),
+        State::AtCheckpoint => visit::question(record),
+        State::TurningBack => Some(Alone::RollBack(group, ours?)),
+        State::Cancelling => Some(Alone::Cancel(group, ours?)),
+        State::StartingBack => Some(Alone::StartBack),
+        State::RollingBack => Some(Alone::Look(group, record.back.clone().or(ours)?)),
+        State::Succeeded | State::RolledBack | State::RollbackFailed | State::Failed | State::Cancelled => {
+            (!record.told).then_some(Alone::Tell)
+        }
+        State::Watched => None,
+    }
+}
+
+/// When others must look at the record; `None` when it is at rest. Who moves a record goes on with it at once; others come
+/// a lease later, in case that it died.
+#[must_use]
+pub fn wake(record: &Rollout) -> Option<Time> {
+    if record.state == State::Watched {
+        return (!record.outbox.is_empty()).then_some(Time::UNIX_EPOCH);
+    }
+    if !record.outbox.is_empty() {
+        return Some(later(record.since.min(record.look_at), LEASE_SECONDS));
+    }
+    let waits = match record.state {
+        // It was looked at, and is looked at again then.
+        State::InProgress | State::AtCheckpoint | State::Baking | State::RollingBack if record.seen_at.is_some() => 0,
+        _ => LEASE_SECONDS,
+    };
+    due(record, record.look_at).map(|_| later(record.look_at, waits))
 }

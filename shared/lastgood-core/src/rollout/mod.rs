@@ -1,5 +1,23 @@
-//! A rollout: one instance refresh that was seen. So far it is recorded and announced, not judged. See [`life`].
+//! A rollout: one instance refresh, ours or one that is watched.
+//!
+//! [`life`] is the place to begin; who judges its pauses is in [`visit`], and what a plan says of it in [`policy`].
 
+pub mod fitness;
+pub mod goal;
 pub mod life;
+#[cfg(test)]
+mod life_table;
+mod looks;
+mod moves;
+mod news;
+pub mod outcome;
+pub mod policy;
+pub mod record;
+pub mod suspension;
+pub mod visit;
 
-pub use life::{Event, Rollout, decide};
+pub use life::{Alone, Event, State, decide};
+pub use outcome::Outcome;
+pub use policy::{Followed, Judge, Otherwise, RolloutPolicy, VerdictPolicy};
+pub use record::{Given, NEWS_COUNT_MAX, Opinion, Order, Rollout, Verdict, Visit};
+pub use suspension::{Suspending, Suspension};

@@ -9,7 +9,7 @@ use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
 use crate::backup::{Backup, Origin, Publication, State};
 use crate::id::SourceId;
 use crate::notice::{News, Notice};
-use crate::plan::{Afterwards, Plan, Publish, PublishTo};
+use crate::plan::{Afterwards, Plan};
 use crate::record::{Place, Queue, Record, SOURCES, Tells};
 use crate::{Time, later};
 
@@ -20,28 +20,6 @@ pub struct Claim {
     pub source: Source,
     /// The new backup.
     pub backup: Backup,
-}
-
-/// Whether a backup may publish now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// It may.
-    Given {
-        /// What should be found there; `None` if anything may.
-        expected: Option<Expected>,
-        /// What the plan says now.
-        publish: Publish,
-        /// Why the backup before it was held, if it was.
-        held: Option<String>,
-    },
-    /// Another backup is at it.
-    Taken,
-    /// A newer backup is good or published: this one is not wanted any more.
-    Newer,
-    /// Nothing of the source is published: it is in no plan any more, or its plan publishes nothing.
-    Unwanted(String),
-    /// An operator holds it: why, and why the backup before it was held, if it was.
-    OnHold(String, Option<String>),
 }
 
 /// How a backup came out so far, as it tells its source.
@@ -83,8 +61,11 @@ impl Outcome {
             | Publication::Reading { .. }
             | Publication::Making { .. }
             | Publication::Pointing { .. }
+            | Publication::Pinning { .. }
+            | Publication::Rolling { .. }
             | Publication::Writing { .. }
-            | Publication::Superseded => {}
+            | Publication::Superseded
+            | Publication::RolledBack(_) => {}
         }
         let failed = backup.state == State::Failed;
         let failure = failed.then(|| backup.reason.clone());
@@ -222,54 +203,6 @@ pub fn overdue(before: &Source, now: Time) -> Option<Source> {
     let occasion = due_by.as_second().to_string();
     source.tell(&occasion, now, News::BackupOverdue { due_by, last_good });
     Some(source)
-}
-
-/// Gives the turn to publish to the backup of `slot`, or says why not.
-#[must_use]
-pub fn ask_turn(before: &Source, slot: Time) -> (Source, Turn) {
-    let mut source = before.clone();
-    let newer_good = source.last_good.as_ref().is_some_and(|good| good.slot > slot);
-    let newer_published = source.published.as_ref().is_some_and(|published| published.slot > slot);
-    let unwanted = if source.plan.is_none() {
-        Some("its source is in no plan any more")
-    } else if source.policy.publish.to == PublishTo::Nothing {
-        Some("its plan publishes nothing any more")
-    } else {
-        None
-    };
-    let no = if let Some(why) = unwanted {
-        Some(Turn::Unwanted(why.to_owned()))
-    } else if newer_good || newer_published {
-        Some(Turn::Newer)
-    } else {
-        source.hold.as_ref().map(|hold| Turn::OnHold(hold.words(), source.held.clone()))
-    };
-    if let Some(no) = no {
-        source.turn = source.turn.filter(|holder| *holder != slot);
-        return (source, no);
-    }
-    if source.turn.is_some_and(|holder| holder != slot) {
-        return (source, Turn::Taken);
-    }
-    source.turn = Some(slot);
-    let (expected, publish) = (source.expected.clone(), source.policy.publish.clone());
-    let held = source.held.clone();
-    (source, Turn::Given { expected, publish, held })
-}
-
-/// Whether the backup that has the turn is at it still: one that two runs had at once may keep it at rest. What it came to
-/// must be known to the source before another one begins.
-#[must_use]
-pub fn is_at_it(holder: Option<&Backup>) -> bool {
-    holder.is_some_and(|backup| !backup.publication.is_at_rest() || !backup.source_told)
-}
-
-/// Takes the turn from the backup of `slot`, if it has it.
-#[must_use]
-pub fn free_turn(before: &Source, slot: Time) -> Source {
-    let mut source = before.clone();
-    source.turn = source.turn.filter(|holder| *holder != slot);
-    source
 }
 
 /// Takes in how a backup came out. Hearing it twice, or late, changes nothing more.

@@ -3,6 +3,7 @@
 use super::life::*;
 use super::operator::{hold, release, released, skip};
 use super::record::{Because, Expected, Found, Good, Published, Retry, Source};
+use super::turn::{Turn, ask_turn};
 use crate::backup::fixtures::{artifact, policy};
 use crate::backup::{Backup, Origin, Publication, PublishedTo, State};
 use crate::id::SourceId;

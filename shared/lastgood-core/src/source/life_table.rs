@@ -4,10 +4,11 @@
 use expect_test::expect_file;
 use serde_json::Value;
 
-use super::life::{Outcome, Turn, apply, ask_turn, claim, hear};
+use super::life::{Outcome, apply, claim, hear};
 use super::life_rules::{at, plan, web};
 use super::operator::hold;
 use super::record::{Because, Expected, Failure, Good, Published, Retry, Source};
+use super::turn::{Turn, ask_turn};
 use crate::backup::PublishedTo;
 use crate::backup::fixtures::artifact;
 use crate::plan::{Plan, Policy, PublishTo};

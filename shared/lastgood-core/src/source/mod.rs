@@ -20,9 +20,9 @@ pub mod standing;
 pub mod survey;
 #[cfg(test)]
 mod survey_rules;
+pub mod turn;
 
-pub use life::{
-    Claim, Outcome, Turn, apply, ask_turn, begins_anew, claim, expect, free_turn, halt, hear, is_at_it, overdue, unplan,
-};
+pub use life::{Claim, Outcome, apply, begins_anew, claim, expect, halt, hear, overdue, unplan};
 pub use record::{Asked, Because, Expected, Failure, Found, Good, Hold, Published, Retry, Source};
 pub use standing::Standing;
+pub use turn::{Turn, ask_turn, free_turn, is_at_it, rolls, rolls_no_more};

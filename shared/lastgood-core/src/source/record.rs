@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Time;
 use crate::backup::PublishedTo;
-use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, SourceId};
+use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, RolloutId, SourceId};
 use crate::name::jitter;
 use crate::notice::{News, Notice};
 use crate::plan::{Plan, Policy};
@@ -41,6 +41,9 @@ pub struct Source {
     /// The slot of the backup that may publish now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Time>,
+    /// The rollout that goes, if one of ours does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutId>,
     /// The image that the group (or the parameter) should name when the next one is published; `None` if any may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
@@ -253,6 +256,7 @@ impl Source {
             last_good: None,
             published: None,
             turn: None,
+            rollout: None,
             expected: None,
             hold: None,
             asked: None,

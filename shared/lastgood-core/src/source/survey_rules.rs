@@ -20,6 +20,8 @@ fn group(name: &str, tag: &str) -> Resource {
         tags: Tags::from([("lastgood".into(), tag.into())]),
         launches_from: LaunchSource::Configuration("any".into()),
         members: Vec::new(),
+        size: 1,
+        refresh_suspended: false,
         warmup_seconds: 0,
         lifetime_seconds_max: None,
     })

@@ -48,6 +48,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::AskTurn => self.ask_turn(record).await,
             Alone::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
             Alone::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
+            Alone::PinGroup { group, named, base } => self.pin_group(&group, &named, base).await,
+            Alone::BeginRollout(group, order) => self.begin_rollout(group, *order).await,
             Alone::ReadParameter(group, name) => self.read_parameter(record, &group, &name).await,
             Alone::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Alone::Inspect => self.inspect(record).await,
@@ -71,6 +73,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             | Alone::AskTurn
             | Alone::MakeVersion { .. }
             | Alone::PointGroup { .. }
+            | Alone::PinGroup { .. }
+            | Alone::BeginRollout(..)
             | Alone::ReadParameter(..)
             | Alone::WriteParameter { .. }
             | Alone::Inspect

@@ -9,6 +9,7 @@ use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, SourceId, TemplateId};
 use lastgood_core::name::{version_base, version_description, version_token};
 use lastgood_core::refusal::{Refusal, Why};
+use lastgood_core::rollout::{Order, Rollout};
 use lastgood_core::source::{self, Source, Turn};
 
 use super::together::{AskFailed, together};
@@ -16,7 +17,7 @@ use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetM
 use crate::call::ec2::{Architectures, CreateVersion, ImagesById, SetDefaultVersion, VersionOf, VersionsWith};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
-use crate::port::{Bus, CallFailed, Clock, How, Store};
+use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 fn told(event: PublicationEvent) -> Event {
@@ -105,14 +106,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(obstacle) => obstacle,
             Err(refusal) => return refused(refusal),
         };
-        let between =
-            match version_base(&record.id, &version.description).filter(|_| named.version == VersionRef::Latest) {
-                Some(base) => match self.between(&named, base, version.number).await? {
-                    Ok(between) => between,
-                    Err(refusal) => return refused(refusal),
-                },
-                None => None,
-            };
+        let made_from = version_base(&record.id, &version.description);
+        let between = match made_from.filter(|_| named.version == VersionRef::Latest) {
+            Some(base) => match self.between(&named, base, version.number).await? {
+                Ok(between) => between,
+                Err(refusal) => return refused(refusal),
+            },
+            None => None,
+        };
         // An earlier call of ours may have made the version before its answer was lost. What it says of itself tells
         // it from a version that somebody else made with our image, and from one that was copied from another base.
         let says = version_description(&record.id, version.number);
@@ -134,6 +135,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             version: version.number,
             image: version.image,
             ours,
+            made_from,
             between,
             obstacle,
             left_alone,
@@ -223,12 +225,44 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let answer = match (now, source) {
             (VersionRef::Number(now), _) if now == version => Ok(()),
             (VersionRef::Number(now), LaunchSource::Mixed(_)) if now == base => {
-                self.cloud.call(&SetMixedVersion { group, template, base, version }).await?
+                let named = VersionRef::Number(base);
+                self.cloud.call(&SetMixedVersion { group, template, named, version }).await?
             }
             (VersionRef::Number(now), _) if now == base => self.cloud.call(&set).await?,
             (now, _) => return Ok(Err(changed(named, base, &words(now)))),
         };
         Ok(answer.map_err(PublicationEvent::Refused))
+    }
+
+    /// Lets the group name version `base` by its number, if it still names it as it was read.
+    pub(super) async fn pin_group(&self, group: &GroupName, named: &TemplateRef, base: u64) -> Carried<Backup> {
+        let (name, template) = (group.clone(), named.template.clone());
+        let set = SetGroupVersion { group: name.clone(), template: template.clone(), version: base };
+        self.cloud.ready(&set).await?;
+        let (now, source) = match self.named_now(group, named, base).await? {
+            Ok(found) => found,
+            Err(event) => return Ok(told(event)),
+        };
+        let answer = match (now, source) {
+            (VersionRef::Number(now), _) if now == base => Ok(()),
+            (now, LaunchSource::Mixed(_)) if now == named.version => {
+                self.cloud.call(&SetMixedVersion { group: name, template, named: now, version: base }).await?
+            }
+            (now, _) if now == named.version => self.cloud.call(&set).await?,
+            (now, _) => return Ok(told(changed(named, base, &words(now)))),
+        };
+        Ok(told(answer.map_or_else(PublicationEvent::Refused, |()| PublicationEvent::Pinned)))
+    }
+
+    /// Puts the rollout on record, and says so at its source. The poll begins it.
+    pub(super) async fn begin_rollout(&self, group: GroupName, order: Order) -> Carried<Backup> {
+        let source = order.backup.source.clone();
+        let rollout = Rollout::ordered(group, order, self.clock.now());
+        let id = rollout.id.clone();
+        // One that is there already was put there by an earlier call.
+        self.store.save(&Versioned::new(rollout)).await?;
+        self.change_source(&source, |source| (source::rolls(source, &id), ())).await?;
+        Ok(told(PublicationEvent::RolloutBegun))
     }
 
     async fn point_by_default(&self, group: &GroupName, named: &TemplateRef, base: u64, version: u64) -> Pointed {

@@ -1,7 +1,8 @@
 //! Auto Scaling: groups, instance refreshes, launch configurations.
 
-use lastgood_core::facts::{Configuration, Group, Refresh, Tags};
-use lastgood_core::id::{GroupName, InstanceId, TemplateId};
+use lastgood_core::facts::{Configuration, Group, Refresh, RefreshView, Tags, VersionRef};
+use lastgood_core::id::{GroupName, InstanceId, RefreshId, TemplateId};
+use lastgood_core::rollout::RolloutPolicy;
 
 use super::Call;
 
@@ -95,15 +96,15 @@ impl Call for SetGroupVersion {
 }
 
 /// Give the base of a group's mixed instances policy this version, by its number, and change nothing else. AWS takes the
-/// policy whole, so it is read and sent back; `WrongState` if its base is not version `base` of `template` any more.
+/// policy whole, so it is read and sent back; `WrongState` if its base does not name `template` by `named` any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetMixedVersion {
     /// The group.
     pub group: GroupName,
     /// The launch template of the policy's base.
     pub template: TemplateId,
-    /// The version that the base must still name.
-    pub base: u64,
+    /// How the base must still name its version.
+    pub named: VersionRef,
     /// The version that it is to name.
     pub version: u64,
 }
@@ -115,5 +116,109 @@ impl Call for SetMixedVersion {
 
     fn changes(&self) -> Option<&str> {
         Some(self.group.as_str())
+    }
+}
+
+/// The newest instance refreshes of a group, the newest first, as many as one page tells. `Missing` if there is no such group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestRefreshes(pub GroupName);
+
+impl Call for NewestRefreshes {
+    type Told = Vec<RefreshView>;
+    const ACTION: &'static str = ActiveRefresh::ACTION;
+}
+
+/// One instance refresh of a group. `Missing` if there is no such group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefreshById {
+    /// The group.
+    pub group: GroupName,
+    /// The refresh.
+    pub refresh: RefreshId,
+}
+
+impl Call for RefreshById {
+    type Told = Option<RefreshView>;
+    const ACTION: &'static str = ActiveRefresh::ACTION;
+}
+
+/// Begin an instance refresh of a group to a version, by its number. A mixed instances policy is taken whole, so it is read
+/// and sent with its base changed; `WrongState` if its base names another template. `Locked` while another refresh is under
+/// way: the call has no token (AWS: StartInstanceRefresh).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartRefresh {
+    /// The group.
+    pub group: GroupName,
+    /// The launch template.
+    pub template: TemplateId,
+    /// The version.
+    pub version: u64,
+    /// The group has a mixed instances policy.
+    pub is_mixed: bool,
+    /// How it replaces, and where it pauses.
+    pub policy: RolloutPolicy,
+}
+
+impl Call for StartRefresh {
+    type Told = RefreshId;
+    const ACTION: &'static str = "autoscaling:StartInstanceRefresh";
+
+    fn changes(&self) -> Option<&str> {
+        Some(self.group.as_str())
+    }
+}
+
+/// Take back the refresh of a group that is under way: the call names the group alone, and answers which it was. `Missing` if
+/// none is, `WrongState` if it can't be (AWS: RollbackInstanceRefresh).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollBackRefresh(pub GroupName);
+
+impl Call for RollBackRefresh {
+    type Told = RefreshId;
+    const ACTION: &'static str = "autoscaling:RollbackInstanceRefresh";
+
+    fn changes(&self) -> Option<&str> {
+        Some(self.0.as_str())
+    }
+}
+
+/// Cancel the refresh of a group that is under way, at once: what is coming up or going is not waited for. It answers which it
+/// was; `Missing` if none is (AWS: CancelInstanceRefresh).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelRefresh(pub GroupName);
+
+impl Call for CancelRefresh {
+    type Told = RefreshId;
+    const ACTION: &'static str = "autoscaling:CancelInstanceRefresh";
+
+    fn changes(&self) -> Option<&str> {
+        Some(self.0.as_str())
+    }
+}
+
+/// Keep the refreshes of a group from going on, or let them: the process `InstanceRefresh` (AWS: Suspend and resume
+/// processes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspendRefresh(pub GroupName);
+
+impl Call for SuspendRefresh {
+    type Told = ();
+    const ACTION: &'static str = "autoscaling:SuspendProcesses";
+
+    fn changes(&self) -> Option<&str> {
+        Some(self.0.as_str())
+    }
+}
+
+/// Let the refreshes of a group go on again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResumeRefresh(pub GroupName);
+
+impl Call for ResumeRefresh {
+    type Told = ();
+    const ACTION: &'static str = "autoscaling:ResumeProcesses";
+
+    fn changes(&self) -> Option<&str> {
+        Some(self.0.as_str())
     }
 }

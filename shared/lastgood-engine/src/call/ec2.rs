@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lastgood_core::facts::{
-    Image, Instance, Snapshot, SnapshotDeletion, Tags, TemplateRef, TemplateVersion, VersionRef,
+    Image, Instance, Snapshot, SnapshotDeletion, StatusCheck, Tags, TemplateRef, TemplateVersion, VersionRef,
 };
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 
@@ -13,6 +13,8 @@ use super::Call;
 pub const FILTER_VALUES_MAX: usize = 200;
 /// How many versions one call deletes (AWS: DeleteLaunchTemplateVersions).
 pub const VERSIONS_A_CALL_MAX: usize = 200;
+/// How many instances one call tells the status of (AWS: DescribeInstanceStatus).
+pub const STATUSES_A_CALL_MAX: usize = 100;
 /// How many instance types one call tells (AWS: DescribeInstanceTypes).
 pub const TYPES_A_CALL_MAX: usize = 100;
 
@@ -41,6 +43,19 @@ pub struct InstancesOf(pub ImageId);
 impl Call for InstancesOf {
     type Told = Vec<InstanceId>;
     const ACTION: &'static str = DESCRIBE_INSTANCES;
+}
+
+/// What the status checks of these instances say: of each that runs. What is not told does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusesOf(pub Vec<InstanceId>);
+
+impl Call for StatusesOf {
+    type Told = BTreeMap<InstanceId, StatusCheck>;
+    const ACTION: &'static str = "ec2:DescribeInstanceStatus";
+
+    fn times(&self) -> usize {
+        self.0.len().div_ceil(STATUSES_A_CALL_MAX)
+    }
 }
 
 /// For each of these instance types the architectures that it runs.

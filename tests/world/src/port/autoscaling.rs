@@ -1,13 +1,13 @@
 //! Auto Scaling's calls.
 
-use lastgood_core::facts;
-use lastgood_core::id::GroupName;
+use lastgood_core::facts::{self, VersionRef};
+use lastgood_core::id::{GroupName, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
     SetMixedVersion, SetScaleInProtection,
 };
-use lastgood_engine::{Answers, Call, Called};
+use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
 use super::facts::{answer, group_fact, refresh_fact};
 use super::{all, paging, parts};
@@ -103,9 +103,28 @@ impl Answers<SetGroupVersion> for World {
 }
 
 impl Answers<SetMixedVersion> for World {
-    async fn call(&self, SetMixedVersion { group, template, base, version }: &SetMixedVersion) -> Called<()> {
-        let refused =
-            |why: Why, message: String| Ok(Err(Refusal { why, action: SetMixedVersion::ACTION.to_owned(), message }));
+    async fn call(&self, SetMixedVersion { group, template, named, version }: &SetMixedVersion) -> Called<()> {
+        let policy = match self.policy_with(SetMixedVersion::ACTION, group, template, Some(*named), *version)? {
+            Ok(policy) => policy,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let from = Some(LaunchFromText::Mixed(policy));
+        let update = UpdateGroup { name: group.to_string(), from, ..UpdateGroup::default() };
+        answer(SetMixedVersion::ACTION, self.autoscaling().update_group(&update))
+    }
+}
+
+impl World {
+    /// The mixed instances policy of a group as it stands, with `version` of `template` for its base.
+    pub(super) fn policy_with(
+        &self,
+        action: &str,
+        group: &GroupName,
+        template: &TemplateId,
+        named: Option<VersionRef>,
+        version: u64,
+    ) -> Result<Answer<MixedText>, CallFailed> {
+        let refused = |why: Why, message: String| Ok(Err(Refusal { why, action: action.to_owned(), message }));
         let found = match answer(GroupsNamed::ACTION, self.groups_named(std::slice::from_ref(group)))? {
             Ok(found) => found.into_iter().next(),
             Err(refusal) => return Ok(Err(refusal)),
@@ -114,13 +133,10 @@ impl Answers<SetMixedVersion> for World {
         let LaunchFrom::Mixed(policy) = &found.from else {
             return refused(Why::WrongState, format!("{group} has no mixed instances policy"));
         };
-        if policy.base != crate::setup::by_number(template, *base) {
+        if policy.base.template != *template || named.is_some_and(|named| named != policy.base.version) {
             return refused(Why::WrongState, format!("the policy of {group} is based on {:?} now", policy.base));
         }
         let base = Specification { version: Some(version.to_string()), ..Specification::from(&policy.base) };
-        let policy = MixedText { base, ..policy.into() };
-        let from = Some(LaunchFromText::Mixed(policy));
-        let update = UpdateGroup { name: group.to_string(), from, ..UpdateGroup::default() };
-        answer(SetMixedVersion::ACTION, self.autoscaling().update_group(&update))
+        Ok(Ok(MixedText { base, ..policy.into() }))
     }
 }

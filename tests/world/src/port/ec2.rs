@@ -7,7 +7,7 @@ use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_engine::call::ec2::{
     Architectures, CreateImage, CreateVersion, DeleteSnapshot, DeleteVersions, DeregisterImage, ImageNamed,
     ImageReferences, ImagesById, ImagesTagged, InstancesById, InstancesOf, SetDefaultVersion, SnapshotsById,
-    SnapshotsTagged, VersionOf, VersionsWith,
+    SnapshotsTagged, StatusesOf, VersionOf, VersionsWith,
 };
 use lastgood_engine::{Answers, Call, Called};
 
@@ -21,6 +21,7 @@ use crate::instance_type::{Architecture, DescribeInstanceTypes};
 use crate::reference::{DescribeReferences, VERSION_DEPTH_MAX};
 use crate::snapshot::DescribeSnapshots;
 use crate::state::World;
+use crate::status::{DescribeStatuses, InstanceStatus, StatusCheck};
 use crate::template::{DescribeVersions, TemplateData, TemplateName, version_text};
 use crate::{image, template};
 
@@ -75,6 +76,27 @@ impl Answers<InstancesById> for World {
             })
         });
         answer(InstancesById::ACTION, found.map(|instances| instances.iter().map(instance_fact).collect()))
+    }
+}
+
+impl Answers<StatusesOf> for World {
+    async fn call(&self, StatusesOf(ids): &StatusesOf) -> Called<BTreeMap<InstanceId, facts::StatusCheck>> {
+        let found = parts(ids, IDS_A_CALL, |ids| {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            all(|next_token| {
+                let paging = Paging { next_token, ..Paging::default() };
+                self.ec2().describe_statuses(&DescribeStatuses { ids: ids.clone(), paging })
+            })
+        });
+        let fact = |status: InstanceStatus| {
+            let check = match (status.check, status.system) {
+                (StatusCheck::Impaired, _) | (_, StatusCheck::Impaired) => facts::StatusCheck::Failed,
+                (StatusCheck::Ok, StatusCheck::Ok) => facts::StatusCheck::Passed,
+                (StatusCheck::Initializing, _) | (_, StatusCheck::Initializing) => facts::StatusCheck::Unknown,
+            };
+            (status.instance, check)
+        };
+        answer(StatusesOf::ACTION, found.map(|found| found.into_iter().map(fact).collect()))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::image::{Image, ImageState, Protection};
 use crate::instance::{Instance, InstanceState};
 use crate::member::{Lifecycle, Member};
 use crate::policy::LaunchFrom;
-use crate::refresh::Refresh;
+use crate::refresh::{Refresh, RefreshStatus};
 use crate::snapshot::{Snapshot, SnapshotState};
 use crate::template::TemplateVersion;
 
@@ -102,12 +102,36 @@ pub(crate) fn refresh_fact(refresh: Refresh) -> facts::Refresh {
     facts::Refresh { id: refresh.id, desired: refresh.desired.as_ref().map(launch_source) }
 }
 
+pub(crate) fn view_fact(refresh: &Refresh) -> facts::RefreshView {
+    let status = match refresh.status {
+        RefreshStatus::Pending | RefreshStatus::InProgress => facts::RefreshStatus::InProgress,
+        RefreshStatus::Baking => facts::RefreshStatus::Baking,
+        RefreshStatus::Successful => facts::RefreshStatus::Successful,
+        RefreshStatus::Failed => facts::RefreshStatus::Failed,
+        RefreshStatus::Cancelling => facts::RefreshStatus::Cancelling,
+        RefreshStatus::Cancelled => facts::RefreshStatus::Cancelled,
+        RefreshStatus::RollbackInProgress => facts::RefreshStatus::RollingBack,
+        RefreshStatus::RollbackSuccessful => facts::RefreshStatus::RolledBack,
+        RefreshStatus::RollbackFailed => facts::RefreshStatus::RollbackFailed,
+    };
+    facts::RefreshView {
+        id: refresh.id.clone(),
+        status,
+        reason: refresh.reason.clone(),
+        percentage: refresh.percentage,
+        desired: refresh.desired.as_ref().map(launch_source),
+        started_at: Some(refresh.started_at),
+    }
+}
+
 pub(crate) fn group_fact(group: &Group) -> facts::Group {
     facts::Group {
         name: group.name.clone(),
         tags: group.tags.clone(),
         launches_from: launch_source(&group.from),
         members: group.members.iter().map(member_fact).collect(),
+        size: group.desired,
+        refresh_suspended: group.suspends_refreshes(),
         warmup_seconds: group.times.warmup_seconds(),
         lifetime_seconds_max: group.times.lifetime_seconds_max,
     }

@@ -4,6 +4,7 @@
 mod autoscaling;
 mod ec2;
 mod facts;
+mod refresh;
 mod ssm;
 
 use lastgood_core::Time;

@@ -110,8 +110,13 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
     let group = world.group_with(&CreateGroup::of("web", LaunchFromText::Mixed((&policy).into()), 2));
     version_of(&world, &template, &new);
     let set = |template: &TemplateId, base, version| {
-        ready(world.call(&SetMixedVersion { group: group.name.clone(), template: template.clone(), base, version }))
-            .expect("answered")
+        ready(world.call(&SetMixedVersion {
+            group: group.name.clone(),
+            template: template.clone(),
+            named: VersionRef::Number(base),
+            version,
+        }))
+        .expect("answered")
     };
     set(&template, 1, 2).expect("set");
     let expected = MixedPolicy { base: by_number(&template, 2), ..policy };
@@ -126,8 +131,13 @@ fn a_policy_gets_another_version_and_keeps_all_else() {
     world.unlock_group("web");
     world.group("plain", &by_number(&template, 1), 0);
     let missing = |name: &str| {
-        ready(world.call(&SetMixedVersion { group: name.into(), template: template.clone(), base: 1, version: 1 }))
-            .expect("answered")
+        ready(world.call(&SetMixedVersion {
+            group: name.into(),
+            template: template.clone(),
+            named: VersionRef::Number(1),
+            version: 1,
+        }))
+        .expect("answered")
     };
     assert_eq!(missing("plain").expect_err("no policy").why, Why::WrongState);
     assert_eq!(missing("none").expect_err("no group").why, Why::Missing);

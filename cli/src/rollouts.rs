@@ -1,0 +1,120 @@
+//! `rollouts`, `verdict`: how groups are given their images, and what a person thinks of a pause.
+
+use lastgood_core::id::RolloutId;
+use lastgood_core::incoming::VerdictAsked;
+use lastgood_core::rollout::{Judge, Rollout, State, Verdict};
+use lastgood_engine::{Store, chain};
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::ask::{Asker, taken};
+use crate::connect::Connection;
+use crate::say::{say, say_json};
+use crate::show::{brief, table};
+
+/// Every rollout on record, and every refresh that was watched, the newest first.
+pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json: bool) -> Result<(), Failure> {
+    let group = match source {
+        Some(source) => Some(connection.source(source).await?.id.name().to_owned()),
+        None => None,
+    };
+    let found = connection.lastgood.table.list::<Rollout>(&()).await.map_err(|error| chain(&error))?;
+    let is_asked_for = |rollout: &Rollout| group.as_ref().is_none_or(|group| rollout.group.as_str() == group);
+    let mut rollouts: Vec<Rollout> = found.into_iter().map(|found| found.record).filter(is_asked_for).collect();
+    rollouts.sort_by(|one, other| (other.since, &other.id).cmp(&(one.since, &one.id)));
+    if as_json {
+        return say_json(&rollouts.iter().map(rollout_json).collect::<Vec<_>>());
+    }
+    if rollouts.is_empty() {
+        return say("Nothing was rolled out yet. Write 'rollout:' into a plan, and apply it.");
+    }
+    let mut table = table(&["ROLLOUT", "STATE", "IMAGE", "PERCENT", "PAUSES", "WHY"]);
+    for rollout in &rollouts {
+        table.add_row([
+            rollout.id.to_string(),
+            word(rollout),
+            rollout.order.as_ref().map_or("-".into(), |order| order.image.to_string()),
+            format!("{} %", rollout.percentage),
+            pauses(rollout),
+            rollout.trouble.clone().unwrap_or_else(|| rollout.reason.clone()),
+        ]);
+    }
+    say(table)
+}
+
+fn word(rollout: &Rollout) -> String {
+    let state = serde_json::to_value(rollout.state);
+    state.ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Each pause, and what was decided or by when.
+fn pauses(rollout: &Rollout) -> String {
+    let pauses = rollout.visits.iter().map(|visit| {
+        let judged = match (&visit.verdict, visit.held_until) {
+            (Some(given), _) => given.verdict.words().to_owned(),
+            (None, Some(until)) => format!("held until {}", brief(until)),
+            (None, None) => format!("due by {}", brief(visit.deadline)),
+        };
+        format!("{} %: {judged}", visit.percentage)
+    });
+    let pauses: Vec<String> = pauses.collect();
+    if pauses.is_empty() { "-".into() } else { pauses.join("\n") }
+}
+
+fn rollout_json(rollout: &Rollout) -> Value {
+    let order = rollout.order.as_ref();
+    json!({
+        "rollout": rollout.id,
+        "source": format!("group/{}", rollout.group),
+        "refresh": rollout.refresh,
+        "backup": order.map(|order| &order.backup),
+        "image": order.map(|order| &order.image),
+        "version": order.map(|order| order.version),
+        "base": order.map(|order| order.base),
+        "state": rollout.state,
+        "since": rollout.since,
+        "percentage": rollout.percentage,
+        "visits": rollout.visits,
+        "reason": rollout.reason,
+        "trouble": rollout.trouble,
+    })
+}
+
+/// Gives a verdict on the pause that is open. To roll back may be said at any time while the refresh goes.
+pub(crate) async fn verdict(
+    connection: &Connection,
+    rollout: &str,
+    verdict: Verdict,
+    asker: Asker,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let id = RolloutId::from(rollout);
+    let found = connection.lastgood.table.load::<Rollout>(&id).await.map_err(|error| chain(&error))?;
+    let found = found.map(|found| found.record);
+    let found = found.ok_or_else(|| format!("{id} is not on record; `lastgood rollouts` lists those that are"))?;
+    let visit = found.open_visit();
+    match (verdict, visit, &found.order) {
+        (_, _, None) => return Err(format!("{id} was begun by somebody else, and is not judged here")),
+        (Verdict::GoOn, None, _) => {
+            return Err(format!("{id} is {}, and waits for no verdict", word(&found)));
+        }
+        (Verdict::GoOn, Some(_), Some(order)) if !order.policy.verdict.by.contains(&Judge::Person) => {
+            let judges: Vec<String> = order.policy.verdict.by.iter().map(Judge::to_string).collect();
+            return Err(format!(
+                "its plan asks {} and no person whether it goes on; write 'person' into its verdict, or say roll-back",
+                judges.join(" and ")
+            ));
+        }
+        (Verdict::RollBack, None, _) if !matches!(found.state, State::InProgress | State::Baking) => {
+            return Err(format!("{id} is {}, and can't be rolled back", word(&found)));
+        }
+        _ => {}
+    }
+    let visit = visit.map(|visit| visit.number);
+    let asked = VerdictAsked { rollout: id, visit, verdict, judge: Judge::Person, by: asker.by, reason: asker.reason };
+    taken(connection.lastgood.bus.verdict(&asked).await)?;
+    if as_json {
+        return say_json(&json!({"request": VerdictAsked::DETAIL_TYPE, "detail": asked}));
+    }
+    say(format_args!("Asked for: {}. Follow it with: lastgood rollouts", verdict.words()))
+}

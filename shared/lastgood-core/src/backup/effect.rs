@@ -1,0 +1,84 @@
+//! What a backup asks for: of AWS, of its source, of the table.
+
+use crate::facts::{Parameter, TemplateRef};
+use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use crate::rollout::Order;
+
+/// What a backup asks for.
+pub type Effect = crate::life::Effect<Together, Alone>;
+
+/// What backups ask of AWS together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// Find the newest member of the group that an image can be made from.
+    ChooseInstance(GroupName),
+    /// Look at the image and its snapshots.
+    LookAtImage(ImageId),
+    /// Read which template version the group launches from.
+    ReadTemplate(GroupName),
+}
+
+/// What each asks for by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Tell the source how this backup came out.
+    TellSource,
+    /// Protect the group's instance from scale-in.
+    Protect(GroupName, InstanceId),
+    /// Take that protection away.
+    Unprotect(GroupName, InstanceId),
+    /// Make an image of the group's instance, without a reboot, with tags on it and its snapshots.
+    CreateImage(GroupName, InstanceId),
+    /// Ask the source whether this backup may be published now.
+    AskTurn,
+    /// Make a version that is `base` with our image.
+    MakeVersion {
+        /// The launch template.
+        template: TemplateId,
+        /// The version to copy.
+        base: u64,
+        /// The image to put into it.
+        image: ImageId,
+    },
+    /// Let the group launch from our version, if it still launches from `base`.
+    PointGroup {
+        /// The group.
+        group: GroupName,
+        /// How the group named its template when it was read.
+        named: TemplateRef,
+        /// The version that it launched from then.
+        base: u64,
+        /// Ours.
+        version: u64,
+    },
+    /// Let the group name version `base` by its number, if it still names it as it was read.
+    PinGroup {
+        /// The group.
+        group: GroupName,
+        /// How the group named its template when it was read.
+        named: TemplateRef,
+        /// The version that it launched from then.
+        base: u64,
+    },
+    /// Put the rollout of our version to the group on record.
+    BeginRollout(GroupName, Box<Order>),
+    /// Read what stands in the parameter, and whether the group may be given another image now.
+    ReadParameter(GroupName, String),
+    /// Write the image's id into the parameter, if what stands there is still what was read.
+    WriteParameter {
+        /// Its name.
+        name: String,
+        /// The image.
+        image: ImageId,
+        /// What stood there when it was read.
+        was: Option<Parameter>,
+    },
+    /// Look what AWS holds of it, by name and by tag, and who needs it.
+    Inspect,
+    /// Delete these versions of a launch template: we made them, and nothing launches from them.
+    DeleteVersions(TemplateId, Vec<u64>),
+    /// Deregister the image with its snapshots.
+    Deregister(ImageId),
+    /// Delete what is left of its snapshots.
+    DeleteSnapshots(Vec<SnapshotId>),
+}

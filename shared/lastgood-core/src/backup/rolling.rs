@@ -1,0 +1,52 @@
+//! What a publication has to do with the rollout of its image: the rollout itself has a life of its own.
+
+use super::place::PublishedTo;
+use super::publication::{Publication, go, hold, published, rest};
+use super::record::Backup;
+use crate::Time;
+use crate::facts::{TemplateRef, VersionRef};
+use crate::notice::News;
+use crate::rollout::{Followed, Order, Outcome, RolloutPolicy};
+
+/// Whether the group is to name its version by number before it is rolled out to.
+pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
+    let pins = |policy: &RolloutPolicy| policy.followed == Followed::Pin;
+    record.publish.rollout.as_ref().is_some_and(pins) && !is_number(group)
+}
+
+fn is_number(group: &TemplateRef) -> bool {
+    matches!(group.version, VersionRef::Number(_))
+}
+
+/// It does: what it launches from is read once more.
+pub(super) fn pinned(record: &mut Backup, group: &TemplateRef, base: u64, now: Time) -> String {
+    let (backup, template) = (record.id.clone(), group.template.clone());
+    let was = group.version.to_string();
+    record.tell("", now, News::GroupPinned { backup, template, version: base, was });
+    go(record, now, Publication::Due, format!("the group names version {base} by its number"))
+}
+
+/// What the rollout of a version is to bring about.
+pub(super) fn order(record: &Backup) -> Option<Order> {
+    let Publication::Rolling { group, base, version, .. } = &record.publication else { return None };
+    let policy = record.publish.rollout.clone()?;
+    // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
+    let auto_rollback = policy.auto_rollback && is_number(group);
+    Some(Order {
+        backup: record.id.clone(),
+        image: record.image().cloned()?,
+        named: group.clone(),
+        base: *base,
+        version: *version,
+        policy: RolloutPolicy { auto_rollback, ..policy },
+    })
+}
+
+/// How the rollout ended.
+pub(super) fn ended(record: &mut Backup, outcome: Outcome, now: Time) -> String {
+    match outcome {
+        Outcome::Succeeded(template, version) => published(record, PublishedTo::Version { template, version }, now),
+        Outcome::RolledBack(why) => rest(record, now, Publication::RolledBack(why.clone()), why),
+        Outcome::NotDone(why) => hold(record, now, why),
+    }
+}

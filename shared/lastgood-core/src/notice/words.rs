@@ -1,0 +1,190 @@
+//! What each notice says to a person, in one sentence, and what its event is called.
+
+use super::{DeletedBackup, News};
+use crate::backup::PublishedTo;
+use crate::id::{ImageId, SnapshotId, SourceId};
+use crate::plan::OnManualChange;
+
+impl News {
+    /// The detail-type of the event.
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::BackupGood { .. } => "Backup Good",
+            Self::BackupFailed { .. } => "Backup Failed",
+            Self::BackupOverdue { .. } => "Backup Overdue",
+            Self::ImagePublished { .. } => "Image Published",
+            Self::PublicationHeld { .. } => "Publication Held",
+            Self::BackupsDeleted { .. } => "Backups Deleted",
+            Self::DeletionRefused { .. } => "Deletion Refused",
+            Self::ManualChange { .. } => "Manual Change",
+            Self::LineageDeep { .. } => "Lineage Deep",
+            Self::ProtectionLeft { .. } => "Protection Left",
+            Self::ArtifactUnknown { .. } => "Artifact Unknown",
+            Self::BackupLost { .. } => "Backup Lost",
+            Self::DeletionHalted { .. } => "Deletion Halted",
+            Self::SourceFound { .. } => "Source Found",
+            Self::SourceLost { .. } => "Source Lost",
+            Self::SourceContested { .. } => "Source Contested",
+            Self::SourceHeld { .. } => "Source Held",
+            Self::SourceReleased { .. } => "Source Released",
+            Self::SlotSkipped { .. } => "Slot Skipped",
+            Self::BackupPinned { .. } => "Backup Pinned",
+            Self::CheckpointReached { .. } => "Checkpoint Reached",
+            Self::GroupPinned { .. } => "Group Pinned",
+            Self::VerdictGiven { .. } => "Verdict Given",
+            Self::RolloutHeld { .. } => "Rollout Held",
+            Self::RolloutSucceeded { .. } => "Rollout Succeeded",
+            Self::RolloutRolledBack { .. } => "Rollout Rolled Back",
+            Self::RolloutFailed { .. } => "Rollout Failed",
+            Self::RolloutChanged { .. } => "Rollout Changed",
+        }
+    }
+
+    pub(super) fn message(&self, source: &SourceId) -> String {
+        match self {
+            Self::BackupGood { backup, image, snapshots } => {
+                format!("{source}: backup of {} is good ({image}, {})", backup.slot, count(snapshots.len(), "snapshot"))
+            }
+            Self::BackupFailed { backup, reason } => {
+                format!("{source}: backup of {} failed: {reason}", backup.slot)
+            }
+            Self::BackupOverdue { due_by, last_good } => match last_good {
+                Some(slot) => format!("{source}: no good backup since {slot}; one was due by {due_by}"),
+                None => format!("{source}: no good backup yet; one was due by {due_by}"),
+            },
+            Self::ImagePublished { image, to, left_alone, .. } => {
+                let to = match to {
+                    PublishedTo::Version { template, version } => {
+                        format!("launches from {image} now (version {version} of {template})")
+                    }
+                    PublishedTo::Parameter { parameter } => format!("{parameter} names {image} now"),
+                };
+                let alone = if left_alone.is_empty() {
+                    String::new()
+                } else {
+                    format!("; left alone: {}", left_alone.join(", "))
+                };
+                format!("{source}: {to}{alone}")
+            }
+            Self::ManualChange { found, expected, done, .. } => match done {
+                OnManualChange::Overwrite => {
+                    format!("{source}: somebody changed {expected} to {found} by hand; its plan says to overwrite that")
+                }
+                OnManualChange::Adopt | OnManualChange::Hold => {
+                    format!(
+                        "{source}: somebody changed {expected} to {found} by hand; what follows is based on {found}"
+                    )
+                }
+            },
+            Self::LineageDeep { backup, generation } => format!(
+                "{source}: the image of {} is {generation} images deep, as many as its plan allows; give the group a clean image soon",
+                backup.slot
+            ),
+            Self::ProtectionLeft { backup, instance, reason } => format!(
+                "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
+                backup.slot
+            ),
+            Self::DeletionHalted { backups, failed, reason } => format!(
+                "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
+                count(*backups, "backup")
+            ),
+            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
+            Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
+            Self::SourceContested { plan, other } => {
+                format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")
+            }
+            Self::SourceHeld { reason } => format!("{source}: nothing is published: {reason}"),
+            Self::SourceReleased { reason } => format!("{source}: publishing goes on: {reason}"),
+            Self::SlotSkipped { slot, next_slot, reason } => match next_slot {
+                Some(next) => format!("{source}: no backup for {slot}, the next is for {next}: {reason}"),
+                None => format!("{source}: no backup for {slot}, which was the last slot: {reason}"),
+            },
+            Self::BackupPinned { backup, pinned, reason } => {
+                let kept = if *pinned { "stays whatever its plan says" } else { "is kept as its plan says" };
+                format!("{source}: the backup of {} {kept}: {reason}", backup.slot)
+            }
+            Self::PublicationHeld { image, reason, .. } => {
+                format!("{source}: {image} is good but not published: {reason}")
+            }
+            Self::BackupsDeleted { backups } => {
+                let each: Vec<_> = backups.iter().map(DeletedBackup::words).collect();
+                format!("{source}: deleted backup of {}", each.join(", of "))
+            }
+            Self::DeletionRefused { backup, reason } => {
+                format!("{source}: backup of {} stays for now: {reason}", backup.slot)
+            }
+            Self::ArtifactUnknown { backup, images, snapshots } => {
+                let images = images.iter().map(ImageId::as_str);
+                let ids: Vec<&str> = images.chain(snapshots.iter().map(SnapshotId::as_str)).collect();
+                format!(
+                    "{source}: no record speaks of {}, tagged as the backup {backup}; it stays, and is yours to keep or to delete",
+                    ids.join(", ")
+                )
+            }
+            Self::BackupLost { backup, image } => {
+                let image = image.as_ref().map_or("its image", ImageId::as_str);
+                format!(
+                    "{source}: the backup of {} can't be restored any more: somebody deregistered {image}",
+                    backup.slot
+                )
+            }
+            Self::CheckpointReached { .. }
+            | Self::GroupPinned { .. }
+            | Self::VerdictGiven { .. }
+            | Self::RolloutHeld { .. }
+            | Self::RolloutSucceeded { .. }
+            | Self::RolloutRolledBack { .. }
+            | Self::RolloutFailed { .. }
+            | Self::RolloutChanged { .. } => self.of_rollout(source),
+        }
+    }
+
+    /// Those of rollouts; of others it says nothing.
+    fn of_rollout(&self, source: &SourceId) -> String {
+        match self {
+            Self::CheckpointReached { refresh, percentage, delay_seconds, deadline, .. } => {
+                let judged = match deadline {
+                    Some(deadline) => format!("its verdict is due by {deadline}"),
+                    None => format!("it goes on by itself after {delay_seconds} s"),
+                };
+                format!("{source}: refresh {refresh} pauses at {percentage} percent; {judged}")
+            }
+            Self::GroupPinned { template, version, was, .. } => {
+                format!("{source}: names version {version} of {template} now, not {was}: so that AWS can roll it back")
+            }
+            Self::VerdictGiven { percentage, verdict, reason, .. } => {
+                format!("{source}: at {percentage} percent: {}: {reason}", verdict.words())
+            }
+            Self::RolloutHeld { until, reason, .. } => {
+                format!("{source}: its rollout is held until {until}, and is taken back then: {reason}")
+            }
+            Self::RolloutSucceeded { image, version, .. } => {
+                format!("{source}: {image} is rolled out (version {version}), and the group launches from it")
+            }
+            Self::RolloutRolledBack { image, version, reason, .. } => {
+                format!("{source}: {image} is rolled back to version {version}, and is not published again: {reason}")
+            }
+            Self::RolloutFailed { reason, .. } => format!("{source}: its rollout is over: {reason}"),
+            Self::RolloutChanged { refresh, status } => format!("{source}: refresh {refresh}: {status}"),
+            _ => String::new(),
+        }
+    }
+}
+
+impl DeletedBackup {
+    fn words(&self) -> String {
+        let image = self.image.as_ref().map_or("no image", ImageId::as_str);
+        let snapshots = count(self.snapshots.len(), "snapshot");
+        let shared: Vec<&str> = self.shared.iter().map(SnapshotId::as_str).collect();
+        let shared = match shared.as_slice() {
+            [] => String::new(),
+            shared => format!("; {} stay, for another image is over them", shared.join(", ")),
+        };
+        format!("{} ({image}, {snapshots}{shared}): {}", self.backup.slot, self.reason)
+    }
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,160 @@
+//! What a plan says of its rollouts.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How long AWS waits at a checkpoint if nobody says otherwise, in seconds (AWS: RefreshPreferences).
+pub const DELAY_SECONDS_DEFAULT: i64 = 60 * 60;
+/// The longest that it waits there, and bakes, in seconds (AWS: RefreshPreferences).
+pub const DELAY_SECONDS_MAX: i64 = 172_800;
+/// Percent of the group that stay healthy if nobody says otherwise (AWS: RefreshPreferences).
+pub const MIN_HEALTHY_DEFAULT: u32 = 90;
+/// How many alarms AWS takes (AWS: AlarmSpecification).
+pub const ALARMS_MAX: usize = 10;
+
+/// How a group is given an image: one instance refresh, and who judges its checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutPolicy {
+    /// Percentages of the group at which the refresh pauses, ascending. It ends at the last.
+    pub checkpoints: Vec<u32>,
+    /// How long AWS waits at each, in seconds.
+    pub delay_seconds: i64,
+    /// Percent of the group that stay healthy.
+    pub min_healthy: u32,
+    /// Percent of the group that there may be at once.
+    pub max_healthy: u32,
+    /// How long a new member takes until it counts, in seconds; as the group says if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_seconds: Option<i64>,
+    /// Members that launched from the same already are passed over.
+    pub skip_matching: bool,
+    /// AWS turns back by itself if the refresh fails.
+    pub auto_rollback: bool,
+    /// CloudWatch alarms that AWS watches meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<String>,
+    /// How long AWS waits at the end before the refresh has succeeded, in seconds.
+    #[serde(default)]
+    pub bake_seconds: i64,
+    /// What becomes of members that are protected from scale-in.
+    #[serde(default)]
+    pub protected: Protected,
+    /// What becomes of members in standby.
+    #[serde(default)]
+    pub standby: Standby,
+    /// Who judges a checkpoint, and what follows if nobody does in time.
+    pub verdict: VerdictPolicy,
+    /// How a group that names `$Latest` or `$Default` can be given back what it launched from: AWS can't do it.
+    #[serde(default)]
+    pub followed: Followed,
+}
+
+impl RolloutPolicy {
+    /// That of the second refresh, which goes back: without a pause, and only over what the first one replaced.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self {
+            checkpoints: Vec::new(),
+            skip_matching: true,
+            auto_rollback: false,
+            alarms: Vec::new(),
+            bake_seconds: 0,
+            ..self.clone()
+        }
+    }
+}
+
+/// What becomes of members that are protected from scale-in (AWS: `ScaleInProtectedInstances`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protected {
+    /// They stay as they are.
+    #[default]
+    Ignore,
+    /// They are replaced as all others are.
+    Refresh,
+    /// The refresh waits for them, and fails after an hour.
+    Wait,
+}
+
+/// What becomes of members in standby (AWS: `StandbyInstances`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standby {
+    /// They stay as they are.
+    #[default]
+    Ignore,
+    /// They are terminated.
+    Terminate,
+    /// The refresh waits for them, and fails after an hour.
+    Wait,
+}
+
+/// How a group that names `$Latest` or `$Default` is given back what it launched from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Followed {
+    /// It is given the number of the version that it launches from first, and that is told. Then AWS can.
+    #[default]
+    Pin,
+    /// A second refresh goes to the version that it launched from.
+    SecondRefresh,
+}
+
+/// Who judges a checkpoint visit, and by when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictPolicy {
+    /// All of them must agree.
+    pub by: BTreeSet<Judge>,
+    /// How long after the checkpoint was reached the verdict is due, in seconds. It is due a while before AWS goes on, too.
+    pub within_seconds: i64,
+    /// What follows if they have not agreed by then.
+    pub otherwise: Otherwise,
+}
+
+/// Who judges a checkpoint visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judge {
+    /// Members on the new version serve, are healthy and pass their status checks, and the group has its size.
+    Health,
+    /// AWS, which watches the alarms and has not turned back.
+    Alarms,
+    /// A program that answers our Checkpoint Reached with a Checkpoint Verdict.
+    Event,
+    /// A person: lastgood verdict.
+    Person,
+}
+
+impl fmt::Display for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Health => "health",
+            Self::Alarms => "alarms",
+            Self::Event => "event",
+            Self::Person => "person",
+        })
+    }
+}
+
+/// What follows if a verdict does not come in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Otherwise {
+    /// The group is given back what it launched from.
+    #[default]
+    RollBack,
+    /// The refresh goes on.
+    Continue,
+    /// It is held, until an operator says which.
+    Hold,
+}
+
+impl Default for VerdictPolicy {
+    fn default() -> Self {
+        Self { by: BTreeSet::from([Judge::Health]), within_seconds: 10 * 60, otherwise: Otherwise::default() }
+    }
+}

@@ -1,0 +1,243 @@
+//! Rollouts: what AWS tells of instance refreshes is taken down (checkpoint-reached), and the effects of our own are carried
+//! out. Nothing here chooses: each effect is its calls, each answer an event.
+
+use std::convert::Infallible;
+
+use lastgood_core::Time;
+use lastgood_core::backup::publication::PublicationEvent;
+use lastgood_core::backup::{self, Backup};
+use lastgood_core::group;
+use lastgood_core::id::{GroupName, RefreshId, RolloutId, SourceId, TemplateId};
+use lastgood_core::incoming::{RefreshNews, VerdictAsked};
+use lastgood_core::record::Queue;
+use lastgood_core::refusal::Why;
+use lastgood_core::rollout::fitness::{fitness, on_version};
+use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
+use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, Suspending};
+use lastgood_core::source::{self, Source};
+
+use crate::Engine;
+use crate::call::autoscaling::{
+    CancelRefresh, GroupsNamed, NewestRefreshes, RefreshById, ResumeRefresh, RollBackRefresh, StartRefresh,
+    SuspendRefresh,
+};
+use crate::call::ec2::StatusesOf;
+use crate::call::{Answers, Call, Cloud};
+use crate::drive::{Answered, Carried, Carries, Wave};
+use crate::port::{Bus, CallFailed, Clock, How, Store};
+use crate::report::Report;
+
+/// Why a verdict can't be taken down.
+#[derive(Debug, thiserror::Error)]
+pub enum VerdictError {
+    /// There is no such rollout.
+    #[error("there is no rollout {0} that could be judged; `lastgood rollouts` lists those on record")]
+    NoRollout(RolloutId),
+    /// The table could not be asked.
+    #[error("the verdict on {0} could not be taken down")]
+    Table(RolloutId, #[source] CallFailed),
+}
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Takes one event down and announces it. An error if it is not on record, or not announced yet; the poll does that, too.
+    pub async fn refresh(&self, news: RefreshNews) -> Result<Report, CallFailed> {
+        let (id, begun) = self.whose(&news).await?;
+        let event = news.event.clone();
+        let told = self.tell(Queue::Poll, &id, begun, &Event::News(news)).await?;
+        let report = told.map(|(_, report)| report).unwrap_or_default();
+        if report.troubles.is_empty() && !report.out_of_time {
+            return Ok(report);
+        }
+        // Something is not told: this event, or one that came before it.
+        let rollout = self.store.load::<Rollout>(&id).await?;
+        if rollout.is_some_and(|rollout| rollout.record.has_to_tell(&event)) {
+            return Err(CallFailed::new(How::NotMade, "announcing the event", "it is on record, and the poll goes on"));
+        }
+        Ok(report)
+    }
+
+    /// The rollout that news of a refresh is for: ours, if it is ours; else the record of somebody else's, which may not be
+    /// there yet.
+    async fn whose(&self, news: &RefreshNews) -> Result<(RolloutId, Option<Rollout>), CallFailed> {
+        let source = self.store.load::<Source>(&SourceId::Group(news.group.clone())).await?;
+        if let Some(goes) = source.and_then(|source| source.record.rollout) {
+            let is_ours = |rollout: &Rollout| {
+                [&rollout.refresh, &rollout.back].into_iter().flatten().any(|refresh| *refresh == news.refresh)
+            };
+            let mut rollout = self.store.load::<Rollout>(&goes).await?;
+            // It may be one whose beginning was not answered: that is looked up first.
+            if rollout.as_ref().is_some_and(|rollout| rollout.record.begins()) {
+                self.tell::<Rollout>(Queue::Poll, &goes, None, &Event::Woken).await?;
+                rollout = self.store.load::<Rollout>(&goes).await?;
+            }
+            if rollout.is_some_and(|rollout| is_ours(&rollout.record)) {
+                return Ok((goes, None));
+            }
+        }
+        let watched = Rollout::watched(news.refresh.clone(), news.group.clone(), self.clock.now());
+        Ok((watched.id.clone(), Some(watched)))
+    }
+
+    /// Takes down what a program or a person says of a pause, asked for `at` that time.
+    pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, VerdictError> {
+        let id = asked.rollout.clone();
+        let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await;
+        match told.map_err(|error| VerdictError::Table(id.clone(), error))? {
+            Some((_, report)) => Ok(report),
+            None => Err(VerdictError::NoRollout(id)),
+        }
+    }
+
+    /// Begins a refresh, unless an earlier call of ours did.
+    async fn start(&self, record: &Rollout, goal: Goal) -> Carried<Rollout> {
+        let started = |refresh| match goal {
+            Goal::New => Event::Started(refresh),
+            Goal::Back => Event::BackStarted(refresh),
+        };
+        let refused = |refusal| match goal {
+            Goal::New => Event::StartRefused(refusal),
+            Goal::Back => Event::BackRefused(refusal),
+        };
+        let Some(order) = &record.order else {
+            return Err(CallFailed::new(How::NotMade, StartRefresh::ACTION, "nobody ordered it"));
+        };
+        let newest = match self.cloud.call(&NewestRefreshes(record.group.clone())).await? {
+            Ok(newest) => newest,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        if let Some(view) = begun(record, order, goal, &newest) {
+            return Ok(started(view.id.clone()));
+        }
+        if let Some(refusal) = in_the_way(&newest, StartRefresh::ACTION) {
+            return Ok(refused(refusal));
+        }
+        let is_mixed = match self.look_at_group(order, goal, &record.group).await? {
+            Ok(is_mixed) => is_mixed,
+            Err(refusal) => return Ok(refused(refusal)),
+        };
+        let policy = match goal {
+            Goal::New => order.policy.clone(),
+            Goal::Back => order.policy.back(),
+        };
+        let (group, template) = (record.group.clone(), order.template().clone());
+        let start = StartRefresh { group, template, version: goal.version(order), is_mixed, policy };
+        Ok(self.cloud.call(&start).await?.map_or_else(refused, started))
+    }
+
+    async fn look_at_group(&self, order: &Order, goal: Goal, name: &GroupName) -> crate::Called<bool> {
+        let told = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
+            Ok(told) => told,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(may_begin(order, goal, group::named(&told, name), StartRefresh::ACTION))
+    }
+
+    async fn look(&self, group: GroupName, refresh: RefreshId) -> Carried<Rollout> {
+        match self.cloud.call(&RefreshById { group, refresh }).await? {
+            Ok(view) => Ok(Event::Seen(view)),
+            Err(refusal) if refusal.why == Why::Missing => Ok(Event::Seen(None)),
+            Err(refusal) => Err(CallFailed::refused(RefreshById::ACTION)(refusal)),
+        }
+    }
+
+    async fn look_at_members(&self, name: GroupName, template: &TemplateId, version: u64) -> Carried<Rollout> {
+        let refused = CallFailed::refused(GroupsNamed::ACTION);
+        let told = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?.map_err(refused)?;
+        let Some(group) = group::named(&told, &name) else { return Ok(Event::Seen(None)) };
+        let members = on_version(group, template, version);
+        let checks = if members.is_empty() {
+            std::collections::BTreeMap::new()
+        } else {
+            self.cloud.call(&StatusesOf(members)).await?.map_err(CallFailed::refused(StatusesOf::ACTION))?
+        };
+        Ok(Event::FitnessSeen(fitness(group, template, version, &checks)))
+    }
+
+    /// Changes the refresh of a group that is under way, if that is `refresh`: such calls name the group alone.
+    async fn if_it_goes<Change: Call<Told = RefreshId>>(
+        &self,
+        group: GroupName,
+        refresh: RefreshId,
+        change: Change,
+        told: impl FnOnce(Result<RefreshId, lastgood_core::refusal::Refusal>) -> Event + Send,
+    ) -> Carried<Rollout>
+    where
+        C: Answers<Change>,
+    {
+        // The wait for a call comes before the look.
+        self.cloud.ready(&change).await?;
+        match self.look(group, refresh).await? {
+            Event::Seen(Some(view)) if view.status.may_be_changed() => Ok(told(self.cloud.call(&change).await?)),
+            seen => Ok(seen),
+        }
+    }
+
+    async fn suspend(&self, name: GroupName) -> Carried<Rollout> {
+        let suspend = SuspendRefresh(name.clone());
+        self.cloud.ready(&suspend).await?;
+        let told = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
+        let told = told.map_err(CallFailed::refused(GroupsNamed::ACTION))?;
+        if group::named(&told, &name).is_some_and(|group| group.refresh_suspended) {
+            return Ok(Event::Suspended(Suspending::Theirs));
+        }
+        Ok(Event::Suspended(match self.cloud.call(&suspend).await? {
+            Ok(()) => Suspending::Done,
+            Err(refusal) => Suspending::Refused(refusal.to_string()),
+        }))
+    }
+
+    async fn resume(&self, name: GroupName) -> Carried<Rollout> {
+        Ok(match self.cloud.call(&ResumeRefresh(name)).await? {
+            Ok(()) => Event::Resumed,
+            // A group that is gone has nothing to resume.
+            Err(refusal) if refusal.why == Why::Missing => Event::Resumed,
+            Err(refusal) => Event::ResumeRefused(refusal),
+        })
+    }
+
+    /// Tells its backup, and then its source, that it is over.
+    async fn tell_the_end(&self, record: &Rollout) -> Carried<Rollout> {
+        if let Some((id, outcome)) = Outcome::of(record) {
+            let ended = backup::Event::Publication(PublicationEvent::RolloutEnded(outcome));
+            self.tell::<Backup>(Queue::Poll, &id, None, &ended).await?;
+            let id = id.source;
+            self.change_source(&id, |source| (source::rolls_no_more(source, &record.id), ())).await?;
+        }
+        Ok(Event::Told)
+    }
+}
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C, B, K> {
+    async fn carry_together(&self, _: Wave<Rollout, Infallible>) -> Answered<Rollout> {
+        Vec::new()
+    }
+
+    async fn carry(&self, record: &Rollout, own: Alone) -> Carried<Rollout> {
+        match own {
+            Alone::Start => self.start(record, Goal::New).await,
+            Alone::StartBack => self.start(record, Goal::Back).await,
+            Alone::Look(group, refresh) => self.look(group, refresh).await,
+            Alone::LookAtMembers { group, template, version } => self.look_at_members(group, &template, version).await,
+            Alone::RollBack(group, refresh) => {
+                let told = |answer: Result<_, _>| answer.map_or_else(Event::RollbackRefused, Event::RollbackBegun);
+                self.if_it_goes(group.clone(), refresh, RollBackRefresh(group), told).await
+            }
+            Alone::Cancel(group, refresh) => {
+                let told = |answer: Result<_, _>| answer.map_or_else(Event::CancelRefused, Event::CancelBegun);
+                self.if_it_goes(group.clone(), refresh, CancelRefresh(group), told).await
+            }
+            Alone::Suspend(group) => self.suspend(group).await,
+            Alone::Resume(group) => self.resume(group).await,
+            Alone::Tell => Box::pin(self.tell_the_end(record)).await,
+        }
+    }
+
+    /// No call of a rollout deletes anything.
+    async fn wait_to_destroy(&self, _: &Alone) {}
+
+    fn log(record: &Rollout, event: &Event, reason: &str) {
+        if !matches!(event, Event::Woken | Event::Told) {
+            tracing::info!(rollout = %record.id, group = %record.group, state = ?record.state, percentage = record.percentage, reason);
+        }
+    }
+}
