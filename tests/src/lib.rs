@@ -5,6 +5,7 @@ pub mod cut;
 pub mod fuzz;
 pub mod package;
 pub mod python;
+mod rollout_saves;
 mod saves;
 pub mod stack;
 pub mod stage;

@@ -1,8 +1,10 @@
 //! What must be true of every save of a backup, in chaos and in stories. The arrows of its life are written a second time
-//! here, on purpose: from the drawing, not from the code.
+//! here, on purpose: from the drawing, not from the code. Those of rollouts are in `rollout_saves.rs`.
 
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
 use lastgood_world::{MemoryStore, World};
+
+use crate::rollout_saves;
 
 /// A backup as it was saved before, and as it is saved now.
 pub(crate) type Save = (Option<Backup>, Backup);
@@ -17,6 +19,9 @@ pub(crate) fn judged(world: &World, store: &MemoryStore) -> (Vec<Save>, Vec<Stri
         }
         wrongs.extend(wrong_move(before.as_ref(), after));
         wrongs.extend(untrue(world, before.as_ref(), after));
+    }
+    for (before, after) in store.take_saved_rollouts() {
+        wrongs.extend(rollout_saves::wrong(before.as_ref(), &after));
     }
     (saves, wrongs)
 }

@@ -216,7 +216,7 @@ fn notices() -> Vec<Notice> {
 }
 
 fn of_rollouts(backup: &BackupId) -> Vec<News> {
-    let rollout = RolloutId::of(backup);
+    let rollout = RolloutId::of(&backup.source, backup.slot);
     vec![
         News::CheckpointReached {
             refresh: "ab00cf8f".into(),

@@ -5,7 +5,9 @@ use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_core::incoming::VerdictAsked;
 use lastgood_core::rollout::{Judge, Rollout, State, Suspension, Verdict};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{LaunchFrom, RefreshStatus, Sickness, World, by_number};
+use lastgood_world::{
+    CreateVersion, LaunchFrom, RefreshStatus, Sickness, TemplateData, TemplateName, World, by_number,
+};
 
 use crate::transcript::{count, messages};
 
@@ -45,7 +47,8 @@ impl Scene {
     /// The rollout of the newest backup.
     fn rollout(&self) -> Rollout {
         let backup = self.stack.backups("group/web").remove(0);
-        self.stack.rollout(&backup.id.to_string())
+        let of_it = |rollout: &Rollout| rollout.order.as_ref().is_some_and(|order| order.backup == backup.id);
+        self.stack.rollouts().into_iter().filter(of_it).max_by_key(|rollout| rollout.since).expect("it is rolled out")
     }
 
     /// How many members serve the image of the newest backup.
@@ -158,7 +161,7 @@ fn an_image_whose_members_die_turns_back_by_itself() {
 fn a_group_that_follows_a_version_is_pinned_first_and_told_so() {
     for named in [VersionRef::Latest, VersionRef::Default] {
         let scene = scene(4, named, STEPS);
-        scene.back_up(3);
+        scene.back_up(6);
         assert_eq!(scene.named(), VersionRef::Number(1), "{named}");
         assert_eq!(count(&scene.stack, "Group Pinned"), 1);
         assert!(scene.told("Group Pinned")[0].contains(&named.to_string()));
@@ -167,6 +170,44 @@ fn a_group_that_follows_a_version_is_pinned_first_and_told_so() {
         assert_eq!(scene.statuses(), [RefreshStatus::RollbackSuccessful], "AWS can take it back now");
         assert_eq!(scene.stack.world.group_image("web"), Some(scene.base.clone()));
     }
+}
+
+#[test]
+fn a_version_that_is_not_told_yet_is_not_undone_by_the_pin() {
+    let scene = scene(2, VersionRef::Latest, STEPS);
+    scene.stack.world.change_settings(|settings| settings.version_visible_seconds = 60);
+    scene.back_up(1);
+    while scene.stack.backups("group/web")[0].good_at.is_none() {
+        scene.stack.run(1);
+    }
+    // Somebody makes a newer version in the very minute in which it is read.
+    let theirs = scene.stack.world.base_image();
+    let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
+    let template = TemplateName::Id(scene.template.to_string());
+    let asked = CreateVersion { template, source: Some("1".into()), data, description: "by hand".into(), token: None };
+    scene.stack.world.ec2().create_template_version(asked).expect("made");
+    scene.stack.run(30);
+    assert_eq!(scene.named(), VersionRef::Latest, "it is not pinned to the version before");
+    assert_eq!(scene.stack.world.group_image("web"), Some(theirs));
+    assert_eq!((count(&scene.stack, "Publication Held"), count(&scene.stack, "Group Pinned")), (1, 0));
+}
+
+#[test]
+fn what_is_released_after_a_rollout_that_did_not_come_about_is_rolled_out_anew() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(8);
+    scene.stack.world.autoscaling().cancel_refresh("web", false).expect("cancelled");
+    scene.stack.run(5);
+    let first = scene.rollout();
+    assert_eq!(first.state, State::Cancelled);
+    let source = "group/web".parse().expect("a source");
+    let about = lastgood_core::incoming::AboutSource { source, by: "alice".into(), reason: None };
+    scene.stack.ask(lastgood_core::incoming::Request::Release(about));
+    scene.stack.run(60);
+    let second = scene.rollout();
+    assert_ne!(first.id, second.id);
+    assert_eq!(second.state, State::Succeeded, "{}", second.reason);
+    assert_eq!(scene.statuses(), [RefreshStatus::Cancelled, RefreshStatus::Successful]);
 }
 
 #[test]

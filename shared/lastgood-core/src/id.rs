@@ -49,7 +49,7 @@ text_id! {
     TemplateId,
     /// An instance refresh.
     RefreshId,
-    /// A rollout: named as the backup that it is of, or as the refresh that somebody else began.
+    /// A rollout: its source and when it was asked for, `group/web-prod@20260115T103000Z`; or somebody else's refresh.
     RolloutId,
 }
 
@@ -192,10 +192,10 @@ impl BackupId {
 }
 
 impl RolloutId {
-    /// The rollout of a backup.
+    /// The rollout that was asked for `at` that time: one of a source at a time has its turn.
     #[must_use]
-    pub fn of(backup: &BackupId) -> Self {
-        Self(backup.to_string())
+    pub fn of(source: &SourceId, at: Time) -> Self {
+        Self(BackupId { source: source.clone(), slot: at }.to_string())
     }
 }
 

@@ -79,6 +79,7 @@ fn rollout() -> Rollout {
     let order = Order {
         backup: BackupId { source: source_id(), slot: at(30) },
         image: "ami-1".into(),
+        at: at(30),
         named: TemplateRef { template: "lt-1".into(), version: VersionRef::Latest },
         base: 1,
         version: 2,
@@ -105,7 +106,7 @@ fn rollout() -> Rollout {
         what: RefreshChange::Checkpoint { percentage: 20, delay_seconds: 900 },
     };
     Rollout {
-        id: RolloutId::of(&order.backup),
+        id: RolloutId::of(&source_id(), at(30)),
         group: "web".into(),
         refresh: Some("r-1".into()),
         order: Some(order),
@@ -189,6 +190,7 @@ fn backup() -> Backup {
         },
         publish_unheard_at: Some(at(38)),
         publish: publish(),
+        follows: Some((1, at(38))),
         held_before: Some("changed".into()),
         left_alone: vec!["an override".into()],
         pin_asked_at: Some(at(39)),

@@ -58,6 +58,18 @@ impl Crew<'_> {
         // What was begun in the storm ends: what is on its way arrives.
         let arrived = later(self.world().time(), HEARD_SECONDS_MAX);
         self.minutes_until(arrived);
+        // A rollout that is held waits for a day.
+        let goes = |crew: &Self| {
+            let rollouts = crew.scene.stack.store.all_rollouts();
+            rollouts.iter().any(|rollout| !rollout.state.is_at_rest() || !rollout.outbox.is_empty())
+        };
+        for _ in 0..40 {
+            if !goes(self) {
+                break;
+            }
+            let hour = later(self.world().time(), 3600);
+            self.minutes_until(hour);
+        }
         // An image may be pending for a day; backups of what is deleted wait for a day. What the sweep found then is
         // acted on an hour later.
         for hours in [1, 1, 25, 25, 1] {

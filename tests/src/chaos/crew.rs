@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
+use lastgood_core::backup::{Backup, Publication};
 use lastgood_core::pace::Share;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::ApplyError;
 use lastgood_engine::{Engine, Running, STOP_BEFORE_DEADLINE_SECONDS};
-use lastgood_world::{RecordingBus, World};
+use lastgood_world::{RecordingBus, Sickness, World};
 
 use super::gate::{ChaosClock, ChaosGate, Fate};
 use super::scene::Scene;
@@ -267,7 +268,8 @@ impl<'a> Crew<'a> {
         for wrong in wrongs {
             self.wrong(wrong);
         }
-        for (_, after) in saves {
+        for (before, after) in saves {
+            self.sicken(before.as_ref(), &after);
             self.say(|| {
                 format!(
                     "  {} {:?} {:?} {:?}: {}",
@@ -284,6 +286,20 @@ impl<'a> Crew<'a> {
             self.wrongs += 1;
             self.wrong(wrong);
         }
+    }
+
+    /// Some images that are about to be rolled out make sick instances.
+    fn sicken(&mut self, before: Option<&Backup>, after: &Backup) {
+        let rolls = |backup: &Backup| matches!(backup.publication, Publication::Rolling { .. });
+        let Some(image) = after.image().filter(|_| rolls(after) && !before.is_some_and(rolls)) else { return };
+        if !self.storm || self.rng.u32(0..1000) >= self.scene.sick {
+            return;
+        }
+        let sickness = if self.rng.bool() { Sickness::Impaired } else { Sickness::Unhealthy };
+        self.world().make_sick(image, sickness);
+        self.count("sick images");
+        self.say(|| format!("instances of {image} are {sickness:?}"));
+        self.hand.sick.insert(image.clone());
     }
 
     fn see_notices(&mut self) {

@@ -5,11 +5,11 @@ use lastgood_core::facts::VersionRef;
 use lastgood_core::id::ImageId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request};
 use lastgood_world::{
-    CreateVersion, ImageState, LaunchFromText, Protection, RefreshStatus, StartRefresh, TemplateData, TemplateName,
-    UpdateGroup, by_number,
+    CreateVersion, ImageState, LaunchFromText, Protection, TemplateData, TemplateName, UpdateGroup, by_number,
 };
 
 use super::crew::Crew;
+use super::refreshes;
 use super::scene::{Kind, Scene, Wish};
 use crate::stack::Invocation;
 
@@ -25,6 +25,8 @@ pub(super) struct Memory {
     deleted: Vec<Kind>,
     /// Rows that were lost.
     pub(super) lost_rows: Vec<Backup>,
+    /// Images whose instances are sick.
+    pub(super) sick: std::collections::BTreeSet<ImageId>,
     /// Things that were made by hand, to name the next one.
     made: usize,
 }
@@ -48,7 +50,7 @@ pub(super) fn act(crew: &mut Crew<'_>) {
 
 fn act_once(crew: &mut Crew<'_>) {
     let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
-    match crew.rng.u32(0..30) {
+    match crew.rng.u32(0..32) {
         0..=2 => ask_for_a_backup(crew, &group),
         3 => ask(crew, Request::Hold(about(&group))),
         4..=5 => ask(crew, Request::Release(about(&group))),
@@ -63,7 +65,8 @@ fn act_once(crew: &mut Crew<'_>) {
         19 => scale(crew, &group),
         20 => delete_group(crew, &group),
         21 => tag(crew, &group),
-        22..=23 => refresh(crew, &group),
+        22..=23 => refreshes::refresh(crew, &group),
+        30..=31 => refreshes::judge(crew, &group),
         24..=26 => edit_plans(crew),
         27 => lose_a_row(crew),
         28 => launch_one(crew),
@@ -178,7 +181,7 @@ fn point(crew: &Crew<'_>, group: &Kind, version: u64) -> Result<(), lastgood_wor
 
 /// What a group launches from was changed by hand. If its plan says to hold that, nobody may undo it. Whoever gives it the
 /// image that it had `before` has changed nothing.
-fn changed(crew: &mut Crew<'_>, group: &Kind, before: Option<&ImageId>) {
+pub(super) fn changed(crew: &mut Crew<'_>, group: &Kind, before: Option<&ImageId>) {
     let own = crew.world().own_image(&group.name);
     if own.as_ref() == before {
         return;
@@ -332,32 +335,6 @@ fn tag(crew: &mut Crew<'_>, group: &Kind) {
     }
 }
 
-fn refresh(crew: &mut Crew<'_>, group: &Kind) {
-    let world = crew.world();
-    if world.group_view(&group.name).is_none() {
-        return;
-    }
-    let versions: Vec<u64> = world.template_versions(&group.template).iter().map(|version| version.number).collect();
-    let number = versions[crew.rng.usize(0..versions.len())];
-    let desired = (!matches!(group.version, VersionRef::Latest) && !group.mixed && crew.rng.bool())
-        .then(|| LaunchFromText::from(&by_number(&group.template, number)));
-    let begun = world.autoscaling().start_refresh(&StartRefresh {
-        group: group.name.clone(),
-        desired: desired.clone(),
-        ..StartRefresh::default()
-    });
-    if begun.is_ok() {
-        crew.say(|| format!("an instance refresh of {} begins: {desired:?}", group.name));
-        return;
-    }
-    let before = world.own_image(&group.name);
-    let how = [RefreshStatus::Successful, RefreshStatus::Cancelled, RefreshStatus::RollbackSuccessful];
-    let status = how[crew.rng.usize(0..3)];
-    world.set_refresh(&group.name, status);
-    crew.say(|| format!("the instance refresh of {} ends: {status:?}", group.name));
-    changed(crew, group, before.as_ref());
-}
-
 fn edit_plans(crew: &mut Crew<'_>) {
     let number = crew.rng.usize(0..crew.hand.wishes.len());
     let before = crew.hand.wishes.clone();
@@ -392,7 +369,5 @@ pub(super) fn mend(crew: &mut Crew<'_>) {
     for image in std::mem::take(&mut crew.hand.disabled) {
         let _ = world.ec2().enable_image(image.as_str());
     }
-    for group in crew.scene.groups.clone() {
-        world.set_refresh(&group.name, RefreshStatus::Cancelled);
-    }
+    refreshes::mend(crew);
 }

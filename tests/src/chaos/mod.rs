@@ -8,6 +8,7 @@ mod course;
 mod crew;
 mod gate;
 mod hands;
+mod refreshes;
 mod release;
 mod rest;
 mod scene;

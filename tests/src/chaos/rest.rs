@@ -8,6 +8,7 @@ use lastgood_core::id::{BackupId, ImageId};
 use lastgood_core::later;
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::record::Queue;
+use lastgood_core::rollout::{Given, Otherwise, State as Rolled, Suspension};
 use lastgood_world::{ImageState, Snapshot};
 
 use super::crew::Crew;
@@ -23,6 +24,7 @@ pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
     images_without_records(crew, &backups, &sent, &mut wrongs);
     of_groups(crew, &mut wrongs);
     of_sources(crew, &backups, &sent, &mut wrongs);
+    of_rollouts(crew, &sent, &mut wrongs);
     for (template, number, image) in crew.world().our_versions() {
         let image = image.map(|image| ImageId::from(image.as_str()));
         let gone = image.as_ref().and_then(|image| crew.world().image(image));
@@ -280,5 +282,61 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
     let waiting = crew.scene.stack.store.waiting(Queue::Poll);
     if !waiting.is_empty() {
         wrongs.push(format!("the poll still waits for {waiting:?}"));
+    }
+}
+
+/// Every rollout is over and was told; nothing is left suspended, and what made sick instances is nobody's configuration.
+fn of_rollouts(crew: &Crew<'_>, sent: &[Notice], wrongs: &mut Vec<String>) {
+    let world = crew.world();
+    for rollout in crew.scene.stack.store.all_rollouts() {
+        let mut wrong = |what: String| wrongs.push(format!("rollout {}: {what}", rollout.id));
+        if !rollout.state.is_at_rest() || !rollout.outbox.is_empty() {
+            wrong(format!("it is {:?}, for {}", rollout.state, rollout.reason));
+        }
+        let Some(order) = &rollout.order else { continue };
+        if !rollout.told {
+            wrong("its backup does not know how it ended".into());
+        }
+        if !matches!(rollout.suspension, Suspension::Untouched | Suspension::GivenBack) {
+            wrong(format!("the group's refresh is {:?}", rollout.suspension));
+        }
+        let is_end = |news: &News| match (rollout.state, news) {
+            (Rolled::Succeeded, News::RolloutSucceeded { rollout: of, .. })
+            | (Rolled::RolledBack, News::RolloutRolledBack { rollout: of, .. })
+            | (Rolled::RollbackFailed | Rolled::Failed | Rolled::Cancelled, News::RolloutFailed { rollout: of, .. }) => {
+                *of == rollout.id
+            }
+            _ => false,
+        };
+        if !sent.iter().any(|notice| is_end(&notice.news)) {
+            wrong(format!("it is {:?}, and nobody was told", rollout.state));
+        }
+        let judged = |is: fn(&Given) -> bool| rollout.visits.iter().any(|visit| visit.verdict.as_ref().is_some_and(is));
+        let excused = order.policy.verdict.otherwise == Otherwise::Continue
+            || judged(|given: &Given| given.reason.contains("somebody"))
+            // A group that is replaced at once has no pause: AWS tells none at 100 percent.
+            || rollout.visits.is_empty();
+        let by_hand = world
+            .refreshes(rollout.group.as_str())
+            .iter()
+            .any(|refresh| Some(&refresh.id) == rollout.refresh.as_ref() && refresh.run_was_ended_by_hand());
+        if rollout.state == Rolled::Succeeded && crew.hand.sick.contains(&order.image) && !excused && !by_hand {
+            wrong(format!("it gave the group {}, whose instances are sick", order.image));
+        }
+    }
+    for group in &crew.scene.groups {
+        let Some(held) = world.group_view(&group.name) else { continue };
+        if !held.suspended.is_empty() {
+            wrongs.push(format!("{}: {:?} is suspended", group.name, held.suspended));
+        }
+        let newest = world.refreshes(&group.name).pop().filter(|refresh| refresh.is_ours && refresh.status.is_active());
+        if let Some(refresh) = newest {
+            wrongs.push(format!("{}: our refresh {} goes on for ever", group.name, refresh.id));
+        }
+    }
+    for source in crew.scene.stack.store.all_sources() {
+        if let Some(rollout) = &source.rollout {
+            wrongs.push(format!("{} says that {rollout} goes", source.id));
+        }
     }
 }

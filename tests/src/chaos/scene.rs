@@ -51,6 +51,8 @@ pub(super) struct Wish {
     pub(super) keep_in_use: bool,
     /// Nothing is published.
     pub(super) silent: bool,
+    /// How images are rolled out, if they are.
+    pub(super) rollout: Option<Rolls>,
 }
 
 /// What there is before the day begins.
@@ -72,6 +74,8 @@ pub(super) struct Scene {
     pub(super) bus_weather: Weather,
     /// How often, in a thousand, an invocation comes to a bad end.
     pub(super) deaths: u32,
+    /// How often, in a thousand, an image that is rolled out makes sick instances.
+    pub(super) sick: u32,
     /// How often, in a thousand calls, others act in between.
     pub(super) yields: u32,
     /// How often, in a thousand, an event is lost, and doubled.
@@ -84,6 +88,45 @@ pub(super) struct Scene {
 pub(super) const BEGIN: &str = "2026-01-15T10:58:00Z";
 /// No slot from here on.
 pub(super) const UNTIL: &str = "2026-01-15T11:35:00Z";
+
+/// How a plan rolls out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rolls {
+    /// `roll-back`, `continue`, `hold`.
+    pub(super) otherwise: &'static str,
+    /// Who judges.
+    by: &'static str,
+    /// `pin`, `second-refresh`.
+    followed: &'static str,
+    /// In seconds.
+    delay: u32,
+    /// Percent that there may be at once.
+    max_healthy: u32,
+    bake: bool,
+}
+
+impl Rolls {
+    fn of(rng: &mut Rng) -> Self {
+        Self {
+            otherwise: ["roll-back", "roll-back", "hold", "continue"][rng.usize(0..4)],
+            by: ["health", "health", "health", "health, person"][rng.usize(0..4)],
+            followed: if rng.bool() { "pin" } else { "second-refresh" },
+            delay: [240, 400, 900][rng.usize(0..3)],
+            max_healthy: [100, 100, 150][rng.usize(0..3)],
+            bake: rng.u32(0..4) == 0,
+        }
+    }
+
+    fn text(self) -> String {
+        let Self { otherwise, by, followed, delay, max_healthy, bake } = self;
+        let bake = if bake { ", bake: 60s" } else { "" };
+        format!(
+            "    rollout: {{checkpoints: [50, 100], checkpoint_delay: {delay}s, min_healthy: 50, max_healthy: \
+             {max_healthy}, warmup: 30s, followed: {followed}{bake}, verdict: {{by: [{by}], within: 200s, otherwise: \
+             {otherwise}}}}}\n"
+        )
+    }
+}
 
 impl Wish {
     fn of(rng: &mut Rng) -> Self {
@@ -100,6 +143,7 @@ impl Wish {
             during_refresh: rng.bool(),
             keep_in_use: rng.u32(0..5) == 0,
             silent: rng.u32(0..8) == 0,
+            rollout: (rng.u32(0..3) == 0).then(|| Rolls::of(rng)),
         }
     }
 
@@ -111,7 +155,7 @@ impl Wish {
             1 => Self { on_manual_change: other.on_manual_change, ..self.clone() },
             2 => Self { on_source_deleted: other.on_source_deleted, ..self.clone() },
             3 => Self { schedule: other.schedule, spread: other.spread, ..self.clone() },
-            _ => Self { silent: other.silent, protect: other.protect, ..self.clone() },
+            _ => Self { silent: other.silent, protect: other.protect, rollout: other.rollout, ..self.clone() },
         }
     }
 }
@@ -146,6 +190,10 @@ pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish]) -> String {
             wish.on_source_deleted,
             if wish.spread { "    spread: 4m\n" } else { "" },
         );
+        // Only a group is rolled out to.
+        if let Some(rolls) = wish.rollout.filter(|_| publish.starts_with("{on_manual_change")) {
+            text += &rolls.text();
+        }
     }
     text
 }
@@ -207,6 +255,7 @@ impl Scene {
             weather: bad,
             table_weather,
             bus_weather,
+            sick: rate(&mut rng, 600),
             deaths: rate(&mut rng, 200),
             yields: rate(&mut rng, 300),
             events_lost: rate(&mut rng, 400),

@@ -95,12 +95,20 @@ pub struct Refresh {
     pub percentage: u32,
     /// `StatusReason`.
     pub reason: Option<String>,
+    /// Lastgood began it.
+    pub is_ours: bool,
     /// What they mean.
     pub(crate) wants: Preferences,
     pub(crate) run: Run,
+    ended_by_hand: bool,
 }
 
 impl Refresh {
+    /// A test, or somebody, ended it though its work was not done.
+    pub fn run_was_ended_by_hand(&self) -> bool {
+        self.ended_by_hand
+    }
+
     /// How many members are yet to be replaced: `InstancesToUpdate`.
     pub fn to_update(&self) -> usize {
         self.run.old.len().saturating_sub(self.run.replaced)
@@ -240,6 +248,9 @@ impl World {
                 refresh.status = status;
             }
         } else {
+            if let Some(refresh) = state.active_refresh_mut(&name) {
+                refresh.ended_by_hand = true;
+            }
             state.end_refresh(&name, status, None);
         }
     }
@@ -340,7 +351,9 @@ impl State {
             preferences,
             percentage: 0,
             reason: None,
+            is_ours: self.witness.caller.is_some(),
             wants,
+            ended_by_hand: false,
             run: Run { old: old.unwrap_or_default(), begun_at: Some(self.now), ..Run::default() },
         };
         self.refreshes.entry(group.clone()).or_default().push(refresh);

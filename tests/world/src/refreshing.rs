@@ -41,7 +41,7 @@ pub(crate) struct Run {
     pub(crate) paused_until: Option<Time>,
     /// It bakes until then.
     pub(crate) bakes_until: Option<Time>,
-    /// When it last got further, and with how many warm members.
+    /// When it last got further, and the most warm members since.
     pub(crate) moved: (Option<Time>, usize),
     /// When it looks again by itself.
     pub(crate) looks_at: Option<Time>,
@@ -192,7 +192,7 @@ impl State {
         }
         if run.paused_until.is_some() {
             let run = self.run_mut(name);
-            (run.paused_until, run.told, run.moved.0) = (None, false, Some(now));
+            (run.paused_until, run.told, run.moved) = (None, false, (Some(now), 0));
         }
         let replaced = percent(run.replaced, fleet.size, fleet.old.is_empty());
         // A scale-out may bring it back under a checkpoint: that is reached again.
@@ -270,7 +270,7 @@ impl State {
             let now = self.now;
             let run = self.run_mut(name);
             run.replaced += 1;
-            run.moved.0 = Some(now);
+            run.moved = (Some(now), 0);
             if !first {
                 self.launch_for_refresh(name, warmup);
             }
@@ -297,7 +297,7 @@ impl State {
     fn note_progress(&mut self, name: &GroupName, warm: usize) {
         let now = self.now;
         let run = self.run_mut(name);
-        if run.moved.1 != warm || run.moved.0.is_none() {
+        if warm > run.moved.1 || run.moved.0.is_none() {
             run.moved = (Some(now), warm);
             return;
         }

@@ -11,6 +11,7 @@ use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Place, Queue, Record};
+use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::stored;
@@ -57,10 +58,14 @@ struct Table {
     sky: Sky,
     /// Every save of a backup since it was last asked, if somebody watches: what was there, and what is.
     watched: Option<Vec<SavedBackup>>,
+    /// The same of rollouts.
+    watched_rollouts: Vec<SavedRollout>,
 }
 
 /// A save of a backup: what was there before, and what is there now.
 pub type SavedBackup = (Option<Backup>, Backup);
+/// A save of a rollout, so too.
+pub type SavedRollout = (Option<Rollout>, Rollout);
 
 impl MemoryStore {
     /// An empty table.
@@ -103,6 +108,16 @@ impl MemoryStore {
     /// The saves of backups since this was last asked, in their order.
     pub fn take_saved(&self) -> Vec<SavedBackup> {
         self.lock().watched.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The saves of rollouts since this was last asked, in their order.
+    pub fn take_saved_rollouts(&self) -> Vec<SavedRollout> {
+        std::mem::take(&mut self.lock().watched_rollouts)
+    }
+
+    /// Every rollout, and every refresh that was watched. Not a call.
+    pub fn all_rollouts(&self) -> Vec<Rollout> {
+        self.lock().all()
     }
 
     /// Every backup. Not a call.
@@ -190,6 +205,10 @@ impl Table {
         if let (Some(watched), Some(after)) = (&mut self.watched, (&record as &dyn Any).downcast_ref::<Backup>()) {
             let before = self.rows.get(&place).map(|row| record_of::<Backup>(&*row.record).clone());
             watched.push((before, after.clone()));
+        }
+        if let (Some(_), Some(after)) = (&self.watched, (&record as &dyn Any).downcast_ref::<Rollout>()) {
+            let before = self.rows.get(&place).map(|row| record_of::<Rollout>(&*row.record).clone());
+            self.watched_rollouts.push((before, after.clone()));
         }
         if let (Some(artifact), Some(Key::Backup(id))) = (record.artifact(), &key) {
             self.by_artifact.insert(artifact.clone(), id.clone());

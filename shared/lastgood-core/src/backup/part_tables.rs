@@ -45,9 +45,18 @@ fn publications() -> Vec<(&'static str, Publication)> {
         ("Pinning", Publication::Pinning { group: named(VersionRef::Latest), base: 1 }),
         (
             "Rolling, not begun",
-            Publication::Rolling { group: named(VersionRef::Number(1)), base: 1, version: 2, begun: false },
+            Publication::Rolling {
+                group: named(VersionRef::Number(1)),
+                base: 1,
+                version: 2,
+                at: start(),
+                begun: false,
+            },
         ),
-        ("Rolling", Publication::Rolling { group: named(VersionRef::Number(1)), base: 1, version: 2, begun: true }),
+        (
+            "Rolling",
+            Publication::Rolling { group: named(VersionRef::Number(1)), base: 1, version: 2, at: start(), begun: true },
+        ),
         ("Published", Publication::Published(version_2())),
         ("Superseded", Publication::Superseded),
         ("Adopted", Publication::Adopted("ami-7".into())),

@@ -82,6 +82,8 @@ pub enum Publication {
         base: u64,
         /// Ours.
         version: u64,
+        /// When the rollout was asked for: that names it.
+        at: Time,
         /// The rollout is on record.
         begun: bool,
     },
@@ -174,8 +176,8 @@ pub(super) fn step(record: &mut Backup, event: PublicationEvent, now: Time) -> S
             published(record, PublishedTo::Version { template: group.template, version }, now)
         }
         (Pinning { group, base }, Pinned) => rolling::pinned(record, &group, base, now),
-        (Rolling { group, base, version, .. }, RolloutBegun) => {
-            record.publication = Rolling { group, base, version, begun: true };
+        (Rolling { group, base, version, at, .. }, RolloutBegun) => {
+            record.publication = Rolling { group, base, version, at, begun: true };
             "its rollout is on record".into()
         }
         (Rolling { .. }, RolloutEnded(outcome)) => rolling::ended(record, outcome, now),

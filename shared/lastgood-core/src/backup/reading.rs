@@ -37,8 +37,7 @@ pub(super) fn template_read(record: &mut Backup, expected: Option<&Expected>, us
         Manual::Fine => {}
     }
     if rolling::pins(record, &used.group) {
-        let reason = format!("{} names {} by {}", used.group.template, used.version, used.group.version);
-        return go(record, now, Publication::Pinning { group: used.group, base: used.version }, reason);
+        return rolling::pin(record, used.group, used.version, now);
     }
     if let Some(version) = used.ours {
         made(record, used.group, used.version, version, now)
@@ -55,7 +54,7 @@ pub(super) fn changed(record: &mut Backup, what: &str, now: Time) -> String {
 pub(super) fn made(record: &mut Backup, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
     let reason = format!("version {version} of {} has the image", group.template);
     if record.publish.rollout.is_some() {
-        return go(record, now, Publication::Rolling { group, base, version, begun: false }, reason);
+        return go(record, now, Publication::Rolling { group, base, version, at: now, begun: false }, reason);
     }
     go(record, now, Publication::Pointing { group, base, version }, reason)
 }

@@ -94,6 +94,9 @@ pub struct Backup {
     /// What its plan says of publishing it.
     #[serde(default)]
     pub publish: Publish,
+    /// The version that its group was seen to follow by `$Latest` or `$Default`, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<(u64, Time)>,
     /// Why the backup before it was held, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_before: Option<String>,
@@ -232,6 +235,7 @@ impl Backup {
             publication: Publication::NotAsked,
             publish_unheard_at: None,
             publish: policy.publish.clone(),
+            follows: None,
             held_before: None,
             left_alone: Vec::new(),
             pin_asked_at: None,

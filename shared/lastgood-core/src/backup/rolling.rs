@@ -1,12 +1,16 @@
 //! What a publication has to do with the rollout of its image: the rollout itself has a life of its own.
 
+use super::life::again;
 use super::place::PublishedTo;
 use super::publication::{Publication, go, hold, published, rest};
 use super::record::Backup;
-use crate::Time;
 use crate::facts::{TemplateRef, VersionRef};
 use crate::notice::News;
 use crate::rollout::{Followed, Order, Outcome, RolloutPolicy};
+use crate::{Time, seconds_between};
+
+/// How long a group must have been seen to follow a version before it is pinned to that.
+const FOLLOWS_SECONDS_MIN: i64 = 2 * 60;
 
 /// Whether the group is to name its version by number before it is rolled out to.
 pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
@@ -16,6 +20,20 @@ pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
 
 fn is_number(group: &TemplateRef) -> bool {
     matches!(group.version, VersionRef::Number(_))
+}
+
+/// It is pinned once it was seen to follow this version for a while: a newer one that somebody made just now may not be told
+/// yet (AWS: Eventual consistency), and whoever pins the group to the one before undoes that.
+pub(super) fn pin(record: &mut Backup, group: TemplateRef, base: u64, now: Time) -> String {
+    let since = record.follows.filter(|(version, _)| *version == base).map_or(now, |(_, since)| since);
+    record.follows = Some((base, since));
+    if seconds_between(since, now) < FOLLOWS_SECONDS_MIN {
+        record.publication = Publication::Due;
+        let why = format!("whether the group follows version {base} still is seen in a while");
+        return again(record, now, FOLLOWS_SECONDS_MIN, &why);
+    }
+    let reason = format!("the group follows version {base} of {} by {}", group.template, group.version);
+    go(record, now, Publication::Pinning { group, base }, reason)
 }
 
 /// It does: what it launches from is read once more.
@@ -28,13 +46,14 @@ pub(super) fn pinned(record: &mut Backup, group: &TemplateRef, base: u64, now: T
 
 /// What the rollout of a version is to bring about.
 pub(super) fn order(record: &Backup) -> Option<Order> {
-    let Publication::Rolling { group, base, version, .. } = &record.publication else { return None };
+    let Publication::Rolling { group, base, version, at, .. } = &record.publication else { return None };
     let policy = record.publish.rollout.clone()?;
     // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
     let auto_rollback = policy.auto_rollback && is_number(group);
     Some(Order {
         backup: record.id.clone(),
         image: record.image().cloned()?,
+        at: *at,
         named: group.clone(),
         base: *base,
         version: *version,

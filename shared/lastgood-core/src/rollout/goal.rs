@@ -63,11 +63,12 @@ pub fn begun<'a>(record: &Rollout, order: &Order, goal: Goal, newest: &'a [Refre
     let is_young = |view: &&RefreshView| {
         view.started_at.is_none_or(|at| seconds_between(record.since, at) >= -CLOCK_SECONDS_APART_MAX)
     };
-    // Nobody else knows a version that was made for this backup; to the old one somebody may have gone before.
-    let ours = newest.iter().filter(|view| view.goes_to(order.template(), version));
+    // Nobody else knows a version that was made for this backup; to the old one somebody may have gone before, and to the new
+    // one a rollout of ours that did not come to its end.
+    let mut ours = newest.iter().filter(|view| view.goes_to(order.template(), version)).filter(is_young);
     match goal {
-        Goal::New => ours.min_by_key(|view| view.started_at),
-        Goal::Back => ours.filter(is_young).find(|view| record.refresh.as_ref() != Some(&view.id)),
+        Goal::New => ours.next(),
+        Goal::Back => ours.find(|view| record.refresh.as_ref() != Some(&view.id)),
     }
 }
 

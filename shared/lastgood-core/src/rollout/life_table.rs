@@ -36,6 +36,7 @@ fn rollout(state: State) -> Rollout {
     let order = Order {
         backup: "group/web@20260115T103000Z".parse().expect("a backup"),
         image: "ami-1".into(),
+        at: start(),
         named: TemplateRef { template: "lt-1".into(), version: VersionRef::Number(1) },
         base: 1,
         version: 2,

@@ -57,7 +57,6 @@ pub(super) fn seen(record: &mut Rollout, view: Option<RefreshView>, now: Time) -
             let because = why("the refresh failed");
             visit::close(record, &because, now);
             record.back_because.get_or_insert(because.clone());
-            record.suspension = record.suspension.owed();
             enter(record, State::StartingBack, now, because)
         }
         RefreshStatus::Cancelling | RefreshStatus::Cancelled => match record.state {

@@ -10,12 +10,10 @@ use crate::{Time, later, pace, seconds_between};
 /// It is to be taken back: by AWS if that can, else by a second refresh.
 pub(super) fn turn_back(record: &mut Rollout, why: String, now: Time) -> String {
     record.back_because = Some(why.clone());
-    record.suspension = record.suspension.owed();
     enter(record, State::TurningBack, now, why)
 }
 
 pub(super) fn rolling(record: &mut Rollout, refresh: &RefreshId, now: Time) -> String {
-    record.suspension = record.suspension.owed();
     if record.refresh.as_ref() != Some(refresh) {
         // The call names the group alone: between the look and the call ours had ended, and another one went.
         record.trouble = Some(format!("instance refresh {refresh} is taken back, which is not ours"));
@@ -25,7 +23,6 @@ pub(super) fn rolling(record: &mut Rollout, refresh: &RefreshId, now: Time) -> S
 }
 
 pub(super) fn succeed(record: &mut Rollout, now: Time) -> String {
-    record.suspension = record.suspension.owed();
     if let Some(Order { image, version, .. }) = record.order.clone() {
         record.tell("", now, News::RolloutSucceeded { rollout: record.id.clone(), image, version });
     }
@@ -45,13 +42,11 @@ pub(super) fn rolled_back(record: &mut Rollout, now: Time) -> String {
 pub(super) fn rollback_failed(record: &mut Rollout, why: &str, now: Time) -> String {
     let because = record.back_because.clone().unwrap_or_else(|| "it was to be taken back".into());
     let reason = format!("{because}; but it could not be taken back: {why}");
-    record.suspension = record.suspension.owed();
     record.tell("", now, News::RolloutFailed { rollout: record.id.clone(), reason: reason.clone() });
     enter(record, State::RollbackFailed, now, reason)
 }
 
 pub(super) fn fail(record: &mut Rollout, reason: String, now: Time) -> String {
-    record.suspension = record.suspension.owed();
     record.tell("", now, News::RolloutFailed { rollout: record.id.clone(), reason: reason.clone() });
     enter(record, State::Failed, now, reason)
 }
@@ -60,7 +55,6 @@ pub(super) fn cancelled(record: &mut Rollout, now: Time) -> String {
     let reason = "somebody cancelled the refresh: what it replaced stays replaced, and what is launched now is what \
                   the group launched from before"
         .to_owned();
-    record.suspension = record.suspension.owed();
     record.tell("", now, News::RolloutFailed { rollout: record.id.clone(), reason: reason.clone() });
     enter(record, State::Cancelled, now, reason)
 }
@@ -83,6 +77,10 @@ pub(super) fn wait(record: &mut Rollout, now: Time, pause_seconds: i64, why: &st
 }
 
 pub(super) fn enter(record: &mut Rollout, state: State, now: Time, reason: String) -> String {
+    // What is held is held at its pause; beyond that the group's refreshes may go on.
+    if state != State::AtCheckpoint {
+        record.suspension = record.suspension.owed();
+    }
     record.state = state;
     record.since = now;
     record.look_at = now;

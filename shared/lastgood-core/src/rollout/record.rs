@@ -20,7 +20,7 @@ pub const NEWS_COUNT_MAX: usize = 500;
 /// One instance refresh: ours, or somebody else's that is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
-    /// Its name: a source and the time for which it was asked, or the refresh that somebody else began.
+    /// Its name: its source and when it was asked for, or the refresh that somebody else began.
     pub id: RolloutId,
     /// The group.
     pub group: GroupName,
@@ -79,6 +79,8 @@ pub struct Order {
     pub backup: BackupId,
     /// The image.
     pub image: ImageId,
+    /// When it was asked for.
+    pub at: Time,
     /// How the group named its template when it was ordered.
     pub named: TemplateRef,
     /// The version that it launched from, and goes back to.
@@ -184,7 +186,7 @@ impl Rollout {
     /// One that is asked for.
     #[must_use]
     pub fn ordered(group: GroupName, order: Order, now: Time) -> Self {
-        let id = RolloutId::of(&order.backup);
+        let id = RolloutId::of(&order.backup.source, order.at);
         Self::begun(id, group, Some(order), State::Starting, now)
     }
 

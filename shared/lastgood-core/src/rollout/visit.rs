@@ -296,7 +296,6 @@ pub(super) fn give(record: &mut Rollout, verdict: Verdict, reason: String, now: 
     match verdict {
         Verdict::RollBack => turn_back(record, reason, now),
         Verdict::GoOn => {
-            record.suspension = record.suspension.owed();
             let reason = enter(record, State::InProgress, now, reason);
             if record.suspension != Suspension::Owed {
                 record.look_at = later(now, LOOK_SECONDS);

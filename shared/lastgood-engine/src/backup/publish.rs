@@ -243,6 +243,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(found) => found,
             Err(event) => return Ok(told(event)),
         };
+        if now == named.version {
+            // What it follows may have been given another version since.
+            let follows = VersionOf { template: template.clone(), version: now };
+            match self.cloud.call(&follows).await? {
+                Ok(version) if version.number == base => {}
+                Ok(version) => return Ok(told(changed(named, base, &format!("version {}", version.number)))),
+                Err(refusal) => return Ok(told(PublicationEvent::Refused(refusal))),
+            }
+        }
         let answer = match (now, source) {
             (VersionRef::Number(now), _) if now == base => Ok(()),
             (now, LaunchSource::Mixed(_)) if now == named.version => {
