@@ -12,7 +12,7 @@ use lastgood_core::{Time, later, seconds_between};
 use crate::group::Group;
 use crate::policy::LaunchFrom;
 use crate::state::{State, World};
-use crate::template::TemplateName;
+use crate::template::{TemplateName, version_text};
 
 /// How long before a call whoever makes it may have looked last.
 const BLIND_SECONDS_MAX: i64 = 60;
@@ -95,6 +95,14 @@ fn named(group: &Group) -> Option<&TemplateRef> {
 impl State {
     pub(crate) fn own_image(&self, group: &GroupName) -> Option<ImageId> {
         self.image_of(&self.groups.get(group)?.from)
+    }
+
+    /// The image that whoever asks now is told: a version that was made a moment ago is left out, as if it were not there.
+    pub(crate) fn told_image(&self, group: &GroupName) -> Option<ImageId> {
+        let named = named(self.groups.get(group)?)?;
+        let told_by = later(self.now, -self.settings.version_visible_seconds);
+        let version = self.templates.get(&named.template)?.version(&version_text(named.version), told_by).ok()?;
+        self.resolve_image(version.data.image.as_ref()?).ok().map(ImageId)
     }
 
     /// From when on a change that is made now to what the group launches from is told. A version that is the latest is left

@@ -172,7 +172,7 @@ impl World {
 
 impl Template {
     /// One version, by number, `$Latest` or `$Default`, of those that were made by then.
-    fn version(&self, version: &str, made_by: Time) -> Result<TemplateVersion, AwsError> {
+    pub(crate) fn version(&self, version: &str, made_by: Time) -> Result<TemplateVersion, AwsError> {
         let number = match read_version(version)? {
             VersionRef::Number(number) => number,
             VersionRef::Default => self.default,

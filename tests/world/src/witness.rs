@@ -295,16 +295,19 @@ impl State {
         }
     }
 
-    /// What each group launches, as far as that can be told.
-    pub(crate) fn launched(&self) -> BTreeMap<GroupName, ImageId> {
-        let of = |group: &GroupName| Some((group.clone(), self.own_image(group)?));
-        self.groups.keys().filter_map(of).collect()
+    /// What each group launches, as far as that can be told: what it is, and what whoever asks now is told.
+    pub(crate) fn launched(&self) -> BTreeMap<GroupName, BTreeSet<ImageId>> {
+        let of = |group: &GroupName| [self.own_image(group), self.told_image(group)].into_iter().flatten().collect();
+        self.groups.keys().map(|group| (group.clone(), of(group))).collect()
     }
 
-    /// An invocation has changed what groups launch: from images of ours alone that were complete at some time.
-    pub(crate) fn witness_launches(&mut self, before: &BTreeMap<GroupName, ImageId>) {
-        for (group, image) in self.launched() {
-            if before.get(&group) == Some(&image) {
+    /// An invocation has changed what groups launch: from images of ours alone that were complete at some time. What a
+    /// group was told to launch it may go on with: no call of AWS compares with a version that is not told yet.
+    pub(crate) fn witness_launches(&mut self, before: &BTreeMap<GroupName, BTreeSet<ImageId>>) {
+        let groups: Vec<GroupName> = self.groups.keys().cloned().collect();
+        for group in groups {
+            let Some(image) = self.own_image(&group) else { continue };
+            if before.get(&group).is_some_and(|images| images.contains(&image)) {
                 continue;
             }
             if !self.witness.ours.contains(image.as_str()) {
