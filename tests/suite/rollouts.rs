@@ -292,6 +292,19 @@ fn a_hold_keeps_the_refresh_from_going_on_until_somebody_judges_it() {
 }
 
 #[test]
+fn a_suspension_whose_answer_was_lost_is_given_back() {
+    // The call was heard, and tried again: what is suspended then is ours all the same.
+    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
+    scene.stack.world.lose_next("autoscaling:SuspendProcesses", 2);
+    scene.back_up(20);
+    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::AtCheckpoint, Suspension::Suspended));
+    scene.judge(Verdict::RollBack, Judge::Person, None);
+    scene.stack.run(40);
+    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
+    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
+}
+
+#[test]
 fn what_somebody_has_suspended_is_theirs_to_resume() {
     let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
     scene.back_up(8);

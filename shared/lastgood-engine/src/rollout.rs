@@ -13,7 +13,7 @@ use lastgood_core::record::Queue;
 use lastgood_core::refusal::Why;
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
-use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, Suspending};
+use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout};
 use lastgood_core::source::{self, Source};
 
 use crate::Engine;
@@ -172,18 +172,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
     }
 
-    async fn suspend(&self, name: GroupName) -> Carried<Rollout> {
-        let suspend = SuspendRefresh(name.clone());
-        self.cloud.ready(&suspend).await?;
+    async fn look_at_suspension(&self, name: GroupName) -> Carried<Rollout> {
         let told = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?;
         let told = told.map_err(CallFailed::refused(GroupsNamed::ACTION))?;
-        if group::named(&told, &name).is_some_and(|group| group.refresh_suspended) {
-            return Ok(Event::Suspended(Suspending::Theirs));
-        }
-        Ok(Event::Suspended(match self.cloud.call(&suspend).await? {
-            Ok(()) => Suspending::Done,
-            Err(refusal) => Suspending::Refused(refusal.to_string()),
-        }))
+        Ok(Event::SuspensionSeen(group::named(&told, &name).is_some_and(|group| group.refresh_suspended)))
+    }
+
+    async fn suspend(&self, name: GroupName) -> Carried<Rollout> {
+        let answer = self.cloud.call(&SuspendRefresh(name)).await?;
+        Ok(answer.map_or_else(Event::SuspendRefused, |()| Event::Suspended))
     }
 
     async fn resume(&self, name: GroupName) -> Carried<Rollout> {
@@ -226,6 +223,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C,
                 let told = |answer: Result<_, _>| answer.map_or_else(Event::CancelRefused, Event::CancelBegun);
                 self.if_it_goes(group.clone(), refresh, CancelRefresh(group), told).await
             }
+            Alone::LookAtSuspension(group) => self.look_at_suspension(group).await,
             Alone::Suspend(group) => self.suspend(group).await,
             Alone::Resume(group) => self.resume(group).await,
             Alone::Tell => Box::pin(self.tell_the_end(record)).await,

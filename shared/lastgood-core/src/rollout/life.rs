@@ -8,7 +8,7 @@
 //!                  AWS can't roll it back: a second refresh                        └─▶ RollbackFailed
 //!
 //!  Cancelled: somebody else cancelled it. Watched: somebody else began it, and nothing is judged.
-//!  beside it:  suspension   Untouched | Asked | Suspended | Owed | GivenBack
+//!  beside it:  suspension   Untouched | Wanted | Asked | Suspended | Owed | GivenBack
 //! ```
 //!
 //! The refresh names the new version by its number, and the group is not given it before: so AWS has something to go back
@@ -22,8 +22,7 @@ use super::looks::{seen, seen_back};
 use super::moves::{enter, fail, rollback_failed, rolling, turn_back, unanswered, wait};
 use super::news::heard;
 use super::record::{Rollout, Verdict};
-use super::suspension::{Suspending, Suspension};
-use super::visit;
+use super::{suspension, visit};
 use crate::facts::{Fitness, RefreshView};
 use crate::id::{GroupName, RefreshId, TemplateId};
 use crate::incoming::{RefreshNews, VerdictAsked};
@@ -150,8 +149,12 @@ pub enum Event {
     BackStarted(RefreshId),
     /// AWS refused to begin it.
     BackRefused(Refusal),
-    /// What came of suspending the group's refreshes.
-    Suspended(Suspending),
+    /// Whether somebody keeps the group's refreshes from going on.
+    SuspensionSeen(bool),
+    /// We keep them from going on.
+    Suspended,
+    /// AWS refused to.
+    SuspendRefused(Refusal),
     /// They may go on.
     Resumed,
     /// AWS refused to resume them.
@@ -184,9 +187,11 @@ pub enum Alone {
     Cancel(GroupName, RefreshId),
     /// Begin a second refresh, to the version that the group launched from, unless it goes already.
     StartBack,
-    /// Keep the group's refresh from going on, unless somebody does so already.
+    /// Look whether somebody keeps the group's refreshes from going on.
+    LookAtSuspension(GroupName),
+    /// Keep them from going on.
     Suspend(GroupName),
-    /// Let it go on.
+    /// Let them go on.
     Resume(GroupName),
     /// Tell its backup and its source how it ended.
     Tell,
@@ -214,14 +219,14 @@ fn step(record: &mut Rollout, event: Event, now: Time) -> String {
         (_, Event::Woken) => "nothing to do but what is due".into(),
         (_, Event::News(news)) => heard(record, news, now),
         (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
-        (Watched, Event::Suspended(_) | Event::Resumed | Event::ResumeRefused(_)) => "stale".into(),
-        (_, Event::Suspended(done)) => suspended(record, done, now),
-        (_, Event::Resumed | Event::ResumeRefused(_)) if record.suspension != Suspension::Owed => "stale".into(),
-        (_, Event::Resumed) => {
-            record.suspension = Suspension::GivenBack;
-            "the group's refreshes may go on".into()
-        }
-        (_, Event::ResumeRefused(refusal)) => wait(record, now, LOCKED_SECONDS, &refusal.to_string()),
+        (
+            _,
+            asked @ (Event::SuspensionSeen(_)
+            | Event::Suspended
+            | Event::SuspendRefused(_)
+            | Event::Resumed
+            | Event::ResumeRefused(_)),
+        ) => suspension::answered(record, asked, now),
         (Succeeded | RolledBack | RollbackFailed | Failed | Cancelled, Event::Told) => {
             record.told = true;
             "its backup and its source know".into()
@@ -310,33 +315,6 @@ fn start_refused(record: &mut Rollout, refusal: &Refusal, now: Time) -> String {
     fail(record, refusal.to_string(), now)
 }
 
-/// What came of keeping the group's refresh from going on, which is wanted as long as its pause is held.
-fn suspended(record: &mut Rollout, done: Suspending, now: Time) -> String {
-    let is_wanted = record.suspension == Suspension::Asked;
-    match done {
-        Suspending::Done if is_wanted => {
-            record.suspension = Suspension::Suspended;
-            record.look_at = now;
-            "the group's refresh is kept from going on".into()
-        }
-        // It was given up meanwhile, and the call was heard all the same.
-        Suspending::Done if record.suspension != Suspension::Suspended => {
-            record.suspension = Suspension::Owed;
-            "the group's refresh is to go on".into()
-        }
-        Suspending::Theirs if is_wanted => {
-            record.suspension = Suspension::Untouched;
-            record.look_at = now;
-            "somebody keeps the group's refresh from going on already".into()
-        }
-        Suspending::Refused(why) if is_wanted => {
-            record.suspension = Suspension::Untouched;
-            visit::give(record, Verdict::RollBack, format!("it can't be held: {why}"), now)
-        }
-        Suspending::Done | Suspending::Theirs | Suspending::Refused(_) => "stale".into(),
-    }
-}
-
 fn base(record: &Rollout) -> u64 {
     record.order.as_ref().map_or(0, |order| order.base)
 }
@@ -354,11 +332,8 @@ pub fn due(record: &Rollout, now: Time) -> Option<Alone> {
     if now < record.look_at {
         return None;
     }
-    match record.suspension {
-        Suspension::Asked => return Some(Alone::Suspend(record.group.clone())),
-        // What is to be taken back is, before it could go on.
-        Suspension::Owed if record.state != State::TurningBack => return Some(Alone::Resume(record.group.clone())),
-        Suspension::Owed | Suspension::Untouched | Suspension::Suspended | Suspension::GivenBack => {}
+    if let Some(first) = suspension::question(record) {
+        return Some(first);
     }
     let group = record.group.clone();
     let ours = record.refresh.clone();

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::life::{Event, State, decide, due, wake};
 use super::policy::{Judge, Otherwise};
 use super::record::{Order, Rollout, Verdict};
-use super::{RolloutPolicy, Suspending, Suspension, VerdictPolicy};
+use super::{RolloutPolicy, Suspension, VerdictPolicy};
 use crate::backup::fixtures::rollout_policy;
 use crate::facts::{Fitness, RefreshStatus, RefreshView, TemplateRef, VersionRef};
 use crate::id::RolloutId;
@@ -135,16 +135,34 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("back started", Event::BackStarted("r-2".into()), now()),
         ("back refused: locked", Event::BackRefused(refusal(Why::Locked)), now()),
         ("back refused: changed", Event::BackRefused(refusal(Why::WrongState)), now()),
-        ("suspended", Event::Suspended(Suspending::Done), now()),
-        ("suspended: theirs", Event::Suspended(Suspending::Theirs), now()),
-        ("suspended: refused", Event::Suspended(Suspending::Refused("AWS's words".into())), now()),
-        ("resumed", Event::Resumed, now()),
-        ("resume refused", Event::ResumeRefused(refusal(Why::Denied)), now()),
         ("unanswered", Event::Unanswered("no answer".into()), now()),
         ("unanswered, late", Event::Unanswered("no answer".into()), late),
         ("told", Event::Told, now()),
     ]
 }
+
+/// What comes of the suspension, which lives beside the states.
+fn of_suspension() -> Vec<(&'static str, Event, Time)> {
+    vec![
+        ("somebody suspends", Event::SuspensionSeen(true), now()),
+        ("nobody suspends", Event::SuspensionSeen(false), now()),
+        ("suspended", Event::Suspended, now()),
+        ("suspend refused", Event::SuspendRefused(refusal(Why::Denied)), now()),
+        ("resumed", Event::Resumed, now()),
+        ("resume refused", Event::ResumeRefused(refusal(Why::Denied)), now()),
+        ("verdict: go on", verdict(Verdict::GoOn, Judge::Person, Some(1)), now()),
+        ("verdict: roll back", verdict(Verdict::RollBack, Judge::Event, None), now()),
+    ]
+}
+
+const SUSPENSIONS: [Suspension; 6] = [
+    Suspension::Untouched,
+    Suspension::Wanted,
+    Suspension::Asked,
+    Suspension::Suspended,
+    Suspension::Owed,
+    Suspension::GivenBack,
+];
 
 /// What changed, and what is asked next.
 fn line(before: &Rollout, name: &str, event: Event, at: Time) -> String {
@@ -208,15 +226,34 @@ fn every_state_and_every_event() {
 }
 
 #[test]
+fn a_pause_that_is_held_with_every_suspension() {
+    let mut table = String::new();
+    for suspension in SUSPENSIONS {
+        // A verdict by a person is all that is missing.
+        let by = BTreeSet::from([Judge::Person]);
+        let mut record = rollout(State::AtCheckpoint);
+        record.order.as_mut().expect("ordered").policy.verdict.by = by;
+        record.visits[0].held_until = Some(later(now(), 3_600));
+        record.suspension = suspension;
+        writeln!(table, "{suspension:?}").expect("a text takes more");
+        for (name, event, at) in of_suspension() {
+            table += &line(&record, name, event, at);
+        }
+        table.push('\n');
+    }
+    expect_file!["suspension_table.txt"].assert_eq(&table);
+}
+
+#[test]
 fn what_each_state_asks_for_and_when_others_look() {
     let mut table = String::new();
     for state in State::ALL {
-        for suspension in [Suspension::Untouched, Suspension::Asked, Suspension::Suspended, Suspension::Owed] {
+        for suspension in SUSPENSIONS {
             let record = Rollout { suspension, ..rollout(state) };
             let asked = due(&record, now()).map_or("nothing".into(), |asked| format!("{asked:?}"));
             let asked = asked.split(['(', ' ']).next().unwrap_or_default().to_owned();
             let wakes = wake(&record).map_or("never".into(), |at| format!("in {} s", seconds_between(start(), at)));
-            writeln!(table, "{:<15} {:<10} {asked:<14} wakes {wakes}", format!("{state:?}"), format!("{suspension:?}"))
+            writeln!(table, "{:<15} {:<10} {asked:<16} wakes {wakes}", format!("{state:?}"), format!("{suspension:?}"))
                 .expect("a text takes more");
         }
     }

@@ -20,4 +20,4 @@ pub use life::{Alone, Event, State, decide};
 pub use outcome::Outcome;
 pub use policy::{Followed, Judge, Otherwise, RolloutPolicy, VerdictPolicy};
 pub use record::{Given, NEWS_COUNT_MAX, Opinion, Order, Rollout, Verdict, Visit};
-pub use suspension::{Suspending, Suspension};
+pub use suspension::Suspension;

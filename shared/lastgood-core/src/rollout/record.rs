@@ -306,6 +306,6 @@ impl Life for Rollout {
     /// That the group's refresh is kept from going on must be on record, whoever saved meanwhile; as must which refresh is
     /// ours.
     fn holds_whoever_saved(event: &Event) -> bool {
-        matches!(event, Event::Suspended(_) | Event::Started(_) | Event::BackStarted(_))
+        matches!(event, Event::Suspended | Event::Started(_) | Event::BackStarted(_))
     }
 }

@@ -276,7 +276,7 @@ fn hold(record: &mut Rollout, why: String, now: Time) -> String {
         now,
         News::RolloutHeld { rollout, visit: number, until, reason: why.clone() },
     );
-    record.suspension = Suspension::Asked;
+    record.suspension = Suspension::Wanted;
     record.look_at = now;
     record.reason.clone_from(&why);
     why
