@@ -305,6 +305,23 @@ fn a_suspension_whose_answer_was_lost_is_given_back() {
 }
 
 #[test]
+fn what_is_held_again_is_still_ours_to_resume() {
+    // A person agrees, health does not: it is held a second time, suspended as it is.
+    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [health, person], within: 5m, otherwise: hold}}"));
+    scene.back_up(6);
+    scene.sicken(Sickness::Impaired);
+    scene.stack.run(14);
+    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (1, Suspension::Suspended));
+    scene.judge(Verdict::GoOn, Judge::Person, None);
+    scene.stack.run(5);
+    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (2, Suspension::Suspended));
+    scene.judge(Verdict::RollBack, Judge::Person, None);
+    scene.stack.run(40);
+    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
+    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
+}
+
+#[test]
 fn what_somebody_has_suspended_is_theirs_to_resume() {
     let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
     scene.back_up(8);

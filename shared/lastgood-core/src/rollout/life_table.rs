@@ -232,13 +232,18 @@ fn a_pause_that_is_held_with_every_suspension() {
         // A verdict by a person is all that is missing.
         let by = BTreeSet::from([Judge::Person]);
         let mut record = rollout(State::AtCheckpoint);
-        record.order.as_mut().expect("ordered").policy.verdict.by = by;
+        let verdict = &mut record.order.as_mut().expect("ordered").policy.verdict;
+        (verdict.by, verdict.otherwise) = (by, Otherwise::Hold);
         record.visits[0].held_until = Some(later(now(), 3_600));
         record.suspension = suspension;
         writeln!(table, "{suspension:?}").expect("a text takes more");
         for (name, event, at) in of_suspension() {
             table += &line(&record, name, event, at);
         }
+        // A judge had taken the hold away, and another one did not come.
+        record.visits[0].held_until = None;
+        let again = Event::Unanswered("no answer".into());
+        table += &line(&record, "held again", again, later(start(), 601));
         table.push('\n');
     }
     expect_file!["suspension_table.txt"].assert_eq(&table);

@@ -37,6 +37,16 @@ pub enum Suspension {
 }
 
 impl Suspension {
+    /// It is to be ours. What may be ours already is asked for again, and not looked at: it would be taken for somebody's.
+    #[must_use]
+    pub fn wanted(self) -> Self {
+        match self {
+            Self::Untouched | Self::Wanted | Self::GivenBack => Self::Wanted,
+            Self::Asked | Self::Owed => Self::Asked,
+            Self::Suspended => Self::Suspended,
+        }
+    }
+
     /// It is to be given back, if it may be ours.
     #[must_use]
     pub fn owed(self) -> Self {

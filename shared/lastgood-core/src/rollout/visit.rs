@@ -272,11 +272,12 @@ fn hold(record: &mut Rollout, why: String, now: Time) -> String {
     (visit.held_until, visit.held_percentage) = (Some(until), None);
     let number = visit.number;
     record.tell(
-        &format!("visit-{number}"),
+        // It may be held again, which is told again.
+        &format!("visit-{number}-until-{until}"),
         now,
         News::RolloutHeld { rollout, visit: number, until, reason: why.clone() },
     );
-    record.suspension = Suspension::Wanted;
+    record.suspension = record.suspension.wanted();
     record.look_at = now;
     record.reason.clone_from(&why);
     why
