@@ -165,7 +165,7 @@ plans:
     let update = UpdateGroup { name: "web".into(), from, ..UpdateGroup::default() };
     world.autoscaling().update_group(&update).expect("version 1 is there");
     let second = backup(&stage, "web", 2);
-    wait_until("it is held", || !source(&stage, "group/web")["hold"].is_null());
+    wait_until("it is held", || !source(&stage, "group/web")["held"].is_null());
     assert_eq!(in_use(), Some(json!(base)));
     said(&stage, &["release", "web", "--by", "alice"]);
     wait_until("it is published after all", || in_use() == Some(second["artifact"].clone()));

@@ -25,6 +25,7 @@ mod needed;
 mod pacing;
 mod plans;
 mod reading;
+mod rollout_cuts;
 mod rollouts;
 mod selection;
 mod stories;

@@ -12,8 +12,8 @@ use lastgood_world::{
 use crate::transcript::{count, messages};
 
 /// A group of `size` on version 1 of its template, warm two minutes after their launch, and a plan that rolls out.
-struct Scene {
-    stack: Stack,
+pub(crate) struct Scene {
+    pub(crate) stack: Stack,
     template: TemplateId,
     base: ImageId,
 }
@@ -31,35 +31,35 @@ fn scene(size: usize, named: VersionRef, rollout: &str) -> Scene {
     Scene { stack, template, base }
 }
 
-const STEPS: &str = "checkpoints: [50, 100], checkpoint_delay: 15m, min_healthy: 50";
+pub(crate) const STEPS: &str = "checkpoints: [50, 100], checkpoint_delay: 15m, min_healthy: 50";
 
-fn numbered(size: usize, rollout: &str) -> Scene {
+pub(crate) fn numbered(size: usize, rollout: &str) -> Scene {
     scene(size, VersionRef::Number(1), rollout)
 }
 
 impl Scene {
     /// Asks for a backup, and lets so many minutes pass.
-    fn back_up(&self, minutes: i64) {
+    pub(crate) fn back_up(&self, minutes: i64) {
         self.stack.request("group/web");
         self.stack.run(minutes);
     }
 
     /// The rollout of the newest backup.
-    fn rollout(&self) -> Rollout {
+    pub(crate) fn rollout(&self) -> Rollout {
         let backup = self.stack.backups("group/web").remove(0);
         let of_it = |rollout: &Rollout| rollout.order.as_ref().is_some_and(|order| order.backup == backup.id);
         self.stack.rollouts().into_iter().filter(of_it).max_by_key(|rollout| rollout.since).expect("it is rolled out")
     }
 
     /// How many members serve the image of the newest backup.
-    fn renewed(&self) -> usize {
+    pub(crate) fn renewed(&self) -> usize {
         let image = self.stack.backups("group/web")[0].image().cloned();
         let members = self.stack.world.group_view("web").expect("there").members;
         members.iter().filter(|member| Some(&member.image) == image.as_ref()).count()
     }
 
     /// How the group names its version.
-    fn named(&self) -> VersionRef {
+    pub(crate) fn named(&self) -> VersionRef {
         match self.stack.world.group_view("web").expect("there").from {
             LaunchFrom::Template(named) => named.version,
             LaunchFrom::Mixed(policy) => policy.base.version,
@@ -71,7 +71,7 @@ impl Scene {
         messages(&self.stack, kind)
     }
 
-    fn statuses(&self) -> Vec<RefreshStatus> {
+    pub(crate) fn statuses(&self) -> Vec<RefreshStatus> {
         self.stack.world.refreshes("web").iter().map(|refresh| refresh.status).collect()
     }
 
@@ -81,14 +81,14 @@ impl Scene {
     }
 
     /// The next image is sick.
-    fn sicken(&self, sickness: Sickness) {
+    pub(crate) fn sicken(&self, sickness: Sickness) {
         let ours = self.stack.our_images();
         self.stack.world.make_sick(&ours[0].id, sickness);
     }
 }
 
 /// The verdicts of a rollout, in the order of its pauses.
-fn verdicts(rollout: &Rollout) -> Vec<(u32, Verdict)> {
+pub(crate) fn verdicts(rollout: &Rollout) -> Vec<(u32, Verdict)> {
     let given = rollout.visits.iter().map(|visit| (visit.percentage, visit.verdict.as_ref().expect("judged").verdict));
     given.collect()
 }

@@ -118,7 +118,7 @@ fn a_refresh_is_begun_told_and_cancelled() {
     client.world.group("web", &by_number(&old, 1), 1);
     let desired = client.world.template("desired", &new);
     let group = json!({ "AutoScalingGroupName": "web" });
-    let preferences = json!({ "MinHealthyPercentage": 50, "SkipMatching": true, "CheckpointPercentages": [20, 100] });
+    let preferences = json!({ "MinHealthyPercentage": 50, "InstanceWarmup": 300, "SkipMatching": true, "CheckpointPercentages": [20, 100] });
     let named = json!({ "LaunchTemplateId": desired, "Version": "1" });
     let asked = json!({ "AutoScalingGroupName": "web", "Strategy": "Rolling", "Preferences": preferences,
         "DesiredConfiguration": { "LaunchTemplate": named } });
