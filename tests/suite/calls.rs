@@ -7,8 +7,8 @@ use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, SetGroupVersion, SetMixedVersion,
 };
 use lastgood_engine::call::ec2::{
-    Architectures, DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, SetDefaultVersion,
-    SnapshotsById, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
+    Architectures, DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, STATUSES_A_CALL_MAX,
+    SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
 };
 use lastgood_engine::call::ssm::PutParameter;
 
@@ -26,6 +26,7 @@ fn names<T: for<'a> From<&'a str>>(count: usize) -> Vec<T> {
 fn a_list_costs_as_many_calls_as_aws_takes_for_it() {
     costs(GROUPS_A_CALL_MAX, |count| GroupsNamed(names(count)));
     costs(FILTER_VALUES_MAX, |count| InstancesById(names(count)));
+    costs(STATUSES_A_CALL_MAX, |count| StatusesOf(names(count)));
     costs(FILTER_VALUES_MAX, |count| ImagesById(names(count)));
     costs(FILTER_VALUES_MAX, |count| SnapshotsById(names(count)));
     costs(TYPES_A_CALL_MAX, |count| Architectures(names(count)));

@@ -23,6 +23,23 @@ fn tagged(world: &World, name: &str) {
     world.tag_group(name, "lastgood", "web");
 }
 
+/// A group with a tag, whose plan deletes the backups of a group that is deleted.
+fn deleted_with_its_group() -> Stack {
+    let world = world();
+    tagged(&world, "web");
+    let stack = Stack::new(world);
+    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    stack
+}
+
+/// Three hours in which only the cleanup runs.
+fn clean_up_only(stack: &Stack) {
+    for _ in 0..3 {
+        stack.world.advance(3600);
+        stack.invoke(Invocation::Cleanup);
+    }
+}
+
 fn mistakes(stack: &Stack, plans: &str) -> Vec<String> {
     match stack.apply(plans) {
         Err(ApplyError::Mistakes(mistakes)) => mistakes.iter().map(ToString::to_string).collect(),
@@ -62,10 +79,7 @@ fn a_group_that_appears_is_found_within_15_minutes_and_backed_up() {
 
 #[test]
 fn a_group_that_loses_its_tag_is_told_and_keeps_its_backups() {
-    let world = world();
-    tagged(&world, "web");
-    let stack = Stack::new(world);
-    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    let stack = deleted_with_its_group();
     stack.run(45);
     stack.world.untag_group("web", "lastgood");
     stack.run(15);
@@ -101,10 +115,7 @@ fn a_deleted_group_is_told_within_15_minutes_and_its_backups_stay() {
 
 #[test]
 fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() {
-    let world = world();
-    tagged(&world, "web");
-    let stack = Stack::new(world);
-    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    let stack = deleted_with_its_group();
     stack.run(2 * 60);
     let pinned = stack.backups("group/web").pop().expect("two").id;
     stack.ask(Request::Pin(AboutBackup { backup: pinned.clone(), by: "alice".into(), reason: None }));
@@ -130,19 +141,13 @@ fn group_again(stack: &Stack) {
 
 #[test]
 fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
-    let world = world();
-    tagged(&world, "web");
-    let stack = Stack::new(world);
-    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    let stack = deleted_with_its_group();
     stack.run(2 * 60);
     stack.world.delete_group("web");
     stack.run(23 * 60);
     group_again(&stack);
     stack.world.tag_group("web", "lastgood", "web");
-    for _ in 0..3 {
-        stack.world.advance(3600);
-        stack.invoke(Invocation::Cleanup);
-    }
+    clean_up_only(&stack);
     assert_eq!(stack.our_images().len(), 2, "nothing is deleted");
     assert_eq!(messages(&stack, "Deletion Refused"), Vec::<String>::new(), "nor is anything let go");
     stack.run(2 * 60);
@@ -152,10 +157,7 @@ fn a_group_that_came_back_keeps_its_backups_though_no_tick_has_seen_it() {
 
 #[test]
 fn a_group_that_comes_back_while_its_backups_are_being_deleted_keeps_them() {
-    let world = world();
-    tagged(&world, "web");
-    let stack = Stack::new(world);
-    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    let stack = deleted_with_its_group();
     stack.run(2 * 60);
     stack.world.delete_group("web");
     // They are let go, and what is left of them can't be looked at.
@@ -165,10 +167,7 @@ fn a_group_that_comes_back_while_its_backups_are_being_deleted_keeps_them() {
     group_again(&stack);
     stack.world.tag_group("web", "lastgood", "web");
     stack.world.allow("ec2:DescribeSnapshots");
-    for _ in 0..3 {
-        stack.world.advance(3600);
-        stack.invoke(Invocation::Cleanup);
-    }
+    clean_up_only(&stack);
     assert_eq!(stack.our_images().len(), 2, "nothing is deleted");
     let refused = messages(&stack, "Deletion Refused");
     assert!(refused.iter().any(|message| message.contains("group/web is back")), "{refused:?}");
@@ -193,10 +192,7 @@ fn what_is_removed_with_its_backups_loses_them_though_a_group_of_its_name_is_the
 
 #[test]
 fn a_group_that_comes_back_within_the_day_keeps_its_backups() {
-    let world = world();
-    tagged(&world, "web");
-    let stack = Stack::new(world);
-    stack.apply(&BY_TAG.replace("schedule", "on_source_deleted: delete, schedule")).expect("applied");
+    let stack = deleted_with_its_group();
     stack.run(45);
     stack.world.delete_group("web");
     stack.run(60);

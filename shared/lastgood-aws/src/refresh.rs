@@ -7,14 +7,14 @@ use aws_sdk_autoscaling::types::{
 };
 use lastgood_core::Time;
 use lastgood_core::facts::{LaunchSource, Refresh, RefreshStatus, RefreshView};
-use lastgood_core::id::RefreshId;
+use lastgood_core::id::{GroupName, RefreshId};
 use lastgood_core::rollout::RolloutPolicy;
 use lastgood_core::rollout::policy::{Protected, Standby};
 use lastgood_engine::call::autoscaling::{
     ActiveRefresh, CancelRefresh, NewestRefreshes, RefreshById, ResumeRefresh, RollBackRefresh, StartRefresh,
     SuspendRefresh,
 };
-use lastgood_engine::{Answers, Call, CallFailed, Called};
+use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
 use crate::Aws;
 use crate::autoscaling::{mixed, template_ref};
@@ -29,23 +29,24 @@ const PROCESS: &str = "InstanceRefresh";
 impl Answers<ActiveRefresh> for Aws {
     /// At most one refresh is active, and the newest comes first (AWS: DescribeInstanceRefreshes).
     async fn call(&self, ActiveRefresh(group): &ActiveRefresh) -> Called<Option<Refresh>> {
-        use InstanceRefreshStatus as S;
-        let request =
-            self.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group.as_str()).max_records(1);
-        let output = answer(ActiveRefresh::ACTION, request.send().await)?;
-        let output = match output {
+        let newest = match self.newest(group, 1).await? {
+            Ok(newest) => newest,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let active = newest.into_iter().find(|view| view.status.is_active());
+        Ok(Ok(active.map(|RefreshView { id, desired, .. }| Refresh { id, desired })))
+    }
+}
+
+impl Aws {
+    /// The newest refreshes of a group, the newest first.
+    async fn newest(&self, group: &GroupName, count: i32) -> Called<Vec<RefreshView>> {
+        let request = self.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group.as_str());
+        let output = match answer(DESCRIBE, request.max_records(count).send().await)? {
             Ok(output) => output,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some(newest) = output.instance_refreshes().first() else { return Ok(Ok(None)) };
-        Ok(Ok(match told(ActiveRefresh::ACTION, newest.status(), "a status")? {
-            S::Successful | S::Failed | S::Cancelled | S::RollbackFailed | S::RollbackSuccessful => None,
-            // A status that nobody knows yet may be one under way.
-            _ => {
-                let id = told(ActiveRefresh::ACTION, newest.instance_refresh_id(), "a refresh's id")?;
-                Some(Refresh { id: id.into(), desired: desired(newest) })
-            }
-        }))
+        Ok(Ok(output.instance_refreshes().iter().map(view).collect::<Result<_, _>>()?))
     }
 }
 
@@ -61,12 +62,7 @@ fn desired(refresh: &InstanceRefresh) -> Option<LaunchSource> {
 
 impl Answers<NewestRefreshes> for Aws {
     async fn call(&self, NewestRefreshes(group): &NewestRefreshes) -> Called<Vec<RefreshView>> {
-        let request = self.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group.as_str());
-        let output = match answer(DESCRIBE, request.max_records(NEWEST_COUNT).send().await)? {
-            Ok(output) => output,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        Ok(Ok(output.instance_refreshes().iter().map(view).collect::<Result<_, _>>()?))
+        self.newest(group, NEWEST_COUNT).await
     }
 }
 
@@ -113,9 +109,10 @@ fn status(status: &InstanceRefreshStatus) -> RefreshStatus {
 
 impl Answers<StartRefresh> for Aws {
     async fn call(&self, start: &StartRefresh) -> Called<RefreshId> {
+        const ACTION: &str = StartRefresh::ACTION;
         let StartRefresh { group, template, version, is_mixed, policy } = start;
         let desired = if *is_mixed {
-            match self.policy_with(StartRefresh::ACTION, group, template, None, *version).await? {
+            match self.policy_with(ACTION, group, template, None, *version).await? {
                 Ok(policy) => DesiredConfiguration::builder().mixed_instances_policy(policy),
                 Err(refusal) => return Ok(Err(refusal)),
             }
@@ -132,10 +129,7 @@ impl Answers<StartRefresh> for Aws {
             .strategy(RefreshStrategy::Rolling)
             .desired_configuration(desired.build())
             .preferences(preferences(policy));
-        match answer(StartRefresh::ACTION, request.send().await)? {
-            Ok(output) => Ok(Ok(told(StartRefresh::ACTION, output.instance_refresh_id(), "the refresh's id")?.into())),
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        which(ACTION, answer(ACTION, request.send().await)?.map(|output| output.instance_refresh_id))
     }
 }
 
@@ -170,24 +164,26 @@ fn preferences(policy: &RolloutPolicy) -> RefreshPreferences {
 
 impl Answers<RollBackRefresh> for Aws {
     async fn call(&self, RollBackRefresh(group): &RollBackRefresh) -> Called<RefreshId> {
+        const ACTION: &str = RollBackRefresh::ACTION;
         let request = self.autoscaling.rollback_instance_refresh().auto_scaling_group_name(group.as_str());
-        match answer(RollBackRefresh::ACTION, request.send().await)? {
-            Ok(output) => {
-                Ok(Ok(told(RollBackRefresh::ACTION, output.instance_refresh_id(), "the refresh's id")?.into()))
-            }
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        which(ACTION, answer(ACTION, request.send().await)?.map(|output| output.instance_refresh_id))
     }
 }
 
 impl Answers<CancelRefresh> for Aws {
     async fn call(&self, CancelRefresh(group): &CancelRefresh) -> Called<RefreshId> {
+        const ACTION: &str = CancelRefresh::ACTION;
         let request = self.autoscaling.cancel_instance_refresh().auto_scaling_group_name(group.as_str());
         let request = request.wait_for_transitioning_instances(false);
-        match answer(CancelRefresh::ACTION, request.send().await)? {
-            Ok(output) => Ok(Ok(told(CancelRefresh::ACTION, output.instance_refresh_id(), "the refresh's id")?.into())),
-            Err(refusal) => Ok(Err(refusal)),
-        }
+        which(ACTION, answer(ACTION, request.send().await)?.map(|output| output.instance_refresh_id))
+    }
+}
+
+/// Which refresh the call was about: AWS names it in its answer.
+fn which(action: &'static str, answered: Answer<Option<String>>) -> Called<RefreshId> {
+    match answered {
+        Ok(id) => Ok(Ok(told(action, id.as_deref(), "the refresh's id")?.into())),
+        Err(refusal) => Ok(Err(refusal)),
     }
 }
 

@@ -147,6 +147,17 @@ pub enum VersionRef {
     Latest,
 }
 
+impl VersionRef {
+    /// Whether it means another version as soon as one is made, or made the default.
+    #[must_use]
+    pub fn follows(self) -> bool {
+        match self {
+            Self::Default | Self::Latest => true,
+            Self::Number(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for VersionRef {
     /// As AWS writes it: `7`, `$Default`, `$Latest`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -211,10 +211,9 @@ fn hidden(version: u64, device: &str) -> String {
 /// group that follows `$Latest` or `$Default` of the same template, in its base or in an override.
 pub fn undone_by(found: &Group, all: &[Group]) -> Option<String> {
     let named = found.launches_from.template()?;
-    let follows = |named: &TemplateRef| !matches!(named.version, VersionRef::Number(_));
     let other = all.iter().filter(|group| group.name != found.name).find(|group| {
         let theirs = group.launches_from.templates().into_iter().filter(|other| other.template == named.template);
-        theirs.into_iter().any(|other| follows(named) || follows(other))
+        theirs.into_iter().any(|other| named.version.follows() || other.version.follows())
     })?;
     Some(format!(
         "it shares launch template {} with group/{}, and one of them follows $Latest or $Default: each would get the other's image; give each group a template of its own, or let both name their version by number",

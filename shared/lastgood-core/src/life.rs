@@ -10,6 +10,11 @@ use std::fmt::{self, Debug, Display};
 use crate::Time;
 use crate::record::{Queue, Tells};
 
+/// Pause after a call that did not get through.
+pub const RETRY_SECONDS: i64 = 60;
+/// How long others leave a record alone after somebody moved it: they are at it, unless they died.
+pub const LEASE_SECONDS: i64 = 60;
+
 /// What [`Life::decide`] makes of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<R> {

@@ -1,9 +1,7 @@
 //! Every limit with its value: one that changes by mistake is seen here, whatever depends on it.
 
 use crate::backup::PUBLISH_HEARD_SECONDS_MAX;
-use crate::backup::life::{
-    CREATING_SECONDS_MAX, LEASE_SECONDS, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, RETRY_SECONDS,
-};
+use crate::backup::life::{CREATING_SECONDS_MAX, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX};
 use crate::backup::publication::{LOCKED_POLL_SECONDS, PUBLISHING_SECONDS_MAX};
 use crate::backup::removal::{
     CONDEMNED_SECONDS_MAX, LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX,
@@ -12,9 +10,15 @@ use crate::backup::scale_in::OWED_RETRY_SECONDS;
 use crate::backup::sight::{PENDING_POLL_SECONDS, VISIBLE_SECONDS_MAX};
 use crate::group::LIFETIME_LEFT_SECONDS_MIN;
 use crate::incoming::is_from_the_future;
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::pace::BACKOFF_SECONDS_MAX;
 use crate::plan::ON_OVERDUE_SECONDS_DEFAULT;
 use crate::record::EXPIRES_SECONDS;
+use crate::rollout::life::{
+    LOCKED_SECONDS, LOOK_SECONDS, STARTING_SECONDS_MAX, UNSEEN_SECONDS_MAX, VISIT_LOOK_SECONDS,
+};
+use crate::rollout::policy::{DELAY_SECONDS_DEFAULT, DELAY_SECONDS_MAX};
+use crate::rollout::visit::{HOLD_SECONDS_MAX, MARGIN_SECONDS};
 use crate::source::survey::{LOST_SECONDS, RETIRE_SECONDS, SURVEY_SECONDS};
 use crate::sweep::{LOOK_AGAIN_SECONDS, ORPHAN_SECONDS_MIN, SWEEP_SECONDS};
 use crate::{Time, later, plan};
@@ -51,6 +55,15 @@ fn each_limit_has_its_value() {
         ("between sweeps", SWEEP_SECONDS, 6 * HOUR),
         ("to sweep again", LOOK_AGAIN_SECONDS, HOUR),
         ("an orphan", ORPHAN_SECONDS_MIN, HOUR),
+        ("between looks at a refresh", LOOK_SECONDS, 2 * MINUTE),
+        ("between looks at its pause", VISIT_LOOK_SECONDS, MINUTE),
+        ("a group that another refresh holds", LOCKED_SECONDS, 5 * MINUTE),
+        ("to begin a refresh", STARTING_SECONDS_MAX, 14 * DAY),
+        ("a refresh that is not told", UNSEEN_SECONDS_MAX, HOUR),
+        ("from a verdict until AWS goes on", MARGIN_SECONDS, 3 * MINUTE),
+        ("a hold", HOLD_SECONDS_MAX, DAY),
+        ("a pause, if nothing is said", DELAY_SECONDS_DEFAULT, HOUR),
+        ("the longest pause that AWS takes", DELAY_SECONDS_MAX, 2 * DAY),
     ] {
         assert_eq!(limit, seconds, "{name}");
     }

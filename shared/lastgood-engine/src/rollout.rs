@@ -10,7 +10,7 @@ use lastgood_core::group;
 use lastgood_core::id::{GroupName, RefreshId, RolloutId, SourceId, TemplateId};
 use lastgood_core::incoming::{RefreshNews, VerdictAsked};
 use lastgood_core::record::Queue;
-use lastgood_core::refusal::Why;
+use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
 use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout};
@@ -61,16 +61,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn whose(&self, news: &RefreshNews) -> Result<(RolloutId, Option<Rollout>), CallFailed> {
         let source = self.store.load::<Source>(&SourceId::Group(news.group.clone())).await?;
         if let Some(goes) = source.and_then(|source| source.record.rollout) {
-            let is_ours = |rollout: &Rollout| {
-                [&rollout.refresh, &rollout.back].into_iter().flatten().any(|refresh| *refresh == news.refresh)
-            };
             let mut rollout = self.store.load::<Rollout>(&goes).await?;
             // It may be one whose beginning was not answered: that is looked up first.
             if rollout.as_ref().is_some_and(|rollout| rollout.record.begins()) {
                 self.tell::<Rollout>(Queue::Poll, &goes, None, &Event::Woken).await?;
                 rollout = self.store.load::<Rollout>(&goes).await?;
             }
-            if rollout.is_some_and(|rollout| is_ours(&rollout.record)) {
+            if rollout.is_some_and(|rollout| rollout.record.has_begun(&news.refresh)) {
                 return Ok((goes, None));
             }
         }
@@ -145,11 +142,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let told = self.cloud.call(&GroupsNamed(vec![name.clone()])).await?.map_err(refused)?;
         let Some(group) = group::named(&told, &name) else { return Ok(Event::Seen(None)) };
         let members = on_version(group, template, version);
-        let checks = if members.is_empty() {
-            std::collections::BTreeMap::new()
-        } else {
-            self.cloud.call(&StatusesOf(members)).await?.map_err(CallFailed::refused(StatusesOf::ACTION))?
-        };
+        let checks = self.cloud.call(&StatusesOf(members)).await?.map_err(CallFailed::refused(StatusesOf::ACTION))?;
         Ok(Event::FitnessSeen(fitness(group, template, version, &checks)))
     }
 
@@ -159,7 +152,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         group: GroupName,
         refresh: RefreshId,
         change: Change,
-        told: impl FnOnce(Result<RefreshId, lastgood_core::refusal::Refusal>) -> Event + Send,
+        told: impl FnOnce(Result<RefreshId, Refusal>) -> Event + Send,
     ) -> Carried<Rollout>
     where
         C: Answers<Change>,

@@ -34,7 +34,8 @@ impl Answers<InstancesById> for Aws {
 }
 
 impl Answers<StatusesOf> for Aws {
-    /// By filter and not by id: one that is gone must not keep the others from being told.
+    /// By id, for there is no filter for that (AWS: DescribeInstanceStatus). One that is gone fails the call: its group, which is
+    /// read again before the next one, tells it no longer.
     async fn call(&self, StatusesOf(ids): &StatusesOf) -> Called<BTreeMap<InstanceId, StatusCheck>> {
         let mut checks = BTreeMap::new();
         for ids in ids.chunks(STATUSES_A_CALL_MAX) {

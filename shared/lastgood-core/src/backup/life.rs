@@ -36,7 +36,7 @@ use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::id::{ArtifactId, SnapshotId};
-use crate::life::Step;
+use crate::life::{LEASE_SECONDS, Step};
 use crate::record::Queue;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later};
@@ -47,10 +47,6 @@ pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
 pub const CREATING_SECONDS_MAX: i64 = 60 * 60;
 /// How long an image may be pending. AWS speaks of up to 24 hours (AWS: Create an Amazon EBS-backed AMI).
 pub const PENDING_SECONDS_MAX: i64 = 26 * 60 * 60;
-/// Pause after a call that did not get through.
-pub const RETRY_SECONDS: i64 = 60;
-/// How long others leave a record alone after somebody moved it: they are at it, unless they died.
-pub const LEASE_SECONDS: i64 = 60;
 
 /// Where a backup is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

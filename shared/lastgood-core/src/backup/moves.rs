@@ -1,8 +1,9 @@
 //! The moves that every part of a life makes: into a state, into failure, and the same again later.
 
-use super::life::{CREATING_SECONDS_MAX, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, RETRY_SECONDS, State};
+use super::life::{CREATING_SECONDS_MAX, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
 use super::record::Backup;
 use super::{publication, removal, scale_in};
+use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::Refusal;
 use crate::{Time, later, pace, seconds_between};

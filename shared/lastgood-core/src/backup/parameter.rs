@@ -1,11 +1,12 @@
 //! Publishing into a parameter: our image stands there, or is written, or somebody else's stays.
 
-use super::life::{RETRY_SECONDS, again};
+use super::life::again;
 use super::manual::{self, Manual};
 use super::publication::{Publication, PublishedTo, go, hold, published, rest};
 use super::record::Backup;
 use crate::facts::Parameter;
 use crate::id::ImageId;
+use crate::life::RETRY_SECONDS;
 use crate::plan::PublishTo;
 use crate::source::Expected;
 use crate::{Time, seconds_between};

@@ -19,12 +19,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{LEASE_SECONDS, RETRY_SECONDS, again, wait};
+use super::life::{again, wait};
 pub use super::place::{PublishedTo, TemplateUse, named_template, no_group, publishable};
 use super::reading::{changed, made, template_read};
 use super::record::Backup;
 use super::{parameter, rolling, sight};
 use crate::facts::{Parameter, TemplateRef};
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::rollout::Outcome;

@@ -12,11 +12,12 @@
 
 use super::inspection::Inspection;
 use super::kinds;
-use super::life::{Alone, Effect, RETRY_SECONDS, State, again, enter, wait};
+use super::life::{Alone, Effect, State, again, enter, wait};
 use super::record::{Artifact, Backup};
 use super::sight;
 use crate::facts::SnapshotDeletion;
 use crate::id::{ArtifactId, SnapshotId, TemplateId};
+use crate::life::RETRY_SECONDS;
 use crate::name::digest;
 use crate::notice::{DeletedBackup, News};
 use crate::refusal::{Refusal, Why};

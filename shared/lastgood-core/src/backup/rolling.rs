@@ -4,7 +4,7 @@ use super::life::again;
 use super::place::PublishedTo;
 use super::publication::{Publication, go, hold, published, rest};
 use super::record::Backup;
-use crate::facts::{TemplateRef, VersionRef};
+use crate::facts::TemplateRef;
 use crate::notice::News;
 use crate::rollout::{Followed, Order, Outcome, RolloutPolicy};
 use crate::{Time, seconds_between};
@@ -15,11 +15,7 @@ const FOLLOWS_SECONDS_MIN: i64 = 2 * 60;
 /// Whether the group is to name its version by number before it is rolled out to.
 pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
     let pins = |policy: &RolloutPolicy| policy.followed == Followed::Pin;
-    record.publish.rollout.as_ref().is_some_and(pins) && !is_number(group)
-}
-
-fn is_number(group: &TemplateRef) -> bool {
-    matches!(group.version, VersionRef::Number(_))
+    record.publish.rollout.as_ref().is_some_and(pins) && group.version.follows()
 }
 
 /// It is pinned once it was seen to follow this version for a while: a newer one that somebody made just now may not be told
@@ -49,7 +45,7 @@ pub(super) fn order(record: &Backup) -> Option<Order> {
     let Publication::Rolling { group, base, version, at, .. } = &record.publication else { return None };
     let policy = record.publish.rollout.clone()?;
     // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
-    let auto_rollback = policy.auto_rollback && is_number(group);
+    let auto_rollback = policy.auto_rollback && !group.version.follows();
     Some(Order {
         backup: record.id.clone(),
         image: record.image().cloned()?,

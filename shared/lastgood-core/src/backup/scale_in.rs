@@ -11,9 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::life::{Alone, Effect, RETRY_SECONDS, State, fail, lost, unanswered, wait};
+use super::life::{Alone, Effect, State, fail, lost, unanswered, wait};
 use super::record::Backup;
 use crate::id::GroupName;
+use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, pace};

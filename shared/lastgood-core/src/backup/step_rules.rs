@@ -2,13 +2,14 @@
 
 use super::fixtures::{artifact, backup, chosen, image, inspection, now, refusal, start};
 use super::late::PUBLISH_HEARD_SECONDS_MAX;
-use super::life::{Alone, Chosen, Effect, Event, LEASE_SECONDS, RETRY_SECONDS, State, decide, due, queue, wake};
+use super::life::{Alone, Chosen, Effect, Event, State, decide, due, queue, wake};
 use super::publication::{Publication, PublicationEvent};
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{LATE_IMAGE_SECONDS_MAX, REFUSED_RETRY_SECONDS, REMOVAL_SECONDS_MAX, RemovalEvent};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use super::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{ImageState, Parameter, SnapshotDeletion, TemplateRef, VersionRef};
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::notice::News;
 use crate::plan::{OnManualChange, Publish, PublishTo};
 use crate::record::{Queue, Tells};

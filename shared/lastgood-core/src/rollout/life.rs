@@ -26,7 +26,7 @@ use super::{suspension, visit};
 use crate::facts::{Fitness, RefreshView};
 use crate::id::{GroupName, RefreshId, TemplateId};
 use crate::incoming::{RefreshNews, VerdictAsked};
-use crate::life::Step;
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS, Step};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
 
@@ -38,10 +38,6 @@ pub const VISIT_LOOK_SECONDS: i64 = 60;
 pub const LOCKED_SECONDS: i64 = 5 * 60;
 /// How long a start is tried. A refresh of somebody else may hold the group for 14 days (AWS: Use an instance refresh).
 pub const STARTING_SECONDS_MAX: i64 = 14 * 24 * 60 * 60;
-/// Pause after a call that did not get through.
-pub const RETRY_SECONDS: i64 = 60;
-/// How long others leave a record alone after somebody moved it.
-pub const LEASE_SECONDS: i64 = 60;
 /// How long AWS may tell nothing of a refresh before it counts as gone, as with its group.
 pub const UNSEEN_SECONDS_MAX: i64 = 60 * 60;
 

@@ -1,10 +1,11 @@
 //! What AWS tells of a refresh, and what follows from it.
 
-use super::life::{LOOK_SECONDS, RETRY_SECONDS, State, UNSEEN_SECONDS_MAX, VISIT_LOOK_SECONDS};
+use super::life::{LOOK_SECONDS, State, UNSEEN_SECONDS_MAX, VISIT_LOOK_SECONDS};
 use super::moves::{cancelled, enter, fail, rollback_failed, rolled_back, rolling, succeed, wait};
 use super::record::Rollout;
 use super::visit;
 use crate::facts::{RefreshStatus, RefreshView};
+use crate::life::RETRY_SECONDS;
 use crate::{Time, later, seconds_between};
 
 /// Our refresh, as AWS tells it, while it goes.

@@ -1,9 +1,10 @@
 //! The moves that every part of a rollout's life makes: into a state, to its ends, and the same again later.
 
-use super::life::{RETRY_SECONDS, State};
+use super::life::State;
 use super::record::{Order, Rollout};
 use super::visit;
 use crate::id::RefreshId;
+use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::{Time, later, pace, seconds_between};
 

@@ -10,8 +10,7 @@ use crate::notice::{News, Notice};
 
 /// AWS tells something of a refresh of the group.
 pub(super) fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
-    let is_ours = [&record.refresh, &record.back].into_iter().flatten().any(|refresh| *refresh == news.refresh);
-    if !is_ours {
+    if !record.has_begun(&news.refresh) {
         return "it is of another refresh".into();
     }
     if record.news.iter().any(|known| known.event == news.event) {

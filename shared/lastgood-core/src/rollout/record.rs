@@ -214,6 +214,12 @@ impl Rollout {
         }
     }
 
+    /// Whether this refresh is its own, there or back.
+    #[must_use]
+    pub fn has_begun(&self, refresh: &RefreshId) -> bool {
+        [&self.refresh, &self.back].into_iter().flatten().any(|begun| begun == refresh)
+    }
+
     /// The pause that waits for a verdict, if one does.
     #[must_use]
     pub fn open_visit(&self) -> Option<&Visit> {
