@@ -117,9 +117,22 @@ enum Command {
         /// group/NAME, or the name alone.
         source: Option<String>,
     },
+    /// Give a group an image in one step, whoever made it: its members are replaced as its plan says, pauses and verdicts
+    /// included. If it is rolled back all is as before; if not, backups go on from it.
+    SetImage {
+        /// group/NAME, or the name alone.
+        source: String,
+        /// The image: ami-….
+        image: String,
+        /// Replace no member: only what is launched from now on has the image.
+        #[arg(long)]
+        no_refresh: bool,
+        #[command(flatten)]
+        asker: Asker,
+    },
     /// Say whether a rollout that pauses goes on. To roll back may be said at any time while it goes.
     Verdict {
-        /// group/NAME@20260115T103000Z, as `rollouts` tells it.
+        /// group/NAME@20260115T103000Z, with /set-image behind it if an operator asked for it, as `rollouts` tells it.
         rollout: String,
         /// What.
         verdict: Said,
@@ -199,6 +212,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         }
         Command::Rollouts { source } => {
             rollouts::list(&Connection::open(&cli.deployment).await?, source.as_deref(), cli.json).await
+        }
+        Command::SetImage { source, image, no_refresh, asker } => {
+            let connection = Connection::open_with_bus(&cli.deployment).await?;
+            rollouts::set_image(&connection, &source, &image, !no_refresh, asker, cli.json).await
         }
         Command::Verdict { rollout, verdict, asker } => {
             let connection = Connection::open_with_bus(&cli.deployment).await?;

@@ -1,8 +1,10 @@
-//! `rollouts`, `verdict`: how groups are given their images, and what a person thinks of a pause.
+//! `rollouts`, `verdict`, `set-image`: how groups are given their images, what a person thinks of a pause, and an image that
+//! they give themselves.
 
-use lastgood_core::id::RolloutId;
-use lastgood_core::incoming::VerdictAsked;
+use lastgood_core::id::{ImageId, RolloutId};
+use lastgood_core::incoming::{ImageChangeRequested, VerdictAsked};
 use lastgood_core::rollout::{Judge, Rollout, State, Verdict};
+use lastgood_core::source::operator;
 use lastgood_engine::{Store, chain};
 use serde_json::{Value, json};
 
@@ -33,7 +35,7 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
         table.add_row([
             rollout.id.to_string(),
             word(rollout),
-            rollout.order.as_ref().map_or("-".into(), |order| order.image.to_string()),
+            image(rollout).map_or("-".into(), ToString::to_string),
             format!("{} %", rollout.percentage),
             pauses(rollout),
             rollout.trouble.clone().unwrap_or_else(|| rollout.reason.clone()),
@@ -45,6 +47,11 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
 fn word(rollout: &Rollout) -> String {
     let state = serde_json::to_value(rollout.state);
     state.ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The image that it gives, if it gives one.
+fn image(rollout: &Rollout) -> Option<&ImageId> {
+    rollout.order.as_ref().map(|order| &order.image).or(rollout.change.as_ref().map(|change| &change.image))
 }
 
 /// Each pause, and what was decided or by when.
@@ -67,8 +74,9 @@ fn rollout_json(rollout: &Rollout) -> Value {
         "rollout": rollout.id,
         "source": format!("group/{}", rollout.group),
         "refresh": rollout.refresh,
-        "backup": order.map(|order| &order.backup),
-        "image": order.map(|order| &order.image),
+        "backup": order.and_then(|order| order.backup.as_ref()),
+        "asked_by": rollout.change.as_ref().map(|change| &change.by),
+        "image": image(rollout),
         "version": order.map(|order| order.version),
         "base": order.map(|order| order.base),
         "state": rollout.state,
@@ -78,6 +86,36 @@ fn rollout_json(rollout: &Rollout) -> Value {
         "reason": rollout.reason,
         "trouble": rollout.trouble,
     })
+}
+
+/// Asks that a group is given an image.
+pub(crate) async fn set_image(
+    connection: &Connection,
+    source: &str,
+    image: &str,
+    refresh: bool,
+    asker: Asker,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let source = connection.source(source).await?;
+    let image = ImageId::from(image);
+    if !image.as_str().starts_with("ami-") {
+        return Err(format!("{image} is no image; write its id, as in ami-0123456789abcdef0"));
+    }
+    let id = source.id.clone();
+    let asked =
+        ImageChangeRequested { source: id.clone(), image: image.clone(), refresh, by: asker.by, reason: asker.reason };
+    operator::change(&source, &asked)?;
+    taken(connection.lastgood.bus.change_image(&asked).await)?;
+    if as_json {
+        return say_json(&json!({"request": ImageChangeRequested::DETAIL_TYPE, "detail": asked}));
+    }
+    let waits = match (&source.rollout, source.turn) {
+        (Some(rollout), _) => format!(" once {rollout} is over"),
+        (None, Some(_)) => " once what is being published has come to its end".to_owned(),
+        (None, None) => String::new(),
+    };
+    say(format_args!("Asked for. {id} is given {image}{waits}. Follow it with: lastgood rollouts {id}"))
 }
 
 /// Gives a verdict on the pause that is open. To roll back may be said at any time while the refresh goes.
@@ -94,18 +132,24 @@ pub(crate) async fn verdict(
     let found = found.ok_or_else(|| format!("{id} is not on record; `lastgood rollouts` lists those that are"))?;
     let visit = found.open_visit();
     match (verdict, visit, &found.order) {
-        (_, _, None) => return Err(format!("{id} was begun by somebody else, and is not judged here")),
+        (_, _, None) if found.change.is_none() => {
+            return Err(format!("{id} was begun by somebody else, and is not judged here"));
+        }
         (Verdict::GoOn, None, _) => {
             return Err(format!("{id} is {}, and waits for no verdict", word(&found)));
         }
-        (Verdict::GoOn, Some(_), Some(order)) if !order.policy.verdict.by.contains(&Judge::Person) => {
+        (Verdict::GoOn, Some(pause), Some(order))
+            if pause.held_until.is_none() && !order.policy.verdict.by.contains(&Judge::Person) =>
+        {
             let judges: Vec<String> = order.policy.verdict.by.iter().map(Judge::to_string).collect();
             return Err(format!(
-                "its plan asks {} and no person whether it goes on; write 'person' into its verdict, or say roll-back",
+                "its plan asks {} and no person whether it goes on, unless it is held; write 'person' into its verdict, or say roll-back",
                 judges.join(" and ")
             ));
         }
-        (Verdict::RollBack, None, _) if !matches!(found.state, State::InProgress | State::Baking) => {
+        (Verdict::RollBack, None, _)
+            if !matches!(found.state, State::Preparing | State::InProgress | State::Baking) =>
+        {
             return Err(format!("{id} is {}, and can't be rolled back", word(&found)));
         }
         _ => {}

@@ -5,7 +5,7 @@ use lastgood_core::rollout::{Rollout, State, Verdict};
 /// What is wrong with a save, if anything is.
 pub(crate) fn wrong(before: Option<&Rollout>, after: &Rollout) -> Option<String> {
     let Some(before) = before else {
-        let begins = matches!(after.state, State::Starting | State::Watched);
+        let begins = matches!(after.state, State::Starting | State::Watched) || is_asked(after) || is_taken_up(after);
         return (!begins).then(|| format!("rollout {} begins as {:?}", after.id, after.state));
     };
     if before.id != after.id {
@@ -17,7 +17,8 @@ pub(crate) fn wrong(before: Option<&Rollout>, after: &Rollout) -> Option<String>
     if before.refresh.is_some() && before.refresh != after.refresh {
         return Some(format!("rollout {} had {:?} and has {:?}", after.id, before.refresh, after.refresh));
     }
-    if before.order != after.order {
+    // An operator's image has its order once its version is made.
+    if before.order != after.order && before.state != State::Preparing {
         return Some(format!("rollout {} is ordered otherwise", after.id));
     }
     // Each pause has one verdict, and that stands.
@@ -38,15 +39,27 @@ pub(crate) fn wrong(before: Option<&Rollout>, after: &Rollout) -> Option<String>
     open.map(|visit| format!("pause {} of {} has no verdict, and another one followed", visit.number, after.id))
 }
 
+/// An operator's image.
+fn is_asked(after: &Rollout) -> bool {
+    after.state == State::Preparing && after.change.is_some()
+}
+
+/// Somebody else's refresh, which goes already, and is judged.
+fn is_taken_up(after: &Rollout) -> bool {
+    let is_theirs = after.change.is_none() && after.order.as_ref().is_some_and(|order| order.backup.is_none());
+    after.state == State::InProgress && is_theirs && after.refresh.is_some()
+}
+
 #[expect(clippy::unnested_or_patterns, reason = "one line for each arrow")]
 fn may_go(from: State, to: State) -> bool {
     use State::{
-        AtCheckpoint, Baking, Cancelled, Cancelling, Failed, InProgress, RollbackFailed, RolledBack, RollingBack,
-        Starting, StartingBack, Succeeded, TurningBack,
+        AtCheckpoint, Baking, Cancelled, Cancelling, Failed, InProgress, Preparing, RollbackFailed, RolledBack,
+        RollingBack, Starting, StartingBack, Succeeded, TurningBack,
     };
     matches!(
         (from, to),
-        (Starting, InProgress | Failed)
+        (Preparing, Starting | Failed | Succeeded)
+            | (Starting, InProgress | Failed)
             | (InProgress, AtCheckpoint)
             | (AtCheckpoint, InProgress)
             | (InProgress, Baking)

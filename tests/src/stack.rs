@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::FutureExt;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, SourceId};
-use lastgood_core::incoming::{BackupRequested, Envelope, Incoming, RefreshNews, Request, VerdictAsked};
+use lastgood_core::incoming::{
+    BackupRequested, Envelope, ImageChangeRequested, Incoming, RefreshNews, Request, VerdictAsked,
+};
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::{self, Share};
 use lastgood_core::plan;
@@ -59,6 +61,8 @@ pub enum Invocation {
     Refresh(RefreshNews),
     /// checkpoint-reached, on a verdict.
     Verdict(Time, VerdictAsked),
+    /// checkpoint-reached, on an operator's image.
+    ImageChange(Time, ImageChangeRequested),
 }
 
 impl Invocation {
@@ -69,7 +73,7 @@ impl Invocation {
             Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
             Self::Poll | Self::News(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
-            Self::Refresh(_) | Self::Verdict(..) => ("CheckpointReached", 60),
+            Self::Refresh(_) | Self::Verdict(..) | Self::ImageChange(..) => ("CheckpointReached", 60),
         }
     }
 }
@@ -181,6 +185,9 @@ impl Stack {
         let running = Running { stack: STACK, stop_at, share: Share::default() };
         let engine = Engine::new(store, cloud, bus, &self.world, running);
         // Everything in a world is ready at once: what does not end when it is polled once has been cut.
+        if let Invocation::ImageChange(_, asked) = &invocation {
+            self.world.asked_for(asked.source.name(), &asked.image);
+        }
         let before = self.world.act_as(Some(self.invocations.fetch_add(1, Ordering::Relaxed)));
         let ended = handle(&engine, invocation).now_or_never();
         self.world.act_as(before);
@@ -333,6 +340,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),
         Invocation::Verdict(at, asked) => engine.verdict(at, asked).await.map_err(|error| chain(&error)),
+        Invocation::ImageChange(at, asked) => engine.change_image(at, asked).await.map_err(|error| chain(&error)),
     }
 }
 

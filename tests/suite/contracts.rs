@@ -227,7 +227,8 @@ fn of_rollouts(backup: &BackupId) -> Vec<News> {
             deadline: Some("2026-01-15T10:45:00Z".parse().expect("a time")),
         },
         News::GroupPinned {
-            backup: backup.clone(),
+            backup: Some(backup.clone()),
+            rollout: None,
             template: "lt-0abcd1234".into(),
             version: 1,
             was: "$Latest".into(),

@@ -14,11 +14,11 @@ use crate::transcript::{count, messages};
 /// A group of `size` on version 1 of its template, warm two minutes after their launch, and a plan that rolls out.
 pub(crate) struct Scene {
     pub(crate) stack: Stack,
-    template: TemplateId,
+    pub(crate) template: TemplateId,
     base: ImageId,
 }
 
-fn scene(size: usize, named: VersionRef, rollout: &str) -> Scene {
+pub(crate) fn followed(size: usize, named: VersionRef, rollout: &str) -> Scene {
     let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
     let base = world.base_image();
     let template = world.template("web", &base);
@@ -34,7 +34,7 @@ fn scene(size: usize, named: VersionRef, rollout: &str) -> Scene {
 pub(crate) const STEPS: &str = "checkpoints: [50, 100], checkpoint_delay: 15m, min_healthy: 50";
 
 pub(crate) fn numbered(size: usize, rollout: &str) -> Scene {
-    scene(size, VersionRef::Number(1), rollout)
+    followed(size, VersionRef::Number(1), rollout)
 }
 
 impl Scene {
@@ -47,8 +47,24 @@ impl Scene {
     /// The rollout of the newest backup.
     pub(crate) fn rollout(&self) -> Rollout {
         let backup = self.stack.backups("group/web").remove(0);
-        let of_it = |rollout: &Rollout| rollout.order.as_ref().is_some_and(|order| order.backup == backup.id);
+        let of_it =
+            |rollout: &Rollout| rollout.order.as_ref().is_some_and(|order| order.backup.as_ref() == Some(&backup.id));
         self.stack.rollouts().into_iter().filter(of_it).max_by_key(|rollout| rollout.since).expect("it is rolled out")
+    }
+
+    /// Lets time pass until the newest rollout pauses.
+    pub(crate) fn until_it_pauses(&self) {
+        let pauses = |scene: &Self| {
+            let waiting = scene.stack.rollouts().into_iter().filter(|rollout| rollout.open_visit().is_some()).count();
+            waiting > 0
+        };
+        for _ in 0..60 {
+            if pauses(self) {
+                return;
+            }
+            self.stack.run(1);
+        }
+        panic!("nothing pauses: {:?}", self.stack.rollouts());
     }
 
     /// How many members serve the image of the newest backup.
@@ -67,7 +83,7 @@ impl Scene {
         }
     }
 
-    fn told(&self, kind: &str) -> Vec<String> {
+    pub(crate) fn told(&self, kind: &str) -> Vec<String> {
         messages(&self.stack, kind)
     }
 
@@ -75,8 +91,13 @@ impl Scene {
         self.stack.world.refreshes("web").iter().map(|refresh| refresh.status).collect()
     }
 
-    fn judge(&self, verdict: Verdict, judge: Judge, visit: Option<u32>) {
-        let (rollout, by) = (self.rollout().id, "a test".to_owned());
+    pub(crate) fn judge(&self, verdict: Verdict, judge: Judge, visit: Option<u32>) {
+        self.say(&self.rollout(), verdict, judge, visit);
+    }
+
+    /// Judges a rollout.
+    pub(crate) fn say(&self, rollout: &Rollout, verdict: Verdict, judge: Judge, visit: Option<u32>) {
+        let (rollout, by) = (rollout.id.clone(), "a test".to_owned());
         self.stack.judge(VerdictAsked { rollout, visit, verdict, judge, by, reason: Some("as seen".into()) });
     }
 
@@ -160,7 +181,7 @@ fn an_image_whose_members_die_turns_back_by_itself() {
 #[test]
 fn a_group_that_follows_a_version_is_pinned_first_and_told_so() {
     for named in [VersionRef::Latest, VersionRef::Default] {
-        let scene = scene(4, named, STEPS);
+        let scene = followed(4, named, STEPS);
         scene.back_up(6);
         assert_eq!(scene.named(), VersionRef::Number(1), "{named}");
         assert_eq!(count(&scene.stack, "Group Pinned"), 1);
@@ -174,7 +195,7 @@ fn a_group_that_follows_a_version_is_pinned_first_and_told_so() {
 
 #[test]
 fn a_version_that_is_not_told_yet_is_not_undone_by_the_pin() {
-    let scene = scene(2, VersionRef::Latest, STEPS);
+    let scene = followed(2, VersionRef::Latest, STEPS);
     scene.stack.world.change_settings(|settings| settings.version_visible_seconds = 60);
     scene.back_up(1);
     while scene.stack.backups("group/web")[0].good_at.is_none() {
@@ -213,7 +234,7 @@ fn what_is_released_after_a_rollout_that_did_not_come_about_is_rolled_out_anew()
 #[test]
 fn or_a_second_refresh_goes_back() {
     for named in [VersionRef::Latest, VersionRef::Default] {
-        let scene = scene(4, named, &format!("{STEPS}, followed: second-refresh"));
+        let scene = followed(4, named, &format!("{STEPS}, followed: second-refresh"));
         scene.back_up(3);
         assert_eq!((scene.named(), count(&scene.stack, "Group Pinned")), (named, 0));
         scene.sicken(Sickness::Impaired);
@@ -267,71 +288,6 @@ fn without_a_verdict_in_time_the_plan_says_what_follows() {
     let on = numbered(4, &by_person("continue"));
     on.back_up(60);
     assert_eq!((on.rollout().state, verdicts(&on.rollout())), (State::Succeeded, vec![(50, Verdict::GoOn)]));
-}
-
-#[test]
-fn a_hold_keeps_the_refresh_from_going_on_until_somebody_judges_it() {
-    let held = format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}");
-    let suspended = |scene: &Scene| scene.stack.world.group_view("web").expect("there").suspended.len();
-    for (verdict, ends) in [(Verdict::GoOn, State::Succeeded), (Verdict::RollBack, State::RolledBack)] {
-        let scene = numbered(4, &held);
-        scene.back_up(3 * 60);
-        assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::AtCheckpoint, Suspension::Suspended));
-        assert_eq!((suspended(&scene), scene.renewed()), (1, 2), "AWS does not go on by itself");
-        assert_eq!(count(&scene.stack, "Rollout Held"), 1);
-        scene.judge(verdict, Judge::Person, None);
-        scene.stack.run(40);
-        assert_eq!((scene.rollout().state, suspended(&scene)), (ends, 0), "what was suspended is resumed");
-    }
-    // Nobody comes: it is taken back after a day.
-    let alone = numbered(4, &held);
-    alone.back_up(26 * 60);
-    let rollouts = alone.stack.rollouts();
-    assert!(rollouts.iter().any(|rollout| rollout.state == State::RolledBack), "{rollouts:?}");
-    assert_eq!(suspended(&alone), 0);
-}
-
-#[test]
-fn a_suspension_whose_answer_was_lost_is_given_back() {
-    // The call was heard, and tried again: what is suspended then is ours all the same.
-    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
-    scene.stack.world.lose_next("autoscaling:SuspendProcesses", 2);
-    scene.back_up(20);
-    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::AtCheckpoint, Suspension::Suspended));
-    scene.judge(Verdict::RollBack, Judge::Person, None);
-    scene.stack.run(40);
-    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
-    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
-}
-
-#[test]
-fn what_is_held_again_is_still_ours_to_resume() {
-    // A person agrees, health does not: it is held a second time, suspended as it is.
-    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [health, person], within: 5m, otherwise: hold}}"));
-    scene.back_up(6);
-    scene.sicken(Sickness::Impaired);
-    scene.stack.run(14);
-    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (1, Suspension::Suspended));
-    scene.judge(Verdict::GoOn, Judge::Person, None);
-    scene.stack.run(5);
-    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (2, Suspension::Suspended));
-    scene.judge(Verdict::RollBack, Judge::Person, None);
-    scene.stack.run(40);
-    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
-    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
-}
-
-#[test]
-fn what_somebody_has_suspended_is_theirs_to_resume() {
-    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
-    scene.back_up(8);
-    let process = ["InstanceRefresh".to_owned()];
-    scene.stack.world.autoscaling().suspend_processes("web", &process).expect("suspended");
-    scene.stack.run(20);
-    assert_eq!(scene.rollout().suspension, Suspension::Untouched);
-    scene.judge(Verdict::GoOn, Judge::Person, None);
-    scene.stack.run(10);
-    assert_eq!(scene.stack.world.group_view("web").expect("there").suspended.len(), 1);
 }
 
 #[test]

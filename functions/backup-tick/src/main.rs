@@ -23,6 +23,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         other @ (Incoming::ArtifactChanged { .. }
         | Incoming::BackupGood { .. }
         | Incoming::Refresh(_)
+        | Incoming::ImageChange { .. }
         | Incoming::Verdict { .. }) => {
             return Err(unexpected("backup-tick", &other).into());
         }

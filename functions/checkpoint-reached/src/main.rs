@@ -1,5 +1,5 @@
-//! checkpoint-reached: takes down what AWS tells of instance refreshes and what others think of their pauses, and carries our
-//! rollouts on.
+//! checkpoint-reached: takes down what AWS tells of instance refreshes, what others think of their pauses and which images
+//! operators give, and carries our rollouts on.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use lastgood_aws::{Lastgood, event_id, finish, read_event, unexpected};
@@ -19,6 +19,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let report = match read_event(event.payload)? {
         Incoming::Refresh(news) => engine.refresh(news).await?,
         Incoming::Verdict { at, asked } => engine.verdict(at, asked).await?,
+        Incoming::ImageChange { at, asked } => engine.change_image(at, asked).await?,
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }

@@ -22,6 +22,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
         | Incoming::Refresh(_)
+        | Incoming::ImageChange { .. }
         | Incoming::Verdict { .. }) => {
             return Err(unexpected("retention-cleanup", &other).into());
         }

@@ -22,6 +22,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         | Incoming::Asked { .. }
         | Incoming::BackupGood { .. }
         | Incoming::Refresh(_)
+        | Incoming::ImageChange { .. }
         | Incoming::Verdict { .. }) => {
             return Err(unexpected("snapshot-poll", &other).into());
         }

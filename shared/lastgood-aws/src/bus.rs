@@ -8,7 +8,7 @@ use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use lastgood_core::Time;
-use lastgood_core::incoming::{BackupRequested, Request, VerdictAsked};
+use lastgood_core::incoming::{BackupRequested, ImageChangeRequested, Request, VerdictAsked};
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_engine::port::Posted;
 use lastgood_engine::{Answer, Bus, CallFailed, How};
@@ -55,6 +55,11 @@ impl EventBus {
     /// Gives a verdict.
     pub async fn verdict(&self, verdict: &VerdictAsked) -> Result<Posted, CallFailed> {
         self.put_request(VerdictAsked::DETAIL_TYPE, verdict).await
+    }
+
+    /// Asks that a group is given an image.
+    pub async fn change_image(&self, asked: &ImageChangeRequested) -> Result<Posted, CallFailed> {
+        self.put_request(ImageChangeRequested::DETAIL_TYPE, asked).await
     }
 
     /// EventBridge's clock dates a request, not this machine's: its time becomes the slot of a backup.

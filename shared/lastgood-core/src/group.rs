@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef};
-use crate::id::{GroupName, ImageId, InstanceId, RefreshId};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 use crate::{Time, later, seconds_between};
 
 /// Tag on a group whose instances keep state that must not be replaced: its instances can be backed up one by one, but
@@ -24,6 +24,29 @@ pub struct Choice {
     pub instance: Instance,
     /// Somebody has protected it from scale-in already.
     pub protected_from_scale_in: bool,
+}
+
+/// Which member is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish<'a> {
+    /// The newest that is able.
+    Any,
+    /// The newest but this one, which was lost under an image before.
+    Not(&'a InstanceId),
+    /// The newest that launched from this version of a template. A pause of its rollout comes after its warm-up.
+    On(&'a TemplateId, u64),
+}
+
+impl Wish<'_> {
+    fn is_for(self, member: &Member) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Not(lost) => member.instance != *lost,
+            Self::On(template, version) => {
+                member.template.as_ref().is_some_and(|(of, number)| of == template && *number == version)
+            }
+        }
+    }
 }
 
 /// Why a member is passed over. In the order in which they are told.
@@ -60,13 +83,13 @@ pub fn refreshing(name: &GroupName, refresh: &RefreshId) -> String {
 }
 
 /// The newest member that is able, or why none is. Of two that started in the same second the one with the greater id:
-/// always the same one. `except` is an instance that was lost under an image before.
-pub fn choose(group: &Group, instances: &[Instance], except: Option<&InstanceId>, now: Time) -> Result<Choice, String> {
+/// always the same one.
+pub fn choose(group: &Group, instances: &[Instance], wish: Wish<'_>, now: Time) -> Result<Choice, String> {
     let mut able: Vec<(&Member, &Instance)> = Vec::new();
     let mut unable: BTreeMap<Unable, usize> = BTreeMap::new();
-    for member in group.members.iter().filter(|member| Some(&member.instance) != except) {
+    for member in group.members.iter().filter(|member| wish.is_for(member)) {
         let instance = instances.iter().find(|instance| instance.id == member.instance);
-        match judge(group, member, instance, now) {
+        match judge(group, member, instance, wish, now) {
             Ok(instance) => able.push((member, instance)),
             Err(why) => *unable.entry(why).or_default() += 1,
         }
@@ -75,12 +98,16 @@ pub fn choose(group: &Group, instances: &[Instance], except: Option<&InstanceId>
     if let Some((member, instance)) = newest {
         return Ok(Choice { instance: (*instance).clone(), protected_from_scale_in: member.protected_from_scale_in });
     }
-    let besides = if except.is_some() { "other " } else { "" };
+    let (other, on) = match wish {
+        Wish::Any => ("", String::new()),
+        Wish::Not(_) => ("other ", String::new()),
+        Wish::On(template, version) => ("", format!(" on version {version} of {template}")),
+    };
     Err(match unable.values().sum::<usize>() {
-        0 => format!("{} has no {besides}member", group.name),
+        0 => format!("{} has no {other}member{on}", group.name),
         count => {
             let why: Vec<_> = unable.iter().map(|(why, count)| format!("{count} {}", why.words())).collect();
-            format!("none of the {count} {besides}members of {} can be imaged: {}", group.name, why.join(", "))
+            format!("none of the {count} {other}members{on} of {} can be imaged: {}", group.name, why.join(", "))
         }
     })
 }
@@ -89,6 +116,7 @@ fn judge<'a>(
     group: &Group,
     member: &Member,
     instance: Option<&'a Instance>,
+    wish: Wish<'_>,
     now: Time,
 ) -> Result<&'a Instance, Unable> {
     match member.lifecycle {
@@ -101,7 +129,8 @@ fn judge<'a>(
         return Err(Unable::Unhealthy);
     }
     let Some(instance) = instance.filter(|instance| instance.running) else { return Err(Unable::NotRunning) };
-    if later(instance.launched_at, group.warmup_seconds) > now {
+    let is_warm = matches!(wish, Wish::On(..)) || later(instance.launched_at, group.warmup_seconds) <= now;
+    if !is_warm {
         return Err(Unable::NotWarm);
     }
     let left = group.lifetime_seconds_max.map(|max| max - seconds_between(instance.launched_at, now));

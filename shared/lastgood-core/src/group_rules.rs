@@ -90,7 +90,8 @@ fn image() -> Image {
 /// The instance that is chosen, or why none is.
 fn chosen(group: &Group, instances: &[Instance], except: Option<&str>) -> Result<String, String> {
     let except = except.map(InstanceId::from);
-    choose(group, instances, except.as_ref(), now()).map(|choice| choice.instance.id.to_string())
+    choose(group, instances, except.as_ref().map_or(Wish::Any, Wish::Not), now())
+        .map(|choice| choice.instance.id.to_string())
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn the_newest_member_that_is_able_is_chosen_and_of_two_as_new_the_greater_id() {
 fn whether_somebody_protected_the_one_that_is_chosen_is_told() {
     for protected in [true, false] {
         let web = plain(vec![Member { protected_from_scale_in: protected, ..member("i-1") }]);
-        let choice = choose(&web, &[instance("i-1", 1)], None, now()).expect("it is able");
+        let choice = choose(&web, &[instance("i-1", 1)], Wish::Any, now()).expect("it is able");
         assert_eq!(choice.protected_from_scale_in, protected);
     }
 }

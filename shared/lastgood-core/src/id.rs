@@ -197,6 +197,12 @@ impl RolloutId {
     pub fn of(source: &SourceId, at: Time) -> Self {
         Self(BackupId { source: source.clone(), slot: at }.to_string())
     }
+
+    /// That of an image that an operator asked for `at` that time.
+    #[must_use]
+    pub fn of_change(source: &SourceId, at: Time) -> Self {
+        Self(format!("{}/set-image", BackupId { source: source.clone(), slot: at }))
+    }
 }
 
 /// A slot in names and keys.

@@ -2,14 +2,19 @@
 //!
 //! Events are hints: reading one tells what to look at, never what is so.
 
+mod requests;
+
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ArtifactId, BackupId, GroupName, ImageId, RefreshId, RolloutId, SourceId};
+use crate::id::{ArtifactId, GroupName, ImageId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
-use crate::rollout::{Judge, Verdict};
 use crate::{Time, seconds_between, whole_second};
+
+pub use requests::{
+    AboutBackup, AboutSource, BackupRequested, ImageChangeRequested, Request, SkipRequested, VerdictAsked,
+};
 
 /// How far EventBridge's clock and ours may be apart, in seconds.
 const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
@@ -68,6 +73,13 @@ pub enum Incoming {
     },
     /// An instance refresh began, paused, ended or turned back.
     Refresh(RefreshNews),
+    /// An operator gives a group an image.
+    ImageChange {
+        /// When.
+        at: Time,
+        /// What is asked.
+        asked: ImageChangeRequested,
+    },
     /// A program or a person has judged a pause of a rollout.
     Verdict {
         /// When.
@@ -75,138 +87,6 @@ pub enum Incoming {
         /// What was judged.
         asked: VerdictAsked,
     },
-}
-
-/// The detail of `Backup Requested`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BackupRequested {
-    /// What to back up.
-    pub source: SourceId,
-    /// Who asks.
-    pub by: String,
-    /// Why, in the asker's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl BackupRequested {
-    /// The detail-type of the request.
-    pub const DETAIL_TYPE: &'static str = "Backup Requested";
-}
-
-/// The detail of `Checkpoint Verdict`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VerdictAsked {
-    /// Which rollout.
-    pub rollout: RolloutId,
-    /// Which of its pauses, as Checkpoint Reached told it; the one that is open if it is left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub visit: Option<u32>,
-    /// What.
-    pub verdict: Verdict,
-    /// Who says so: `event`, a program; `person`, through the command.
-    #[serde(default = "program")]
-    pub judge: Judge,
-    /// Who, in words.
-    pub by: String,
-    /// Why, in their words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-fn program() -> Judge {
-    Judge::Event
-}
-
-impl VerdictAsked {
-    /// The detail-type of the event.
-    pub const DETAIL_TYPE: &'static str = "Checkpoint Verdict";
-
-    /// Who says it, and why.
-    #[must_use]
-    pub fn words(&self) -> String {
-        match &self.reason {
-            Some(reason) => format!("{}: {reason}", self.by),
-            None => format!("{} says so", self.by),
-        }
-    }
-}
-
-/// What people and programs may ask on our bus, beside a backup. The detail of each has the fields of its variant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Request {
-    /// `Hold Requested`: nothing of the source is published until it is released.
-    Hold(AboutSource),
-    /// `Release Requested`: publishing goes on, over whatever image is there now.
-    Release(AboutSource),
-    /// `Skip Requested`: the source's next slot is passed over.
-    Skip(SkipRequested),
-    /// `Pin Requested`: the backup stays, whatever its plan says.
-    Pin(AboutBackup),
-    /// `Unpin Requested`: it is kept as its plan says again.
-    Unpin(AboutBackup),
-}
-
-/// A request about a source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AboutSource {
-    /// Which.
-    pub source: SourceId,
-    /// Who asks.
-    pub by: String,
-    /// Why, in the asker's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// A request about a backup.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AboutBackup {
-    /// Which.
-    pub backup: BackupId,
-    /// Who asks.
-    pub by: String,
-    /// Why, in the asker's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The detail of `Skip Requested`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SkipRequested {
-    /// Whose.
-    pub source: SourceId,
-    /// The slot that is next, as the asker saw it: so that the same request twice passes one slot over.
-    pub slot: Time,
-    /// Who asks.
-    pub by: String,
-    /// Why, in the asker's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl Request {
-    /// The detail-types of all of them.
-    pub const DETAIL_TYPES: [&'static str; 5] =
-        ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
-
-    /// The detail-type of the request.
-    #[must_use]
-    pub fn detail_type(&self) -> &'static str {
-        match self {
-            Self::Hold(_) => "Hold Requested",
-            Self::Release(_) => "Release Requested",
-            Self::Skip(_) => "Skip Requested",
-            Self::Pin(_) => "Pin Requested",
-            Self::Unpin(_) => "Unpin Requested",
-        }
-    }
 }
 
 /// What an instance refresh event says.
@@ -328,6 +208,9 @@ impl Incoming {
             (EVENT_SOURCE, "Backup Good") => {
                 let detail: GoodDetail = envelope.read_detail()?;
                 Ok(Self::BackupGood { source: detail.source })
+            }
+            (EVENT_SOURCE, ImageChangeRequested::DETAIL_TYPE) => {
+                Ok(Self::ImageChange { at: whole_second(envelope.time), asked: envelope.read_detail()? })
             }
             (EVENT_SOURCE, VerdictAsked::DETAIL_TYPE) => {
                 Ok(Self::Verdict { at: whole_second(envelope.time), asked: envelope.read_detail()? })

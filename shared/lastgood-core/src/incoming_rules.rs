@@ -73,11 +73,14 @@ fn each_request_is_read_as_what_it_is_called() {
                 assert_eq!(request.detail_type(), kind);
                 assert!(Request::DETAIL_TYPES.contains(&kind.as_str()), "{kind}");
             }
+            Incoming::ImageChange { asked, .. } => {
+                assert_eq!((kind.as_str(), asked.refresh), ("Image Change Requested", true))
+            }
             other => assert!(matches!(other, Incoming::BackupRequested { .. }) && kind == "Backup Requested", "{name}"),
         }
     }
     let read = samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested")).count();
-    assert_eq!(read, Request::DETAIL_TYPES.len() + 1, "a sample of each");
+    assert_eq!(read, Request::DETAIL_TYPES.len() + 2, "a sample of each");
 }
 
 #[test]

@@ -17,8 +17,8 @@ use crate::record::EXPIRES_SECONDS;
 use crate::rollout::life::{
     LOCKED_SECONDS, LOOK_SECONDS, STARTING_SECONDS_MAX, UNSEEN_SECONDS_MAX, VISIT_LOOK_SECONDS,
 };
-use crate::rollout::policy::{DELAY_SECONDS_DEFAULT, DELAY_SECONDS_MAX};
-use crate::rollout::visit::{HOLD_SECONDS_MAX, MARGIN_SECONDS};
+use crate::rollout::policy::{DELAY_SECONDS_DEFAULT, DELAY_SECONDS_MAX, MARGIN_SECONDS};
+use crate::rollout::visit::HOLD_SECONDS_MAX;
 use crate::source::survey::{LOST_SECONDS, RETIRE_SECONDS, SURVEY_SECONDS};
 use crate::sweep::{LOOK_AGAIN_SECONDS, ORPHAN_SECONDS_MIN, SWEEP_SECONDS};
 use crate::{Time, later, plan};

@@ -3,6 +3,8 @@
 //! An image name is the only token that CreateImage has: the second call with one name is refused, and the image
 //! that bears it is looked up and adopted. So no two (source, slot) may ever share a name.
 
+use std::fmt::Display;
+
 use sha2::{Digest, Sha256};
 
 use crate::facts::Tags;
@@ -80,10 +82,10 @@ pub fn is_ours(stack: &str, backup: &BackupId, tags: &Tags) -> bool {
     bears(TAG_MANAGED_BY, stack) && bears(TAG_BACKUP, &backup.to_string())
 }
 
-/// What a template version of ours says of itself: for which backup it was made, and from which version.
+/// What a template version of ours says of itself: for which backup (or operator's image) it was made, and from which version.
 #[must_use]
-pub fn version_description(backup: &BackupId, base: u64) -> String {
-    let whole = format!("lastgood {backup} from version {base}");
+pub fn version_description(whose: &impl Display, base: u64) -> String {
+    let whole = format!("lastgood {whose} from version {base}");
     let plain: String = whole.chars().filter(char::is_ascii).collect();
     if plain == whole && whole.len() <= DESCRIPTION_CHARS_MAX {
         return whole;
@@ -93,16 +95,16 @@ pub fn version_description(backup: &BackupId, base: u64) -> String {
 
 /// The version from which one that is described so was made for this backup; `None` if it does not say that it was.
 #[must_use]
-pub fn version_base(backup: &BackupId, description: &str) -> Option<u64> {
+pub fn version_base(whose: &impl Display, description: &str) -> Option<u64> {
     let base = description.rsplit(' ').next().and_then(|base| base.parse().ok());
-    base.filter(|base| description == version_description(backup, *base))
+    base.filter(|base| description == version_description(whose, *base))
 }
 
 /// The client token of the template version that copies `base` for this backup: the same for each repetition, and
 /// another one if another version is copied (the same token with other parameters is refused).
 #[must_use]
-pub fn version_token(backup: &BackupId, template: &TemplateId, base: u64) -> String {
-    let whole = digest(&[&backup.to_string(), template.as_str(), &base.to_string()]);
+pub fn version_token(whose: &impl Display, template: &TemplateId, base: u64) -> String {
+    let whole = digest(&[&whose.to_string(), template.as_str(), &base.to_string()]);
     format!("lastgood-{whole}")
 }
 

@@ -235,7 +235,11 @@ pub enum News {
     #[serde(rename = "Group Pinned")]
     GroupPinned {
         /// The backup that is to be rolled out.
-        backup: BackupId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backup: Option<BackupId>,
+        /// The rollout of an image that an operator gives the group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollout: Option<RolloutId>,
         /// The launch template.
         template: TemplateId,
         /// The version.

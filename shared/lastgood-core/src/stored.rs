@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The form that is written.
-pub const FORM: u32 = 4;
+pub const FORM: u32 = 5;
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,10 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
             if form < 3 {
                 upgrade_from_2(&mut stored.record);
             }
-            upgrade_from_3(&mut stored.record);
+            // Form 4 knew no image of an operator's, and no backup of a pause; what it says means the same.
+            if form < 4 {
+                upgrade_from_3(&mut stored.record);
+            }
             serde_json::from_value(stored.record).map_err(StoredError::Unreadable)
         }
         Ordering::Equal => {

@@ -18,14 +18,15 @@ use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
 use crate::plan::{Afterwards, Capture, OnManualChange, Plan, Policy, Publish, PublishTo, Select};
 use crate::retention::Retention;
-use crate::rollout::policy::{Protected, Standby};
+use crate::rollout::change::Step;
+use crate::rollout::policy::{Others, Protected, Standby};
 use crate::rollout::{
-    self, Followed, Given, Judge, Opinion, Order, Otherwise, Rollout, RolloutPolicy, Suspension, Verdict,
+    self, Change, Followed, Given, Judge, Kept, Opinion, Order, Otherwise, Rollout, RolloutPolicy, Suspension, Verdict,
     VerdictPolicy, Visit,
 };
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::source::survey::Planned;
-use crate::source::{Asked, Because, Expected, Failure, Good, Hold, Published, Retry, Source};
+use crate::source::{Asked, Because, Changing, Expected, Failure, Good, Hold, Published, Retry, Source};
 use crate::sweep::Sweep;
 
 fn at(minute: u32) -> Time {
@@ -72,12 +73,14 @@ fn rollout_policy() -> RolloutPolicy {
             otherwise: Otherwise::Hold,
         },
         followed: Followed::SecondRefresh,
+        backup: true,
+        others: Others::Judge,
     }
 }
 
 fn rollout() -> Rollout {
     let order = Order {
-        backup: BackupId { source: source_id(), slot: at(30) },
+        backup: Some(BackupId { source: source_id(), slot: at(30) }),
         image: "ami-1".into(),
         at: at(30),
         named: TemplateRef { template: "lt-1".into(), version: VersionRef::Latest },
@@ -85,7 +88,16 @@ fn rollout() -> Rollout {
         version: 2,
         policy: rollout_policy(),
     };
-    let opinion = Opinion { judge: Judge::Health, verdict: Verdict::GoOn, reason: "well".into(), at: at(42) };
+    let change = Change {
+        image: "ami-1".into(),
+        by: "alice".into(),
+        reason: Some("a patch".into()),
+        refresh: true,
+        policy: rollout_policy(),
+        step: Step::Asked,
+        follows: Some((1, at(30))),
+    };
+    let opinion = Opinion { judge: Judge::Health, reason: "well".into(), at: at(42) };
     let visit = Visit {
         number: 1,
         percentage: 20,
@@ -95,6 +107,7 @@ fn rollout() -> Rollout {
         goes_on_at: at(56),
         opinions: vec![opinion],
         verdict: Some(Given { verdict: Verdict::GoOn, reason: "well".into(), at: at(42) }),
+        backup: Some(Kept { slot: at(42), begun: true }),
         held_until: Some(at(58)),
         held_percentage: Some(20),
     };
@@ -109,6 +122,7 @@ fn rollout() -> Rollout {
         id: RolloutId::of(&source_id(), at(30)),
         group: "web".into(),
         refresh: Some("r-1".into()),
+        change: Some(change),
         order: Some(order),
         state: rollout::State::RollingBack,
         since: at(40),
@@ -211,7 +225,7 @@ fn source() -> Source {
         overdue_told: true,
         retry: Some(Retry { slot: at(32), of: at(30), lost: "i-1".into() }),
         retried: Some(at(30)),
-        last_good: Some(Good { slot: at(29), at: at(30), artifact: image("ami-1") }),
+        last_good: Some(Good { slot: at(29), at: at(30), artifact: image("ami-1"), only_kept: true }),
         published: Some(Published {
             slot: at(29),
             image: "ami-1".into(),
@@ -219,6 +233,7 @@ fn source() -> Source {
         }),
         turn: Some(at(30)),
         rollout: Some("group/web@20260115T102900Z".into()),
+        change: Some(Changing { rollout: "group/web@20260115T102900Z/set-image".into(), image: "ami-1".into() }),
         expected: Some(Expected { image: Some("ami-1".into()), because: Because::Published }),
         hold: Some(Hold { by: "alice".into(), reason: Some("release freeze".into()), at: at(33) }),
         asked: Some(Asked::Hold(at(33))),
@@ -254,9 +269,9 @@ fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: &T, golden
 
 #[test]
 fn every_field_of_every_record_is_stored_as_it_always_was() {
-    holds(&backup(), &expect_file!["stored/backup_4.json"]);
-    holds(&source(), &expect_file!["stored/source_4.json"]);
-    holds(&planned(), &expect_file!["stored/plan_4.json"]);
-    holds(&sweep(), &expect_file!["stored/sweep_4.json"]);
-    holds(&rollout(), &expect_file!["stored/rollout_4.json"]);
+    holds(&backup(), &expect_file!["stored/backup_5.json"]);
+    holds(&source(), &expect_file!["stored/source_5.json"]);
+    holds(&planned(), &expect_file!["stored/plan_5.json"]);
+    holds(&sweep(), &expect_file!["stored/sweep_5.json"]);
+    holds(&rollout(), &expect_file!["stored/rollout_5.json"]);
 }

@@ -7,14 +7,15 @@
 //! * [`Engine::asked`]: what operators ask of sources and backups (backup-tick)
 //! * [`Engine::poll`], [`Engine::artifact_news`]: carry backups on (snapshot-poll)
 //! * [`Engine::cleanup`], [`Engine::cleanup_source`]: let go and delete (retention-cleanup)
-//! * [`Engine::refresh`], [`Engine::verdict`]: what AWS tells of instance refreshes, and what others think of their pauses
-//!   (checkpoint-reached)
+//! * [`Engine::refresh`], [`Engine::verdict`], [`Engine::change_image`]: what AWS tells of instance refreshes, what others think
+//!   of their pauses, and which images operators give (checkpoint-reached)
 //! * [`apply`]: compare a plan file with the table and write it (cli)
 
 pub mod apply;
 mod backup;
 mod begin;
 pub mod call;
+mod change;
 mod cleanup;
 mod drive;
 mod every;
@@ -29,9 +30,11 @@ mod rollout;
 mod standing;
 mod survey;
 mod sweep;
+mod template;
 
 pub use begin::RequestError;
 pub use call::{Answers, Call, Called, Cloud};
+pub use change::ChangeError;
 pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
 pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use lastgood_core::Time;
 use lastgood_core::backup::publication::PublicationEvent;
 use lastgood_core::backup::{self, Backup};
+use lastgood_core::facts::VersionRef;
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, RefreshId, RolloutId, SourceId, TemplateId};
 use lastgood_core::incoming::{RefreshNews, VerdictAsked};
@@ -13,7 +14,7 @@ use lastgood_core::record::Queue;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
-use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout};
+use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others};
 use lastgood_core::source::{self, Source};
 
 use crate::Engine;
@@ -21,10 +22,10 @@ use crate::call::autoscaling::{
     CancelRefresh, GroupsNamed, NewestRefreshes, RefreshById, ResumeRefresh, RollBackRefresh, StartRefresh,
     SuspendRefresh,
 };
-use crate::call::ec2::StatusesOf;
+use crate::call::ec2::{StatusesOf, VersionOf};
 use crate::call::{Answers, Call, Cloud};
 use crate::drive::{Answered, Carried, Carries, Wave};
-use crate::port::{Bus, CallFailed, Clock, How, Store};
+use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
 use crate::report::Report;
 
 /// Why a verdict can't be taken down.
@@ -60,7 +61,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// there yet.
     async fn whose(&self, news: &RefreshNews) -> Result<(RolloutId, Option<Rollout>), CallFailed> {
         let source = self.store.load::<Source>(&SourceId::Group(news.group.clone())).await?;
-        if let Some(goes) = source.and_then(|source| source.record.rollout) {
+        let source = source.map(|source| source.record);
+        if let Some(goes) = source.as_ref().and_then(|source| source.rollout.clone()) {
             let mut rollout = self.store.load::<Rollout>(&goes).await?;
             // It may be one whose beginning was not answered: that is looked up first.
             if rollout.as_ref().is_some_and(|rollout| rollout.record.begins()) {
@@ -72,7 +74,31 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         let watched = Rollout::watched(news.refresh.clone(), news.group.clone(), self.clock.now());
-        Ok((watched.id.clone(), Some(watched)))
+        let taken_up = match source.filter(Source::judges_others) {
+            Some(source) if self.store.load::<Rollout>(&watched.id).await?.is_none() => {
+                self.take_up(&source, news).await?
+            }
+            Some(_) | None => None,
+        };
+        Ok((watched.id.clone(), Some(taken_up.unwrap_or(watched))))
+    }
+
+    /// A refresh that somebody else began, for its pauses to be judged: if it goes to a version of the group's template by
+    /// number, and nothing of ours is under way. Whatever can't be read leaves it watched.
+    async fn take_up(&self, source: &Source, news: &RefreshNews) -> Result<Option<Rollout>, CallFailed> {
+        let (group, refresh) = (news.group.clone(), news.refresh.clone());
+        let view = self.cloud.call(&RefreshById { group: group.clone(), refresh: refresh.clone() }).await?;
+        let groups = self.cloud.call(&GroupsNamed(vec![group.clone()])).await?;
+        let (Ok(Some(view)), Ok(groups)) = (view, groups) else { return Ok(None) };
+        let Some((named, version)) = others::goal(&view, group::named(&groups, &group)) else { return Ok(None) };
+        let base = self.cloud.call(&VersionOf::named(&named)).await?;
+        let goes_to = VersionOf { template: named.template.clone(), version: VersionRef::Number(version) };
+        let (Ok(base), Ok(goes_to)) = (base, self.cloud.call(&goes_to).await?) else { return Ok(None) };
+        let now = self.clock.now();
+        let Some(order) = others::order(source, named, &base, &goes_to, now) else { return Ok(None) };
+        let rollout = Rollout::taken_up(refresh, group, order, now);
+        let given = self.change_source(&source.id, |source| source::ask_to_roll(source, &rollout)).await?;
+        Ok(given.unwrap_or_default().then_some(rollout))
     }
 
     /// Takes down what a program or a person says of a pause, asked for `at` that time.
@@ -185,14 +211,28 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         })
     }
 
+    /// Puts the backup of a pause on record. The poll begins it.
+    async fn back_up(&self, record: &Rollout, slot: Time) -> Carried<Rollout> {
+        let source = self.store.load::<Source>(&SourceId::Group(record.group.clone())).await?;
+        let asked = source.map(|source| record.backup_of_pause(&source.record, slot, self.clock.now()));
+        Ok(Event::BackedUp(match asked.unwrap_or_else(|| Err("its source is not on record".into())) {
+            Ok(backup) => {
+                // One that is there already was put there by an earlier call, or is of that very second.
+                self.store.save(&Versioned::new(backup)).await?;
+                Ok(())
+            }
+            Err(why) => Err(why),
+        }))
+    }
+
     /// Tells its backup, and then its source, that it is over.
     async fn tell_the_end(&self, record: &Rollout) -> Carried<Rollout> {
         if let Some((id, outcome)) = Outcome::of(record) {
             let ended = backup::Event::Publication(PublicationEvent::RolloutEnded(outcome));
             self.tell::<Backup>(Queue::Poll, &id, None, &ended).await?;
-            let id = id.source;
-            self.change_source(&id, |source| (source::rolls_no_more(source, &record.id), ())).await?;
         }
+        let id = SourceId::Group(record.group.clone());
+        self.change_source(&id, |source| (source::rolls_no_more(source, record), ())).await?;
         Ok(Event::Told)
     }
 }
@@ -219,6 +259,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C,
             Alone::LookAtSuspension(group) => self.look_at_suspension(group).await,
             Alone::Suspend(group) => self.suspend(group).await,
             Alone::Resume(group) => self.resume(group).await,
+            Alone::Prepare(asked) => Box::pin(self.prepare(record, asked)).await,
+            Alone::BackUp(slot) => self.back_up(record, slot).await,
             Alone::Tell => Box::pin(self.tell_the_end(record)).await,
         }
     }

@@ -122,7 +122,7 @@ impl Rolls {
         let bake = if bake { ", bake: 60s" } else { "" };
         format!(
             "    rollout: {{checkpoints: [50, 100], checkpoint_delay: {delay}s, min_healthy: 50, max_healthy: \
-             {max_healthy}, warmup: 30s, followed: {followed}{bake}, verdict: {{by: [{by}], within: 200s, otherwise: \
+             {max_healthy}, warmup: 30s, followed: {followed}{bake}, verdict: {{by: [{by}], within: 180s, otherwise: \
              {otherwise}}}}}\n"
         )
     }

@@ -142,6 +142,9 @@ impl State {
         let still = self.given_by_hand();
         for group in given.iter().filter(|group| !still.contains(group)) {
             let Some(change) = self.witness.by_hand.changes.get(group).cloned() else { continue };
+            if self.own_image(group).is_some_and(|image| self.was_asked_for(group, &image)) {
+                continue;
+            }
             // A change between the last look and the call is overwritten: no call of AWS compares. But that is a moment.
             let read = self.witness.by_hand.read.get(&(caller, change.place.clone()));
             let seen = read.is_some_and(|(count, at)| *count > change.count && *at >= change.told_from);

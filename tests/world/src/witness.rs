@@ -64,6 +64,8 @@ pub(crate) struct Witness {
     pub(crate) kept_in_use: BTreeSet<String>,
     /// What people gave to groups.
     pub(crate) by_hand: ByHand,
+    /// Images that people had Lastgood give to groups.
+    asked_for: BTreeSet<(GroupName, ImageId)>,
 }
 
 impl World {
@@ -106,6 +108,11 @@ impl World {
         let mut state = self.lock();
         let now = state.now;
         state.witness.broken_by_hand.insert(image.clone(), now);
+    }
+
+    /// Somebody asks Lastgood to give the group this image, whatever is there.
+    pub fn asked_for(&self, group: &str, image: &ImageId) {
+        self.lock().witness.asked_for.insert((group.into(), image.clone()));
     }
 
     /// Whether people gave this group a version that was just being deleted.
@@ -295,6 +302,11 @@ impl State {
         }
     }
 
+    /// Whether people asked for the group to be given this image.
+    pub(crate) fn was_asked_for(&self, group: &GroupName, image: &ImageId) -> bool {
+        self.witness.asked_for.contains(&(group.clone(), image.clone()))
+    }
+
     /// What each group launches, as far as that can be told: what it is, and what whoever asks now is told.
     pub(crate) fn launched(&self) -> BTreeMap<GroupName, BTreeSet<ImageId>> {
         let of = |group: &GroupName| [self.own_image(group), self.told_image(group)].into_iter().flatten().collect();
@@ -308,6 +320,9 @@ impl State {
         for group in groups {
             let Some(image) = self.own_image(&group) else { continue };
             if before.get(&group).is_some_and(|images| images.contains(&image)) {
+                continue;
+            }
+            if self.was_asked_for(&group, &image) {
                 continue;
             }
             if !self.witness.ours.contains(image.as_str()) {

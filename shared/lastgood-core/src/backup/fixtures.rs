@@ -12,7 +12,7 @@ use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
 use crate::retention::Retention;
 use crate::rollout::policy::{Protected, Standby};
-use crate::rollout::{Followed, RolloutPolicy, VerdictPolicy};
+use crate::rollout::{Followed, Others, RolloutPolicy, VerdictPolicy};
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
@@ -54,6 +54,8 @@ pub(crate) fn rollout_policy() -> RolloutPolicy {
         standby: Standby::Ignore,
         verdict: VerdictPolicy::default(),
         followed: Followed::Pin,
+        backup: false,
+        others: Others::Watch,
     }
 }
 

@@ -19,7 +19,7 @@ pub mod queue;
 mod reading;
 pub mod record;
 pub mod removal;
-mod rolling;
+pub(crate) mod rolling;
 pub mod scale_in;
 pub mod sight;
 

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::publication::PublicationEvent;
-use super::record::Backup;
 use crate::facts::{Group, Image, ImageState, TemplateRef};
 use crate::group;
-use crate::id::{GroupName, TemplateId};
+use crate::id::{GroupName, ImageId, TemplateId};
 use crate::plan::PublishTo;
 use crate::refusal::{Refusal, Why};
 
@@ -80,16 +79,16 @@ pub fn no_group(name: &GroupName) -> Refusal {
 
 const DESCRIBE_GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 
-/// The group and the backup's image, if that can be launched now: a template takes any image, also one that was
+/// The group and the image, if that can be launched now: a template takes any image, also one that was
 /// deregistered or disabled (AWS: CreateLaunchTemplateVersion).
 #[expect(clippy::result_large_err, reason = "it is the event itself, and lives for one decision")]
 pub fn publishable<'a>(
-    record: &Backup,
+    wanted: Option<&ImageId>,
     name: &GroupName,
     groups: &'a [Group],
     images: &'a [Image],
 ) -> Result<(&'a Group, &'a Image), PublicationEvent> {
-    let image = images.iter().find(|image| Some(&image.id) == record.image());
+    let image = images.iter().find(|image| Some(&image.id) == wanted);
     let what = match image.map(|image| (image, &image.state)) {
         Some((image, ImageState::Available)) => {
             let found = group::named(groups, name).map(|group| (group, image));

@@ -6,9 +6,10 @@ use super::life::State;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
 use crate::Time;
-use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, SnapshotId, TemplateId};
+use crate::group::Wish;
+use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
-use crate::plan::{Capture, Policy, Publish};
+use crate::plan::{Capture, Policy, Publish, PublishTo};
 
 /// One backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +141,17 @@ pub enum Origin {
         /// The instance that was lost.
         lost: InstanceId,
     },
+    /// A rollout goes on from a pause, and its plan has each of these backed up: kept to come back to, and not published.
+    Checkpoint {
+        /// The rollout.
+        rollout: RolloutId,
+        /// Percent of the group that were replaced.
+        percentage: u32,
+        /// The template.
+        template: TemplateId,
+        /// Its version that is rolled out: a member of that is imaged.
+        version: u64,
+    },
 }
 
 /// Why a backup is kept by hand.
@@ -198,11 +210,19 @@ impl Backup {
     /// A backup whose slot was just claimed. AWS has heard nothing yet.
     #[must_use]
     pub fn requested(id: BackupId, plan: &str, origin: Origin, policy: &Policy, now: Time) -> Self {
+        let (mut capture, mut publish) = (policy.capture, policy.publish.clone());
+        if let Origin::Checkpoint { .. } = origin {
+            capture.during_refresh = true;
+            publish.to = PublishTo::Nothing;
+        }
         let reason = match &origin {
             Origin::Schedule => "its slot came".to_owned(),
             Origin::Request { by, reason: None } => format!("requested by {by}"),
             Origin::Request { by, reason: Some(reason) } => format!("requested by {by}: {reason}"),
             Origin::Retry { of, lost } => format!("{lost} went away under the backup of {of}"),
+            Origin::Checkpoint { rollout, percentage, .. } => {
+                format!("rollout {rollout} goes on at {percentage} percent")
+            }
         };
         Self {
             id,
@@ -221,7 +241,7 @@ impl Backup {
             instance: None,
             base: None,
             generation: 0,
-            capture: policy.capture,
+            capture,
             scale_in: ScaleIn::Untouched,
             protection_told: None,
             instance_lost: false,
@@ -234,7 +254,7 @@ impl Backup {
             good_at: None,
             publication: Publication::NotAsked,
             publish_unheard_at: None,
-            publish: policy.publish.clone(),
+            publish,
             follows: None,
             held_before: None,
             left_alone: Vec::new(),
@@ -257,7 +277,23 @@ impl Backup {
     pub fn retries(&self) -> Option<&InstanceId> {
         match &self.origin {
             Origin::Retry { lost, .. } => Some(lost),
-            Origin::Schedule | Origin::Request { .. } => None,
+            Origin::Schedule | Origin::Request { .. } | Origin::Checkpoint { .. } => None,
+        }
+    }
+
+    /// Whether it is one of a rollout's pause: kept, and not published.
+    #[must_use]
+    pub fn is_of_checkpoint(&self) -> bool {
+        matches!(self.origin, Origin::Checkpoint { .. })
+    }
+
+    /// Which member its image may be made from.
+    #[must_use]
+    pub fn wish(&self) -> Wish<'_> {
+        match &self.origin {
+            Origin::Schedule | Origin::Request { .. } => Wish::Any,
+            Origin::Retry { lost, .. } => Wish::Not(lost),
+            Origin::Checkpoint { template, version, .. } => Wish::On(template, *version),
         }
     }
 

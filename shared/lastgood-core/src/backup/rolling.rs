@@ -10,7 +10,7 @@ use crate::rollout::{Followed, Order, Outcome, RolloutPolicy};
 use crate::{Time, seconds_between};
 
 /// How long a group must have been seen to follow a version before it is pinned to that.
-const FOLLOWS_SECONDS_MIN: i64 = 2 * 60;
+pub(crate) const FOLLOWS_SECONDS_MIN: i64 = 2 * 60;
 
 /// Whether the group is to name its version by number before it is rolled out to.
 pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
@@ -36,7 +36,7 @@ pub(super) fn pin(record: &mut Backup, group: TemplateRef, base: u64, now: Time)
 pub(super) fn pinned(record: &mut Backup, group: &TemplateRef, base: u64, now: Time) -> String {
     let (backup, template) = (record.id.clone(), group.template.clone());
     let was = group.version.to_string();
-    record.tell("", now, News::GroupPinned { backup, template, version: base, was });
+    record.tell("", now, News::GroupPinned { backup: Some(backup), rollout: None, template, version: base, was });
     go(record, now, Publication::Due, format!("the group names version {base} by its number"))
 }
 
@@ -47,7 +47,7 @@ pub(super) fn order(record: &Backup) -> Option<Order> {
     // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
     let auto_rollback = policy.auto_rollback && !group.version.follows();
     Some(Order {
-        backup: record.id.clone(),
+        backup: Some(record.id.clone()),
         image: record.image().cloned()?,
         at: *at,
         named: group.clone(),

@@ -9,8 +9,8 @@ use super::text::WORD_CHARS_MAX;
 use super::tree::Node;
 use super::value;
 use crate::rollout::policy::{ALARMS_MAX, DELAY_SECONDS_DEFAULT, DELAY_SECONDS_MAX, MIN_HEALTHY_DEFAULT};
-use crate::rollout::policy::{Protected, Standby};
-use crate::rollout::{Followed, Judge, Otherwise, RolloutPolicy, VerdictPolicy};
+use crate::rollout::policy::{Protected, Standby, verdict_seconds_max};
+use crate::rollout::{Followed, Judge, Others, Otherwise, RolloutPolicy, VerdictPolicy};
 
 /// How the group's members are replaced with a good image: an instance refresh, whose pauses are judged.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -48,6 +48,10 @@ pub(super) struct RolloutText {
     /// Who judges a pause, by when, and what follows if nobody does.
     #[schemars(example = json!({"by": ["health"], "within": "10m", "otherwise": "roll-back"}))]
     pub(super) verdict: Option<VerdictText>,
+    /// Whether each pause that goes on is backed up, from a member on the new version: a point to come back to.
+    pub(super) backup: Option<bool>,
+    /// What is done with refreshes that somebody else begins. They are only watched if left out.
+    pub(super) others: Option<Others>,
     /// What is done with a group that names $Latest or $Default, which AWS can't roll back. It is pinned if left out.
     pub(super) followed: Option<Followed>,
 }
@@ -59,7 +63,8 @@ pub(super) struct VerdictText {
     /// All of them must agree. health if left out.
     #[schemars(length(min = 1), example = json!(["health"]))]
     pub(super) by: Option<Vec<Judge>>,
-    /// How long after the pause began the verdict is due: '10m', which is meant if left out.
+    /// How long after the pause began the verdict is due: '10m'. It must come three minutes before AWS goes on (of a pause
+    /// under twelve minutes, a quarter of that): the earlier of the two if left out.
     #[schemars(length(max = WORD_CHARS_MAX), example = &"10m")]
     pub(super) within: Option<String>,
     /// What follows if they have not agreed by then. roll-back if left out.
@@ -98,6 +103,9 @@ pub(super) fn rollout(text: &RolloutText, node: &Node, mistakes: &mut Mistakes<'
     if text.checkpoint_delay.is_some() && text.checkpoints.is_none() {
         wrong("checkpoint_delay", "there is no pause without checkpoints; write them, as in [20, 50, 100]".into());
     }
+    if text.backup == Some(true) && checkpoints == [100] {
+        wrong("backup", "there is no pause to back up without checkpoints; write them, as in [20, 50, 100]".into());
+    }
     if max_healthy.saturating_sub(min_healthy) > 100 {
         let what = format!("{max_healthy} is more than 100 above min_healthy, which AWS does not take; write less");
         wrong("max_healthy", what);
@@ -120,6 +128,8 @@ pub(super) fn rollout(text: &RolloutText, node: &Node, mistakes: &mut Mistakes<'
         standby: text.standby.unwrap_or_default(),
         verdict: verdict?,
         followed: text.followed.unwrap_or_default(),
+        backup: text.backup.unwrap_or_default(),
+        others: text.others.unwrap_or_default(),
     })
 }
 
@@ -132,8 +142,9 @@ fn verdict(
 ) -> Option<VerdictPolicy> {
     let default = VerdictPolicy::default();
     let delay = delay.unwrap_or(DELAY_SECONDS_DEFAULT);
+    let most = verdict_seconds_max(delay);
     let Some(text) = &text.verdict else {
-        return Some(VerdictPolicy { within_seconds: default.within_seconds.min(delay), ..default });
+        return Some(VerdictPolicy { within_seconds: default.within_seconds.min(most), ..default });
     };
     let place = |key: &str| node.place_of(&["rollout", "verdict", key]);
     let by = text.by.as_ref().map_or(default.by, |by| by.iter().copied().collect());
@@ -144,12 +155,13 @@ fn verdict(
         );
     }
     let within_seconds = match &text.within {
-        None => default.within_seconds.min(delay),
+        None => default.within_seconds.min(most),
         Some(text) => {
             let seconds = mistakes.take(place("within"), value::seconds(text))?;
-            if seconds > delay {
+            if seconds > most {
                 let what = format!(
-                    "AWS goes on after {delay} s, so a verdict within '{text}' comes too late; write less, or a longer checkpoint_delay"
+                    "AWS goes on after {delay} s, and a verdict is due {} s before that: '{text}' is too late; write at most '{most}s', or a longer checkpoint_delay",
+                    delay - most
                 );
                 mistakes.add(place("within"), what);
             }

@@ -1,6 +1,7 @@
 //! The life of a rollout.
 //!
 //! ```text
+//!  Preparing (an operator's image) ─▶ Starting, or Succeeded without a refresh
 //!  Starting ─▶ InProgress ⇄ AtCheckpoint ─▶ Baking ─▶ Succeeded
 //!      │            └──────────┴──────────────┤ verdict "roll back", none in time, or AWS failed
 //!      └─▶ Failed                             ├─▶ TurningBack ───────────────────┐
@@ -18,11 +19,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::change::{self, Preparing};
 use super::looks::{seen, seen_back};
 use super::moves::{enter, fail, rollback_failed, rolling, turn_back, unanswered, wait};
 use super::news::heard;
 use super::record::{Rollout, Verdict};
 use super::{suspension, visit};
+use crate::backup::publication::PublicationEvent;
 use crate::facts::{Fitness, RefreshView};
 use crate::id::{GroupName, RefreshId, TemplateId};
 use crate::incoming::{RefreshNews, VerdictAsked};
@@ -45,6 +48,8 @@ pub const UNSEEN_SECONDS_MAX: i64 = 60 * 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
+    /// An operator's image: its template version is made, and the group pinned.
+    Preparing,
     /// AWS may or may not have heard StartInstanceRefresh.
     Starting,
     /// It replaces members, or waits after a verdict until AWS goes on.
@@ -77,7 +82,8 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of life.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
+        Self::Preparing,
         Self::Starting,
         Self::InProgress,
         Self::AtCheckpoint,
@@ -104,7 +110,8 @@ impl State {
             | Self::Failed
             | Self::Cancelled
             | Self::Watched => true,
-            Self::Starting
+            Self::Preparing
+            | Self::Starting
             | Self::InProgress
             | Self::AtCheckpoint
             | Self::Baking
@@ -155,6 +162,12 @@ pub enum Event {
     Resumed,
     /// AWS refused to resume them.
     ResumeRefused(Refusal),
+    /// Whether it is an operator's image's turn.
+    Turn(bool),
+    /// What of an operator's image was read, or done, before its refresh begins.
+    Publication(PublicationEvent),
+    /// The backup of a pause is on record, or can't be made, and why.
+    BackedUp(Result<(), String>),
     /// A call did not get through, and what was tried.
     Unanswered(String),
     /// Its backup and its source know how it ended.
@@ -189,6 +202,10 @@ pub enum Alone {
     Suspend(GroupName),
     /// Let them go on.
     Resume(GroupName),
+    /// What an operator's image needs before its refresh begins.
+    Prepare(Preparing),
+    /// Begin the backup of this slot, of a member on the new version.
+    BackUp(Time),
     /// Tell its backup and its source how it ended.
     Tell,
 }
@@ -208,10 +225,11 @@ pub fn decide(record: &Rollout, event: Event, now: Time) -> Step<Rollout> {
 
 fn step(record: &mut Rollout, event: Event, now: Time) -> String {
     use State::{
-        AtCheckpoint, Baking, Cancelled, Cancelling, Failed, InProgress, RollbackFailed, RolledBack, RollingBack,
-        Starting, StartingBack, Succeeded, TurningBack, Watched,
+        AtCheckpoint, Baking, Cancelled, Cancelling, Failed, InProgress, Preparing, RollbackFailed, RolledBack,
+        RollingBack, Starting, StartingBack, Succeeded, TurningBack, Watched,
     };
     match (record.state, event) {
+        (Preparing, Event::Woken) => change::woken(record),
         (_, Event::Woken) => "nothing to do but what is due".into(),
         (_, Event::News(news)) => heard(record, news, now),
         (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
@@ -226,6 +244,13 @@ fn step(record: &mut Rollout, event: Event, now: Time) -> String {
         (Succeeded | RolledBack | RollbackFailed | Failed | Cancelled, Event::Told) => {
             record.told = true;
             "its backup and its source know".into()
+        }
+
+        (_, Event::BackedUp(told)) => visit::backed_up(record, told),
+        (Preparing, Event::Turn(given)) => change::turn(record, given, now),
+        (Preparing, Event::Publication(event)) => change::answered(record, event, now),
+        (Preparing, Event::Verdict(asked, _)) if asked.verdict == Verdict::RollBack => {
+            change::withdrawn(record, &asked.words(), now)
         }
 
         (Starting, Event::Started(refresh)) => {
@@ -265,37 +290,43 @@ fn step(record: &mut Rollout, event: Event, now: Time) -> String {
         (StartingBack, Event::BackRefused(refusal)) => back_refused(record, &refusal, now),
 
         (
-            InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack | Succeeded
-            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Event::Turn(_) | Event::Publication(_),
+        )
+        | (
+            Preparing | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
             Event::Started(_) | Event::StartRefused(_),
         )
         | (
-            Starting | StartingBack | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Preparing | Starting | StartingBack | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled
+            | Watched,
             Event::Seen(_),
         )
         | (
-            Starting | InProgress | Baking | TurningBack | Cancelling | StartingBack | RollingBack | Succeeded
-            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Preparing | Starting | InProgress | Baking | TurningBack | Cancelling | StartingBack | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
             Event::FitnessSeen(_) | Event::Verdict(..),
         )
         | (
-            Starting | InProgress | AtCheckpoint | Baking | Cancelling | StartingBack | RollingBack | Succeeded
-            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Preparing | Starting | InProgress | AtCheckpoint | Baking | Cancelling | StartingBack | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
             Event::RollbackBegun(_) | Event::RollbackRefused(_),
         )
         | (
-            Starting | InProgress | AtCheckpoint | Baking | TurningBack | StartingBack | RollingBack | Succeeded
-            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Preparing | Starting | InProgress | AtCheckpoint | Baking | TurningBack | StartingBack | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
             Event::CancelBegun(_) | Event::CancelRefused(_),
         )
         | (
-            Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | RollingBack | Succeeded
-            | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
+            Preparing | Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | RollingBack
+            | Succeeded | RolledBack | RollbackFailed | Failed | Cancelled | Watched,
             Event::BackStarted(_) | Event::BackRefused(_),
         )
         | (
-            Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack | RollingBack
-            | Watched,
+            Preparing | Starting | InProgress | AtCheckpoint | Baking | TurningBack | Cancelling | StartingBack
+            | RollingBack | Watched,
             Event::Told,
         ) => "stale".into(),
     }
@@ -328,12 +359,13 @@ pub fn due(record: &Rollout, now: Time) -> Option<Alone> {
     if now < record.look_at {
         return None;
     }
-    if let Some(first) = suspension::question(record) {
+    if let Some(first) = suspension::question(record).or_else(|| visit::backup(record)) {
         return Some(first);
     }
     let group = record.group.clone();
     let ours = record.refresh.clone();
     match record.state {
+        State::Preparing => change::question(record).map(Alone::Prepare),
         State::Starting => Some(Alone::Start),
         State::InProgress | State::Baking => Some(Alone::Look(group, ours?)),
         State::AtCheckpoint => visit::question(record),

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use expect_test::{expect, expect_file};
 use serde_json::Value;
 
+use super::change::{Change, Step};
 use super::life::{Event, State, decide, due, wake};
 use super::policy::{Judge, Otherwise};
 use super::record::{Order, Rollout, Verdict};
@@ -17,11 +18,11 @@ use crate::incoming::{RefreshChange, RefreshNews, VerdictAsked};
 use crate::refusal::{Refusal, Why};
 use crate::{Time, changed, later, seconds_between};
 
-fn start() -> Time {
+pub(super) fn start() -> Time {
     "2026-01-15T10:30:00Z".parse().expect("a time")
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     later(start(), 120)
 }
 
@@ -34,7 +35,7 @@ fn policy() -> RolloutPolicy {
 /// A rollout that came to `state` by itself, and has nothing in its outbox.
 fn rollout(state: State) -> Rollout {
     let order = Order {
-        backup: "group/web@20260115T103000Z".parse().expect("a backup"),
+        backup: Some("group/web@20260115T103000Z".parse().expect("a backup")),
         image: "ami-1".into(),
         at: start(),
         named: TemplateRef { template: "lt-1".into(), version: VersionRef::Number(1) },
@@ -45,6 +46,9 @@ fn rollout(state: State) -> Rollout {
     let mut record = Rollout::ordered("web".into(), order, start());
     if state == State::Watched {
         return Rollout::watched("r-1".into(), "web".into(), start());
+    }
+    if state == State::Preparing {
+        return asked();
     }
     if state != State::Starting {
         record.refresh = Some("r-1".into());
@@ -59,6 +63,20 @@ fn rollout(state: State) -> Rollout {
     record
 }
 
+/// An image that an operator gives.
+pub(super) fn asked() -> Rollout {
+    let change = Change {
+        image: "ami-9".into(),
+        by: "alice".into(),
+        reason: Some("a patch".into()),
+        refresh: true,
+        policy: policy(),
+        step: Step::Asked,
+        follows: None,
+    };
+    Rollout::asked("web".into(), change, start(), start())
+}
+
 fn checkpoint(event: &str, percentage: u32, at: Time) -> Event {
     let what = RefreshChange::Checkpoint { percentage, delay_seconds: 900 };
     Event::News(RefreshNews { event: event.into(), refresh: "r-1".into(), group: "web".into(), at, what })
@@ -69,7 +87,7 @@ fn view(status: RefreshStatus, percentage: u32) -> Event {
     Event::Seen(Some(RefreshView { id, status, reason, percentage, desired: None, started_at: None }))
 }
 
-fn refusal(why: Why) -> Refusal {
+pub(super) fn refusal(why: Why) -> Refusal {
     Refusal { why, action: "autoscaling:Call".into(), message: "AWS's words".into() }
 }
 
@@ -78,7 +96,7 @@ fn fit(unfit: &[&str]) -> Event {
     Event::FitnessSeen(Fitness { size: 4, serving: 4, on_version: 1, unfit })
 }
 
-fn verdict(verdict: Verdict, judge: Judge, visit: Option<u32>) -> Event {
+pub(super) fn verdict(verdict: Verdict, judge: Judge, visit: Option<u32>) -> Event {
     let rollout = RolloutId::from("group/web@20260115T103000Z");
     let reason = Some("as seen".to_owned());
     Event::Verdict(VerdictAsked { rollout, visit, verdict, judge, by: "alice".into(), reason }, now())
@@ -135,6 +153,11 @@ fn events() -> Vec<(&'static str, Event, Time)> {
         ("back started", Event::BackStarted("r-2".into()), now()),
         ("back refused: locked", Event::BackRefused(refusal(Why::Locked)), now()),
         ("back refused: changed", Event::BackRefused(refusal(Why::WrongState)), now()),
+        ("turn: given", Event::Turn(true), now()),
+        ("turn: taken", Event::Turn(false), now()),
+        ("turn: taken, late", Event::Turn(false), later(start(), 14 * 86_400)),
+        ("backed up", Event::BackedUp(Ok(())), now()),
+        ("backup refused", Event::BackedUp(Err("it is lost".into())), now()),
         ("unanswered", Event::Unanswered("no answer".into()), now()),
         ("unanswered, late", Event::Unanswered("no answer".into()), late),
         ("told", Event::Told, now()),
@@ -165,7 +188,7 @@ const SUSPENSIONS: [Suspension; 6] = [
 ];
 
 /// What changed, and what is asked next.
-fn line(before: &Rollout, name: &str, event: Event, at: Time) -> String {
+pub(super) fn line(before: &Rollout, name: &str, event: Event, at: Time) -> String {
     let step = decide(before, event, at);
     let mut parts = Vec::new();
     if step.record.state != before.state {
@@ -183,6 +206,14 @@ fn line(before: &Rollout, name: &str, event: Event, at: Time) -> String {
             ("outbox", _) => {
                 let told = step.record.outbox.iter().map(|notice| format!("notice {}", notice.news.detail_type()));
                 parts.extend(told);
+            }
+            ("order", _) => {
+                let order = step.record.order.as_ref().expect("there is one");
+                parts.push(format!("ordered from version {} to {}", order.base, order.version));
+            }
+            ("change", _) => {
+                let change = step.record.change.as_ref().expect("an operator asked for it");
+                parts.push(format!("step {:?}, follows {:?}", change.step, change.follows.map(|(version, _)| version)));
             }
             ("visits", _) => {
                 let visit = step.record.visits.last().expect("there is one");
@@ -309,6 +340,7 @@ fn every_arrow_of_the_table_is_drawn() {
         InProgress ─▶ StartingBack
         InProgress ─▶ Succeeded
         InProgress ─▶ TurningBack
+        Preparing ─▶ Failed
         RollingBack ─▶ Failed
         RollingBack ─▶ RollbackFailed
         RollingBack ─▶ RolledBack

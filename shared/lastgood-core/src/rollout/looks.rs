@@ -57,6 +57,9 @@ pub(super) fn seen(record: &mut Rollout, view: Option<RefreshView>, now: Time) -
         RefreshStatus::Failed => {
             let because = why("the refresh failed");
             visit::close(record, &because, now);
+            if !record.is_ours() && record.back_because.is_none() {
+                return fail(record, because, now);
+            }
             record.back_because.get_or_insert(because.clone());
             enter(record, State::StartingBack, now, because)
         }

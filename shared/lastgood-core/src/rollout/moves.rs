@@ -3,6 +3,7 @@
 use super::life::State;
 use super::record::{Order, Rollout};
 use super::visit;
+use crate::facts::VersionRef;
 use crate::id::RefreshId;
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
@@ -27,7 +28,14 @@ pub(super) fn succeed(record: &mut Rollout, now: Time) -> String {
     if let Some(Order { image, version, .. }) = record.order.clone() {
         record.tell("", now, News::RolloutSucceeded { rollout: record.id.clone(), image, version });
     }
-    enter(record, State::Succeeded, now, "every member is on the new version, and the group has it".into())
+    let last = record.order.as_ref().and_then(|order| order.policy.checkpoints.last().copied());
+    let members_stay = record.change.as_ref().is_some_and(|change| !change.refresh);
+    let reason = match last.filter(|last| *last < 100) {
+        _ if members_stay => "what the group launches from now on is of the new version; its members stay".into(),
+        Some(last) => format!("it ends at {last} percent, as its plan says, and the group has the new version"),
+        None => "every member is on the new version, and the group has it".into(),
+    };
+    enter(record, State::Succeeded, now, reason)
 }
 
 pub(super) fn rolled_back(record: &mut Rollout, now: Time) -> String {
@@ -53,9 +61,11 @@ pub(super) fn fail(record: &mut Rollout, reason: String, now: Time) -> String {
 }
 
 pub(super) fn cancelled(record: &mut Rollout, now: Time) -> String {
-    let reason = "somebody cancelled the refresh: what it replaced stays replaced, and what is launched now is what \
-                  the group launched from before"
-        .to_owned();
+    // Its template's new version is what a group that names $Latest launches from anyway.
+    let follows = record.order.as_ref().is_some_and(|order| order.named.version == VersionRef::Latest);
+    let launched = if follows { "has the new version" } else { "is what the group launched from before" };
+    let reason =
+        format!("somebody cancelled the refresh: what it replaced stays replaced, and what is launched now {launched}");
     record.tell("", now, News::RolloutFailed { rollout: record.id.clone(), reason: reason.clone() });
     enter(record, State::Cancelled, now, reason)
 }

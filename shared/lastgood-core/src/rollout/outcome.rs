@@ -16,7 +16,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What there is to tell, and whom, if it is over and somebody ordered it.
+    /// What there is to tell, and whom, if it is over and a backup waits for it.
     #[must_use]
     pub fn of(rollout: &Rollout) -> Option<(BackupId, Self)> {
         let order = rollout.order.as_ref()?;
@@ -25,7 +25,8 @@ impl Outcome {
             State::Succeeded => Self::Succeeded(order.template().clone(), order.version),
             State::RolledBack | State::RollbackFailed => Self::RolledBack(reason()),
             State::Failed | State::Cancelled => Self::NotDone(reason()),
-            State::Starting
+            State::Preparing
+            | State::Starting
             | State::InProgress
             | State::AtCheckpoint
             | State::Baking
@@ -35,6 +36,6 @@ impl Outcome {
             | State::RollingBack
             | State::Watched => return None,
         };
-        Some((order.backup.clone(), outcome))
+        Some((order.backup.clone()?, outcome))
     }
 }

@@ -10,10 +10,19 @@ use serde::{Deserialize, Serialize};
 pub const DELAY_SECONDS_DEFAULT: i64 = 60 * 60;
 /// The longest that it waits there, and bakes, in seconds (AWS: RefreshPreferences).
 pub const DELAY_SECONDS_MAX: i64 = 172_800;
+/// How long before AWS goes on by itself a verdict is due at the latest: time to hear of it, to look, and to call twice.
+/// Of a short pause a quarter.
+pub const MARGIN_SECONDS: i64 = 3 * 60;
 /// Percent of the group that stay healthy if nobody says otherwise (AWS: RefreshPreferences).
 pub const MIN_HEALTHY_DEFAULT: u32 = 90;
 /// How many alarms AWS takes (AWS: AlarmSpecification).
 pub const ALARMS_MAX: usize = 10;
+
+/// How long after a pause of so many seconds began a verdict on it is due at the latest.
+#[must_use]
+pub fn verdict_seconds_max(delay_seconds: i64) -> i64 {
+    delay_seconds - MARGIN_SECONDS.min(delay_seconds / 4)
+}
 
 /// How a group is given an image: one instance refresh, and who judges its checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +59,35 @@ pub struct RolloutPolicy {
     /// How a group that names `$Latest` or `$Default` can be given back what it launched from: AWS can't do it.
     #[serde(default)]
     pub followed: Followed,
+    /// Whether each pause that goes on is backed up, from a member on the new version.
+    #[serde(default)]
+    pub backup: bool,
+    /// What is done with refreshes that somebody else begins.
+    #[serde(default)]
+    pub others: Others,
+}
+
+/// That of a plan that says nothing but that there is to be a rollout.
+impl Default for RolloutPolicy {
+    fn default() -> Self {
+        Self {
+            checkpoints: vec![100],
+            delay_seconds: DELAY_SECONDS_DEFAULT,
+            min_healthy: MIN_HEALTHY_DEFAULT,
+            max_healthy: 100,
+            warmup_seconds: None,
+            skip_matching: true,
+            auto_rollback: true,
+            alarms: Vec::new(),
+            bake_seconds: 0,
+            protected: Protected::default(),
+            standby: Standby::default(),
+            verdict: VerdictPolicy::default(),
+            followed: Followed::default(),
+            backup: false,
+            others: Others::default(),
+        }
+    }
 }
 
 impl RolloutPolicy {
@@ -104,6 +142,17 @@ pub enum Followed {
     SecondRefresh,
 }
 
+/// What is done with an instance refresh that somebody else began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Others {
+    /// It is recorded and announced.
+    #[default]
+    Watch,
+    /// Its pauses are judged as those of ours, and it is rolled back if they do not go on.
+    Judge,
+}
+
 /// Who judges a checkpoint visit, and by when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictPolicy {
@@ -149,7 +198,7 @@ pub enum Otherwise {
     RollBack,
     /// The refresh goes on.
     Continue,
-    /// It is held, until an operator says which.
+    /// It is held, until an operator says which: then a person's word is enough.
     Hold,
 }
 

@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Change;
 use super::life::{self, Alone, Event, State};
 use super::policy::{Judge, RolloutPolicy};
 use super::suspension::Suspension;
+use crate::backup::{Backup, Origin};
 use crate::facts::TemplateRef;
 use crate::id::{BackupId, GroupName, ImageId, RefreshId, RolloutId, SourceId, TemplateId};
 use crate::incoming::RefreshNews;
-use crate::life::{Effect, Life, Step};
+use crate::life::{Effect, LEASE_SECONDS, Life, Step};
 use crate::notice::{News, Notice};
 use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
+use crate::source::Source;
 use crate::{Time, later};
 
 /// How many events of one refresh are kept; later ones are still announced. A refresh lives 14 days at most, and has
@@ -27,7 +30,10 @@ pub struct Rollout {
     /// The refresh, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<RefreshId>,
-    /// What it is to bring about; `None` if somebody else began it.
+    /// What an operator asked for, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// What it is to bring about; `None` if that is not known yet, or if somebody else began it and nobody judges it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
     /// Where it is in its life.
@@ -75,8 +81,9 @@ pub struct Rollout {
 /// What a rollout is to bring about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The backup whose image it is.
-    pub backup: BackupId,
+    /// The backup whose image it is; `None` if it is an operator's, or somebody else's refresh that is judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupId>,
     /// The image.
     pub image: ImageId,
     /// When it was asked for.
@@ -116,12 +123,15 @@ pub struct Visit {
     pub deadline: Time,
     /// When AWS goes on by itself.
     pub goes_on_at: Time,
-    /// What its judges said, each last word once.
+    /// Who agrees that it goes on, each last word once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub opinions: Vec<Opinion>,
     /// What was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Given>,
+    /// The backup that is to be made of it, now that it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<Kept>,
     /// It is held: until when at the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Time>,
@@ -151,17 +161,24 @@ impl Verdict {
     }
 }
 
-/// What one judge says of a visit.
+/// That a judge agrees to let a visit go on. Who does not is heard at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opinion {
     /// Who.
     pub judge: Judge,
-    /// What.
-    pub verdict: Verdict,
     /// Why, in words.
     pub reason: String,
     /// When.
     pub at: Time,
+}
+
+/// The backup that is made at a visit that goes on: a point to come back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its slot.
+    pub slot: Time,
+    /// It is on record.
+    pub begun: bool,
 }
 
 /// The verdict on a visit.
@@ -183,10 +200,33 @@ impl Rollout {
         Self { refresh: Some(refresh), ..Self::begun(id, group, None, State::Watched, now) }
     }
 
+    /// One that somebody else began, and that is judged, for its plan says so.
+    #[must_use]
+    pub fn taken_up(refresh: RefreshId, group: GroupName, order: Order, now: Time) -> Self {
+        let id = RolloutId::from(refresh.as_str());
+        Self { refresh: Some(refresh), ..Self::begun(id, group, Some(order), State::InProgress, now) }
+    }
+
+    /// The name of the rollout of an image that an operator asked for `at` that time.
+    #[must_use]
+    pub fn change_id(group: &GroupName, at: Time) -> RolloutId {
+        RolloutId::of_change(&SourceId::Group(group.clone()), at)
+    }
+
+    /// An image that an operator gives to a group.
+    #[must_use]
+    pub fn asked(group: GroupName, change: Change, at: Time, now: Time) -> Self {
+        let id = Self::change_id(&group, at);
+        let reason = change.words();
+        let mut rollout = Self::begun(id, group, None, State::Preparing, now);
+        (rollout.change, rollout.reason) = (Some(change), reason);
+        rollout
+    }
+
     /// One that is asked for.
     #[must_use]
     pub fn ordered(group: GroupName, order: Order, now: Time) -> Self {
-        let id = RolloutId::of(&order.backup.source, order.at);
+        let id = RolloutId::of(&SourceId::Group(group.clone()), order.at);
         Self::begun(id, group, Some(order), State::Starting, now)
     }
 
@@ -195,11 +235,13 @@ impl Rollout {
             id,
             group,
             refresh: None,
+            change: None,
             order,
             state,
             since: now,
             reason: "it is begun".into(),
-            look_at: now,
+            // Nobody is at it: the next poll takes it up, without a lease to wait for.
+            look_at: later(now, -LEASE_SECONDS),
             trouble: None,
             failures: 0,
             percentage: 0,
@@ -220,16 +262,37 @@ impl Rollout {
         [&self.refresh, &self.back].into_iter().flatten().any(|begun| begun == refresh)
     }
 
+    /// Whether it is ours: begun for a backup of ours, or because an operator asked for it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.change.is_some() || self.order.as_ref().is_some_and(|order| order.backup.is_some())
+    }
+
     /// The pause that waits for a verdict, if one does.
     #[must_use]
     pub fn open_visit(&self) -> Option<&Visit> {
         self.visits.last().filter(|visit| visit.verdict.is_none())
     }
 
+    /// It is over, and whoever waited for it knows.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state.is_at_rest() && self.told
+    }
+
     /// A refresh of ours may go whose id is not on record.
     #[must_use]
     pub fn begins(&self) -> bool {
         matches!(self.state, State::Starting | State::StartingBack)
+    }
+
+    /// The backup of the pause that goes on, for `slot`; or why none can be made.
+    pub fn backup_of_pause(&self, source: &Source, slot: Time, now: Time) -> Result<Backup, String> {
+        let plan = source.plan.as_ref().ok_or("its source is in no plan any more")?;
+        let (order, visit) = self.order.as_ref().zip(self.visits.last()).ok_or("nobody judges it")?;
+        let (template, version) = (order.template().clone(), order.version);
+        let origin = Origin::Checkpoint { rollout: self.id.clone(), percentage: visit.percentage, template, version };
+        Ok(Backup::requested(source.backup_id(slot), plan, origin, &source.policy, now))
     }
 
     /// Whether what an event told is not on our bus yet.

@@ -4,18 +4,15 @@
 
 use super::life::{Alone, LOOK_SECONDS, State, VISIT_LOOK_SECONDS};
 use super::moves::{enter, turn_back, wait};
-use super::policy::{Judge, Otherwise, RolloutPolicy};
-use super::record::{Given, Opinion, Rollout, Verdict, Visit};
+use super::policy::{Judge, Otherwise, RolloutPolicy, verdict_seconds_max};
+use super::record::{Given, Kept, Opinion, Rollout, Verdict, Visit};
 use super::suspension::Suspension;
 use crate::facts::Fitness;
 use crate::id::SourceId;
 use crate::incoming::VerdictAsked;
 use crate::notice::{News, Notice};
-use crate::{Time, later, seconds_between};
+use crate::{Time, later, seconds_between, whole_second};
 
-/// How long before AWS goes on by itself a verdict is due at the latest: time to hear of it, to look, and to call twice.
-/// Of a short pause a quarter.
-pub const MARGIN_SECONDS: i64 = 3 * 60;
 /// How long a visit is held at most before it is taken back.
 pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// How many unfit members are named.
@@ -33,8 +30,7 @@ pub(super) fn reached(
     let Some(policy) = policy(record) else { return "nobody judges it".into() };
     let last = policy.checkpoints.last().copied().unwrap_or(100);
     let (at, goes_on_at) = (at.min(now), later(at.min(now), delay_seconds));
-    let margin = MARGIN_SECONDS.min(delay_seconds / 4);
-    let deadline = later(at, policy.verdict.within_seconds).min(later(goes_on_at, -margin));
+    let deadline = later(at, policy.verdict.within_seconds.min(verdict_seconds_max(delay_seconds)));
     if let Some(visit) = record.visits.last_mut() {
         // Found by looking before its event came.
         if visit.event.is_none() && visit.percentage == percentage && at <= visit.goes_on_at {
@@ -74,6 +70,7 @@ pub(super) fn reached(
             goes_on_at,
             opinions: Vec::new(),
             verdict: None,
+            backup: None,
             held_until: None,
             held_percentage: None,
         });
@@ -111,7 +108,8 @@ pub(super) fn goes_on(record: &mut Rollout, percentage: u32, now: Time, before: 
             record.look_at = later(now, LOOK_SECONDS);
             "it bakes".into()
         }
-        State::Starting
+        State::Preparing
+        | State::Starting
         | State::TurningBack
         | State::Cancelling
         | State::StartingBack
@@ -142,7 +140,7 @@ fn paused(record: &mut Rollout, percentage: u32, now: Time) -> String {
     }
     if wants_alarms {
         let reason = "AWS watches its alarms, and goes on".to_owned();
-        visit.hear(Opinion { judge: Judge::Alarms, verdict: Verdict::GoOn, reason, at: now });
+        visit.hear(Opinion { judge: Judge::Alarms, reason, at: now });
     }
     settle(record, VISIT_LOOK_SECONDS, now)
 }
@@ -171,8 +169,11 @@ pub(super) fn fitness(record: &mut Rollout, fitness: &Fitness, now: Time) -> Str
     visit.opinions.retain(|opinion| opinion.judge != Judge::Health);
     match unfit {
         None => {
-            let reason = format!("{} on the new version serve and are well", members(fitness.on_version));
-            visit.hear(Opinion { judge: Judge::Health, verdict: Verdict::GoOn, reason, at: now });
+            let reason = match fitness.on_version {
+                1 => "1 member on the new version serves and is well".to_owned(),
+                count => format!("{count} members on the new version serve and are well"),
+            };
+            visit.hear(Opinion { judge: Judge::Health, reason, at: now });
             record.trouble = None;
         }
         Some(why) => record.trouble = Some(why),
@@ -194,11 +195,7 @@ fn unfit(fitness: &Fitness) -> Option<String> {
         return Some(if more == 0 { told } else { format!("{told}, and {more} more") });
     }
     let (serving, size) = (fitness.serving, fitness.size);
-    (serving < size).then(|| format!("{} of {size} serve", members(serving)))
-}
-
-fn members(count: usize) -> String {
-    if count == 1 { "1 member".into() } else { format!("{count} members") }
+    (serving < size).then(|| format!("{serving} of {size} members serve"))
 }
 
 /// A program or a person says what they think of the visit.
@@ -212,10 +209,14 @@ pub(super) fn judged(record: &mut Rollout, asked: &VerdictAsked, at: Time, now: 
     if asked.verdict == Verdict::RollBack {
         return give(record, Verdict::RollBack, asked.words(), now);
     }
+    // It is held for an operator, and that is what they say.
+    if visit.held_until.is_some() && asked.judge == Judge::Person {
+        return give(record, Verdict::GoOn, asked.words(), now);
+    }
     if !is_named {
         return format!("its plan does not ask for a verdict by {}", asked.judge);
     }
-    visit.hear(Opinion { judge: asked.judge, verdict: Verdict::GoOn, reason: asked.words(), at: now });
+    visit.hear(Opinion { judge: asked.judge, reason: asked.words(), at: now });
     // What was well a while ago is asked again.
     let is_old = |opinion: &Opinion| seconds_between(opinion.at, now) > VISIT_LOOK_SECONDS;
     visit.opinions.retain(|opinion| opinion.judge != Judge::Health || !is_old(opinion));
@@ -298,7 +299,7 @@ pub(super) fn give(record: &mut Rollout, verdict: Verdict, reason: String, now: 
         Verdict::RollBack => turn_back(record, reason, now),
         Verdict::GoOn => {
             let reason = enter(record, State::InProgress, now, reason);
-            if record.suspension != Suspension::Owed {
+            if record.suspension != Suspension::Owed && backup(record).is_none() {
                 record.look_at = later(now, LOOK_SECONDS);
             }
             reason
@@ -314,12 +315,31 @@ pub(super) fn close(record: &mut Rollout, reason: &str, now: Time) {
 /// Notes and tells the verdict on the pause that is open, if one is.
 fn note(record: &mut Rollout, verdict: Verdict, reason: &str, now: Time) -> bool {
     let rollout = record.id.clone();
+    let keeps = policy(record).is_some_and(|policy| policy.backup) && verdict == Verdict::GoOn;
     let Some(visit) = open(record) else { return false };
     let reason = reason.to_owned();
+    visit.backup = keeps.then_some(Kept { slot: whole_second(now), begun: false });
     visit.verdict = Some(Given { verdict, reason: reason.clone(), at: now });
     let (visit, percentage) = (visit.number, visit.percentage);
     record.tell(&format!("visit-{visit}"), now, News::VerdictGiven { rollout, visit, percentage, verdict, reason });
     true
+}
+
+/// The backup of a pause is on record, or can't be made: what is rolled out goes on all the same.
+pub(super) fn backed_up(record: &mut Rollout, told: Result<(), String>) -> String {
+    if let Some(kept) = record.visits.last_mut().and_then(|visit| visit.backup.as_mut()) {
+        kept.begun = true;
+    }
+    match told {
+        Ok(()) => "the backup of its pause is on record".into(),
+        Err(why) => format!("no backup is made of its pause: {why}"),
+    }
+}
+
+/// The backup of the pause that was let go on last, if it is wanted and the rollout still goes on.
+pub(super) fn backup(record: &Rollout) -> Option<Alone> {
+    let kept = record.visits.last()?.backup.as_ref().filter(|kept| !kept.begun)?;
+    matches!(record.state, State::InProgress | State::Baking).then_some(Alone::BackUp(kept.slot))
 }
 
 /// What a visit asks for.

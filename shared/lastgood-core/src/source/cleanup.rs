@@ -100,7 +100,8 @@ fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<Backu
         id: backup.id.clone(),
         published: Some(backup.id.slot) == newest_published
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
-        publishing: backup.may_be_published_yet(now),
+        publishing: backup.may_be_published_yet(now)
+            || source.change.as_ref().is_some_and(|change| Some(&change.image) == backup.image()),
         there: there.is_none_or(|there| there.contains(&backup.id)),
         pinned: backup.pinned.is_some(),
     };

@@ -48,7 +48,9 @@ impl Outcome {
     #[must_use]
     pub fn of(backup: &Backup) -> Self {
         let slot = backup.id.slot;
-        let good = backup.good_at.zip(backup.artifact_id.clone()).map(|(at, artifact)| Good { slot, at, artifact });
+        let only_kept = backup.is_of_checkpoint();
+        let good = backup.good_at.zip(backup.artifact_id.clone());
+        let good = good.map(|(at, artifact)| Good { slot, at, artifact, only_kept });
         let (mut published, mut held, mut adopted) = (None, None, None);
         match &backup.publication {
             Publication::Published(to) => {
@@ -69,7 +71,7 @@ impl Outcome {
         }
         let failed = backup.state == State::Failed;
         let failure = failed.then(|| backup.reason.clone());
-        let second_try = failed && backup.instance_lost && backup.retries().is_none();
+        let second_try = failed && backup.instance_lost && backup.retries().is_none() && !only_kept;
         let retry = backup.instance.clone().filter(|_| second_try);
         let retry = retry.map(|lost| Retry { slot: backup.since, of: slot, lost });
         Self { slot, good, published, at_rest: backup.publication.is_at_rest(), held, adopted, failure, retry }

@@ -44,7 +44,8 @@ fn nothing(slot: Time) -> Outcome {
 
 fn good(slot: &str) -> Outcome {
     let slot = at(slot);
-    let good = Good { slot, at: later(slot, 300), artifact: artifact(&format!("ami-{}", slot.as_second())) };
+    let good =
+        Good { slot, at: later(slot, 300), artifact: artifact(&format!("ami-{}", slot.as_second())), only_kept: false };
     Outcome { good: Some(good), ..nothing(slot) }
 }
 

@@ -39,7 +39,12 @@ fn changes(before: &Source, after: &Source) -> String {
 }
 
 fn good(slot: &str) -> Good {
-    Good { slot: at(slot), at: later(at(slot), 300), artifact: artifact(&format!("ami-{}", &slot[..2])) }
+    Good {
+        slot: at(slot),
+        at: later(at(slot), 300),
+        artifact: artifact(&format!("ami-{}", &slot[..2])),
+        only_kept: false,
+    }
 }
 
 fn published(slot: &str) -> Published {

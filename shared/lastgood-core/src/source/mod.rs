@@ -23,6 +23,6 @@ mod survey_rules;
 pub mod turn;
 
 pub use life::{Claim, Outcome, apply, begins_anew, claim, expect, halt, hear, overdue, unplan};
-pub use record::{Asked, Because, Expected, Failure, Found, Good, Hold, Published, Retry, Source};
+pub use record::{Asked, Because, Changing, Expected, Failure, Found, Good, Hold, Published, Retry, Source};
 pub use standing::Standing;
-pub use turn::{Turn, ask_turn, free_turn, is_at_it, rolls, rolls_no_more};
+pub use turn::{Turn, ask_to_roll, ask_turn, forget_rollout, free_turn, is_at_it, rolls, rolls_no_more};

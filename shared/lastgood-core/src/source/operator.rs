@@ -7,7 +7,11 @@ use super::record::{Asked, Because, Expected, Found, Hold, Source};
 use crate::Time;
 use crate::backup::{Backup, Publication, State};
 use crate::id::BackupId;
+use crate::incoming::ImageChangeRequested;
 use crate::notice::News;
+use crate::plan::PublishTo;
+use crate::rollout::change::Step;
+use crate::rollout::{Change, RolloutPolicy};
 
 /// Nothing is published from now on. Backups are made and deleted as before.
 #[must_use]
@@ -34,7 +38,8 @@ pub fn waits(source: &Source) -> bool {
 /// request that came late releases nothing.
 #[must_use]
 pub fn released<'a>(source: Option<&Source>, backups: &'a [Backup]) -> Option<&'a BackupId> {
-    let newest = backups.iter().filter(|backup| backup.state == State::Good).max_by_key(|backup| backup.id.slot)?;
+    let good = backups.iter().filter(|backup| backup.state == State::Good && !backup.is_of_checkpoint());
+    let newest = good.max_by_key(|backup| backup.id.slot)?;
     let held = matches!(newest.publication, Publication::Held(_));
     (held && source.is_some_and(|source| !waits(source))).then_some(&newest.id)
 }
@@ -69,6 +74,31 @@ pub fn release(before: &Source, by: &str, reason: Option<&str>, found: Option<&F
         source.tell(&at.as_second().to_string(), at, News::SourceReleased { reason });
     }
     source
+}
+
+/// What an operator's image brings about, or why it can't be given.
+pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, String> {
+    let id = &source.id;
+    if source.plan.is_none() {
+        return Err(format!("{id} is in no plan; select it in a plan and apply that, or change it by hand"));
+    }
+    if source.lost.is_some() {
+        return Err(format!("{id} is deleted"));
+    }
+    if let PublishTo::Parameter(name) = &source.policy.publish.to {
+        return Err(format!("{id} takes its image from the parameter {name}: write {} there", asked.image));
+    }
+    let policy = match &source.policy.publish.rollout {
+        Some(policy) => policy.clone(),
+        None if asked.refresh => {
+            let what = "write 'rollout:' into it, or let its members stay as they are: --no-refresh";
+            return Err(format!("the plan of {id} says nothing of rollouts; {what}"));
+        }
+        None => RolloutPolicy::default(),
+    };
+    let (image, refresh) = (asked.image.clone(), asked.refresh);
+    let (by, reason) = (asked.by.clone(), asked.reason.clone());
+    Ok(Change { image, by, reason, refresh, policy, step: Step::Asked, follows: None })
 }
 
 /// The next slot is passed over, and nobody waits for its backup. `slot` is the one that the operator saw: if that has

@@ -44,6 +44,9 @@ pub struct Source {
     /// The rollout that goes, if one of ours does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutId>,
+    /// The image that an operator gives it, as long as that is under way: nothing else is published meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Changing>,
     /// The image that the group (or the parameter) should name when the next one is published; `None` if any may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
@@ -77,6 +80,15 @@ pub struct Source {
     /// Notices that are not sent yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Notice>,
+}
+
+/// An image that an operator gives to a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changing {
+    /// How far that is.
+    pub rollout: RolloutId,
+    /// The image. It stays, if it is one of ours.
+    pub image: ImageId,
 }
 
 /// A second try.
@@ -181,6 +193,9 @@ pub struct Good {
     pub at: Time,
     /// What AWS holds of it.
     pub artifact: ArtifactId,
+    /// It is not for publishing: what was made before is not overtaken by it.
+    #[serde(default)]
+    pub only_kept: bool,
 }
 
 /// A published image, as its source knows it.
@@ -217,6 +232,11 @@ impl Source {
     #[must_use]
     pub fn may_be_back(&self) -> bool {
         self.lost.is_some() && self.plan.is_some()
+    }
+
+    /// The rollouts that it waits for.
+    pub fn rollouts(&self) -> impl Iterator<Item = &RolloutId> {
+        self.rollout.iter().chain(self.change.iter().map(|change| &change.rollout))
     }
 
     /// The id of the backup of this source for `slot`.
@@ -257,6 +277,7 @@ impl Source {
             published: None,
             turn: None,
             rollout: None,
+            change: None,
             expected: None,
             hold: None,
             asked: None,

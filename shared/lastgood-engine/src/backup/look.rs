@@ -46,7 +46,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(found) = group::named(groups, name) else {
             return Ok(Event::NoInstance(format!("there is no group {name} any more")));
         };
-        let choice = group::choose(found, instances, record.retries(), self.clock.now());
+        let choice = group::choose(found, instances, record.wish(), self.clock.now());
         let choice = match choice {
             Ok(choice) => choice,
             Err(why) => return Ok(Event::NoInstance(why)),

@@ -15,6 +15,7 @@ use lastgood_core::id::{GroupName, InstanceId};
 use lastgood_core::name;
 use lastgood_core::source::{self, Outcome};
 
+use self::publish::told;
 use crate::Engine;
 use crate::call::autoscaling::{ScaleInProtection, SetScaleInProtection};
 use crate::call::ec2::{DeleteVersions, DeregisterImage};
@@ -46,9 +47,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::Unprotect(group, instance) => self.unprotect(group, instance).await,
             Alone::CreateImage(group, instance) => self.create_image(record, &group, instance).await,
             Alone::AskTurn => self.ask_turn(record).await,
-            Alone::MakeVersion { template, base, image } => self.make_version(record, template, base, image).await,
-            Alone::PointGroup { group, named, base, version } => self.point_group(&group, &named, base, version).await,
-            Alone::PinGroup { group, named, base } => self.pin_group(&group, &named, base).await,
+            Alone::MakeVersion { template, base, image } => {
+                self.make_version(&record.id, template, base, image).await.map(told)
+            }
+            Alone::PointGroup { group, named, base, version } => {
+                self.point_group(&group, &named, base, version).await.map(told)
+            }
+            Alone::PinGroup { group, named, base } => self.pin_group(&group, &named, base).await.map(told),
             Alone::BeginRollout(group, order) => self.begin_rollout(group, *order).await,
             Alone::ReadParameter(group, name) => self.read_parameter(record, &group, &name).await,
             Alone::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,

@@ -45,7 +45,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(images) => images,
             Err(refusal) => return refused(refusal),
         };
-        let found = match publishable(record, name, &groups, &images) {
+        let found = match publishable(record.image(), name, &groups, &images) {
             Ok((found, _)) => found,
             Err(why) => return Ok(Err(why)),
         };

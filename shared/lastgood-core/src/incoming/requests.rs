@@ -1,0 +1,166 @@
+//! What people and programs ask on our bus: the details of those events. A sample of each is in `events/`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Time;
+use crate::id::{BackupId, ImageId, RolloutId, SourceId};
+use crate::rollout::{Judge, Verdict};
+
+/// The detail of `Backup Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupRequested {
+    /// What to back up.
+    pub source: SourceId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl BackupRequested {
+    /// The detail-type of the request.
+    pub const DETAIL_TYPE: &'static str = "Backup Requested";
+}
+
+/// The detail of `Checkpoint Verdict`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictAsked {
+    /// Which rollout.
+    pub rollout: RolloutId,
+    /// Which of its pauses, as Checkpoint Reached told it; the one that is open if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit: Option<u32>,
+    /// What.
+    pub verdict: Verdict,
+    /// Who says so: `event`, a program; `person`, through the command.
+    #[serde(default = "program")]
+    pub judge: Judge,
+    /// Who, in words.
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+fn program() -> Judge {
+    Judge::Event
+}
+
+impl VerdictAsked {
+    /// The detail-type of the event.
+    pub const DETAIL_TYPE: &'static str = "Checkpoint Verdict";
+
+    /// Who says it, and why.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.reason {
+            Some(reason) => format!("{}: {reason}", self.by),
+            None => format!("{} says so", self.by),
+        }
+    }
+}
+
+/// The detail of `Image Change Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageChangeRequested {
+    /// Whose.
+    pub source: SourceId,
+    /// The image, whoever made it.
+    pub image: ImageId,
+    /// Whether the members are replaced, too; else only what is launched from then on has the image.
+    #[serde(default = "yes")]
+    pub refresh: bool,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl ImageChangeRequested {
+    /// The detail-type of the request.
+    pub const DETAIL_TYPE: &'static str = "Image Change Requested";
+}
+
+/// What people and programs may ask on our bus, beside a backup. The detail of each has the fields of its variant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Request {
+    /// `Hold Requested`: nothing of the source is published until it is released.
+    Hold(AboutSource),
+    /// `Release Requested`: publishing goes on, over whatever image is there now.
+    Release(AboutSource),
+    /// `Skip Requested`: the source's next slot is passed over.
+    Skip(SkipRequested),
+    /// `Pin Requested`: the backup stays, whatever its plan says.
+    Pin(AboutBackup),
+    /// `Unpin Requested`: it is kept as its plan says again.
+    Unpin(AboutBackup),
+}
+
+/// A request about a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutSource {
+    /// Which.
+    pub source: SourceId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A request about a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AboutBackup {
+    /// Which.
+    pub backup: BackupId,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The detail of `Skip Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipRequested {
+    /// Whose.
+    pub source: SourceId,
+    /// The slot that is next, as the asker saw it: so that the same request twice passes one slot over.
+    pub slot: Time,
+    /// Who asks.
+    pub by: String,
+    /// Why, in the asker's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Request {
+    /// The detail-types of all of them.
+    pub const DETAIL_TYPES: [&'static str; 5] =
+        ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
+
+    /// The detail-type of the request.
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self {
+            Self::Hold(_) => "Hold Requested",
+            Self::Release(_) => "Release Requested",
+            Self::Skip(_) => "Skip Requested",
+            Self::Pin(_) => "Pin Requested",
+            Self::Unpin(_) => "Unpin Requested",
+        }
+    }
+}

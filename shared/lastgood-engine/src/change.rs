@@ -1,0 +1,111 @@
+//! An image that an operator gives to a group: taken down, and made ready for its refresh.
+
+use lastgood_core::Time;
+use lastgood_core::backup::publication::{PublicationEvent, publishable};
+use lastgood_core::id::{GroupName, ImageId, SourceId};
+use lastgood_core::incoming::{ImageChangeRequested, is_from_the_future};
+use lastgood_core::record::Queue;
+use lastgood_core::rollout::change::Preparing;
+use lastgood_core::rollout::{Event, Rollout};
+use lastgood_core::source::{self, Source, operator};
+
+use crate::Engine;
+use crate::call::autoscaling::GroupsNamed;
+use crate::call::ec2::ImagesById;
+use crate::call::{Answers, Cloud};
+use crate::drive::Carried;
+use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::report::Report;
+
+/// Why an image can't be given to a group.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such source.
+    #[error("there is no source {0}; `lastgood status` lists those on record")]
+    NoSource(SourceId),
+    /// It can't be given one, in words.
+    #[error("{0}")]
+    Unable(String),
+    /// The request's time lies ahead of ours: nothing that is asked before that would count any more.
+    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
+    FromTheFuture {
+        /// When it says it was sent.
+        at: Time,
+        /// Our time.
+        now: Time,
+    },
+    /// The table could not be asked.
+    #[error("the image of {0} could not be taken down")]
+    Table(SourceId, #[source] CallFailed),
+}
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// Takes down the image that an operator gives to a group, asked for `at` that time.
+    pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, ChangeError> {
+        let (id, now) = (asked.source.clone(), self.clock.now());
+        if is_from_the_future(at, now) {
+            return Err(ChangeError::FromTheFuture { at, now });
+        }
+        let table = |error| ChangeError::Table(id.clone(), error);
+        let source = self.store.load::<Source>(&id).await.map_err(table)?;
+        let source = source.ok_or_else(|| ChangeError::NoSource(id.clone()))?.record;
+        let SourceId::Group(group) = &id;
+        // The same request again is on its way already, whatever its source is now.
+        let known = Rollout::change_id(group, at);
+        if let Some(known) = self.store.load::<Rollout>(&known).await.map_err(table)? {
+            let is_same = known.record.change.is_some_and(|change| change.image == asked.image);
+            let other = || ChangeError::Unable(format!("{id} was given another image in the same second; ask again"));
+            return is_same.then(Report::default).ok_or_else(other);
+        }
+        let change = operator::change(&source, &asked).map_err(ChangeError::Unable)?;
+        let rollout = Rollout::asked(group.clone(), change, at, now);
+        tracing::info!(rollout = %rollout.id, image = %asked.image, by = asked.by, "an image is to be given");
+        let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
+        Ok(told.map(|(_, report)| report).unwrap_or_default())
+    }
+
+    pub(crate) async fn prepare(&self, record: &Rollout, asked: Preparing) -> Carried<Rollout> {
+        let told = match asked {
+            Preparing::AskTurn => return self.ask_to_roll(record).await,
+            Preparing::ReadTemplate(group, image) => self.read_for(record, group, image).await?,
+            Preparing::PinGroup { group, named, base } => self.pin_group(&group, &named, base).await?,
+            Preparing::MakeVersion { template, base, image } => {
+                self.make_version(&record.id, template, base, image).await?
+            }
+            Preparing::PointGroup { group, named, base, version } => {
+                self.point_group(&group, &named, base, version).await?
+            }
+        };
+        Ok(Event::Publication(told))
+    }
+
+    async fn ask_to_roll(&self, record: &Rollout) -> Carried<Rollout> {
+        let source = SourceId::Group(record.group.clone());
+        let given = self.change_source(&source, |source| source::ask_to_roll(source, record)).await?;
+        let given = given.unwrap_or_default();
+        if !given {
+            self.free_turn(&source).await?;
+        }
+        Ok(Event::Turn(given))
+    }
+
+    async fn read_for(
+        &self,
+        record: &Rollout,
+        name: GroupName,
+        image: ImageId,
+    ) -> Result<PublicationEvent, CallFailed> {
+        let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
+            Ok(groups) => groups,
+            Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
+        };
+        let images = match self.cloud.call(&ImagesById(vec![image.clone()])).await? {
+            Ok(images) => images,
+            Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
+        };
+        match publishable(Some(&image), &name, &groups, &images) {
+            Ok((group, image)) => self.read_template(&record.id, group, image).await,
+            Err(why) => Ok(why),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! An operator gives a group an image, in one step: backups wait, its members are replaced as the plan says, and either backups
+//! go on from it or all is as before.
+
+use lastgood_core::backup::Publication;
+use lastgood_core::facts::VersionRef;
+use lastgood_core::id::ImageId;
+use lastgood_core::incoming::ImageChangeRequested;
+use lastgood_core::rollout::{Judge, Rollout, State, Verdict};
+use lastgood_core::source::Because;
+use lastgood_tests::stack::Invocation;
+use lastgood_world::{RefreshStatus, Sickness};
+
+use crate::rollouts::{STEPS, Scene, followed, numbered, verdicts};
+use crate::transcript::{count, messages};
+
+fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
+    let source = "group/web".parse().expect("a source");
+    ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".into(), reason: Some("a patch".into()) }
+}
+
+impl Scene {
+    pub(crate) fn give(&self, image: &ImageId, refresh: bool) {
+        self.stack.invoke(Invocation::ImageChange(self.stack.world.time(), request(image, refresh)));
+    }
+
+    fn refused(&self, image: &ImageId, refresh: bool) -> String {
+        let asked = Invocation::ImageChange(self.stack.world.time(), request(image, refresh));
+        self.stack.try_invoke(asked).expect_err("it is refused")
+    }
+
+    /// The newest image that an operator gave.
+    fn change(&self) -> Rollout {
+        let given = self.stack.rollouts().into_iter().filter(|rollout| rollout.change.is_some());
+        given.max_by_key(|rollout| rollout.since).expect("one was given")
+    }
+
+    fn on(&self, image: &ImageId) -> usize {
+        let members = self.stack.world.group_view("web").expect("there").members;
+        members.iter().filter(|member| member.image == *image).count()
+    }
+}
+
+#[test]
+fn an_image_is_given_in_one_step_and_backups_go_on_from_it() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(60);
+    let before = scene.stack.backups("group/web").remove(0);
+    let theirs = scene.stack.world.base_image();
+    scene.give(&theirs, true);
+    assert_eq!(scene.change().state, State::InProgress, "its refresh begins at once");
+    assert_eq!(scene.named(), VersionRef::Number(2), "the group is given it when that has succeeded");
+    scene.stack.run(60);
+    let change = scene.change();
+    assert_eq!((change.state, verdicts(&change)), (State::Succeeded, vec![(50, Verdict::GoOn)]), "{}", change.reason);
+    assert_eq!((scene.named(), scene.on(&theirs)), (VersionRef::Number(3), 4));
+    let source = scene.stack.source("group/web");
+    assert_eq!((source.change, source.rollout, source.turn, source.held), (None, None, None, None));
+    let expected = source.expected.expect("known");
+    assert_eq!((expected.image.as_deref(), expected.because), (Some(theirs.as_str()), Because::Adopted));
+    assert_eq!(messages(&scene.stack, "Rollout Succeeded").len(), 2);
+    // The next backup is of one of its instances, and is rolled out as always.
+    scene.back_up(60);
+    let after = scene.stack.backups("group/web").remove(0);
+    assert_eq!((after.base.as_ref(), after.generation), (Some(&theirs), 1));
+    assert!(matches!(after.publication, Publication::Published(_)), "{:?}", after.publication);
+    assert_eq!(scene.stack.world.group_image("web"), after.image().cloned());
+    assert_ne!(before.image(), after.image());
+    assert_eq!(count(&scene.stack, "Publication Held"), 0, "nobody takes it for a change by hand");
+}
+
+#[test]
+fn one_that_is_rolled_back_leaves_all_as_it_was() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(60);
+    let (published, source) = (scene.stack.world.group_image("web"), scene.stack.source("group/web"));
+    let theirs = scene.stack.world.base_image();
+    scene.stack.world.make_sick(&theirs, Sickness::Impaired);
+    scene.give(&theirs, true);
+    scene.stack.run(60);
+    let change = scene.change();
+    assert_eq!(change.state, State::RolledBack, "{}", change.reason);
+    assert!(change.reason.contains("fails its status checks"), "{}", change.reason);
+    assert_eq!((scene.named(), scene.on(&theirs)), (VersionRef::Number(2), 0));
+    assert_eq!(scene.stack.world.group_image("web"), published);
+    let after = scene.stack.source("group/web");
+    assert_eq!((after.expected, after.published, after.change), (source.expected, source.published, None));
+    scene.back_up(60);
+    let next = scene.stack.backups("group/web").remove(0);
+    assert!(matches!(next.publication, Publication::Published(_)), "{:?}", next.publication);
+}
+
+#[test]
+fn without_a_refresh_only_new_members_have_it() {
+    for named in [VersionRef::Number(1), VersionRef::Default, VersionRef::Latest] {
+        let scene = followed(2, named, STEPS);
+        scene.stack.run(5);
+        let theirs = scene.stack.world.base_image();
+        scene.give(&theirs, false);
+        scene.stack.run(3);
+        let change = scene.change();
+        assert_eq!((change.state, change.refresh), (State::Succeeded, None), "{named}: {}", change.reason);
+        assert_eq!(scene.stack.world.group_image("web"), Some(theirs.clone()), "{named}");
+        assert_eq!((scene.on(&theirs), scene.stack.world.refreshes("web").len()), (0, 0), "{named}");
+        let named_now = if named == VersionRef::Number(1) { VersionRef::Number(2) } else { named };
+        assert_eq!((scene.named(), count(&scene.stack, "Group Pinned")), (named_now, 0), "nobody pins it");
+        // An image of a member of before would take the operator's back.
+        scene.back_up(10);
+        assert_eq!(scene.stack.backups("group/web")[0].publication, Publication::Superseded, "{named}");
+        assert_eq!(scene.stack.world.group_image("web"), Some(theirs), "{named}");
+    }
+}
+
+#[test]
+fn a_group_that_follows_a_version_is_pinned_for_it_or_goes_back_by_a_second_refresh() {
+    for named in [VersionRef::Latest, VersionRef::Default] {
+        for (how, statuses) in [
+            ("pin", vec![RefreshStatus::RollbackSuccessful]),
+            ("second-refresh", vec![RefreshStatus::Cancelled, RefreshStatus::Successful]),
+        ] {
+            let scene = followed(4, named, &format!("{STEPS}, followed: {how}"));
+            scene.stack.run(5);
+            let (before, theirs) = (scene.stack.world.group_image("web"), scene.stack.world.base_image());
+            scene.stack.world.make_sick(&theirs, Sickness::Impaired);
+            scene.give(&theirs, true);
+            scene.stack.run(60);
+            assert_eq!(scene.change().state, State::RolledBack, "{named}, {how}: {}", scene.change().reason);
+            assert_eq!(scene.statuses(), statuses, "{named}, {how}");
+            assert_eq!((scene.stack.world.group_image("web"), scene.on(&theirs)), (before, 0), "{named}, {how}");
+            assert_eq!(count(&scene.stack, "Group Pinned"), usize::from(how == "pin"), "{named}");
+        }
+    }
+}
+
+#[test]
+fn what_is_being_rolled_out_comes_to_its_end_first_and_nothing_else_begins() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(8);
+    let first = scene.rollout();
+    assert!(!first.state.is_at_rest());
+    let theirs = scene.stack.world.base_image();
+    scene.give(&theirs, true);
+    scene.stack.run(2);
+    let change = scene.change();
+    assert_eq!((change.state, change.order.is_none()), (State::Preparing, true), "{}", change.reason);
+    assert_eq!(change.trouble.as_deref(), Some("another image is being published or rolled out"));
+    scene.stack.run(90);
+    assert_eq!(scene.stack.rollout(first.id.as_str()).state, State::Succeeded);
+    assert_eq!((scene.change().state, scene.on(&theirs)), (State::Succeeded, 4), "{}", scene.change().reason);
+    assert_eq!(scene.statuses(), [RefreshStatus::Successful, RefreshStatus::Successful]);
+}
+
+#[test]
+fn one_that_waits_can_be_withdrawn() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(8);
+    let theirs = scene.stack.world.base_image();
+    scene.give(&theirs, true);
+    scene.say(&scene.change(), Verdict::RollBack, Judge::Person, None);
+    assert_eq!(scene.change().state, State::Failed, "{}", scene.change().reason);
+    assert!(messages(&scene.stack, "Rollout Failed")[0].contains("withdrawn before it began"));
+    scene.stack.run(60);
+    assert_eq!((scene.on(&theirs), scene.stack.source("group/web").change), (0, None));
+}
+
+#[test]
+fn the_same_request_twice_is_one_change() {
+    let scene = numbered(4, STEPS);
+    scene.stack.run(2);
+    let (at, theirs) = (scene.stack.world.time(), scene.stack.world.base_image());
+    for _ in 0..2 {
+        scene.stack.invoke(Invocation::ImageChange(at, request(&theirs, true)));
+        scene.stack.run(50);
+    }
+    assert_eq!((scene.statuses(), scene.named()), (vec![RefreshStatus::Successful], VersionRef::Number(2)));
+}
+
+#[test]
+fn two_operators_come_one_after_the_other() {
+    let scene = numbered(2, STEPS);
+    scene.stack.run(2);
+    let (one, other) = (scene.stack.world.base_image(), scene.stack.world.base_image());
+    scene.give(&one, true);
+    scene.stack.run(1);
+    scene.give(&other, true);
+    scene.stack.run(90);
+    assert_eq!((scene.on(&other), scene.statuses().len()), (2, 2));
+    assert_eq!(scene.stack.source("group/web").expected.and_then(|expected| expected.image), Some(other.to_string()));
+}
+
+#[test]
+fn an_image_of_ours_that_is_given_again_stays_as_long_as_that_goes() {
+    let scene = numbered(4, STEPS);
+    for _ in 0..4 {
+        scene.back_up(60);
+    }
+    // The oldest that is there, beyond what retention keeps soon.
+    let oldest = scene.stack.our_images().into_iter().min_by_key(|image| image.created_at).expect("three are kept");
+    scene.give(&oldest.id, true);
+    scene.stack.request("group/web");
+    scene.stack.run(120);
+    assert_eq!((scene.change().state, scene.on(&oldest.id)), (State::Succeeded, 4), "{}", scene.change().reason);
+    assert!(scene.stack.world.image(&oldest.id).is_some_and(|image| image.deregistered_at.is_none()));
+}
+
+#[test]
+fn what_can_not_be_given_is_refused_in_words() {
+    let scene = numbered(2, STEPS);
+    scene.stack.run(2);
+    let missing: ImageId = "ami-0123456789abcdef0".into();
+    scene.give(&missing, true);
+    scene.stack.run(20);
+    assert_eq!(scene.change().state, State::Failed);
+    let told = messages(&scene.stack, "Rollout Failed").remove(0);
+    assert!(told.contains("AWS does not tell ami-0123456789abcdef0"), "{told}");
+    let there = scene.stack.world.group_image("web").expect("one");
+    scene.stack.run(1);
+    scene.give(&there, true);
+    assert!(scene.change().reason.contains("launches from"), "{}", scene.change().reason);
+    assert_eq!(scene.statuses(), [], "no refresh began");
+
+    let theirs = scene.stack.world.base_image();
+    let why = scene.refused(&theirs, true);
+    assert!(why.contains("another image in the same second"), "{why}");
+    scene.stack.run(1);
+    scene.stack.apply("plans: [{name: web, select: {groups: [web]}, schedule: daily}]").expect("applied");
+    let why = scene.refused(&theirs, true);
+    assert!(why.contains("says nothing of rollouts") && why.contains("--no-refresh"), "{why}");
+    scene.stack.world.put_parameter("/lastgood/web", there.as_str(), "aws:ec2:image");
+    let to_parameter = "plans: [{name: web, select: {groups: [web]}, schedule: daily, publish: {ssm: /lastgood/web}}]";
+    scene.stack.apply(to_parameter).expect("applied");
+    let why = scene.refused(&theirs, false);
+    assert!(why.contains("takes its image from the parameter /lastgood/web"), "{why}");
+}

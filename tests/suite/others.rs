@@ -1,0 +1,107 @@
+//! Refreshes that somebody else begins: watched and announced, and judged if the plan says so.
+
+use lastgood_core::facts::VersionRef;
+use lastgood_core::id::ImageId;
+use lastgood_core::rollout::{Rollout, State, Verdict};
+use lastgood_world::{
+    CreateVersion, LaunchFromText, RefreshStatus, Sickness, StartRefresh, TemplateData, TemplateName, by_number,
+};
+
+use crate::rollouts::{STEPS, Scene, numbered, verdicts};
+use crate::transcript::{count, messages};
+
+impl Scene {
+    /// Somebody makes a version with an image of theirs, and begins to refresh the group to it, with a pause at 50.
+    fn somebody_refreshes(&self) -> ImageId {
+        let theirs = self.stack.world.base_image();
+        let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
+        let template = TemplateName::Id(self.template.to_string());
+        let asked =
+            CreateVersion { template, source: Some("1".into()), data, description: "theirs".into(), token: None };
+        let version = self.stack.world.ec2().create_template_version(asked).expect("made").number;
+        let preferences = [
+            ("CheckpointPercentages.member.1", "50"),
+            ("CheckpointPercentages.member.2", "100"),
+            ("CheckpointDelay", "900"),
+            ("MinHealthyPercentage", "50"),
+            ("InstanceWarmup", "120"),
+        ];
+        let preferences = preferences.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let desired = Some(LaunchFromText::from(&by_number(&self.template, version)));
+        let refresh = StartRefresh { group: "web".into(), desired, preferences };
+        self.stack.world.autoscaling().start_refresh(&refresh).expect("begun");
+        theirs
+    }
+
+    fn theirs(&self) -> Rollout {
+        let all = self.stack.rollouts().into_iter();
+        all.filter(|rollout| !rollout.is_ours()).max_by_key(|rollout| rollout.since).expect("it is on record")
+    }
+}
+
+#[test]
+fn by_itself_it_is_watched_and_not_judged() {
+    let scene = numbered(4, STEPS);
+    scene.stack.run(2);
+    let image = scene.somebody_refreshes();
+    scene.stack.world.make_sick(&image, Sickness::Impaired);
+    scene.stack.run(60);
+    let theirs = scene.theirs();
+    assert_eq!((theirs.state, theirs.visits.len(), theirs.order.is_none()), (State::Watched, 0, true));
+    assert_eq!(scene.statuses(), [RefreshStatus::Successful], "nobody keeps it from going on");
+    assert_eq!((count(&scene.stack, "Checkpoint Reached"), count(&scene.stack, "Verdict Given")), (1, 0));
+}
+
+#[test]
+fn if_the_plan_says_so_its_pauses_are_judged() {
+    let scene = numbered(4, &format!("{STEPS}, others: judge"));
+    scene.stack.run(2);
+    scene.somebody_refreshes();
+    scene.stack.run(60);
+    let theirs = scene.theirs();
+    assert_eq!((theirs.state, verdicts(&theirs)), (State::Succeeded, vec![(50, Verdict::GoOn)]), "{}", theirs.reason);
+    assert_eq!((scene.statuses(), scene.named()), (vec![RefreshStatus::Successful], VersionRef::Number(2)));
+    assert_eq!(scene.stack.source("group/web").rollout, None);
+}
+
+#[test]
+fn and_one_that_is_bad_is_rolled_back() {
+    let scene = numbered(4, &format!("{STEPS}, others: judge"));
+    scene.stack.run(2);
+    let before = scene.stack.world.group_image("web");
+    let image = scene.somebody_refreshes();
+    scene.stack.world.make_sick(&image, Sickness::Impaired);
+    scene.stack.run(60);
+    let theirs = scene.theirs();
+    assert_eq!(theirs.state, State::RolledBack, "{}", theirs.reason);
+    assert_eq!(scene.statuses(), [RefreshStatus::RollbackSuccessful]);
+    assert_eq!((scene.stack.world.group_image("web"), scene.named()), (before, VersionRef::Number(1)));
+    assert!(messages(&scene.stack, "Rollout Rolled Back")[0].contains("fails its status checks"));
+}
+
+#[test]
+fn one_that_fails_by_itself_is_left_as_it_is() {
+    let scene = numbered(4, &format!("{STEPS}, others: judge"));
+    scene.stack.run(2);
+    let image = scene.somebody_refreshes();
+    scene.stack.world.make_sick(&image, Sickness::Unhealthy);
+    scene.stack.run(3 * 60);
+    let theirs = scene.theirs();
+    assert_eq!(theirs.state, State::Failed, "{}", theirs.reason);
+    assert_eq!(scene.statuses(), [RefreshStatus::Failed], "no second refresh goes back");
+    assert_eq!(scene.stack.source("group/web").rollout, None);
+}
+
+#[test]
+fn what_is_ours_waits_for_it() {
+    let scene = numbered(4, &format!("{STEPS}, others: judge"));
+    scene.stack.run(2);
+    let image = scene.somebody_refreshes();
+    scene.stack.run(1);
+    let ours = scene.stack.world.base_image();
+    scene.give(&ours, true);
+    scene.stack.run(90);
+    assert_eq!(scene.statuses(), [RefreshStatus::Successful, RefreshStatus::Successful]);
+    assert_eq!(scene.stack.world.group_image("web"), Some(ours));
+    assert_ne!(scene.stack.world.group_image("web"), Some(image));
+}
