@@ -74,7 +74,7 @@ fn each_request_is_read_as_what_it_is_called() {
                 assert!(Request::DETAIL_TYPES.contains(&kind.as_str()), "{kind}");
             }
             Incoming::ImageChange { asked, .. } => {
-                assert_eq!((kind.as_str(), asked.refresh), ("Image Change Requested", true))
+                assert_eq!((kind.as_str(), asked.refresh), ("Image Change Requested", true));
             }
             other => assert!(matches!(other, Incoming::BackupRequested { .. }) && kind == "Backup Requested", "{name}"),
         }

@@ -42,7 +42,7 @@ pub enum VerdictError {
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes one event down and announces it. An error if it is not on record, or not announced yet; the poll does that, too.
     pub async fn refresh(&self, news: RefreshNews) -> Result<Report, CallFailed> {
-        let (id, begun) = self.whose(&news).await?;
+        let (id, begun) = Box::pin(self.whose(&news)).await?;
         let event = news.event.clone();
         let told = self.tell(Queue::Poll, &id, begun, &Event::News(news)).await?;
         let report = told.map(|(_, report)| report).unwrap_or_default();
@@ -76,7 +76,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let watched = Rollout::watched(news.refresh.clone(), news.group.clone(), self.clock.now());
         let taken_up = match source.filter(Source::judges_others) {
             Some(source) if self.store.load::<Rollout>(&watched.id).await?.is_none() => {
-                self.take_up(&source, news).await?
+                Box::pin(self.take_up(&source, news)).await?
             }
             Some(_) | None => None,
         };

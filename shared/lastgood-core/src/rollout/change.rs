@@ -213,13 +213,11 @@ fn read(record: &mut Rollout, change: &Change, used: TemplateUse, now: Time) -> 
     if change.refresh && change.policy.followed == Followed::Pin && used.group.version.follows() {
         return pin(record, change, used.group, used.version, now);
     }
-    match used.ours {
-        Some(version) => made(record, change, used.group, used.version, version, now),
-        None => {
-            let reason = format!("version {} of {} is copied", used.version, used.group.template);
-            step(record, Step::Making { group: used.group, base: used.version }, now, reason)
-        }
+    if let Some(version) = used.ours {
+        return made(record, change, used.group, used.version, version, now);
     }
+    let reason = format!("version {} of {} is copied", used.version, used.group.template);
+    step(record, Step::Making { group: used.group, base: used.version }, now, reason)
 }
 
 /// It is pinned once it was seen to follow this version for a while: see `backup/rolling.rs`.
