@@ -11,8 +11,7 @@ use crate::id::ArtifactId;
 use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
 use crate::retention::Retention;
-use crate::rollout::policy::{Protected, Standby};
-use crate::rollout::{Followed, Others, RolloutPolicy, VerdictPolicy};
+use crate::rollout::RolloutPolicy;
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::{Time, later};
 
@@ -40,23 +39,7 @@ pub(crate) fn policy() -> Policy {
 
 /// A rollout with pauses at 20 and 50 percent, a quarter of an hour each, judged by health.
 pub(crate) fn rollout_policy() -> RolloutPolicy {
-    RolloutPolicy {
-        checkpoints: vec![20, 50, 100],
-        delay_seconds: 900,
-        min_healthy: 90,
-        max_healthy: 100,
-        warmup_seconds: None,
-        skip_matching: true,
-        auto_rollback: true,
-        alarms: Vec::new(),
-        bake_seconds: 0,
-        protected: Protected::Ignore,
-        standby: Standby::Ignore,
-        verdict: VerdictPolicy::default(),
-        followed: Followed::Pin,
-        backup: false,
-        others: Others::Watch,
-    }
+    RolloutPolicy { checkpoints: vec![20, 50, 100], delay_seconds: 900, ..RolloutPolicy::default() }
 }
 
 pub(super) fn version_2() -> PublishedTo {

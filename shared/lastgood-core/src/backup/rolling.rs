@@ -21,15 +21,23 @@ pub(super) fn pins(record: &Backup, group: &TemplateRef) -> bool {
 /// It is pinned once it was seen to follow this version for a while: a newer one that somebody made just now may not be told
 /// yet (AWS: Eventual consistency), and whoever pins the group to the one before undoes that.
 pub(super) fn pin(record: &mut Backup, group: TemplateRef, base: u64, now: Time) -> String {
-    let since = record.follows.filter(|(version, _)| *version == base).map_or(now, |(_, since)| since);
-    record.follows = Some((base, since));
-    if seconds_between(since, now) < FOLLOWS_SECONDS_MIN {
+    if let Err(why) = has_followed(&mut record.follows, base, now) {
         record.publication = Publication::Due;
-        let why = format!("whether the group follows version {base} still is seen in a while");
         return again(record, now, FOLLOWS_SECONDS_MIN, &why);
     }
     let reason = format!("the group follows version {base} of {} by {}", group.template, group.version);
     go(record, now, Publication::Pinning { group, base }, reason)
+}
+
+/// Whether the group was seen to follow this version for long enough; else, in words, what is waited for. `follows` is what was
+/// seen, and since when.
+pub(crate) fn has_followed(follows: &mut Option<(u64, Time)>, base: u64, now: Time) -> Result<(), String> {
+    let since = follows.filter(|(version, _)| *version == base).map_or(now, |(_, since)| since);
+    *follows = Some((base, since));
+    if seconds_between(since, now) < FOLLOWS_SECONDS_MIN {
+        return Err(format!("whether the group follows version {base} still is seen in a while"));
+    }
+    Ok(())
 }
 
 /// It does: what it launches from is read once more.
@@ -43,9 +51,7 @@ pub(super) fn pinned(record: &mut Backup, group: &TemplateRef, base: u64, now: T
 /// What the rollout of a version is to bring about.
 pub(super) fn order(record: &Backup) -> Option<Order> {
     let Publication::Rolling { group, base, version, at, .. } = &record.publication else { return None };
-    let policy = record.publish.rollout.clone()?;
-    // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
-    let auto_rollback = policy.auto_rollback && !group.version.follows();
+    let policy = record.publish.rollout.as_ref()?.over(group);
     Some(Order {
         backup: Some(record.id.clone()),
         image: record.image().cloned()?,
@@ -53,7 +59,7 @@ pub(super) fn order(record: &Backup) -> Option<Order> {
         named: group.clone(),
         base: *base,
         version: *version,
-        policy: RolloutPolicy { auto_rollback, ..policy },
+        policy,
     })
 }
 

@@ -18,7 +18,7 @@ use super::moves::{enter, fail, succeed, wait};
 use super::policy::{Followed, RolloutPolicy};
 use super::record::{Order, Rollout};
 use crate::backup::publication::{PublicationEvent, TemplateUse};
-use crate::backup::rolling::FOLLOWS_SECONDS_MIN;
+use crate::backup::rolling::{FOLLOWS_SECONDS_MIN, has_followed};
 use crate::backup::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::TemplateRef;
 use crate::id::{GroupName, ImageId, TemplateId};
@@ -211,7 +211,7 @@ fn read(record: &mut Rollout, change: &Change, used: TemplateUse, now: Time) -> 
         return fail(record, obstacle, now);
     }
     if change.refresh && change.policy.followed == Followed::Pin && used.group.version.follows() {
-        return pin(record, change, used.group, used.version, now);
+        return pin(record, used.group, used.version, now);
     }
     if let Some(version) = used.ours {
         return made(record, change, used.group, used.version, version, now);
@@ -221,13 +221,9 @@ fn read(record: &mut Rollout, change: &Change, used: TemplateUse, now: Time) -> 
 }
 
 /// It is pinned once it was seen to follow this version for a while: see `backup/rolling.rs`.
-fn pin(record: &mut Rollout, change: &Change, group: TemplateRef, base: u64, now: Time) -> String {
-    let since = change.follows.filter(|(version, _)| *version == base).map_or(now, |(_, since)| since);
-    if let Some(change) = record.change.as_mut() {
-        change.follows = Some((base, since));
-    }
-    if seconds_between(since, now) < FOLLOWS_SECONDS_MIN {
-        let why = format!("whether the group follows version {base} still is seen in a while");
+fn pin(record: &mut Rollout, group: TemplateRef, base: u64, now: Time) -> String {
+    let Some(change) = record.change.as_mut() else { return "nobody asked for it".into() };
+    if let Err(why) = has_followed(&mut change.follows, base, now) {
         return wait(record, now, FOLLOWS_SECONDS_MIN, &why);
     }
     let reason = format!("the group follows version {base} of {} by {}", group.template, group.version);
@@ -236,9 +232,7 @@ fn pin(record: &mut Rollout, change: &Change, group: TemplateRef, base: u64, now
 
 fn made(record: &mut Rollout, change: &Change, group: TemplateRef, base: u64, version: u64, now: Time) -> String {
     let reason = format!("version {version} of {} has the image", group.template);
-    // AWS refuses it otherwise (AWS: RefreshPreferences, AutoRollback).
-    let auto_rollback = change.policy.auto_rollback && !group.version.follows();
-    let policy = RolloutPolicy { auto_rollback, ..change.policy.clone() };
+    let policy = change.policy.over(&group);
     let (named, image) = (group.clone(), change.image.clone());
     record.order = Some(Order { backup: None, image, at: now, named, base, version, policy });
     if change.refresh {

@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::facts::TemplateRef;
+
 /// How long AWS waits at a checkpoint if nobody says otherwise, in seconds (AWS: RefreshPreferences).
 pub const DELAY_SECONDS_DEFAULT: i64 = 60 * 60;
 /// The longest that it waits there, and bakes, in seconds (AWS: RefreshPreferences).
@@ -91,6 +93,13 @@ impl Default for RolloutPolicy {
 }
 
 impl RolloutPolicy {
+    /// That of a group that names its template so: AWS refuses `AutoRollback` for one that follows a version (AWS:
+    /// RefreshPreferences, AutoRollback).
+    #[must_use]
+    pub fn over(&self, named: &TemplateRef) -> Self {
+        Self { auto_rollback: self.auto_rollback && !named.version.follows(), ..self.clone() }
+    }
+
     /// That of the second refresh, which goes back: without a pause, and only over what the first one replaced.
     #[must_use]
     pub fn back(&self) -> Self {
