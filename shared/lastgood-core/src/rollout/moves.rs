@@ -29,11 +29,12 @@ pub(super) fn succeed(record: &mut Rollout, now: Time) -> String {
         record.tell("", now, News::RolloutSucceeded { rollout: record.id.clone(), image, version });
     }
     let last = record.order.as_ref().and_then(|order| order.policy.checkpoints.last().copied());
-    let members_stay = record.change.as_ref().is_some_and(|change| !change.refresh);
-    let reason = match last.filter(|last| *last < 100) {
-        _ if members_stay => "what the group launches from now on is of the new version; its members stay".into(),
-        Some(last) => format!("it ends at {last} percent, as its plan says, and the group has the new version"),
-        None => "every member is on the new version, and the group has it".into(),
+    let reason = if record.change.as_ref().is_some_and(|change| !change.refresh) {
+        "what the group launches from now on is of the new version; its members stay".into()
+    } else if let Some(last) = last.filter(|last| *last < 100) {
+        format!("it ends at {last} percent, as its plan says, and the group has the new version")
+    } else {
+        "every member is on the new version, and the group has it".into()
     };
     enter(record, State::Succeeded, now, reason)
 }
