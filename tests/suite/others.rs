@@ -7,7 +7,7 @@ use lastgood_world::{
     CreateVersion, LaunchFromText, RefreshStatus, Sickness, StartRefresh, TemplateData, TemplateName, by_number,
 };
 
-use crate::rollouts::{STEPS, Scene, numbered, verdicts};
+use crate::rollouts::{STEPS, Scene, numbered, plan, verdicts};
 use crate::transcript::{count, messages};
 
 impl Scene {
@@ -104,4 +104,19 @@ fn what_is_ours_waits_for_it() {
     assert_eq!(scene.statuses(), [RefreshStatus::Successful, RefreshStatus::Successful]);
     assert_eq!(scene.stack.world.group_image("web"), Some(ours));
     assert_ne!(scene.stack.world.group_image("web"), Some(image));
+}
+
+#[test]
+fn what_was_watched_before_the_plan_asked_for_it_stays_watched() {
+    let scene = numbered(4, STEPS);
+    scene.stack.run(2);
+    scene.somebody_refreshes();
+    scene.stack.run(20);
+    assert_eq!(scene.theirs().state, State::Watched);
+    scene.stack.apply(&plan(&format!("{STEPS}, others: judge"))).expect("applied");
+    scene.stack.run(40);
+    let theirs = scene.theirs();
+    assert_eq!((theirs.state, theirs.visits.len()), (State::Watched, 0));
+    assert_eq!(scene.statuses(), [RefreshStatus::Successful]);
+    assert_eq!(scene.stack.source("group/web").rollout, None, "nobody waits for it");
 }

@@ -89,3 +89,19 @@ fn a_person_says_which_if_it_is_held_whatever_judges_the_plan_names() {
     scene.stack.run(3);
     assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
 }
+
+#[test]
+fn what_may_not_be_resumed_now_stays_owed() {
+    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
+    let suspended = |scene: &Scene| scene.stack.world.group_view("web").expect("there").suspended.len();
+    scene.back_up(15);
+    assert_eq!((scene.rollout().suspension, suspended(&scene)), (Suspension::Suspended, 1));
+    scene.stack.world.deny("autoscaling:ResumeProcesses", "*");
+    scene.judge(Verdict::GoOn, Judge::Person, None);
+    scene.stack.run(10);
+    assert_eq!((scene.rollout().suspension, suspended(&scene)), (Suspension::Owed, 1));
+    scene.stack.world.allow("autoscaling:ResumeProcesses");
+    scene.stack.run(60);
+    assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::Succeeded, Suspension::GivenBack));
+    assert_eq!(suspended(&scene), 0);
+}

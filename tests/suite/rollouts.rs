@@ -23,12 +23,14 @@ pub(crate) fn followed(size: usize, named: VersionRef, rollout: &str) -> Scene {
     let base = world.base_image();
     let template = world.template("web", &base);
     world.group("web", &TemplateRef { template: template.clone(), version: named }, size);
-    let stack = Stack::new(world);
-    let plan = format!(
-        "plans: [{{name: web, select: {{groups: [web]}}, schedule: daily, rollout: {{warmup: 120s, {rollout}}}}}]"
-    );
-    stack.apply(&plan).expect("applied");
-    Scene { stack, template, base }
+    let scene = Scene { stack: Stack::new(world), template, base };
+    scene.stack.apply(&plan(rollout)).expect("applied");
+    scene
+}
+
+/// A plan that rolls out so.
+pub(crate) fn plan(rollout: &str) -> String {
+    format!("plans: [{{name: web, select: {{groups: [web]}}, schedule: daily, rollout: {{warmup: 120s, {rollout}}}}}]")
 }
 
 pub(crate) const STEPS: &str = "checkpoints: [50, 100], checkpoint_delay: 15m, min_healthy: 50";
@@ -353,4 +355,24 @@ fn a_refresh_that_somebody_cancels_is_theirs() {
     assert_eq!(scene.rollout().state, State::Cancelled);
     assert_eq!((count(&scene.stack, "Rollout Failed"), count(&scene.stack, "Publication Held")), (1, 1));
     assert_eq!(scene.statuses(), [RefreshStatus::Cancelled], "nothing else was begun");
+}
+
+#[test]
+fn a_refresh_that_may_not_be_looked_at_is_not_taken_for_gone() {
+    let scene = numbered(4, STEPS);
+    scene.back_up(4);
+    scene.stack.world.deny("autoscaling:DescribeInstanceRefreshes", "*");
+    let mut troubles = Vec::new();
+    for _ in 0..90 {
+        scene.stack.world.advance(60);
+        troubles.extend(scene.stack.invoke(Invocation::Poll).troubles);
+    }
+    assert!(troubles.len() > 5, "the poll says that it may not look: {troubles:?}");
+    let rollout = scene.rollout();
+    assert_eq!(rollout.state, State::InProgress, "{}", rollout.reason);
+    let trouble = rollout.trouble.expect("it says what is wrong");
+    assert!(trouble.contains("autoscaling:DescribeInstanceRefreshes"), "{trouble}");
+    scene.stack.world.allow("autoscaling:DescribeInstanceRefreshes");
+    scene.stack.run(20);
+    assert_eq!(scene.rollout().state, State::Succeeded);
 }

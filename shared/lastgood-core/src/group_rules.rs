@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::*;
+use crate::backup::fixtures::group;
 use crate::facts::{ImageState, MixedPolicy, Override, Tags, TemplateDevice};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -28,19 +29,6 @@ fn instance(id: &str, hours_ago: i64) -> Instance {
 
 fn named(template: &str, version: VersionRef) -> TemplateRef {
     TemplateRef { template: template.into(), version }
-}
-
-fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group {
-    Group {
-        name: "web".into(),
-        tags: Tags::new(),
-        launches_from,
-        members,
-        size: 1,
-        refresh_suspended: false,
-        warmup_seconds: 300,
-        lifetime_seconds_max: None,
-    }
 }
 
 fn plain(members: Vec<Member>) -> Group {

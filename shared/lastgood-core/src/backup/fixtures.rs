@@ -6,7 +6,7 @@ use super::life::Event;
 use super::life::{Chosen, State};
 use super::publication::{Publication, PublishedTo};
 use super::record::{Artifact, Backup, Origin};
-use crate::facts::{Image, ImageState, Snapshot, SnapshotState, Tags};
+use crate::facts::{Group, Image, ImageState, LaunchSource, Member, Snapshot, SnapshotState, Tags};
 use crate::id::ArtifactId;
 use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
@@ -95,6 +95,20 @@ pub(crate) fn image(state: ImageState) -> Image {
         architecture: Some("x86_64".into()),
         protected: false,
         created_at: None,
+    }
+}
+
+/// A group of so many members, of which nothing else is told.
+pub(crate) fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group {
+    Group {
+        name: "web".into(),
+        tags: Tags::new(),
+        launches_from,
+        size: members.len(),
+        members,
+        refresh_suspended: false,
+        warmup_seconds: 300,
+        lifetime_seconds_max: None,
     }
 }
 

@@ -33,7 +33,7 @@ fn policy() -> RolloutPolicy {
 }
 
 /// A rollout that came to `state` by itself, and has nothing in its outbox.
-fn rollout(state: State) -> Rollout {
+pub(super) fn rollout(state: State) -> Rollout {
     let order = Order {
         backup: Some("group/web@20260115T103000Z".parse().expect("a backup")),
         image: "ami-1".into(),
@@ -77,12 +77,12 @@ pub(super) fn asked() -> Rollout {
     Rollout::asked("web".into(), change, start(), start())
 }
 
-fn checkpoint(event: &str, percentage: u32, at: Time) -> Event {
+pub(super) fn checkpoint(event: &str, percentage: u32, at: Time) -> Event {
     let what = RefreshChange::Checkpoint { percentage, delay_seconds: 900 };
     Event::News(RefreshNews { event: event.into(), refresh: "r-1".into(), group: "web".into(), at, what })
 }
 
-fn view(status: RefreshStatus, percentage: u32) -> Event {
+pub(super) fn view(status: RefreshStatus, percentage: u32) -> Event {
     let (id, reason) = ("r-1".into(), Some("AWS's reason".to_owned()));
     Event::Seen(Some(RefreshView { id, status, reason, percentage, desired: None, started_at: None }))
 }
@@ -91,7 +91,7 @@ pub(super) fn refusal(why: Why) -> Refusal {
     Refusal { why, action: "autoscaling:Call".into(), message: "AWS's words".into() }
 }
 
-fn fit(unfit: &[&str]) -> Event {
+pub(super) fn fit(unfit: &[&str]) -> Event {
     let unfit = unfit.iter().map(|instance| ((*instance).into(), "fails its status checks".to_owned())).collect();
     Event::FitnessSeen(Fitness { size: 4, serving: 4, on_version: 1, unfit })
 }

@@ -37,7 +37,7 @@ pub(super) fn seen(record: &mut Rollout, view: Option<RefreshView>, now: Time) -
                 State::TurningBack | State::Cancelling => {
                     enter(record, State::StartingBack, now, "it had succeeded before it could be taken back".into())
                 }
-                State::AtCheckpoint if record.open_visit().is_some() => visit::passed(record, now),
+                State::AtCheckpoint => visit::passed(record, now),
                 _ => succeed(record, now),
             }
         }

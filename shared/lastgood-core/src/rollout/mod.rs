@@ -6,7 +6,11 @@ pub mod change;
 #[cfg(test)]
 mod change_table;
 pub mod fitness;
+#[cfg(test)]
+mod fitness_rules;
 pub mod goal;
+#[cfg(test)]
+mod goal_rules;
 pub mod life;
 #[cfg(test)]
 mod life_table;
@@ -17,8 +21,12 @@ pub mod others;
 pub mod outcome;
 pub mod policy;
 pub mod record;
+#[cfg(test)]
+mod record_rules;
 pub mod suspension;
 pub mod visit;
+#[cfg(test)]
+mod visit_rules;
 
 pub use change::Change;
 pub use life::{Alone, Event, State, decide};

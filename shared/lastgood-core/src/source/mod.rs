@@ -21,6 +21,8 @@ pub mod survey;
 #[cfg(test)]
 mod survey_rules;
 pub mod turn;
+#[cfg(test)]
+mod turn_rules;
 
 pub use life::{Claim, Outcome, apply, begins_anew, claim, expect, halt, hear, overdue, unplan};
 pub use record::{Asked, Because, Changing, Expected, Failure, Found, Good, Hold, Published, Retry, Source};
