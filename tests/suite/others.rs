@@ -111,12 +111,12 @@ fn what_was_watched_before_the_plan_asked_for_it_stays_watched() {
     let scene = numbered(4, STEPS);
     scene.stack.run(2);
     scene.somebody_refreshes();
-    scene.stack.run(20);
-    assert_eq!(scene.theirs().state, State::Watched);
+    scene.stack.run(1);
+    assert_eq!((scene.theirs().state, scene.theirs().news.len()), (State::Watched, 1), "it has begun");
     scene.stack.apply(&plan(&format!("{STEPS}, others: judge"))).expect("applied");
     scene.stack.run(40);
     let theirs = scene.theirs();
     assert_eq!((theirs.state, theirs.visits.len()), (State::Watched, 0));
-    assert_eq!(scene.statuses(), [RefreshStatus::Successful]);
+    assert_eq!((scene.statuses(), count(&scene.stack, "Checkpoint Reached")), (vec![RefreshStatus::Successful], 1));
     assert_eq!(scene.stack.source("group/web").rollout, None, "nobody waits for it");
 }
