@@ -26,6 +26,7 @@ mod needed;
 mod others;
 mod pacing;
 mod pause_backups;
+mod pinning;
 mod plans;
 mod reading;
 mod rollout_cuts;
