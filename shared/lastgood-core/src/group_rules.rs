@@ -83,6 +83,18 @@ fn chosen(group: &Group, instances: &[Instance], except: Option<&str>) -> Result
 }
 
 #[test]
+fn at_a_pause_the_newest_member_on_that_version_of_that_template_is_chosen() {
+    let on =
+        |id: &str, template: &str, version: u64| Member { template: Some((template.into(), version)), ..member(id) };
+    let unknown = Member { template: None, ..member("i-4") };
+    let web = plain(vec![on("i-1", "lt-1", 2), on("i-2", "lt-1", 1), on("i-3", "lt-2", 2), unknown]);
+    let instances = [instance("i-1", 4), instance("i-2", 3), instance("i-3", 2), instance("i-4", 1)];
+    let choice = choose(&web, &instances, Wish::On(&"lt-1".into(), 2), now()).expect("one is on it");
+    assert_eq!(choice.instance.id.to_string(), "i-1");
+    choose(&web, &instances, Wish::On(&"lt-1".into(), 3), now()).expect_err("none is on it");
+}
+
+#[test]
 fn the_newest_member_that_is_able_is_chosen_and_of_two_as_new_the_greater_id() {
     let web = plain(vec![member("i-1"), member("i-2"), member("i-3")]);
     let instances = [instance("i-1", 3), instance("i-2", 1), instance("i-3", 2), instance("i-9", 0)];
