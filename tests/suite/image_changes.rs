@@ -29,7 +29,7 @@ impl Scene {
     }
 
     /// The newest image that an operator gave.
-    fn change(&self) -> Rollout {
+    pub(crate) fn change(&self) -> Rollout {
         let given = self.stack.rollouts().into_iter().filter(|rollout| rollout.change.is_some());
         given.max_by_key(|rollout| rollout.since).expect("one was given")
     }

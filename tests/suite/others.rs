@@ -3,9 +3,7 @@
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::ImageId;
 use lastgood_core::rollout::{Rollout, State, Verdict};
-use lastgood_world::{
-    CreateVersion, LaunchFromText, RefreshStatus, Sickness, StartRefresh, TemplateData, TemplateName, by_number,
-};
+use lastgood_world::{LaunchFromText, RefreshStatus, Sickness, StartRefresh, by_number};
 
 use crate::rollouts::{STEPS, Scene, numbered, plan, verdicts};
 use crate::transcript::{count, messages};
@@ -13,12 +11,7 @@ use crate::transcript::{count, messages};
 impl Scene {
     /// Somebody makes a version with an image of theirs, and begins to refresh the group to it, with a pause at 50.
     fn somebody_refreshes(&self) -> ImageId {
-        let theirs = self.stack.world.base_image();
-        let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
-        let template = TemplateName::Id(self.template.to_string());
-        let asked =
-            CreateVersion { template, source: Some("1".into()), data, description: "theirs".into(), token: None };
-        let version = self.stack.world.ec2().create_template_version(asked).expect("made").number;
+        let (theirs, version) = self.version_by_hand();
         let preferences = [
             ("CheckpointPercentages.member.1", "50"),
             ("CheckpointPercentages.member.2", "100"),

@@ -3,29 +3,28 @@
 use lastgood_core::rollout::{Judge, State, Suspension, Verdict};
 use lastgood_world::Sickness;
 
-use crate::rollouts::{STEPS, Scene, numbered, verdicts};
+use crate::rollouts::{STEPS, numbered, verdicts};
 use crate::transcript::count;
 
 #[test]
 fn a_hold_keeps_the_refresh_from_going_on_until_somebody_judges_it() {
     let held = format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}");
-    let suspended = |scene: &Scene| scene.stack.world.group_view("web").expect("there").suspended.len();
     for (verdict, ends) in [(Verdict::GoOn, State::Succeeded), (Verdict::RollBack, State::RolledBack)] {
         let scene = numbered(4, &held);
         scene.back_up(3 * 60);
         assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::AtCheckpoint, Suspension::Suspended));
-        assert_eq!((suspended(&scene), scene.renewed()), (1, 2), "AWS does not go on by itself");
+        assert_eq!((scene.suspended(), scene.renewed()), (1, 2), "AWS does not go on by itself");
         assert_eq!(count(&scene.stack, "Rollout Held"), 1);
         scene.judge(verdict, Judge::Person, None);
         scene.stack.run(40);
-        assert_eq!((scene.rollout().state, suspended(&scene)), (ends, 0), "what was suspended is resumed");
+        assert_eq!((scene.rollout().state, scene.suspended()), (ends, 0), "what was suspended is resumed");
     }
     // Nobody comes: it is taken back after a day.
     let alone = numbered(4, &held);
     alone.back_up(26 * 60);
     let rollouts = alone.stack.rollouts();
     assert!(rollouts.iter().any(|rollout| rollout.state == State::RolledBack), "{rollouts:?}");
-    assert_eq!(suspended(&alone), 0);
+    assert_eq!(alone.suspended(), 0);
 }
 
 #[test]
@@ -38,7 +37,7 @@ fn a_suspension_whose_answer_was_lost_is_given_back() {
     scene.judge(Verdict::RollBack, Judge::Person, None);
     scene.stack.run(40);
     assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
-    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
+    assert_eq!(scene.suspended(), 0);
 }
 
 #[test]
@@ -55,7 +54,7 @@ fn what_is_held_again_is_still_ours_to_resume() {
     scene.judge(Verdict::RollBack, Judge::Person, None);
     scene.stack.run(40);
     assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));
-    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
+    assert_eq!(scene.suspended(), 0);
 }
 
 #[test]
@@ -68,7 +67,7 @@ fn what_somebody_has_suspended_is_theirs_to_resume() {
     assert_eq!(scene.rollout().suspension, Suspension::Untouched);
     scene.judge(Verdict::GoOn, Judge::Person, None);
     scene.stack.run(10);
-    assert_eq!(scene.stack.world.group_view("web").expect("there").suspended.len(), 1);
+    assert_eq!(scene.suspended(), 1);
 }
 
 #[test]
@@ -87,21 +86,20 @@ fn a_person_says_which_if_it_is_held_whatever_judges_the_plan_names() {
     assert_eq!(verdicts(&scene.rollout()), [(50, Verdict::GoOn)]);
     assert_eq!(scene.told("Verdict Given"), ["group/web: at 50 percent: go on: a test: as seen"]);
     scene.stack.run(3);
-    assert!(scene.stack.world.group_view("web").expect("there").suspended.is_empty());
+    assert_eq!(scene.suspended(), 0);
 }
 
 #[test]
 fn what_may_not_be_resumed_now_stays_owed() {
     let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
-    let suspended = |scene: &Scene| scene.stack.world.group_view("web").expect("there").suspended.len();
     scene.back_up(15);
-    assert_eq!((scene.rollout().suspension, suspended(&scene)), (Suspension::Suspended, 1));
+    assert_eq!((scene.rollout().suspension, scene.suspended()), (Suspension::Suspended, 1));
     scene.stack.world.deny("autoscaling:ResumeProcesses", "*");
     scene.judge(Verdict::GoOn, Judge::Person, None);
     scene.stack.run(10);
-    assert_eq!((scene.rollout().suspension, suspended(&scene)), (Suspension::Owed, 1));
+    assert_eq!((scene.rollout().suspension, scene.suspended()), (Suspension::Owed, 1));
     scene.stack.world.allow("autoscaling:ResumeProcesses");
     scene.stack.run(60);
     assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::Succeeded, Suspension::GivenBack));
-    assert_eq!(suspended(&scene), 0);
+    assert_eq!(scene.suspended(), 0);
 }

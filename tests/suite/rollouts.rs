@@ -103,6 +103,22 @@ impl Scene {
         self.stack.judge(VerdictAsked { rollout, visit, verdict, judge, by, reason: Some("as seen".into()) });
     }
 
+    /// Somebody makes a version of the group's template with an image of theirs: both.
+    pub(crate) fn version_by_hand(&self) -> (ImageId, u64) {
+        let theirs = self.stack.world.base_image();
+        let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
+        let template = TemplateName::Id(self.template.to_string());
+        let (source, description) = (Some("1".into()), "by hand".into());
+        let asked = CreateVersion { template, source, data, description, token: None };
+        let made = self.stack.world.ec2().create_template_version(asked).expect("made");
+        (theirs, made.number)
+    }
+
+    /// How many of the group's processes are suspended.
+    pub(crate) fn suspended(&self) -> usize {
+        self.stack.world.group_view("web").expect("there").suspended.len()
+    }
+
     /// The next image is sick.
     pub(crate) fn sicken(&self, sickness: Sickness) {
         let ours = self.stack.our_images();
@@ -204,11 +220,7 @@ fn a_version_that_is_not_told_yet_is_not_undone_by_the_pin() {
         scene.stack.run(1);
     }
     // Somebody makes a newer version in the very minute in which it is read.
-    let theirs = scene.stack.world.base_image();
-    let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
-    let template = TemplateName::Id(scene.template.to_string());
-    let asked = CreateVersion { template, source: Some("1".into()), data, description: "by hand".into(), token: None };
-    scene.stack.world.ec2().create_template_version(asked).expect("made");
+    let (theirs, _) = scene.version_by_hand();
     scene.stack.run(30);
     assert_eq!(scene.named(), VersionRef::Latest, "it is not pinned to the version before");
     assert_eq!(scene.stack.world.group_image("web"), Some(theirs));
