@@ -84,6 +84,22 @@ fn each_request_is_read_as_what_it_is_called() {
 }
 
 #[test]
+fn an_image_is_rolled_out_unless_the_request_says_otherwise() {
+    for (detail, refresh) in [
+        (json!({"source": "group/web", "image": "ami-1", "by": "alice"}), true),
+        (json!({"source": "group/web", "image": "ami-1", "by": "alice", "refresh": false}), false),
+    ] {
+        let (kind, time) = ("Image Change Requested", "2026-01-15T10:30:00Z");
+        let event =
+            json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": time, "detail": detail});
+        match of(event) {
+            Ok(Incoming::ImageChange { asked, .. }) => assert_eq!(asked.refresh, refresh),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_nobody_knows_is_told_with_its_name() {
     let event = |source: &str, kind: &str| json!({"id": "e-1", "source": source, "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": {}});
     for (source, kind) in [

@@ -5,26 +5,25 @@ use lastgood_core::id::GroupName;
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
 use lastgood_engine::call::autoscaling::{
-    ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetMixedVersion,
-    SetScaleInProtection,
+    GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetMixedVersion, SetScaleInProtection,
 };
 
 use super::Wire;
 
-const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
+pub(super) const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
 
 fn set_mixed(template: &str, base: u64) -> SetMixedVersion {
     let named = VersionRef::Number(base);
     SetMixedVersion { group: "web".into(), template: template.into(), named, version: 8 }
 }
 
-fn describe(members: &str) -> String {
+pub(super) fn describe(members: &str) -> String {
     format!(
         "<DescribeAutoScalingGroupsResponse {XMLNS}><DescribeAutoScalingGroupsResult><AutoScalingGroups>{members}</AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"
     )
 }
 
-fn group(name: &str, launches: &str) -> String {
+pub(super) fn group(name: &str, launches: &str) -> String {
     format!(
         "<member><AutoScalingGroupName>{name}</AutoScalingGroupName>{launches}<Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>true</ProtectedFromScaleIn><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>3</Version></LaunchTemplate></member><member><InstanceId>i-2</InstanceId><LifecycleState>Pending:Wait</LifecycleState><HealthStatus>Unhealthy</HealthStatus></member></Instances></member>"
     )
@@ -37,7 +36,7 @@ fn template(version: &str) -> String {
 }
 
 /// A policy with everything that must come back as it was.
-const MIXED: &str = "<MixedInstancesPolicy><LaunchTemplate><LaunchTemplateSpecification><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName><Version>3</Version></LaunchTemplateSpecification><Overrides><member><InstanceType>m5.large</InstanceType><WeightedCapacity>2</WeightedCapacity></member><member><InstanceType>m6g.large</InstanceType><LaunchTemplateSpecification><LaunchTemplateId>lt-2</LaunchTemplateId><LaunchTemplateName>arm</LaunchTemplateName><Version>$Latest</Version></LaunchTemplateSpecification></member><member><InstanceRequirements><VCpuCount><Min>2</Min></VCpuCount><MemoryMiB><Min>1024</Min></MemoryMiB></InstanceRequirements><ImageId>ami-own</ImageId></member></Overrides></LaunchTemplate><InstancesDistribution><OnDemandBaseCapacity>1</OnDemandBaseCapacity><SpotAllocationStrategy>capacity-optimized</SpotAllocationStrategy></InstancesDistribution></MixedInstancesPolicy>";
+pub(super) const MIXED: &str = "<MixedInstancesPolicy><LaunchTemplate><LaunchTemplateSpecification><LaunchTemplateId>lt-1</LaunchTemplateId><LaunchTemplateName>web</LaunchTemplateName><Version>3</Version></LaunchTemplateSpecification><Overrides><member><InstanceType>m5.large</InstanceType><WeightedCapacity>2</WeightedCapacity></member><member><InstanceType>m6g.large</InstanceType><LaunchTemplateSpecification><LaunchTemplateId>lt-2</LaunchTemplateId><LaunchTemplateName>arm</LaunchTemplateName><Version>$Latest</Version></LaunchTemplateSpecification></member><member><InstanceRequirements><VCpuCount><Min>2</Min></VCpuCount><MemoryMiB><Min>1024</Min></MemoryMiB></InstanceRequirements><ImageId>ami-own</ImageId></member></Overrides></LaunchTemplate><InstancesDistribution><OnDemandBaseCapacity>1</OnDemandBaseCapacity><SpotAllocationStrategy>capacity-optimized</SpotAllocationStrategy></InstancesDistribution></MixedInstancesPolicy>";
 
 fn named(template: &str, version: VersionRef) -> TemplateRef {
     TemplateRef { template: template.into(), version }
@@ -149,33 +148,6 @@ async fn a_policy_that_somebody_based_on_another_template_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_refresh_is_active_until_its_status_is_an_end() {
-    let refreshes = |status: &str| {
-        format!(
-            "<DescribeInstanceRefreshesResponse {XMLNS}><DescribeInstanceRefreshesResult><InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId><Status>{status}</Status></member></InstanceRefreshes></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>"
-        )
-    };
-    for (status, active) in [
-        ("Pending", true),
-        ("InProgress", true),
-        ("Baking", true),
-        ("Cancelling", true),
-        ("RollbackInProgress", true),
-        ("SomethingNew", true),
-        ("Successful", false),
-        ("Failed", false),
-        ("Cancelled", false),
-        ("RollbackFailed", false),
-        ("RollbackSuccessful", false),
-    ] {
-        let wire = Wire::answering(&[(200, &refreshes(status))]).await;
-        let found = wire.aws().call(&ActiveRefresh("web".into())).await.expect("judged").expect("told");
-        assert_eq!(found.is_some(), active, "{status}");
-        assert!(wire.sent()[0].contains("MaxRecords=1"), "{}", wire.sent()[0]);
-    }
-}
-
-#[tokio::test]
 async fn protection_is_set_and_taken_away_for_one_member() {
     let done = format!(
         "<SetInstanceProtectionResponse {XMLNS}><SetInstanceProtectionResult/></SetInstanceProtectionResponse>"
@@ -204,30 +176,4 @@ async fn a_launch_configuration_tells_its_image() {
     let wire = Wire::answering(&[(200, &body)]).await;
     let found = vec![Configuration { name: "old".into(), image: "ami-1".into() }];
     assert_eq!(wire.aws().call(&LaunchConfigurations).await.expect("judged"), Ok(found));
-}
-
-#[tokio::test]
-async fn a_refresh_tells_what_it_goes_to() {
-    let refresh = |desired: &str| {
-        format!(
-            "<DescribeInstanceRefreshesResponse {XMLNS}><DescribeInstanceRefreshesResult><InstanceRefreshes><member><InstanceRefreshId>r-1</InstanceRefreshId><Status>InProgress</Status>{desired}</member></InstanceRefreshes></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>"
-        )
-    };
-    let template = "<DesiredConfiguration><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>7</Version></LaunchTemplate></DesiredConfiguration>";
-    let unreadable = "<DesiredConfiguration><LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>seven</Version></LaunchTemplate></DesiredConfiguration>";
-    let wire = Wire::answering(&[(200, &refresh("")), (200, &refresh(template)), (200, &refresh(unreadable))]).await;
-    let aws = wire.aws();
-    let mut told = Vec::new();
-    for _ in 0..3 {
-        let found = aws.call(&ActiveRefresh("web".into())).await.expect("judged").expect("told").expect("active");
-        assert_eq!(found.id, "r-1".into());
-        told.push(found.desired);
-    }
-    assert_eq!(told[0], None);
-    let named = TemplateRef { template: "lt-1".into(), version: VersionRef::Number(7) };
-    assert_eq!(told[1], Some(LaunchSource::Template(named)));
-    assert!(
-        matches!(&told[2], Some(LaunchSource::Unreadable(why)) if why.contains("'seven' is no version")),
-        "{told:?}"
-    );
 }

@@ -17,6 +17,7 @@ use crate::{Aws, Table};
 mod answers;
 mod groups;
 mod parameters;
+mod refreshes;
 mod refusals;
 mod table_and_bus;
 

@@ -110,3 +110,19 @@ pub fn remains(image: &Image) -> Remains {
         snapshots: image.snapshots.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_will_not_tell_of_the_name_counts_only_where_the_name_was_taken() {
+        let refusal = |why| Refusal { why, action: "ec2:CreateImage".into(), message: "AWS's words".into() };
+        let denied = Refusal { why: Why::Denied, action: "ec2:DescribeImages".into(), message: "no".into() };
+        let heard = |event| unlooked(event, denied.clone());
+        assert_eq!(heard(Event::CreateRefused(refusal(Why::Taken))), Event::CreateRefused(denied.clone()));
+        for event in [Event::CreateRefused(refusal(Why::Invalid)), Event::NoInstance("none is there".into())] {
+            assert_eq!(heard(event.clone()), event, "what is known of it already says more");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::cleanup::{Cleanup, Known, cleanup};
 use super::life_rules::{at, web};
-use super::record::{Failure, Published, Source};
+use super::record::{Changing, Failure, Published, Source};
 use crate::backup::fixtures::artifact;
 use crate::backup::{Backup, Origin, Pin, Publication, PublishedTo, State};
 use crate::id::BackupId;
@@ -64,6 +64,14 @@ fn what_the_group_launches_from_stays_whoever_knows_it() {
     let published = Published { slot: backups[4].id.slot, image: "ami-4".into(), to: version() };
     let by_source = Source { published: Some(published), ..source };
     assert_eq!(goes(&by_source, &backups), ids(&backups[3..4]));
+}
+
+#[test]
+fn an_image_of_ours_that_an_operator_is_giving_again_stays() {
+    let (source, backups) = five();
+    let change = Some(Changing { rollout: "group/web@20260115T195900Z/set-image".into(), image: "ami-4".into() });
+    let given = Source { change, ..source };
+    assert_eq!(slots(&cleanup(&given, &backups, &there(&backups), now())), ids(&backups[3..4]));
 }
 
 #[test]
