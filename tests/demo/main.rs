@@ -38,13 +38,13 @@ fn main() -> ExitCode {
 
 fn run(stay: bool, interruption: &mpsc::Receiver<()>) -> Result<ExitCode, StageError> {
     println!("Building the functions, and preparing MiniStack (the first time this takes some minutes) ...");
-    let stage = Stage::start("lastgood-demo")?;
+    let (stage, ground) = Stage::over("lastgood-demo", tour::ground)?;
     println!("Deployed infra/template.yaml as stack {}: {}.", stage.stack, FUNCTIONS.map(|(_, name)| name).join(", "));
     // The tour has a thread of its own, so that Ctrl-C ends the demo wherever the tour is.
     let (done, ended) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let _ = done.send(tour::five_backups(&stage, |line| println!("{line}")));
+            let _ = done.send(tour::whole(&stage, &ground, |line| println!("{line}")));
         });
         let checks = loop {
             if interruption.try_recv().is_ok() {

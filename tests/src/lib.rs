@@ -1,6 +1,7 @@
 //! What the tests and the demo are made of: a whole deployment in one process, and one of real binaries.
 
 pub mod chaos;
+mod clock;
 pub mod cut;
 pub mod fuzz;
 pub mod package;

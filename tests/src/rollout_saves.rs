@@ -47,7 +47,8 @@ fn is_asked(after: &Rollout) -> bool {
 /// Somebody else's refresh, which goes already, and is judged.
 fn is_taken_up(after: &Rollout) -> bool {
     let is_theirs = after.change.is_none() && after.order.as_ref().is_some_and(|order| order.backup.is_none());
-    after.state == State::InProgress && is_theirs && after.refresh.is_some()
+    // It may be that its first pause is the first that is heard of it.
+    matches!(after.state, State::InProgress | State::AtCheckpoint) && is_theirs && after.refresh.is_some()
 }
 
 #[expect(clippy::unnested_or_patterns, reason = "one line for each arrow")]

@@ -19,6 +19,7 @@ use lastgood_world::{Settings, World};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::clock::FastClock;
 use crate::package::{package, point_at_package};
 use crate::python::{self, Boto, ClientError, PythonError};
 
@@ -29,8 +30,10 @@ pub const FUNCTIONS: [(&str, &str); 4] = [
     ("CheckpointReached", "checkpoint-reached"),
     ("RetentionCleanup", "retention-cleanup"),
 ];
-/// How much faster the world's clock and the deployed `rate()` schedules go than a watch.
-pub const SPEED: i64 = 20;
+/// How much faster the deployed `rate()` schedules go than a watch.
+const SCHEDULE_SPEED: i64 = 20;
+/// How much faster the world's clock goes than a watch. The functions read a watch.
+pub const WORLD_SPEED: i64 = 30;
 /// How long the stack may take to be created.
 const DEPLOY_SECONDS_MAX: u64 = 60;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -89,18 +92,22 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Builds the binaries, starts both servers and deploys the template. `name` is the stack's.
-    pub fn start(name: &str) -> Result<Self, StageError> {
+    /// Builds the binaries, starts both servers and deploys the template. `name` is the stack's. The world is prepared first:
+    /// its clock stands still until everything is deployed.
+    pub fn over<T>(name: &str, prepare: impl FnOnce(&World) -> T) -> Result<(Self, T), StageError> {
         let target = python::target_dir()?;
         let python = python::environment()?;
         build()?;
         let folder = target.join("stage").join(name);
         fs::create_dir_all(&folder).map_err(machine("the stage's folder"))?;
 
-        let world = Arc::new(World::with(wall(), pace()));
+        let world = Arc::new(World::with(Time::now(), pace()));
+        let prepared = prepare(&world);
+        let clock = Arc::new(FastClock::at(world.time(), WORLD_SPEED));
         let runtime = Runtime::new().map_err(machine("the runtime of the world's door"))?;
         let address: SocketAddr = ([127, 0, 0, 1], 0).into();
-        let time = DoorTime::Follows(Arc::new(fast_clock()));
+        let followed = Arc::clone(&clock);
+        let time = DoorTime::Follows(Arc::new(move || followed.now()));
         let door =
             runtime.block_on(door::open(Arc::clone(&world), address, time)).map_err(machine("the world's door"))?;
 
@@ -125,8 +132,9 @@ impl Stage {
         stage.wait_ready(port, &log)?;
         stage.deploy(&target, &folder)?;
         stage.subscribe()?;
-        stage.pump = Some(stage.pump_events());
-        Ok(stage)
+        clock.begin();
+        stage.pump = Some(stage.pump_events(clock));
+        Ok((stage, prepared))
     }
 
     /// One call to MiniStack, by boto3's names.
@@ -286,13 +294,12 @@ impl Stage {
     }
 
     /// Puts what happens in the world on the default bus, as EC2 does.
-    fn pump_events(&self) -> JoinHandle<()> {
+    fn pump_events(&self, clock: Arc<FastClock>) -> JoinHandle<()> {
         let (world, boto) = (Arc::clone(&self.world), Arc::clone(&self.boto));
         let (stopped, endpoint) = (Arc::clone(&self.stopped), self.endpoint.clone());
-        let clock = fast_clock();
         thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                world.advance_to(clock());
+                world.advance_to(clock.now());
                 let entries: Vec<Value> = world.take_events().iter().map(entry).collect();
                 for entries in entries.chunks(10) {
                     let mut boto = boto.lock().unwrap_or_else(PoisonError::into_inner);
@@ -324,20 +331,10 @@ fn machine(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> StageError
     move |error| StageError::Machine(what, error)
 }
 
-fn wall() -> Time {
-    Time::now()
-}
-
-/// The world's clock: as many times faster than a watch, so that what takes AWS minutes takes seconds here.
-fn fast_clock() -> impl Fn() -> Time + Send + Sync {
-    let (start, begun) = (wall(), Instant::now());
-    move || lastgood_core::later(start, i64::try_from(begun.elapsed().as_millis()).unwrap_or(0) * SPEED / 1000)
-}
-
-/// Seconds of the world, of which SPEED pass in one. Snapshots complete before their image, so that the event of the
+/// Seconds of the world, of which WORLD_SPEED pass in one. Snapshots complete before their image, so that the event of the
 /// image finds everything complete: a poll that finds less comes again after a minute by the watch, which is long here.
 fn pace() -> Settings {
-    Settings { image_seconds: 30, image_seconds_per_gib: 0, snapshot_lag_seconds: -10, ..Settings::default() }
+    Settings { image_seconds: 60, image_seconds_per_gib: 0, snapshot_lag_seconds: -10, ..Settings::default() }
 }
 
 fn free_port() -> Result<u16, StageError> {
@@ -366,7 +363,7 @@ fn start_ministack(python: &Path, port: u16, door: &str, log: &Path) -> Result<C
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .env("GATEWAY_PORT", port.to_string())
-        .env("STAGE_SPEED", SPEED.to_string())
+        .env("STAGE_SPEED", SCHEDULE_SPEED.to_string())
         .env("AWS_ENDPOINT_URL_EC2", door)
         .env("AWS_ENDPOINT_URL_AUTO_SCALING", door)
         .stdin(Stdio::piped())

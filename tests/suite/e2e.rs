@@ -8,7 +8,7 @@ use lastgood_core::facts::VersionRef;
 use lastgood_tests::python::is_left_out;
 use lastgood_tests::stage::Stage;
 use lastgood_tests::tour;
-use lastgood_world::{LaunchFrom, LaunchFromText, Override, UpdateGroup, by_number};
+use lastgood_world::{LaunchFrom, LaunchFromText, Override, UpdateGroup, World, by_number};
 use serde_json::{Value, json};
 
 /// How long anything on a stage may take: what waits for the next minute's poll is carried on by it.
@@ -50,10 +50,11 @@ fn stop_schedules(stage: &Stage) {
     thread::sleep(Duration::from_secs(3));
 }
 
-fn group(stage: &Stage, name: &str) {
-    let base = stage.world.base_image();
-    let template = stage.world.template(name, &base);
-    stage.world.group(name, &by_number(&template, 1), 2);
+/// A group of two. It is there before the clock goes: to a function, which reads a watch, what comes later is not warm yet.
+fn group(world: &World, name: &str) {
+    let base = world.base_image();
+    let template = world.template(name, &base);
+    world.group(name, &by_number(&template, 1), 2);
 }
 
 #[test]
@@ -61,10 +62,21 @@ fn five_backups_through_the_deployed_stack() {
     if is_left_out("five_backups_through_the_deployed_stack") {
         return;
     }
-    let stage = Stage::start("lastgood-tour").expect("a stage");
-    let checks = tour::five_backups(&stage, |line| println!("{line}")).expect("the stage answers");
+    let (stage, ground) = Stage::over("lastgood-tour", tour::ground).expect("a stage");
+    let checks = tour::five_backups(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
     assert_eq!(checks.failed, Vec::<String>::new());
     assert_eq!(checks.passed, 20);
+}
+
+#[test]
+fn six_rollouts_through_the_deployed_stack() {
+    if is_left_out("six_rollouts_through_the_deployed_stack") {
+        return;
+    }
+    let (stage, ground) = Stage::over("lastgood-rollouts", tour::ground).expect("a stage");
+    let checks = tour::six_rollouts(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
+    assert_eq!(checks.failed, Vec::<String>::new());
+    assert_eq!(checks.passed, 27);
 }
 
 #[test]
@@ -72,8 +84,7 @@ fn the_same_tick_five_times_two_of_them_at_once_makes_one_image() {
     if is_left_out("the_same_tick_five_times_two_of_them_at_once_makes_one_image") {
         return;
     }
-    let stage = Stage::start("lastgood-ticks").expect("a stage");
-    group(&stage, "web");
+    let (stage, ()) = Stage::over("lastgood-ticks", |world| group(world, "web")).expect("a stage");
     stop_schedules(&stage);
     let applied = apply(&stage, "plans", "plans: [{name: web, select: {groups: [web]}, schedule: '* * * * *'}]");
     assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
@@ -132,14 +143,17 @@ fn operators_are_heard_whatever_the_group_launches_from() {
     if is_left_out("operators_are_heard_whatever_the_group_launches_from") {
         return;
     }
-    let stage = Stage::start("lastgood-operators").expect("a stage");
+    let (stage, base) = Stage::over("lastgood-operators", |world| {
+        let base = world.base_image();
+        let template = world.template("web", &base);
+        let overrides = vec![Override::of_type("m5.large"), Override::of_type("c5.large")];
+        world.mixed_group("web", &by_number(&template, 1), overrides, 2);
+        world.tag_group("web", "lastgood", "web");
+        group(world, "terraformed");
+        base
+    })
+    .expect("a stage");
     let world = &stage.world;
-    let base = world.base_image();
-    let template = world.template("web", &base);
-    let overrides = vec![Override::of_type("m5.large"), Override::of_type("c5.large")];
-    world.mixed_group("web", &by_number(&template, 1), overrides, 2);
-    world.tag_group("web", "lastgood", "web");
-    group(&stage, "terraformed");
     let plans = "
 plans:
   - {name: web, select: {tags: {lastgood: web}}, schedule: daily, capture: {protect_from_scale_in: true}}
@@ -213,9 +227,11 @@ fn what_goes_wrong_is_told_where_it_belongs() {
     if is_left_out("what_goes_wrong_is_told_where_it_belongs") {
         return;
     }
-    let stage = Stage::start("lastgood-wrong").expect("a stage");
-    group(&stage, "web");
-    group(&stage, "api");
+    let (stage, ()) = Stage::over("lastgood-wrong", |world| {
+        group(world, "web");
+        group(world, "api");
+    })
+    .expect("a stage");
 
     an_unreadable_event_is_logged_with_its_id_and_ends_among_the_dead_letters(&stage);
     a_wrong_plan_is_refused_with_its_place_and_nothing_is_written(&stage);

@@ -11,9 +11,9 @@ use lastgood_tests::stack::Invocation;
 use lastgood_world::{RefreshStatus, Sickness};
 
 use crate::rollouts::{STEPS, Scene, followed, numbered, verdicts};
-use crate::transcript::{count, messages};
+use crate::transcript::{count, during, messages};
 
-fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
+pub(crate) fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
     let source = "group/web".parse().expect("a source");
     ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".into(), reason: Some("a patch".into()) }
 }
@@ -34,7 +34,7 @@ impl Scene {
         given.max_by_key(|rollout| rollout.since).expect("one was given")
     }
 
-    fn on(&self, image: &ImageId) -> usize {
+    pub(crate) fn on(&self, image: &ImageId) -> usize {
         let members = self.stack.world.group_view("web").expect("there").members;
         members.iter().filter(|member| member.image == *image).count()
     }
@@ -128,6 +128,30 @@ fn a_group_that_follows_a_version_is_pinned_for_it_or_goes_back_by_a_second_refr
             assert_eq!((scene.stack.world.group_image("web"), scene.on(&theirs)), (before, 0), "{named}, {how}");
             assert_eq!(count(&scene.stack, "Group Pinned"), usize::from(how == "pin"), "{named}");
         }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_when_all_of_it_is_over_leaves_nobody_waiting() {
+    let begun = || {
+        let scene = numbered(2, STEPS);
+        scene.stack.run(2);
+        let theirs = scene.stack.world.base_image();
+        scene.stack.world.asked_for("web", &theirs);
+        let asked = Invocation::ImageChange(scene.stack.world.time(), request(&theirs, false));
+        (scene, theirs, asked)
+    };
+    let (scene, _, asked) = begun();
+    let calls = during(&scene.stack, asked, usize::MAX, || {}).1;
+    assert!(calls > 10, "{calls}");
+    for call in 0..calls {
+        let (scene, theirs, asked) = begun();
+        during(&scene.stack, asked, call, || scene.stack.run(5));
+        scene.stack.run(5);
+        assert_eq!(scene.change().state, State::Succeeded, "{call}");
+        assert_eq!(scene.stack.world.group_image("web"), Some(theirs), "{call}");
+        let source = scene.stack.source("group/web");
+        assert_eq!((source.change, source.rollout, source.turn), (None, None, None), "{call}");
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::transcript::count;
 use lastgood_core::backup::{Publication, State};
+use lastgood_core::rollout;
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{Call, Override, TemplateData, World};
+use lastgood_world::{Call, Override, Sickness, TemplateData, World};
 
 #[test]
 fn five_hundred_groups_due_at_once_are_backed_up_without_one_throttled_call() {
@@ -211,6 +212,57 @@ fn published_to_at_once(plan: &str, group: impl Fn(&World, &str), look: &str, ch
         let looked = looked.unwrap_or_else(|| panic!("nobody looked at {it}"));
         assert_eq!(looked.at, changed.at, "{it}: {looked:?}, then {changed:?}");
     }
+}
+
+/// Eighty groups that are rolled out to in one run, and taken back: each was looked at in the second in which its refresh
+/// was begun, and taken back by this `change`.
+#[track_caller]
+fn rolled_back_at_once(named: VersionRef, followed: &str, change: &str) {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    for name in eighty() {
+        let template = world.template(&name, &world.base_image());
+        world.group(&name, &TemplateRef { template, version: named }, 2);
+    }
+    let stack = Stack::new(world);
+    let names: Vec<String> = eighty().collect();
+    stack.apply(&format!(
+        "plans: [{{name: all, select: {{groups: [{}]}}, schedule: daily, rollout: {{checkpoints: [50, 100], min_healthy: 50, \
+         warmup: 60s, followed: {followed}}}}}]",
+        names.join(", ")
+    ))
+    .expect("applied");
+    for name in &names {
+        stack.request(&format!("group/{name}"));
+    }
+    for image in stack.our_images() {
+        stack.world.make_sick(&image.id, Sickness::Impaired);
+    }
+    stack.world.enforce_throttling();
+    stack.run(60);
+    assert!(stack.rollouts().iter().all(|rollout| rollout.state == rollout::State::RolledBack));
+    assert_eq!(stack.rollouts().len(), 80);
+    let log = stack.world.log();
+    for (action, look) in [
+        ("autoscaling:StartInstanceRefresh", "autoscaling:DescribeAutoScalingGroups"),
+        (change, "autoscaling:DescribeInstanceRefreshes"),
+    ] {
+        let changes = || log.iter().enumerate().filter(|(_, call)| call.action == action && call.outcome == "ok");
+        let begun = changes().map(|(_, call)| call.at).min().expect("a change");
+        let ended = changes().map(|(_, call)| call.at).max().expect("a change");
+        assert!(seconds_between(begun, ended) > 10, "{action}: they had to wait for each other");
+        for (index, changed) in changes() {
+            let it = first(&changed.about);
+            let looked = log[..index].iter().rev().find(|call| call.action == look && call.about.contains(it));
+            let looked = looked.unwrap_or_else(|| panic!("nobody looked at {it}"));
+            assert_eq!(looked.at, changed.at, "{it}: {looked:?}, then {changed:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refresh_is_looked_at_and_taken_back_in_one_second() {
+    rolled_back_at_once(VersionRef::Number(1), "pin", "autoscaling:RollbackInstanceRefresh");
+    rolled_back_at_once(VersionRef::Default, "second-refresh", "autoscaling:CancelInstanceRefresh");
 }
 
 fn eighty() -> impl Iterator<Item = String> {

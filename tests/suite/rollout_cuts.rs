@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use lastgood_core::incoming::{RefreshChange, RefreshNews, VerdictAsked};
-use lastgood_core::rollout::{Judge, State, Suspension, Verdict};
+use lastgood_core::rollout::{Judge, Rollout, State, Suspension, Verdict};
 use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::Invocation;
 use lastgood_world::Sickness;
 
+use crate::image_changes::request;
 use crate::rollouts::{STEPS, Scene, numbered, verdicts};
 use crate::transcript::count;
 
@@ -25,6 +26,23 @@ enum Tale {
     Sick,
     /// It is good, and a person is asked, who lets it be held and then takes it back.
     Held,
+    /// An operator gives it, and it is good.
+    Given,
+    /// An operator gives it, and its instances are impaired.
+    GivenSick,
+    /// An operator gives it to new members alone.
+    OnlyNew,
+}
+
+impl Tale {
+    /// Whether an operator gives the image, and to new members alone.
+    fn is_given(self) -> Option<bool> {
+        match self {
+            Self::Good | Self::Sick | Self::Held => None,
+            Self::Given | Self::GivenSick => Some(false),
+            Self::OnlyNew => Some(true),
+        }
+    }
 }
 
 /// One whole rollout. The invocation number `victim` is cut `at` a call, then run again. Returns how many calls each
@@ -32,9 +50,14 @@ enum Tale {
 fn whole(tale: Tale, victim: Option<(usize, At)>) -> (Vec<usize>, String) {
     let by = "verdict: {by: [person], within: 4m, otherwise: hold}";
     let scene = numbered(4, &if let Tale::Held = tale { format!("{STEPS}, {by}") } else { STEPS.to_owned() });
-    scene.back_up(2);
-    if let Tale::Sick = tale {
-        scene.sicken(Sickness::Impaired);
+    let theirs = scene.stack.world.base_image();
+    if tale.is_given().is_none() {
+        scene.back_up(2);
+    }
+    match tale {
+        Tale::Sick => scene.sicken(Sickness::Impaired),
+        Tale::GivenSick => scene.stack.world.make_sick(&theirs, Sickness::Impaired),
+        Tale::Good | Tale::Held | Tale::Given | Tale::OnlyNew => {}
     }
     let mut calls = Vec::new();
     for round in 0..24 {
@@ -44,10 +67,13 @@ fn whole(tale: Tale, victim: Option<(usize, At)>) -> (Vec<usize>, String) {
         if let Tale::Held = tale
             && round == 10
         {
-            let (rollout, by, reason) = (scene.rollout().id, "a test".to_owned(), None);
+            let (rollout, by, reason) = (scene.newest().id, "a test".to_owned(), None);
             let (verdict, judge) = (Verdict::RollBack, Judge::Person);
             let asked = VerdictAsked { rollout, visit: Some(1), verdict, judge, by, reason };
             queue.insert(0, Invocation::Verdict(scene.stack.world.time(), asked));
+        }
+        if let Some(only_new) = tale.is_given().filter(|_| round == 0) {
+            queue.insert(0, Invocation::ImageChange(scene.stack.world.time(), request(&theirs, !only_new)));
         }
         for invocation in queue {
             let number = calls.len();
@@ -66,13 +92,15 @@ fn whole(tale: Tale, victim: Option<(usize, At)>) -> (Vec<usize>, String) {
 
 /// How everything ended: the rollout, the group, AWS's refreshes, what is suspended, what was told.
 fn end(scene: &Scene) -> String {
-    let (rollout, group) = (scene.rollout(), scene.stack.world.group_view("web").expect("there"));
+    let (rollout, group) = (scene.newest(), scene.stack.world.group_view("web").expect("there"));
     assert!(matches!(rollout.suspension, Suspension::Untouched | Suspension::GivenBack), "{rollout:?}");
     assert!(rollout.outbox.is_empty() && rollout.told && group.suspended.is_empty(), "{rollout:?}");
     let source = scene.stack.source("group/web");
     let mut text = format!("{:?} {:?}\n", rollout.state, verdicts(&rollout));
-    let _ = writeln!(text, "the group names {}, {} of its members are renewed", scene.named(), scene.renewed());
+    let renewed = rollout.order.as_ref().map_or(0, |order| scene.on(&order.image));
+    let _ = writeln!(text, "the group names {}, {renewed} of its members are renewed", scene.named());
     let _ = writeln!(text, "{:?} {:?} {:?} {:?}", scene.statuses(), source.rollout, source.turn, source.held);
+    let _ = writeln!(text, "{:?} {:?}", source.change, source.expected.map(|expected| expected.because));
     for kind in [
         "Checkpoint Reached",
         "Verdict Given",
@@ -84,6 +112,13 @@ fn end(scene: &Scene) -> String {
         let _ = writeln!(text, "{kind}: {}", count(&scene.stack, kind));
     }
     text
+}
+
+impl Scene {
+    /// The rollout that began last.
+    fn newest(&self) -> Rollout {
+        self.stack.rollouts().into_iter().max_by_key(|rollout| rollout.since).expect("there is one")
+    }
 }
 
 fn cut_everywhere(tale: Tale, ends: State) {
@@ -115,6 +150,17 @@ fn a_rollback_cut_at_every_call_ends_where_the_group_was() {
 #[test]
 fn a_hold_cut_at_every_call_leaves_nothing_suspended() {
     cut_everywhere(Tale::Held, State::RolledBack);
+}
+
+#[test]
+fn an_operators_image_cut_at_every_call_is_given_all_the_same() {
+    cut_everywhere(Tale::Given, State::Succeeded);
+    cut_everywhere(Tale::OnlyNew, State::Succeeded);
+}
+
+#[test]
+fn an_operators_image_that_is_taken_back_cut_at_every_call_leaves_all_as_it_was() {
+    cut_everywhere(Tale::GivenSick, State::RolledBack);
 }
 
 #[test]

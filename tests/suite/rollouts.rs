@@ -6,7 +6,7 @@ use lastgood_core::incoming::VerdictAsked;
 use lastgood_core::rollout::{Judge, Rollout, State, Suspension, Verdict};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
-    CreateVersion, LaunchFrom, RefreshStatus, Sickness, TemplateData, TemplateName, World, by_number,
+    CreateVersion, Group, LaunchFrom, Override, RefreshStatus, Sickness, TemplateData, TemplateName, World, by_number,
 };
 
 use crate::transcript::{count, messages};
@@ -19,10 +19,20 @@ pub(crate) struct Scene {
 }
 
 pub(crate) fn followed(size: usize, named: VersionRef, rollout: &str) -> Scene {
+    scene(named, rollout, |world, from| world.group("web", from, size))
+}
+
+/// The same over a mixed instances policy.
+pub(crate) fn mixed(size: usize, named: VersionRef, rollout: &str) -> Scene {
+    let overrides = vec![Override::of_type("m5.large"), Override::of_type("c5.large")];
+    scene(named, rollout, |world, from| world.mixed_group("web", from, overrides, size))
+}
+
+fn scene(named: VersionRef, rollout: &str, group: impl FnOnce(&World, &TemplateRef) -> Group) -> Scene {
     let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
     let base = world.base_image();
     let template = world.template("web", &base);
-    world.group("web", &TemplateRef { template: template.clone(), version: named }, size);
+    group(&world, &TemplateRef { template: template.clone(), version: named });
     let scene = Scene { stack: Stack::new(world), template, base };
     scene.stack.apply(&plan(rollout)).expect("applied");
     scene

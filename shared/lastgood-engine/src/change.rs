@@ -82,11 +82,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn ask_to_roll(&self, record: &Rollout) -> Carried<Rollout> {
         let source = SourceId::Group(record.group.clone());
         let given = self.change_source(&source, |source| source::ask_to_roll(source, record)).await?;
-        let given = given.unwrap_or_default();
-        if !given {
-            self.free_turn(&source).await?;
-        }
-        Ok(Event::Turn(given))
+        // Whoever is in its way may be over; and so may be this one by now, carried on by somebody else.
+        self.free_turn(&source).await?;
+        Ok(Event::Turn(given.unwrap_or_default()))
     }
 
     async fn read_for(

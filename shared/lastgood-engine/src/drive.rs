@@ -220,7 +220,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Self: Carries<L>,
     {
         let step = record.record.decide(event.clone(), self.clock.now());
-        if step.record == record.record {
+        // One that is not on record yet is put there before it asks for anything.
+        if step.record == record.record && record.version > 0 {
             return Ok(Fed::Unchanged(record));
         }
         Self::log(&step.record, &event, &step.reason);

@@ -124,6 +124,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(order) = &record.order else {
             return Err(CallFailed::new(How::NotMade, StartRefresh::ACTION, "nobody ordered it"));
         };
+        let policy = match goal {
+            Goal::New => order.policy.clone(),
+            Goal::Back => order.policy.back(),
+        };
+        let (group, template) = (record.group.clone(), order.template().clone());
+        let mut start = StartRefresh { group, template, version: goal.version(order), is_mixed: false, policy };
+        // The wait for a call comes before the look.
+        self.cloud.ready(&start).await?;
         let newest = match self.cloud.call(&NewestRefreshes(record.group.clone())).await? {
             Ok(newest) => newest,
             Err(refusal) => return Ok(refused(refusal)),
@@ -134,16 +142,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Some(refusal) = in_the_way(&newest, StartRefresh::ACTION) {
             return Ok(refused(refusal));
         }
-        let is_mixed = match self.look_at_group(order, goal, &record.group).await? {
+        start.is_mixed = match self.look_at_group(order, goal, &record.group).await? {
             Ok(is_mixed) => is_mixed,
             Err(refusal) => return Ok(refused(refusal)),
         };
-        let policy = match goal {
-            Goal::New => order.policy.clone(),
-            Goal::Back => order.policy.back(),
-        };
-        let (group, template) = (record.group.clone(), order.template().clone());
-        let start = StartRefresh { group, template, version: goal.version(order), is_mixed, policy };
         Ok(self.cloud.call(&start).await?.map_or_else(refused, started))
     }
 

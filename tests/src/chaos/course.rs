@@ -58,12 +58,12 @@ impl Crew<'_> {
         // What was begun in the storm ends: what is on its way arrives.
         let arrived = later(self.world().time(), HEARD_SECONDS_MAX);
         self.minutes_until(arrived);
-        // A rollout that is held waits for a day.
+        // A rollout that is held waits for a day, and the next one after it.
         let goes = |crew: &Self| {
             let rollouts = crew.scene.stack.store.all_rollouts();
             rollouts.iter().any(|rollout| !rollout.state.is_at_rest() || !rollout.outbox.is_empty())
         };
-        for _ in 0..40 {
+        for _ in 0..240 {
             if !goes(self) {
                 break;
             }

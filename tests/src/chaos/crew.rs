@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use fastrand::Rng;
 use lastgood_core::backup::{Backup, Publication};
+use lastgood_core::id::ImageId;
 use lastgood_core::pace::Share;
 use lastgood_core::{Time, later};
 use lastgood_engine::apply::ApplyError;
@@ -291,7 +292,13 @@ impl<'a> Crew<'a> {
     /// Some images that are about to be rolled out make sick instances.
     fn sicken(&mut self, before: Option<&Backup>, after: &Backup) {
         let rolls = |backup: &Backup| matches!(backup.publication, Publication::Rolling { .. });
-        let Some(image) = after.image().filter(|_| rolls(after) && !before.is_some_and(rolls)) else { return };
+        if let Some(image) = after.image().filter(|_| rolls(after) && !before.is_some_and(rolls)) {
+            self.sicken_some(image);
+        }
+    }
+
+    /// Instances of this image are sick, if it comes to that.
+    pub(super) fn sicken_some(&mut self, image: &ImageId) {
         if !self.storm || self.rng.u32(0..1000) >= self.scene.sick {
             return;
         }

@@ -50,7 +50,7 @@ pub(super) fn act(crew: &mut Crew<'_>) {
 
 fn act_once(crew: &mut Crew<'_>) {
     let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
-    match crew.rng.u32(0..32) {
+    match crew.rng.u32(0..34) {
         0..=2 => ask_for_a_backup(crew, &group),
         3 => ask(crew, Request::Hold(about(&group))),
         4..=5 => ask(crew, Request::Release(about(&group))),
@@ -67,6 +67,7 @@ fn act_once(crew: &mut Crew<'_>) {
         21 => tag(crew, &group),
         22..=23 => refreshes::refresh(crew, &group),
         30..=31 => refreshes::judge(crew, &group),
+        32..=33 => refreshes::give_image(crew, &group),
         24..=26 => edit_plans(crew),
         27 => lose_a_row(crew),
         28 => launch_one(crew),
@@ -74,7 +75,7 @@ fn act_once(crew: &mut Crew<'_>) {
     }
 }
 
-fn about(group: &Kind) -> AboutSource {
+pub(super) fn about(group: &Kind) -> AboutSource {
     AboutSource { source: source(group).parse().expect("a source"), by: "somebody".into(), reason: None }
 }
 
@@ -110,13 +111,13 @@ fn a_good_one(crew: &mut Crew<'_>) -> Option<Backup> {
 }
 
 /// An image of a good backup that is still there.
-fn an_image(crew: &mut Crew<'_>) -> Option<ImageId> {
+pub(super) fn an_image(crew: &mut Crew<'_>) -> Option<ImageId> {
     let image = a_good_one(crew)?.image().cloned()?;
     let there = crew.world().image(&image).is_some_and(|image| image.deregistered_at.is_none());
     there.then_some(image)
 }
 
-fn can_be_launched(crew: &Crew<'_>, image: &ImageId) -> bool {
+pub(super) fn can_be_launched(crew: &Crew<'_>, image: &ImageId) -> bool {
     crew.world().image(image).is_some_and(|image| image.state == ImageState::Available)
 }
 

@@ -103,6 +103,10 @@ pub(super) struct Rolls {
     /// Percent that there may be at once.
     max_healthy: u32,
     bake: bool,
+    /// Each pause is a point to come back to.
+    backup: bool,
+    /// `watch`, `judge`.
+    others: &'static str,
 }
 
 impl Rolls {
@@ -114,16 +118,18 @@ impl Rolls {
             delay: [240, 400, 900][rng.usize(0..3)],
             max_healthy: [100, 100, 150][rng.usize(0..3)],
             bake: rng.u32(0..4) == 0,
+            backup: rng.u32(0..3) == 0,
+            others: if rng.bool() { "watch" } else { "judge" },
         }
     }
 
     fn text(self) -> String {
-        let Self { otherwise, by, followed, delay, max_healthy, bake } = self;
+        let Self { otherwise, by, followed, delay, max_healthy, bake, backup, others } = self;
         let bake = if bake { ", bake: 60s" } else { "" };
         format!(
             "    rollout: {{checkpoints: [50, 100], checkpoint_delay: {delay}s, min_healthy: 50, max_healthy: \
-             {max_healthy}, warmup: 30s, followed: {followed}{bake}, verdict: {{by: [{by}], within: 180s, otherwise: \
-             {otherwise}}}}}\n"
+             {max_healthy}, warmup: 30s, followed: {followed}, backup: {backup}, others: {others}{bake}, verdict: {{by: \
+             [{by}], within: 180s, otherwise: {otherwise}}}}}\n"
         )
     }
 }

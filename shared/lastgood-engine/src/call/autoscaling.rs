@@ -204,10 +204,6 @@ pub struct SuspendRefresh(pub GroupName);
 impl Call for SuspendRefresh {
     type Told = ();
     const ACTION: &'static str = "autoscaling:SuspendProcesses";
-
-    fn changes(&self) -> Option<&str> {
-        Some(self.0.as_str())
-    }
 }
 
 /// Let the refreshes of a group go on again.
@@ -217,8 +213,4 @@ pub struct ResumeRefresh(pub GroupName);
 impl Call for ResumeRefresh {
     type Told = ();
     const ACTION: &'static str = "autoscaling:ResumeProcesses";
-
-    fn changes(&self) -> Option<&str> {
-        Some(self.0.as_str())
-    }
 }
