@@ -131,27 +131,36 @@ fn state_word(backup: &Backup) -> String {
 fn version(backup: &Backup) -> Option<u64> {
     match &backup.publication {
         Publication::Published(PublishedTo::Version { version, .. }) => Some(*version),
-        Publication::Published(PublishedTo::Parameter { .. })
-        | Publication::NotAsked
-        | Publication::Due
+        _ => None,
+    }
+}
+
+/// How far its publication is, in a word; and why it did not come about, if it did not.
+fn publication(backup: &Backup) -> (&'static str, Option<&str>) {
+    match &backup.publication {
+        Publication::NotAsked => ("not-asked", None),
+        Publication::Due
         | Publication::Reading { .. }
         | Publication::Making { .. }
         | Publication::Pointing { .. }
         | Publication::Pinning { .. }
-        | Publication::Rolling { .. }
-        | Publication::Writing { .. }
-        | Publication::Superseded
-        | Publication::Adopted(_)
-        | Publication::Held(_)
-        | Publication::RolledBack(_) => None,
+        | Publication::Writing { .. } => ("due", None),
+        Publication::Rolling { .. } => ("rolling-out", None),
+        Publication::Published(_) => ("published", None),
+        Publication::Superseded => ("superseded", None),
+        Publication::Adopted(_) => ("adopted", None),
+        Publication::Held(why) => ("held", Some(why)),
+        Publication::RolledBack(why) => ("rolled-back", Some(why)),
     }
 }
 
-/// Where it is published: a template version, or a parameter.
+/// Where it is published, a template version or a parameter; else how far that is.
 fn published(backup: &Backup) -> String {
     match &backup.publication {
         Publication::Published(PublishedTo::Parameter { parameter }) => parameter.clone(),
-        _ => version(backup).map_or("-".into(), |version| version.to_string()),
+        Publication::Published(PublishedTo::Version { version, .. }) => version.to_string(),
+        Publication::NotAsked => "-".into(),
+        _ => publication(backup).0.replace('-', " "),
     }
 }
 
@@ -165,6 +174,8 @@ fn backup_json(backup: &Backup) -> Value {
         "snapshots": backup.snapshots,
         "requested_at": backup.requested_at,
         "good_at": backup.good_at,
+        "publication": publication(backup).0,
+        "not_published_because": publication(backup).1,
         "published_version": version(backup),
         "published": match &backup.publication { Publication::Published(to) => Some(to), _ => None },
         "instance": backup.instance,

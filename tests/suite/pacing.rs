@@ -2,8 +2,8 @@
 
 use crate::transcript::count;
 use lastgood_core::backup::{Publication, State};
-use lastgood_core::rollout;
 use lastgood_core::facts::{TemplateRef, VersionRef};
+use lastgood_core::rollout;
 use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{Call, Override, Sickness, TemplateData, World};

@@ -90,8 +90,7 @@ fn an_image_is_rolled_out_unless_the_request_says_otherwise() {
         (json!({"source": "group/web", "image": "ami-1", "by": "alice", "refresh": false}), false),
     ] {
         let (kind, time) = ("Image Change Requested", "2026-01-15T10:30:00Z");
-        let event =
-            json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": time, "detail": detail});
+        let event = json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": time, "detail": detail});
         match of(event) {
             Ok(Incoming::ImageChange { asked, .. }) => assert_eq!(asked.refresh, refresh),
             other => panic!("{other:?}"),

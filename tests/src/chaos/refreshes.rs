@@ -27,7 +27,8 @@ pub(super) fn refresh(crew: &mut Crew<'_>, group: &Kind) {
         ("MinHealthyPercentage", "50"),
     ];
     let has_pauses = desired.is_some() && crew.rng.bool();
-    let preferences = pauses.iter().filter(|_| has_pauses).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let preferences =
+        pauses.iter().filter(|_| has_pauses).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let begun = world.autoscaling().start_refresh(&StartRefresh {
         group: group.name.clone(),
         desired: desired.clone(),

@@ -253,7 +253,7 @@ impl Tour<'_> {
             visited == [25, AGAIN, AGAIN],
         );
         let agreed = agreed(&rollout);
-        let by_both = |reason: &String| reason.contains(NAME) && reason.contains("serve and are well");
+        let by_both = |reason: &String| reason.contains(NAME) && reason.contains("on the new version serve");
         self.check("health and the outside judge agree on each", agreed.len() == 3 && agreed.iter().all(by_both));
         self.check("the judge answered three events", watch.judge.answered == 3);
         let image = rollout["image"].as_str().map(ImageId::from);
@@ -274,7 +274,7 @@ impl Tour<'_> {
             all && own.as_ref() == Some(&group.base),
         );
         let backup = self.backups_of(SICK)?.into_iter().next().unwrap_or_default();
-        self.check("its backup says so", backup["publication"].to_string().contains("rolled-back"));
+        self.check("its backup says so", backup["publication"] == "rolled-back");
         let kept = watch.sick.as_ref().and_then(|image| self.stage.world.image(image));
         self.check(
             "the bad image is kept, for whoever wants to look into it",
