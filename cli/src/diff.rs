@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Afterwards, Capture, OnManualChange, Plan, Publish, PublishTo};
+use lastgood_core::rollout::RolloutPolicy;
 use lastgood_core::source::Source;
 use lastgood_engine::apply::{Change, PlanChange, SourceChange};
 use serde_json::json;
+
+use crate::say::word;
 
 /// The change as text; `good` tells how many good backups a source has.
 pub(crate) fn text(change: &Change, good: impl Fn(&Source) -> usize) -> String {
@@ -127,6 +130,9 @@ fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
         ("retain", policy.retain.to_string()),
         ("capture", capture(policy.capture)),
         ("publish", publish(&policy.publish)),
+        ("rollout", policy.publish.rollout.as_ref().map(rollout).unwrap_or_default()),
+        ("refresh", policy.publish.rollout.as_ref().map(refresh).unwrap_or_default()),
+        ("verdict", policy.publish.rollout.as_ref().map(verdict).unwrap_or_default()),
         ("keep_in_use", policy.keep_in_use.to_string()),
         ("on_source_deleted", afterwards(policy.on_source_deleted).to_owned()),
         ("on_overdue", length(policy.on_overdue_seconds)),
@@ -168,6 +174,48 @@ fn publish(publish: &Publish) -> String {
     format!("{to}, on manual change {on_manual_change}{deep}")
 }
 
+/// How members are replaced. With [`refresh`] and [`verdict`] all that a plan says of it, so that each change shows.
+fn rollout(policy: &RolloutPolicy) -> String {
+    let checkpoints: Vec<_> = policy.checkpoints.iter().map(ToString::to_string).collect();
+    let pause = match policy.checkpoints.as_slice() {
+        [_] => String::new(),
+        _ => format!(", {} at each pause", length(policy.delay_seconds)),
+    };
+    let warmup = policy.warmup_seconds.map_or_else(|| "as the group says".to_owned(), length);
+    let backup = if policy.backup { ", each pause is backed up" } else { "" };
+    format!(
+        "to {} percent{pause}, {} to {} percent healthy, warmup {warmup}{backup}",
+        checkpoints.join(", "),
+        policy.min_healthy,
+        policy.max_healthy
+    )
+}
+
+/// What AWS is told of the instance refresh beside that.
+fn refresh(policy: &RolloutPolicy) -> String {
+    let mut words = vec![
+        if policy.skip_matching { "skips what matches" } else { "replaces what matches, too" }.to_owned(),
+        if policy.auto_rollback { "AWS rolls back what fails" } else { "AWS leaves what fails" }.to_owned(),
+        format!("protected {}", word(&policy.protected)),
+        format!("standby {}", word(&policy.standby)),
+        format!("followed {}", word(&policy.followed)),
+    ];
+    if !policy.alarms.is_empty() {
+        words.push(format!("alarms {}", policy.alarms.join(" ")));
+    }
+    if policy.bake_seconds > 0 {
+        words.push(format!("bakes {}", length(policy.bake_seconds)));
+    }
+    words.join(", ")
+}
+
+/// Who judges its pauses.
+fn verdict(policy: &RolloutPolicy) -> String {
+    let by: Vec<_> = policy.verdict.by.iter().map(ToString::to_string).collect();
+    let (within, otherwise) = (length(policy.verdict.within_seconds), word(&policy.verdict.otherwise));
+    format!("by {} within {within}, otherwise {otherwise}; others {}", by.join(" and "), word(&policy.others))
+}
+
 fn afterwards(afterwards: Afterwards) -> &'static str {
     match afterwards {
         Afterwards::Keep => "keep",
@@ -183,9 +231,9 @@ fn rows_of(plan: &Plan) -> String {
 fn differences(before: &Plan, after: &Plan) -> String {
     let pairs = rows(before).into_iter().zip(rows(after));
     let changed = pairs.filter(|((_, before), (_, after))| before != after);
-    let word = |value: String| if value.is_empty() { "none".to_owned() } else { value };
+    let said = |value: String| if value.is_empty() { "none".to_owned() } else { value };
     changed
-        .map(|((name, before), (_, after))| format!("    {name:<18} {} -> {}\n", word(before), word(after)))
+        .map(|((name, before), (_, after))| format!("    {name:<18} {} -> {}\n", said(before), said(after)))
         .collect()
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::ask::{Asker, taken};
 use crate::connect::Connection;
-use crate::say::{say, say_json};
+use crate::say::{say, say_json, word};
 use crate::show::{brief, table};
 
 /// Every rollout on record, and every refresh that was watched, the newest first.
@@ -34,7 +34,7 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
     for rollout in &rollouts {
         table.add_row([
             rollout.id.to_string(),
-            word(rollout),
+            word(&rollout.state),
             image(rollout).map_or("-".into(), ToString::to_string),
             format!("{} %", rollout.percentage),
             pauses(rollout),
@@ -42,11 +42,6 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
         ]);
     }
     say(table)
-}
-
-fn word(rollout: &Rollout) -> String {
-    let state = serde_json::to_value(rollout.state);
-    state.ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The image that it gives, if it gives one.
@@ -136,7 +131,7 @@ pub(crate) async fn verdict(
             return Err(format!("{id} was begun by somebody else, and is not judged here"));
         }
         (Verdict::GoOn, None, _) => {
-            return Err(format!("{id} is {}, and waits for no verdict", word(&found)));
+            return Err(format!("{id} is {}, and waits for no verdict", word(&found.state)));
         }
         (Verdict::GoOn, Some(pause), Some(order))
             if pause.held_until.is_none() && !order.policy.verdict.by.contains(&Judge::Person) =>
@@ -150,7 +145,7 @@ pub(crate) async fn verdict(
         (Verdict::RollBack, None, _)
             if !matches!(found.state, State::Preparing | State::InProgress | State::Baking) =>
         {
-            return Err(format!("{id} is {}, and can't be rolled back", word(&found)));
+            return Err(format!("{id} is {}, and can't be rolled back", word(&found.state)));
         }
         _ => {}
     }

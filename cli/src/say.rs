@@ -19,3 +19,9 @@ pub(crate) fn say(text: impl Display) -> Result<(), Failure> {
 pub(crate) fn say_json(value: &impl Serialize) -> Result<(), Failure> {
     say(serde_json::to_string_pretty(value).map_err(|error| error.to_string())?)
 }
+
+/// The word for a value that is one of several, as plan files and JSON write it.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}

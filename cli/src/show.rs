@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::connect::Connection;
-use crate::say::{say, say_json};
+use crate::say::{say, say_json, word};
 
 pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(), Failure> {
     let now = connection.lastgood.clock.now();
@@ -108,7 +108,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
         table.add_row([
             backup.id.source.to_string(),
             brief(backup.id.slot),
-            word(backup),
+            state_of(backup),
             backup.artifact_id.as_ref().map_or("-".into(), |artifact| artifact.as_str().to_owned()),
             backup.snapshots.len().to_string(),
             if backup.generation == 0 { "-".into() } else { backup.generation.to_string() },
@@ -119,13 +119,9 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
     say(table)
 }
 
-fn word(backup: &Backup) -> String {
+fn state_of(backup: &Backup) -> String {
     let pinned = if backup.pinned.is_some() { " (pinned)" } else { "" };
-    format!("{}{pinned}", state_word(backup))
-}
-
-fn state_word(backup: &Backup) -> String {
-    serde_json::to_value(backup.state).ok().and_then(|state| state.as_str().map(str::to_owned)).unwrap_or_default()
+    format!("{}{pinned}", word(&backup.state))
 }
 
 fn version(backup: &Backup) -> Option<u64> {

@@ -103,3 +103,15 @@ fn what_may_not_be_resumed_now_stays_owed() {
     assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::Succeeded, Suspension::GivenBack));
     assert_eq!(scene.suspended(), 0);
 }
+
+#[test]
+fn a_group_that_is_deleted_while_it_is_held_has_nothing_to_give_back() {
+    let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m, otherwise: hold}}"));
+    scene.back_up(15);
+    assert_eq!(scene.rollout().suspension, Suspension::Suspended);
+    scene.stack.world.delete_group("web");
+    scene.stack.run(60);
+    let rollout = scene.rollout();
+    assert_eq!((rollout.state, rollout.suspension), (State::Failed, Suspension::GivenBack), "{}", rollout.reason);
+    assert_eq!(scene.stack.source("group/web").rollout, None);
+}

@@ -44,7 +44,8 @@ impl Tour<'_> {
     fn schedule(&mut self, schedule: &str) -> Result<(), StageError> {
         self.apply(&format!(
             "plans:\n  - name: web\n    select: {{groups: [{GROUP}]}}\n    schedule: {schedule}\n    retain: {{last: 3}}\n"
-        ))
+        ))?;
+        Ok(())
     }
 
     fn first_by_schedule(&mut self) -> Result<(), StageError> {

@@ -99,14 +99,14 @@ impl<'a> Tour<'a> {
         Ok(text)
     }
 
-    /// Applies a file.
-    fn apply(&mut self, plans: &str) -> Result<(), StageError> {
+    /// Applies a file. What is told of it.
+    fn apply(&mut self, plans: &str) -> Result<String, StageError> {
         let path = std::env::temp_dir().join(format!("{}-plans.yaml", self.stage.stack));
         fs::write(&path, plans).expect("the machine's folder for passing files can be written to");
         let path = path.to_string_lossy().into_owned();
-        self.lastgood(&["apply", &path, "--yes"])?;
+        let told = self.lastgood(&["apply", &path, "--yes"])?;
         let _ = fs::remove_file(path);
-        Ok(())
+        Ok(told)
     }
 
     /// What the command tells as JSON, without a word about it; nothing, if it can't be read.

@@ -88,7 +88,11 @@ pub(super) fn tell(tour: &mut Tour<'_>, before: &Before) -> Result<(), StageErro
          minutes passes in {} seconds.",
         600 / WORLD_SPEED
     ));
-    tour.apply(&plans())?;
+    let told = tour.apply(&plans())?;
+    let says = |what: &str| told.lines().any(|line| line.contains(what));
+    let shown = says("to 1, 20, 100 percent, 10m at each pause, 80 to 100 percent healthy, warmup 6m 40s")
+        && says("by health and event within 10m, otherwise roll-back");
+    tour.check("apply shows how groups will be rolled out", shown);
     tour.change_by_hand(before.group(BY_HAND));
     for group in &before.groups {
         tour.lastgood(&["backup", group.name, "--reason", "the tour", "--by", "demo"])?;
