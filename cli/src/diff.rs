@@ -177,15 +177,12 @@ fn publish(publish: &Publish) -> String {
 /// How members are replaced. With [`refresh`] and [`verdict`] all that a plan says of it, so that each change shows.
 fn rollout(policy: &RolloutPolicy) -> String {
     let checkpoints: Vec<_> = policy.checkpoints.iter().map(ToString::to_string).collect();
-    let pause = match policy.checkpoints.as_slice() {
-        [_] => String::new(),
-        _ => format!(", {} at each pause", length(policy.delay_seconds)),
-    };
     let warmup = policy.warmup_seconds.map_or_else(|| "as the group says".to_owned(), length);
     let backup = if policy.backup { ", each pause is backed up" } else { "" };
     format!(
-        "to {} percent{pause}, {} to {} percent healthy, warmup {warmup}{backup}",
+        "to {} percent, {} at each pause, {} to {} percent healthy, warmup {warmup}{backup}",
         checkpoints.join(", "),
+        length(policy.delay_seconds),
         policy.min_healthy,
         policy.max_healthy
     )
@@ -201,7 +198,7 @@ fn refresh(policy: &RolloutPolicy) -> String {
         format!("followed {}", word(&policy.followed)),
     ];
     if !policy.alarms.is_empty() {
-        words.push(format!("alarms {}", policy.alarms.join(" ")));
+        words.push(format!("alarms {}", policy.alarms.join(", ")));
     }
     if policy.bake_seconds > 0 {
         words.push(format!("bakes {}", length(policy.bake_seconds)));

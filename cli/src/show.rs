@@ -143,8 +143,8 @@ fn publication(backup: &Backup) -> (&'static str, Option<&str>) {
         | Publication::Writing { .. } => ("due", None),
         Publication::Rolling { .. } => ("rolling-out", None),
         Publication::Published(_) => ("published", None),
-        Publication::Superseded => ("superseded", None),
-        Publication::Adopted(_) => ("adopted", None),
+        Publication::Superseded => ("superseded", Some(&backup.reason)),
+        Publication::Adopted(_) => ("adopted", Some(&backup.reason)),
         Publication::Held(why) => ("held", Some(why)),
         Publication::RolledBack(why) => ("rolled-back", Some(why)),
     }

@@ -33,7 +33,7 @@ pub const FUNCTIONS: [(&str, &str); 4] = [
 /// How much faster the deployed `rate()` schedules go than a watch.
 const SCHEDULE_SPEED: i64 = 20;
 /// How much faster the world's clock goes than a watch. The functions read a watch.
-pub const WORLD_SPEED: i64 = 30;
+pub const WORLD_SPEED: i64 = 20;
 /// How long the stack may take to be created.
 const DEPLOY_SECONDS_MAX: u64 = 60;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -1,12 +1,14 @@
 //! Refreshes that somebody else begins: watched and announced, and judged if the plan says so.
 
+use lastgood_core::backup::Publication;
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::ImageId;
 use lastgood_core::rollout::{Rollout, State, Verdict};
+use lastgood_tests::stack::Invocation;
 use lastgood_world::{LaunchFromText, RefreshStatus, Sickness, StartRefresh, by_number};
 
 use crate::rollouts::{STEPS, Scene, numbered, plan, verdicts};
-use crate::transcript::{count, messages};
+use crate::transcript::{count, during, messages};
 
 impl Scene {
     /// Somebody makes a version with an image of theirs, and begins to refresh the group to it, with a pause at 50.
@@ -83,6 +85,36 @@ fn one_that_fails_by_itself_is_left_as_it_is() {
     assert_eq!(theirs.state, State::Failed, "{}", theirs.reason);
     assert_eq!(scene.statuses(), [RefreshStatus::Failed], "no second refresh goes back");
     assert_eq!(scene.stack.source("group/web").rollout, None);
+}
+
+#[test]
+fn two_that_hear_of_it_at_once_block_nothing() {
+    let begun = || {
+        let scene = numbered(4, &format!("{STEPS}, others: judge"));
+        scene.stack.run(2);
+        scene.somebody_refreshes();
+        let is_news = |delivery: &Invocation| matches!(delivery, Invocation::Refresh(_));
+        let news = scene.stack.deliveries().into_iter().find(is_news).expect("AWS tells of it");
+        (scene, news)
+    };
+    let (scene, news) = begun();
+    let calls = during(&scene.stack, news, usize::MAX, || {}).1;
+    assert!(scene.theirs().order.is_some(), "it is taken up");
+    for call in 0..calls {
+        let (scene, news) = begun();
+        // The other one may not look at it, and leaves it watched.
+        during(&scene.stack, news.clone(), call, || {
+            scene.stack.world.deny("autoscaling:DescribeInstanceRefreshes", "*");
+            let _ = scene.stack.try_invoke(news.clone());
+            scene.stack.world.allow("autoscaling:DescribeInstanceRefreshes");
+        });
+        scene.stack.run(2 * 60);
+        assert_eq!(scene.stack.source("group/web").rollout, None, "{call}");
+        scene.back_up(60);
+        let backup = scene.stack.backups("group/web").remove(0);
+        // They gave it another image, which is held; but nothing waits for a turn that never comes.
+        assert!(matches!(backup.publication, Publication::Held(_)), "{call}: {:?}", backup.publication);
+    }
 }
 
 #[test]

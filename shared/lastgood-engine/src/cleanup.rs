@@ -28,6 +28,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.out_of_time = true;
                 break;
             }
+            // A run that came late, or died, may have left it waiting for what is over.
+            if source.record.rollouts().next().is_some()
+                && let Err(error) = self.free_turn(&source.record.id).await
+            {
+                report.trouble(&source.record.id, &error);
+            }
             match self.judge(&source.record).await {
                 Ok(judged) => let_go.push(judged),
                 Err(error) => report.trouble(&source.record.id, &error),

@@ -130,8 +130,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         let (group, template) = (record.group.clone(), order.template().clone());
         let mut start = StartRefresh { group, template, version: goal.version(order), is_mixed: false, policy };
-        // The wait for a call comes before the look.
-        self.cloud.ready(&start).await?;
         let newest = match self.cloud.call(&NewestRefreshes(record.group.clone())).await? {
             Ok(newest) => newest,
             Err(refusal) => return Ok(refused(refusal)),
@@ -142,6 +140,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if let Some(refusal) = in_the_way(&newest, StartRefresh::ACTION) {
             return Ok(refused(refusal));
         }
+        // The wait for a call comes before the last look.
+        self.cloud.ready(&start).await?;
         start.is_mixed = match self.look_at_group(order, goal, &record.group).await? {
             Ok(is_mixed) => is_mixed,
             Err(refusal) => return Ok(refused(refusal)),

@@ -93,11 +93,12 @@ pub(super) fn tell(tour: &mut Tour<'_>, before: &Before) -> Result<(), StageErro
     let shown = says("to 1, 20, 100 percent, 10m at each pause, 80 to 100 percent healthy, warmup 6m 40s")
         && says("by health and event within 10m, otherwise roll-back");
     tour.check("apply shows how groups will be rolled out", shown);
+    let judge = Judge::of(tour.stage, JUDGED)?;
     tour.change_by_hand(before.group(BY_HAND));
     for group in &before.groups {
         tour.lastgood(&["backup", group.name, "--reason", "the tour", "--by", "demo"])?;
     }
-    let mut watch = Watch { judge: Judge::of(tour.stage, JUDGED)?, sick: None, scaled: false, given: None };
+    let mut watch = Watch { judge, sick: None, scaled: false, given: None };
     let deadline = Instant::now() + Duration::from_secs(ALL_SECONDS_MAX);
     while !watch.is_over(tour)? && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(300));
@@ -160,9 +161,10 @@ impl Watch<'_> {
         }
     }
 
-    /// While it pauses in the middle, the judged group is given two members more.
+    /// While it pauses in the middle, and has its verdict, the judged group is given two members more.
     fn scale_out(&mut self, tour: &Tour<'_>, rollouts: &[Value]) {
-        let pauses = newest(rollouts, JUDGED).is_some_and(|rollout| percentages(rollout).contains(&AGAIN));
+        let pauses = newest(rollouts, JUDGED)
+            .is_some_and(|rollout| percentages(rollout).contains(&AGAIN) && agreed(rollout).len() == 2);
         if !self.scaled && pauses {
             tour.say(&format!("  (somebody scales {JUDGED} out, from four members to six)"));
             tour.stage.world.autoscaling().set_desired_capacity(JUDGED, 6).expect("there is room");

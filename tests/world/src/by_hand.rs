@@ -142,7 +142,9 @@ impl State {
         let still = self.given_by_hand();
         for group in given.iter().filter(|group| !still.contains(group)) {
             let Some(change) = self.witness.by_hand.changes.get(group).cloned() else { continue };
-            if self.own_image(group).is_some_and(|image| self.was_asked_for(group, &image)) {
+            // Whoever asked Lastgood for that very image wants backups to go on from it.
+            let is_asked_for = |image: &ImageId| self.was_asked_for(group, image);
+            if is_asked_for(&change.image) || self.own_image(group).as_ref().is_some_and(is_asked_for) {
                 continue;
             }
             // A change between the last look and the call is overwritten: no call of AWS compares. But that is a moment.

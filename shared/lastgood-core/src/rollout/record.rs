@@ -274,10 +274,11 @@ impl Rollout {
         self.visits.last().filter(|visit| visit.verdict.is_none())
     }
 
-    /// It is over, and whoever waited for it knows.
+    /// Its source waits for it: it is judged here, and not over, or whoever waited for it does not know yet.
     #[must_use]
-    pub fn is_over(&self) -> bool {
-        self.state.is_at_rest() && self.told
+    pub fn is_waited_for(&self) -> bool {
+        let is_judged = self.order.is_some() || self.change.is_some();
+        is_judged && !(self.state.is_at_rest() && self.told)
     }
 
     /// A refresh of ours may go whose id is not on record.

@@ -53,11 +53,14 @@ fn the_second_refresh_differs_only_in_what_would_stop_it() {
 }
 
 #[test]
-fn it_is_over_once_whoever_waits_for_it_knows() {
+fn it_is_waited_for_until_whoever_does_knows_that_it_is_over() {
     for state in State::ALL {
         for told in [true, false] {
             let record = Rollout { told, ..rollout(state) };
-            assert_eq!(record.is_over(), told && state.is_at_rest(), "{state:?}, {told}");
+            let waits = state != State::Watched && !(told && state.is_at_rest());
+            assert_eq!(record.is_waited_for(), waits, "{state:?}, {told}");
+            let watched = Rollout { order: None, change: None, ..record };
+            assert!(!watched.is_waited_for(), "{state:?}: nobody judges it");
         }
         let begins = [State::Starting, State::StartingBack].contains(&state);
         assert_eq!(rollout(state).begins(), begins, "{state:?}: a refresh of ours may go whose id nobody knows");

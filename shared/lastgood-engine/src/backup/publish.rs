@@ -39,7 +39,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(found) = self.store.load::<Source>(source).await? else { return Ok(()) };
         for goes in found.record.rollouts() {
             let rollout = self.store.load::<Rollout>(goes).await?;
-            if rollout.is_none_or(|rollout| rollout.record.is_over()) {
+            if !rollout.is_some_and(|rollout| rollout.record.is_waited_for()) {
                 self.change_source(source, |source| (source::forget_rollout(source, goes), ())).await?;
             }
         }
@@ -99,6 +99,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // One that is there already was put there by an earlier call.
         self.store.save(&Versioned::new(rollout)).await?;
         self.change_source(&source, |source| (source::rolls(source, &id), ())).await?;
+        // It may be over by now, carried on by somebody else.
+        self.free_turn(&source).await?;
         Ok(told(PublicationEvent::RolloutBegun))
     }
 }
