@@ -6,7 +6,7 @@ use lastgood_core::facts::Tags;
 use lastgood_core::id::SnapshotId;
 use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{CreateVersion, InstanceState, Launch, Protection, TemplateData, TemplateName};
+use lastgood_world::{InstanceState, Launch, Protection, TemplateName};
 
 use crate::transcript::{DAILY, count, held, is_there, lose_members, members, newest, states, told, web};
 
@@ -214,15 +214,7 @@ fn a_deleted_group_leaves_nothing_once_nobody_else_uses_its_image() {
     stack.run(DAY + 55);
     refused([true, true, true]);
     let (base, name) = (world.base_image(), TemplateName::Id(other.to_string()));
-    let data = TemplateData { image: Some(base.to_string()), ..TemplateData::default() };
-    let made = world.ec2().create_template_version(CreateVersion {
-        template: name.clone(),
-        source: Some("1".into()),
-        data,
-        description: String::new(),
-        token: None,
-    });
-    made.expect("made");
+    world.version_by_hand(&other, 1, &base);
     world.ec2().set_default_version(&name, "2").expect("it is there");
     world.ec2().delete_template_versions(&name, &[1]).expect("it is not the default any more");
     stack.run(60);

@@ -68,10 +68,7 @@ use expect_test::expect;
 use lastgood_core::backup::{Backup, Origin, Publication, PublishedTo, State};
 use lastgood_core::id::TemplateId;
 use lastgood_tests::stack::Stack;
-use lastgood_world::{
-    AwsError, CreateVersion, ImageState, InstanceState, LaunchFromText, TemplateData, TemplateName, UpdateGroup,
-    by_number,
-};
+use lastgood_world::{AwsError, ImageState, InstanceState, LaunchFromText, UpdateGroup, by_number};
 
 use crate::transcript::{HOURLY, held, is_there, members, newest, states, told, web};
 
@@ -279,15 +276,8 @@ fn a_member_is_lost_while_the_next_image_is_pending() {
 #[test]
 fn an_operator_is_too_impatient_for_an_image_that_is_pending() {
     let (stack, template, pending) = second_is_pending();
-    let image = pending.image().map(ToString::to_string);
-    let made = stack.world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("2".into()),
-        data: TemplateData { image, ..TemplateData::default() },
-        description: "by hand".into(),
-        token: None,
-    });
-    let theirs = made.expect("AWS checks nothing").number;
+    // AWS checks nothing.
+    let theirs = stack.world.version_by_hand(&template, 2, pending.image().expect("it has one"));
     let from = Some(LaunchFromText::from(&by_number(&template, theirs)));
     let update = UpdateGroup { name: "web".into(), from, ..UpdateGroup::default() };
     stack.world.autoscaling().update_group(&update).expect("the version is there");

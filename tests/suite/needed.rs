@@ -6,10 +6,7 @@ use lastgood_core::id::TemplateId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, Request};
 use lastgood_core::later;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{
-    CreateVersion, LaunchFrom, LaunchFromText, Override, RefreshStatus, StartRefresh, TemplateData, TemplateName,
-    World, by_number,
-};
+use lastgood_world::{LaunchFrom, LaunchFromText, Override, RefreshStatus, StartRefresh, World, by_number};
 
 use crate::transcript::{give, messages};
 
@@ -38,14 +35,7 @@ fn web(version: VersionRef, plan: &str) -> (Stack, TemplateId) {
 
 fn by_hand(stack: &Stack, template: &TemplateId) -> u64 {
     let theirs = stack.world.base_image();
-    let made = stack.world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data: TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() },
-        description: "by hand".into(),
-        token: None,
-    });
-    made.expect("made").number
+    stack.world.version_by_hand(template, 1, theirs)
 }
 
 fn version_of(stack: &Stack, index: usize) -> u64 {
@@ -246,14 +236,8 @@ fn a_member_of_an_override_with_its_own_version_is_not_imaged_for_the_base() {
     let world = world();
     let (base, other) = (world.base_image(), world.base_image());
     let template = world.template("web", &base);
-    let made = world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data: TemplateData { image: Some(other.to_string()), ..TemplateData::default() },
-        description: String::new(),
-        token: None,
-    });
-    let own = Override::of_type("c5.large").with_template(&by_number(&template, made.expect("made").number));
+    let made = world.version_by_hand(&template, 1, other);
+    let own = Override::of_type("c5.large").with_template(&by_number(&template, made));
     world.mixed_group("web", &by_number(&template, 1), vec![Override::of_type("m5.large"), own], 4);
     let stack = Stack::new(world);
     stack.apply(BY_NAME).expect("applied");

@@ -7,8 +7,7 @@ use lastgood_core::backup::State;
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{
-    AwsError, CreateVersion, LaunchFrom, LaunchFromText, RefreshStatus, StartRefresh, TemplateData, TemplateName,
-    World, by_number,
+    AwsError, LaunchFrom, LaunchFromText, RefreshStatus, StartRefresh, TemplateData, World, by_number,
 };
 
 use crate::transcript::{count, during, give, is_there, messages};
@@ -181,14 +180,7 @@ fn a_template_that_is_not_told_yet_is_needed_as_soon_as_it_is_told_to_refer_to_t
 fn untold_version(stack: &Stack, template: &TemplateId, image: &ImageId) -> u64 {
     stack.world.advance(600);
     stack.world.change_settings(|settings| settings.version_visible_seconds = 600);
-    let made = stack.world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data: TemplateData { image: Some(image.to_string()), ..TemplateData::default() },
-        token: None,
-        description: "by hand".into(),
-    });
-    made.expect("made").number
+    stack.world.version_by_hand(template, 1, image)
 }
 
 #[test]
@@ -321,14 +313,8 @@ fn a_parameter_that_no_plan_writes_is_needed_and_one_of_aws_is_not_asked_for() {
     let amazons = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
     stack.world.put_parameter(amazons, stack.world.base_image().as_str(), "aws:ec2:image");
     let template = template_of(&stack, "web");
-    let made = stack.world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data: TemplateData { image: Some(format!("resolve:ssm:{amazons}")), ..TemplateData::default() },
-        token: None,
-        description: String::new(),
-    });
-    give(&stack, "web", &template, made.expect("made").number);
+    let made = stack.world.version_by_hand(&template, 1, format!("resolve:ssm:{amazons}"));
+    give(&stack, "web", &template, made);
     stack.invoke(Invocation::Cleanup);
     assert_eq!(stack.world.calls().get("ssm:GetParameter"), None, "no image of ours stands there");
     assert!(!is_there(&stack, &image));

@@ -5,9 +5,7 @@ use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_core::incoming::VerdictAsked;
 use lastgood_core::rollout::{Judge, Rollout, State, Suspension, Verdict};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{
-    CreateVersion, Group, LaunchFrom, Override, RefreshStatus, Sickness, TemplateData, TemplateName, World, by_number,
-};
+use lastgood_world::{Group, LaunchFrom, Override, RefreshStatus, Sickness, World, by_number};
 
 use crate::transcript::{count, messages};
 
@@ -116,12 +114,8 @@ impl Scene {
     /// Somebody makes a version of the group's template with an image of theirs: both.
     pub(crate) fn version_by_hand(&self) -> (ImageId, u64) {
         let theirs = self.stack.world.base_image();
-        let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
-        let template = TemplateName::Id(self.template.to_string());
-        let (source, description) = (Some("1".into()), "by hand".into());
-        let asked = CreateVersion { template, source, data, description, token: None };
-        let made = self.stack.world.ec2().create_template_version(asked).expect("made");
-        (theirs, made.number)
+        let made = self.stack.world.version_by_hand(&self.template, 1, &theirs);
+        (theirs, made)
     }
 
     /// How many of the group's processes are suspended.

@@ -5,7 +5,7 @@ use lastgood_core::backup::{Origin, Publication, PublishedTo, State};
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{CreateVersion, LaunchFromText, TemplateData, TemplateName, UpdateGroup, World, by_number};
+use lastgood_world::{LaunchFromText, TemplateName, UpdateGroup, World, by_number};
 
 use crate::transcript::told;
 
@@ -166,14 +166,8 @@ fn what_an_operator_changed_by_hand_is_held_and_told() {
     let (stack, template) = web();
     stack.run(60);
     let operators = stack.world.base_image();
-    let version = stack.world.ec2().create_template_version(CreateVersion {
-        template: TemplateName::Id(template.to_string()),
-        source: Some("1".into()),
-        data: TemplateData { image: Some(operators.to_string()), ..TemplateData::default() },
-        description: String::new(),
-        token: None,
-    });
-    set_by_hand(&stack, &template, version.expect("made").number);
+    let version = stack.world.version_by_hand(&template, 1, &operators);
+    set_by_hand(&stack, &template, version);
     stack.run(60);
     assert_eq!(stack.world.group_image("web"), Some(operators.clone()));
     let hold = stack.source("group/web").held.expect("held");

@@ -9,9 +9,7 @@ use lastgood_engine::Answers;
 use lastgood_engine::call::ec2::VersionOf;
 use lastgood_tests::cut::{At, Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{
-    CreateVersion, LaunchFrom, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World,
-};
+use lastgood_world::{LaunchFrom, LaunchFromText, Override, TemplateData, TemplateName, UpdateGroup, World};
 
 use crate::transcript::messages;
 
@@ -104,14 +102,7 @@ impl Group {
             return theirs;
         }
         let template = TemplateName::Id(self.template.to_string());
-        let made = world.ec2().create_template_version(CreateVersion {
-            template: template.clone(),
-            source: Some("1".into()),
-            data: TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() },
-            description: "by hand".into(),
-            token: None,
-        });
-        let version = made.expect("made").number.to_string();
+        let version = world.version_by_hand(&self.template, 1, &theirs).to_string();
         match self.way {
             Way::Template(VersionRef::Number(_)) => self.update(LaunchFromText::Template(template, Some(version))),
             Way::Mixed(VersionRef::Number(_)) => {

@@ -5,10 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lastgood_core::id::{ImageId, TemplateId};
-use lastgood_world::{
-    CreateVersion, LaunchFrom, LaunchFromText, RefreshStatus, Sickness, TemplateData, TemplateName, UpdateGroup, World,
-    by_number,
-};
+use lastgood_world::{LaunchFrom, LaunchFromText, RefreshStatus, Sickness, UpdateGroup, World, by_number};
 use serde_json::Value;
 
 use super::Tour;
@@ -100,7 +97,7 @@ pub(super) fn tell(tour: &mut Tour<'_>, before: &Before) -> Result<(), StageErro
     }
     let mut watch = Watch { judge, sick: None, scaled: false, given: None };
     let deadline = Instant::now() + Duration::from_secs(ALL_SECONDS_MAX);
-    while !watch.is_over(tour)? && Instant::now() < deadline {
+    while !watch.is_over(tour, before)? && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(300));
     }
     tour.lastgood(&["rollouts"])?;
@@ -123,7 +120,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// One look at all of it. Whether everything has come to its end.
-    fn is_over(&mut self, tour: &mut Tour<'_>) -> Result<bool, StageError> {
+    fn is_over(&mut self, tour: &mut Tour<'_>, before: &Before) -> Result<bool, StageError> {
         tour.listen()?;
         for line in self.judge.answer()? {
             tour.say(&format!("  {line}"));
@@ -132,12 +129,8 @@ impl Watch<'_> {
         let rollouts = tour.told(&["rollouts", "--json"])?;
         self.scale_out(tour, &rollouts);
         self.give(tour)?;
-        let ends = GUIDE.iter().map(|(name, ..)| *name).chain([JUDGED, SICK, BY_HAND]).filter(|group| {
-            let state = |rollout: &Value| rollout["state"].as_str().unwrap_or_default().to_owned();
-            newest(&rollouts, group)
-                .is_some_and(|rollout| ["succeeded", "rolled-back"].contains(&state(rollout).as_str()))
-        });
-        let all = ends.count() == GUIDE.len() + 3;
+        let has_ended = |rollout: &Value| rollout["state"] == "succeeded" || rollout["state"] == "rolled-back";
+        let all = before.groups.iter().all(|group| newest(&rollouts, group.name).is_some_and(has_ended));
         if all {
             tour.listen()?;
         }
@@ -208,14 +201,8 @@ impl Tour<'_> {
     fn change_by_hand(&self, group: &Group) {
         let world = &self.stage.world;
         let theirs = world.base_image();
-        let data = TemplateData { image: Some(theirs.to_string()), ..TemplateData::default() };
-        let template = TemplateName::Id(group.template.to_string());
-        let (source, description) = (Some("1".into()), "by hand".into());
-        let made = world
-            .ec2()
-            .create_template_version(CreateVersion { template, source, data, description, token: None })
-            .expect("the template is there");
-        let from = Some(LaunchFromText::from(&by_number(&group.template, made.number)));
+        let made = world.version_by_hand(&group.template, 1, &theirs);
+        let from = Some(LaunchFromText::from(&by_number(&group.template, made)));
         let update = UpdateGroup { name: group.name.into(), from, ..UpdateGroup::default() };
         world.autoscaling().update_group(&update).expect("the version is there");
         self.say(&format!("\n(somebody makes {} launch from {theirs}, by hand)", group.name));

@@ -4,6 +4,7 @@
 //! refresh desires is not the group's yet.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::{GroupName, ImageId, TemplateId};
@@ -12,7 +13,7 @@ use lastgood_core::{Time, later, seconds_between};
 use crate::group::Group;
 use crate::policy::LaunchFrom;
 use crate::state::{State, World};
-use crate::template::{TemplateName, version_text};
+use crate::template::{CreateVersion, TemplateData, TemplateName, version_text};
 
 /// How long before a call whoever makes it may have looked last.
 const BLIND_SECONDS_MAX: i64 = 60;
@@ -48,6 +49,18 @@ struct Change {
 }
 
 impl World {
+    /// Somebody makes a version of a template that is `from` with this image: its number. A call, as people's are.
+    pub fn version_by_hand(&self, template: &TemplateId, from: u64, image: impl fmt::Display) -> u64 {
+        let asked = CreateVersion {
+            template: TemplateName::Id(template.to_string()),
+            source: Some(from.to_string()),
+            data: TemplateData { image: Some(image.to_string()), ..TemplateData::default() },
+            description: "by hand".to_owned(),
+            token: None,
+        };
+        self.ec2().create_template_version(asked).expect("tests copy versions that are there").number
+    }
+
     /// The image that a group's own configuration launches, whatever an instance refresh desires.
     pub fn own_image(&self, group: &str) -> Option<ImageId> {
         self.lock().own_image(&GroupName::from(group))

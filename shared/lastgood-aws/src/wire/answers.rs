@@ -10,7 +10,7 @@ use lastgood_engine::call::ec2::{
 use lastgood_engine::call::ssm::GetParameter;
 use lastgood_engine::{Answers, chain};
 
-use super::{Wire, create_image};
+use super::{Wire, assert_field, create_image};
 
 #[tokio::test]
 async fn create_image_never_reboots_and_tags_in_the_call_itself() {
@@ -29,7 +29,7 @@ async fn create_image_never_reboots_and_tags_in_the_call_itself() {
         "TagSpecification.2.ResourceType=snapshot",
         "TagSpecification.2.Tag.1.Value=lastgood",
     ] {
-        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+        assert_field(&sent, part);
     }
 }
 
@@ -145,7 +145,7 @@ async fn a_new_version_copies_a_numbered_one_with_its_own_token() {
     assert_eq!(wire.aws().call(&create).await.expect("judged").expect("made"), 8);
     let sent = wire.sent().remove(0);
     for part in ["SourceVersion=7", "ClientToken=t", "LaunchTemplateData.ImageId=ami-1", "LaunchTemplateId=lt-1"] {
-        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+        assert_field(&sent, part);
     }
 }
 
@@ -169,7 +169,7 @@ async fn every_reference_is_asked_for_in_all_versions_of_templates() {
         "ResourceType.1.ResourceTypeOption.1.OptionName=version-depth",
         "ResourceType.1.ResourceTypeOption.1.OptionValue.1=10000",
     ] {
-        assert!(wire.sent()[0].split('&').any(|field| field == part), "{part} is missing in {}", wire.sent()[0]);
+        assert_field(&wire.sent()[0], part);
     }
     assert!(wire.sent()[1].contains("NextToken=more"));
 }

@@ -8,7 +8,8 @@ use lastgood_engine::call::autoscaling::{
     GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetMixedVersion, SetScaleInProtection,
 };
 
-use super::Wire;
+use super::refusals::autoscaling_error;
+use super::{Wire, assert_field};
 
 pub(super) const XMLNS: &str = r#"xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/""#;
 
@@ -109,7 +110,7 @@ async fn a_group_is_warm_after_its_warm_up_or_else_its_grace() {
         "Filters.member.2.Values.member.1=prod",
         "MaxRecords=100",
     ] {
-        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+        assert_field(&sent, part);
     }
 }
 
@@ -130,8 +131,7 @@ async fn a_mixed_instances_policy_is_sent_back_whole_with_the_new_version_alone_
         ("Overrides.member.3.InstanceRequirements.VCpuCount.Min", "2"),
         ("Overrides.member.3.ImageId", "ami-own"),
     ] {
-        let part = format!("{policy}.{name}={value}");
-        assert!(sent.split('&').any(|field| field == part), "{part} is missing in {sent}");
+        assert_field(&sent, &format!("{policy}.{name}={value}"));
     }
     assert!(sent.contains("MixedInstancesPolicy.InstancesDistribution.OnDemandBaseCapacity=1"), "{sent}");
     assert!(!sent.contains("LaunchTemplateName"), "AWS takes an id or a name, not both: {sent}");
@@ -152,9 +152,7 @@ async fn protection_is_set_and_taken_away_for_one_member() {
     let done = format!(
         "<SetInstanceProtectionResponse {XMLNS}><SetInstanceProtectionResult/></SetInstanceProtectionResponse>"
     );
-    let gone = format!(
-        "<ErrorResponse {XMLNS}><Error><Type>Sender</Type><Code>ValidationError</Code><Message>The instance i-1 is not part of Auto Scaling group web.</Message></Error><RequestId>r</RequestId></ErrorResponse>"
-    );
+    let gone = autoscaling_error("ValidationError", "The instance i-1 is not part of Auto Scaling group web.");
     let wire = Wire::answering(&[(200, &done), (200, &done), (400, &gone)]).await;
     let aws = wire.aws();
     let set = |protection| SetScaleInProtection { group: "web".into(), instance: "i-1".into(), protection };

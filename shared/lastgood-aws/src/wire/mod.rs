@@ -78,6 +78,12 @@ async fn answer(State((left, sent)): State<Prepared>, body: String) -> (StatusCo
     (StatusCode::from_u16(status).expect("a status"), body)
 }
 
+/// One field of what was sent is this.
+#[track_caller]
+fn assert_field(sent: &str, expected: &str) {
+    assert!(sent.split('&').any(|field| field == expected), "{expected} is missing in {sent}");
+}
+
 fn create_image() -> CreateImage {
     CreateImage {
         instance: "i-1234567890abcdef0".into(),

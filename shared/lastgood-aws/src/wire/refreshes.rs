@@ -11,8 +11,9 @@ use lastgood_engine::call::autoscaling::{
 };
 use lastgood_engine::call::ec2::StatusesOf;
 
-use super::Wire;
 use super::groups::{MIXED, XMLNS, describe, group};
+use super::refusals::autoscaling_error;
+use super::{Wire, assert_field};
 
 /// An answer of DescribeInstanceRefreshes with one refresh.
 fn refreshes(told: &str) -> String {
@@ -27,12 +28,6 @@ fn which(action: &str, id: &str) -> String {
 }
 
 const R_1: &str = "<InstanceRefreshId>r-1</InstanceRefreshId>";
-
-fn error(code: &str, message: &str) -> String {
-    format!(
-        "<ErrorResponse {XMLNS}><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>r</RequestId></ErrorResponse>"
-    )
-}
 
 /// What was sent, without what every call of Auto Scaling has.
 fn fields(sent: &str) -> Vec<&str> {
@@ -97,7 +92,7 @@ async fn what_is_not_said_is_not_sent_but_where_the_default_of_aws_would_wait_fo
         assert!(!sent.contains(absent), "{absent}: {sent}");
     }
     for part in ["ScaleInProtectedInstances=Ignore", "StandbyInstances=Ignore", "AutoRollback=false"] {
-        assert!(fields(&sent).contains(&format!("Preferences.{part}").as_str()), "{part} is missing in {sent}");
+        assert_field(&sent, &format!("Preferences.{part}"));
     }
 }
 
@@ -117,8 +112,7 @@ async fn a_mixed_instances_policy_goes_whole_into_what_is_wanted() {
         ("LaunchTemplate.Overrides.member.3.ImageId", "ami-own"),
         ("InstancesDistribution.SpotAllocationStrategy", "capacity-optimized"),
     ] {
-        let part = format!("{policy}.{name}={value}");
-        assert!(fields(&sent).contains(&part.as_str()), "{part} is missing in {sent}");
+        assert_field(&sent, &format!("{policy}.{name}={value}"));
     }
     assert!(!sent.contains("DesiredConfiguration.LaunchTemplate."), "one of the two, not both: {sent}");
 
@@ -146,7 +140,7 @@ async fn why_a_refresh_is_not_begun() {
         ),
         ("AccessDenied", "You are not authorized to use launch template: lt-1", Why::Denied),
     ] {
-        let wire = Wire::answering(&[(400, &error(code, message))]).await;
+        let wire = Wire::answering(&[(400, &autoscaling_error(code, message))]).await;
         let refusal = wire.aws().call(&start(RolloutPolicy::default())).await.expect("judged").expect_err(code);
         assert_eq!(refusal.why, expected, "{code}: {message}");
         assert!(refusal.to_string().contains(message), "{refusal}");
@@ -169,7 +163,7 @@ async fn taking_back_and_cancelling_name_the_group_and_hear_which_refresh_it_was
         ("IrreversibleInstanceRefresh", Why::WrongState),
         ("LimitExceeded", Why::Quota),
     ] {
-        let body = error(code, "AWS's words");
+        let body = autoscaling_error(code, "AWS's words");
         let wire = Wire::answering(&[(400, &body), (400, &body)]).await;
         let refusal = wire.aws().call(&RollBackRefresh("web".into())).await.expect("judged").expect_err(code);
         assert_eq!(refusal.why, expected, "{code}");
@@ -193,7 +187,7 @@ async fn one_process_is_suspended_and_resumed_never_all() {
         // Without a name AWS means all of them (AWS: SuspendProcesses).
         assert_eq!(fields(sent), ["AutoScalingGroupName=web", "ScalingProcesses.member.1=InstanceRefresh"]);
     }
-    let wire = Wire::answering(&[(400, &error("ResourceInUse", "no"))]).await;
+    let wire = Wire::answering(&[(400, &autoscaling_error("ResourceInUse", "no"))]).await;
     let refusal = wire.aws().call(&SuspendRefresh("web".into())).await.expect("judged").expect_err("in use");
     assert_eq!(refusal.why, Why::InUse);
 }

@@ -14,7 +14,7 @@ fn ec2_error(code: &str, message: &str) -> String {
     )
 }
 
-fn autoscaling_error(code: &str, message: &str) -> String {
+pub(super) fn autoscaling_error(code: &str, message: &str) -> String {
     format!(
         "<ErrorResponse xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>ea966190-example</RequestId></ErrorResponse>"
     )
