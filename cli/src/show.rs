@@ -21,7 +21,7 @@ pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(),
     if sources.is_empty() {
         return say("Nothing is backed up yet. Write a plan file and apply it: lastgood apply plans.yaml");
     }
-    let mut table = table(&["SOURCE", "PLAN", "LAST GOOD", "IMAGE", "NEXT SLOT", "STATE"]);
+    let mut table = table(&["SOURCE", "PLAN", "LAST GOOD", "ARTIFACT", "NEXT SLOT", "STATE"]);
     for source in &sources {
         table.add_row([
             source.id.to_string(),
@@ -57,6 +57,7 @@ fn state(source: &Source, now: Time) -> String {
     if let Some(failure) = &source.failure {
         words.push(format!("last failure ({}): {}", brief(failure.slot), failure.reason));
     }
+    words.extend(source.warnings.iter().map(|warning| format!("WARNING: {warning}")));
     if let Some(rollout) = &source.rollout {
         words.push(format!("rolling out: {rollout}"));
     }
@@ -87,6 +88,7 @@ fn status_json(source: &Source, now: Time) -> Value {
         "lost": source.lost,
         "retire_at": source.retire_at,
         "failure": source.failure,
+        "warnings": source.warnings,
     })
 }
 
@@ -103,7 +105,7 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
     if as_json {
         return say_json(&backups.iter().map(backup_json).collect::<Vec<_>>());
     }
-    let mut table = table(&["SOURCE", "SLOT", "STATE", "IMAGE", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
+    let mut table = table(&["SOURCE", "SLOT", "STATE", "ARTIFACT", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
     for backup in &backups {
         table.add_row([
             backup.id.source.to_string(),
@@ -175,6 +177,7 @@ fn backup_json(backup: &Backup) -> Value {
         "published_version": version(backup),
         "published": match &backup.publication { Publication::Published(to) => Some(to), _ => None },
         "instance": backup.instance,
+        "cache": backup.id.source.cache().map(|_| &backup.cache),
         "base": backup.base,
         "generation": backup.generation,
         "pinned": backup.pinned,

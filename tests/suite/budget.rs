@@ -31,6 +31,7 @@ fn each_aws_call_of_a_whole_backup_is_counted() {
         ec2:DescribeInstances 2
         ec2:DescribeLaunchTemplateVersions 8
         ec2:DescribeSnapshots 4
+        tag:GetResources 1
     "#]]
     .assert_eq(&calls(&stack));
 }

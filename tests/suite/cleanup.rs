@@ -38,7 +38,7 @@ fn the_last_one_stays_that_is_there_when_the_newer_goes_while_it_is_looked_at() 
     stack.invoke_behind(&gate, Invocation::Cleanup).expect("it ends");
     assert!(!is_there(&stack, &newer) && is_there(&stack, &older.image().cloned().expect("good")));
     let refused = messages(&stack, "Deletion Refused");
-    assert!(refused[0].contains("no newer good image of it is there"), "{refused:?}");
+    assert!(refused[0].contains("no newer good backup of it is there"), "{refused:?}");
 }
 
 #[test]

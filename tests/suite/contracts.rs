@@ -8,7 +8,7 @@ use std::path::Path;
 use expect_test::{ExpectFile, expect_file};
 use lastgood_core::Time;
 use lastgood_core::backup::PublishedTo;
-use lastgood_core::id::{BackupId, RolloutId, SourceId};
+use lastgood_core::id::{BackupId, ImageId, RolloutId, SourceId};
 use lastgood_core::incoming::{Envelope, Incoming, RefreshChange, RefreshNews, Request};
 use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
@@ -50,6 +50,8 @@ fn every_sample_of_ours_is_a_request_or_a_notice() {
 fn every_notice_matches_its_sample() {
     let files: Vec<(&str, ExpectFile)> = vec![
         ("backup-good.json", expect_file!["../../events/lastgood/backup-good.json"]),
+        ("backup-good-cache.json", expect_file!["../../events/lastgood/backup-good-cache.json"]),
+        ("backup-waits.json", expect_file!["../../events/lastgood/backup-waits.json"]),
         ("backup-failed.json", expect_file!["../../events/lastgood/backup-failed.json"]),
         ("backup-overdue.json", expect_file!["../../events/lastgood/backup-overdue.json"]),
         ("image-published.json", expect_file!["../../events/lastgood/image-published.json"]),
@@ -116,6 +118,7 @@ fn file_name(notice: &Notice) -> String {
     let kind = notice.news.detail_type().to_lowercase().replace(' ', "-");
     match &notice.news {
         News::ImagePublished { to: PublishedTo::Parameter { .. }, .. } => format!("{kind}-parameter.json"),
+        News::BackupGood { cache_snapshot: Some(_), .. } => format!("{kind}-cache.json"),
         _ => format!("{kind}.json"),
     }
 }
@@ -140,12 +143,26 @@ fn notices() -> Vec<Notice> {
     let at: Time = "2026-01-15T10:41:12Z".parse().expect("a time");
     let slot: Time = "2026-01-15T10:30:00Z".parse().expect("a time");
     let backup = BackupId { source: source.clone(), slot };
-    let image = || "ami-0abcdef1234567890".into();
+    let image = || ImageId::from("ami-0abcdef1234567890");
+    let sessions: SourceId = "replication-group/sessions".parse().expect("a source");
+    let of_cache = BackupId { source: sessions.clone(), slot };
     let news = [
         News::BackupGood {
             backup: backup.clone(),
-            image: image(),
+            image: Some(image()),
             snapshots: vec!["snap-0a".into(), "snap-0b".into()],
+            cache_snapshot: None,
+        },
+        News::BackupGood {
+            backup: of_cache.clone(),
+            image: None,
+            snapshots: Vec::new(),
+            cache_snapshot: Some("sess-2601151030056r3".into()),
+        },
+        News::BackupWaits {
+            backup: of_cache,
+            until: "2026-01-15T16:12:00Z".parse().expect("a time"),
+            reason: "AWS takes 20 backups by hand of a node in 24 hours, and of replication-group/sessions that many were taken".into(),
         },
         News::BackupFailed { backup: backup.clone(), reason: "AWS could not make the image: failed".into() },
         News::BackupOverdue { due_by: slot, last_good: Some("2026-01-15T08:00:00Z".parse().expect("a time")) },
@@ -183,6 +200,7 @@ fn notices() -> Vec<Notice> {
                 shared: vec!["snap-0c".into()],
                 backup: backup.clone(),
                 image: Some(image()),
+                cache_snapshot: None,
                 snapshots: vec!["snap-0a".into()],
                 reason: "older than the last 3 good ones".into(),
             }],
@@ -191,8 +209,13 @@ fn notices() -> Vec<Notice> {
             backup: backup.clone(),
             reason: "ami-0abcdef1234567890 is needed by group/web-prod".into(),
         },
-        News::ArtifactUnknown { backup: backup.to_string(), images: vec![image()], snapshots: vec!["snap-0d".into()] },
-        News::BackupLost { backup: backup.clone(), image: Some(image()) },
+        News::ArtifactUnknown {
+            backup: backup.to_string(),
+            images: vec![image()],
+            snapshots: vec!["snap-0d".into()],
+            cache_snapshots: Vec::new(),
+        },
+        News::BackupLost { backup: backup.clone(), image: Some(image()), cache_snapshot: None },
         News::DeletionHalted { backups: 2, failed: slot, reason: "AWS could not make the image: failed".into() },
         News::SourceFound { plan: "web".into() },
         News::SourceLost { reason: "the group is deleted; its backups stay".into() },
@@ -212,7 +235,14 @@ fn notices() -> Vec<Notice> {
         News::RolloutChanged { refresh: "ab00cf8f".into(), status: "Succeeded".into() },
     ];
     let news = news.into_iter().chain(of_rollouts(&backup));
-    news.map(|news| Notice::new(&source, "20260115T103000Z", at, news)).collect()
+    let notice = |news: News| {
+        let is_of_cache = match &news {
+            News::BackupGood { backup, .. } | News::BackupWaits { backup, .. } => backup.source == sessions,
+            _ => false,
+        };
+        Notice::new(if is_of_cache { &sessions } else { &source }, "20260115T103000Z", at, news)
+    };
+    news.map(notice).collect()
 }
 
 fn of_rollouts(backup: &BackupId) -> Vec<News> {

@@ -21,6 +21,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::BackupRequested { slot, request } => engine.request(slot, request).await?,
         Incoming::Asked { at, request } => engine.asked(at, request).await?,
         other @ (Incoming::ArtifactChanged { .. }
+        | Incoming::CacheChanged { .. }
         | Incoming::BackupGood { .. }
         | Incoming::Refresh(_)
         | Incoming::ImageChange { .. }

@@ -24,6 +24,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
+        | Incoming::CacheChanged { .. }
         | Incoming::BackupGood { .. }) => {
             return Err(unexpected("checkpoint-reached", &other).into());
         }

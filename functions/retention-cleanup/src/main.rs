@@ -21,6 +21,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
+        | Incoming::CacheChanged { .. }
         | Incoming::Refresh(_)
         | Incoming::ImageChange { .. }
         | Incoming::Verdict { .. }) => {

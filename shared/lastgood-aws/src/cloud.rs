@@ -1,13 +1,15 @@
-//! EC2, Auto Scaling and the Parameter Store as the engine's `Cloud`. The calls are in the files of their services.
+//! EC2, Auto Scaling, ElastiCache and the Parameter Store as the engine's `Cloud`. The calls are in the files of their services.
 
 use aws_config::SdkConfig;
 
-/// The clients of EC2, Auto Scaling and the Parameter Store.
+/// The clients of the services that the engine calls.
 #[derive(Clone, Debug)]
 pub struct Aws {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) autoscaling: aws_sdk_autoscaling::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) cache: aws_sdk_elasticache::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
 }
 
 impl Aws {
@@ -17,6 +19,8 @@ impl Aws {
             ec2: aws_sdk_ec2::Client::new(config),
             autoscaling: aws_sdk_autoscaling::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
+            cache: aws_sdk_elasticache::Client::new(config),
+            tagging: aws_sdk_resourcegroupstagging::Client::new(config),
         }
     }
 }

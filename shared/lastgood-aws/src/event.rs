@@ -1,8 +1,9 @@
 //! Events as Lambda hands them over, made into what the core reads.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::sns::SnsEvent;
 use lastgood_core::Time;
-use lastgood_core::incoming::{Envelope, Incoming, Unreadable};
+use lastgood_core::incoming::{Envelope, Incoming, Unreadable, of_sns};
 use serde::de::Error as _;
 use serde_json::Value;
 
@@ -43,10 +44,15 @@ pub fn event_id(payload: &Value) -> String {
     payload.get("id").and_then(Value::as_str).unwrap_or("(no id)").to_owned()
 }
 
-/// Reads one event. An error names the event's id.
+/// Reads one event, of EventBridge or of SNS. An error names the event's id.
 pub fn read_event(payload: Value) -> Result<Incoming, Unreadable> {
     let id = event_id(&payload);
     let wrong = |source| Unreadable::Envelope { id: id.clone(), source };
+    if payload.get("Records").is_some() {
+        let event: SnsEvent = serde_json::from_value(payload).map_err(wrong)?;
+        let messages: Vec<String> = event.records.into_iter().map(|record| record.sns.message).collect();
+        return Ok(of_sns(&messages));
+    }
     let event: EventBridgeEvent<Value> = serde_json::from_value(payload).map_err(wrong)?;
     let time = event.time.and_then(|time| Time::from_second(time.timestamp()).ok());
     let time = time.ok_or_else(|| wrong(serde_json::Error::custom("missing field `time`")))?;

@@ -8,6 +8,7 @@ mod bus;
 mod clock;
 mod cloud;
 mod ec2;
+mod elasticache;
 mod event;
 mod pages;
 mod refresh;
@@ -17,6 +18,7 @@ pub mod settings;
 mod ssm;
 mod stack;
 mod table;
+mod tagging;
 
 #[cfg(test)]
 mod wire;
@@ -39,7 +41,7 @@ use lastgood_engine::{Clock, Engine, Running, STOP_BEFORE_DEADLINE_SECONDS};
 pub struct Lastgood {
     /// The table.
     pub table: Table,
-    /// EC2, Auto Scaling and the Parameter Store.
+    /// EC2, Auto Scaling, ElastiCache and the Parameter Store.
     pub cloud: Aws,
     /// Our bus.
     pub bus: EventBus,

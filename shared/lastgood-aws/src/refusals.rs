@@ -1,4 +1,4 @@
-//! The one table of AWS's refusals: which code means what, for EC2, Auto Scaling and the Parameter Store.
+//! The one table of AWS's refusals: which code means what, for EC2, Auto Scaling, ElastiCache and the Parameter Store.
 //!
 //! EC2 models no errors, so the code is all there is (AWS: Error codes for the Amazon EC2 API). A code that stands
 //! nowhere here is a final refusal, told in AWS's own words: to try it again blindly would hide it.
@@ -37,6 +37,9 @@ const TABLE: &[(&str, Class)] = &[
     ("RequestExpired", Class::Again),
     ("ExpiredToken", Class::Again),
     ("ExpiredTokenException", Class::Again),
+    ("InternalServiceException", Class::Again),
+    ("PaginationTokenExpiredException", Class::Again),
+    ("ThrottledException", Class::Throttled),
     // Permissions.
     ("UnauthorizedOperation", Class::Refused(Why::Denied)),
     ("AuthFailure", Class::Refused(Why::Denied)),
@@ -56,6 +59,28 @@ const TABLE: &[(&str, Class)] = &[
     ("ParameterVersionNotFound", Class::Refused(Why::Missing)),
     ("InvalidVolume.NotFound", Class::Refused(Why::Missing)),
     ("ActiveInstanceRefreshNotFound", Class::Refused(Why::Missing)),
+    // ElastiCache writes some of its codes with "Fault" at the end and some without (AWS: CreateSnapshot, Errors).
+    ("CacheClusterNotFound", Class::Refused(Why::Missing)),
+    ("ReplicationGroupNotFoundFault", Class::Refused(Why::Missing)),
+    ("ServerlessCacheNotFoundFault", Class::Refused(Why::Missing)),
+    ("SnapshotNotFoundFault", Class::Refused(Why::Missing)),
+    ("ServerlessCacheSnapshotNotFoundFault", Class::Refused(Why::Missing)),
+    ("CacheParameterGroupNotFound", Class::Refused(Why::Missing)),
+    ("SnapshotAlreadyExistsFault", Class::Refused(Why::Taken)),
+    ("ServerlessCacheSnapshotAlreadyExistsFault", Class::Refused(Why::Taken)),
+    ("InvalidCacheClusterState", Class::Refused(Why::TooSoon)),
+    ("InvalidReplicationGroupState", Class::Refused(Why::TooSoon)),
+    ("InvalidServerlessCacheStateFault", Class::Refused(Why::TooSoon)),
+    ("InvalidSnapshotState", Class::Refused(Why::TooSoon)),
+    ("InvalidServerlessCacheSnapshotStateFault", Class::Refused(Why::TooSoon)),
+    ("SnapshotQuotaExceededFault", Class::Refused(Why::Quota)),
+    ("ServerlessCacheSnapshotQuotaExceededFault", Class::Refused(Why::Quota)),
+    ("SnapshotFeatureNotSupportedFault", Class::Refused(Why::Invalid)),
+    ("TagQuotaPerResourceExceeded", Class::Refused(Why::Invalid)),
+    ("ServiceLinkedRoleNotFoundFault", Class::Refused(Why::Denied)),
+    ("InvalidARN", Class::Refused(Why::Invalid)),
+    ("InvalidParameterException", Class::Refused(Why::Invalid)),
+    ("ConstraintViolationException", Class::Refused(Why::Invalid)),
     // Names and tokens.
     ("InvalidAMIName.Duplicate", Class::Refused(Why::Taken)),
     ("IdempotentParameterMismatch", Class::Refused(Why::Taken)),

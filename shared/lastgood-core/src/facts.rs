@@ -1,5 +1,6 @@
 //! What AWS says of its things, cut down to what a decision needs. Shapes only: no behaviour of AWS is assumed here.
 
+mod cache;
 mod refresh;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::Time;
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
 
+pub use cache::{
+    Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheSnapshot, CacheSnapshotState, CacheStatus,
+};
 pub use refresh::{Fitness, RefreshStatus, RefreshView, StatusCheck};
 
 /// Tags, by key.
@@ -20,6 +24,8 @@ pub type Tags = BTreeMap<String, String>;
 pub enum Resource {
     /// An Auto Scaling group.
     Group(Group),
+    /// A cache.
+    Cache(Cache),
 }
 
 impl Resource {
@@ -28,6 +34,7 @@ impl Resource {
     pub fn id(&self) -> SourceId {
         match self {
             Self::Group(group) => SourceId::Group(group.name.clone()),
+            Self::Cache(cache) => SourceId::Cache(cache.id.clone()),
         }
     }
 
@@ -36,6 +43,7 @@ impl Resource {
     pub fn tags(&self) -> &Tags {
         match self {
             Self::Group(group) => &group.tags,
+            Self::Cache(cache) => &cache.tags,
         }
     }
 }

@@ -1,12 +1,16 @@
 //! The names of things. AWS's ids are opaque text of their own types, so that an image cannot stand where a
 //! snapshot is meant; a source and a backup are named by what they are.
 
+mod cache;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
+
+pub use cache::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 
 macro_rules! text_id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
@@ -53,12 +57,14 @@ text_id! {
     RolloutId,
 }
 
-/// One protected thing: its kind, then its name. Written `group/web-prod`.
+/// One protected thing: its kind, then its name. Written `group/web-prod`, `replication-group/sessions`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum SourceId {
     /// An Auto Scaling group.
     Group(GroupName),
+    /// A cache of ElastiCache.
+    Cache(CacheId),
 }
 
 impl SourceId {
@@ -66,6 +72,7 @@ impl SourceId {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Group(_) => "group",
+            Self::Cache(cache) => cache.kind.word(),
         }
     }
 
@@ -73,9 +80,29 @@ impl SourceId {
     pub fn name(&self) -> &str {
         match self {
             Self::Group(name) => name.as_str(),
+            Self::Cache(cache) => &cache.name,
+        }
+    }
+
+    /// The group, if it is one.
+    pub fn group(&self) -> Option<&GroupName> {
+        match self {
+            Self::Group(name) => Some(name),
+            Self::Cache(_) => None,
+        }
+    }
+
+    /// The cache, if it is one.
+    pub fn cache(&self) -> Option<&CacheId> {
+        match self {
+            Self::Group(_) => None,
+            Self::Cache(cache) => Some(cache),
         }
     }
 }
+
+const A_SOURCE: &str =
+    "a source (write group/NAME, replication-group/NAME, cache-cluster/NAME or serverless-cache/NAME)";
 
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,10 +123,13 @@ impl FromStr for SourceId {
 
     /// Reads `group/web-prod`. Everything after the first slash is the name, which may hold slashes itself.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        match text.split_once('/') {
-            Some(("group", name)) if !name.is_empty() => Ok(Self::Group(GroupName::from(name))),
-            _ => Err(NotAnId { text: text.to_owned(), expected: "a source (write group/NAME)" }),
+        let wrong = || NotAnId { text: text.to_owned(), expected: A_SOURCE };
+        let (kind, name) = text.split_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
+        if kind == "group" {
+            return Ok(Self::Group(GroupName::from(name)));
         }
+        let kind = CacheKind::of_word(kind).ok_or_else(wrong)?;
+        Ok(Self::Cache(CacheId { kind, name: name.to_owned() }))
     }
 }
 
@@ -117,12 +147,14 @@ impl TryFrom<String> for SourceId {
     }
 }
 
-/// What AWS holds of a backup: the kind of thing, then its id there. Written `image/ami-0123`.
+/// What AWS holds of a backup: the kind of thing, then its id there. Written `image/ami-0123`, `cache-snapshot/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum ArtifactId {
     /// An image with its snapshots.
     Image(ImageId),
+    /// A snapshot of a cache.
+    CacheSnapshot(CacheSnapshotId),
 }
 
 impl ArtifactId {
@@ -130,6 +162,7 @@ impl ArtifactId {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Image(id) => id.as_str(),
+            Self::CacheSnapshot(id) => &id.name,
         }
     }
 
@@ -137,6 +170,15 @@ impl ArtifactId {
     pub fn image(&self) -> Option<&ImageId> {
         match self {
             Self::Image(id) => Some(id),
+            Self::CacheSnapshot(_) => None,
+        }
+    }
+
+    /// The snapshot of a cache, if it is one.
+    pub fn cache_snapshot(&self) -> Option<&CacheSnapshotId> {
+        match self {
+            Self::Image(_) => None,
+            Self::CacheSnapshot(id) => Some(id),
         }
     }
 }
@@ -145,6 +187,7 @@ impl fmt::Display for ArtifactId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(id) => write!(f, "image/{id}"),
+            Self::CacheSnapshot(id) => id.fmt(f),
         }
     }
 }
@@ -153,10 +196,14 @@ impl FromStr for ArtifactId {
     type Err = NotAnId;
 
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        match text.split_once('/') {
-            Some(("image", id)) if !id.is_empty() => Ok(Self::Image(ImageId::from(id))),
-            _ => Err(NotAnId { text: text.to_owned(), expected: "an artifact (write image/AMI)" }),
+        let expected = "an artifact (write image/AMI, cache-snapshot/NAME or serverless-snapshot/NAME)";
+        let wrong = || NotAnId { text: text.to_owned(), expected };
+        let (kind, id) = text.split_once('/').filter(|(_, id)| !id.is_empty()).ok_or_else(wrong)?;
+        if kind == "image" {
+            return Ok(Self::Image(ImageId::from(id)));
         }
+        let family = CacheFamily::ALL.into_iter().find(|family| family.word() == kind).ok_or_else(wrong)?;
+        Ok(Self::CacheSnapshot(CacheSnapshotId { family, name: id.to_owned() }))
     }
 }
 
@@ -271,15 +318,35 @@ mod tests {
         let image = ArtifactId::Image(ImageId::from("ami-1"));
         assert_eq!((image.to_string().as_str(), image.as_str()), ("image/ami-1", "ami-1"));
         assert_eq!("image/ami-1".parse(), Ok(image));
+        for text in ["cache-snapshot/sess-2601151030abcde", "serverless-snapshot/sess-2601151030abcde"] {
+            let snapshot: ArtifactId = text.parse().expect("an artifact");
+            assert_eq!((snapshot.to_string().as_str(), snapshot.as_str()), (text, "sess-2601151030abcde"));
+            assert_eq!((snapshot.image(), snapshot.cache_snapshot().is_some()), (None, true));
+        }
         for text in ["ami-1", "image/", "tape/7"] {
             let error = text.parse::<ArtifactId>().expect_err(text);
-            assert_eq!(error.to_string(), format!("'{text}' is not an artifact (write image/AMI)"));
+            let expected = "an artifact (write image/AMI, cache-snapshot/NAME or serverless-snapshot/NAME)";
+            assert_eq!(error.to_string(), format!("'{text}' is not {expected}"));
         }
     }
 
     #[test]
     fn what_is_no_source_says_what_to_write() {
         let error = "web-prod".parse::<SourceId>().expect_err("no kind");
-        assert_eq!(error.to_string(), "'web-prod' is not a source (write group/NAME)");
+        assert_eq!(error.to_string(), format!("'web-prod' is not {A_SOURCE}"));
+        for text in ["cache-cluster/", "tape/web", "cache-cluster"] {
+            text.parse::<SourceId>().expect_err(text);
+        }
+    }
+
+    #[test]
+    fn each_kind_of_cache_is_written_and_read_back() {
+        for kind in CacheKind::ALL {
+            let text = format!("{}/sessions@20260115T103000Z", kind.word());
+            let backup: BackupId = text.parse().expect("a backup");
+            let cache = backup.source.cache().expect("a cache");
+            assert_eq!((cache.kind, cache.name.as_str(), backup.to_string()), (kind, "sessions", text.clone()));
+            assert_eq!((backup.source.group(), backup.source.kind()), (None, kind.word()));
+        }
     }
 }

@@ -4,11 +4,13 @@
 
 mod requests;
 
+use std::collections::BTreeMap;
+
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ArtifactId, GroupName, ImageId, RefreshId, SourceId};
+use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
 use crate::{Time, seconds_between, whole_second};
 
@@ -65,6 +67,11 @@ pub enum Incoming {
     ArtifactChanged {
         /// Which.
         artifact: ArtifactId,
+    },
+    /// Snapshots of node-based caches are complete, or failed.
+    CacheChanged {
+        /// The clusters that they were taken of: which snapshots AWS does not say.
+        clusters: Vec<String>,
     },
     /// One of our backups became good.
     BackupGood {
@@ -153,12 +160,21 @@ pub enum Unreadable {
     },
 }
 
+/// What EventBridge tells of the snapshots of serverless caches.
+const CACHE_EVENTS: [&str; 2] = ["Snapshot Created", "Snapshot Creation Failed"];
+
 const REFRESH_PREFIX: &str = "EC2 Auto Scaling Instance Refresh ";
 
 #[derive(Deserialize)]
 struct ImageDetail {
     #[serde(rename = "ImageId")]
     image: ImageId,
+}
+
+#[derive(Deserialize)]
+struct CacheDetail {
+    #[serde(rename = "SourceIdentifier")]
+    snapshot: String,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +216,13 @@ impl Incoming {
                 let detail: ImageDetail = envelope.read_detail()?;
                 Ok(Self::ArtifactChanged { artifact: ArtifactId::Image(detail.image) })
             }
+            // The two pages of AWS that tell of it write it with a large and with a small letter (AWS: ElastiCache events).
+            ("aws.elasticache", kind) if CACHE_EVENTS.iter().any(|known| kind.eq_ignore_ascii_case(known)) => {
+                let detail: CacheDetail = envelope.read_detail()?;
+                let id =
+                    CacheSnapshotId { family: CacheFamily::Serverless, name: detail.snapshot.to_ascii_lowercase() };
+                Ok(Self::ArtifactChanged { artifact: ArtifactId::CacheSnapshot(id) })
+            }
             ("aws.autoscaling", kind) if kind.starts_with(REFRESH_PREFIX) => envelope.refresh(),
             (EVENT_SOURCE, BackupRequested::DETAIL_TYPE) => {
                 let request = envelope.read_detail()?;
@@ -222,6 +245,18 @@ impl Incoming {
             _ => Err(envelope.unknown()),
         }
     }
+}
+
+/// What ElastiCache says of node-based caches, in messages of SNS: each is the name of what happened, and the cluster (AWS:
+/// Amazon SNS events). Whoever owns the topic may hear more there: what is of no snapshot means nothing to us.
+#[must_use]
+pub fn of_sns(messages: &[String]) -> Incoming {
+    let cluster = |message: &String| {
+        let told: BTreeMap<String, Value> = serde_json::from_str(message).ok()?;
+        let of_snapshot = told.into_iter().find(|(what, _)| what.starts_with("ElastiCache:Snapshot"));
+        of_snapshot.and_then(|(_, cluster)| cluster.as_str().map(str::to_ascii_lowercase))
+    };
+    Incoming::CacheChanged { clusters: messages.iter().filter_map(cluster).collect() }
 }
 
 impl Envelope {

@@ -42,6 +42,31 @@ fn every_sample_that_wakes_a_function_is_read() {
 }
 
 #[test]
+fn messages_of_a_topic_tell_the_clusters_whose_snapshots_ended() {
+    let sample = sample(&Path::new(EVENTS).join("sns/cache-snapshot-complete.json"));
+    let message = |record: &Value| record["Sns"]["Message"].as_str().expect("a message").to_owned();
+    let mut messages: Vec<String> = sample["Records"].as_array().expect("records").iter().map(message).collect();
+    messages.push(json!({"ElastiCache:SnapshotFailed": "Carts-0001-002"}).to_string());
+    // Whoever owns the topic may hear more there.
+    messages.push(json!({"ElastiCache:FailoverComplete": "sessions-001"}).to_string());
+    messages.push("Hello".into());
+    let clusters = vec!["sessions-002".to_owned(), "carts-0001-002".to_owned()];
+    assert_eq!(of_sns(&messages), Incoming::CacheChanged { clusters });
+    let id = |text: &str| text.parse::<SourceId>().expect("a source").cache().cloned().expect("a cache");
+    for (cache, cluster, is_its) in [
+        ("replication-group/sessions", "sessions-002", true),
+        ("replication-group/sessions", "sessions-0001-002", true),
+        ("replication-group/sessions", "sessions-eu-001", false),
+        ("replication-group/sessions", "sessions", false),
+        ("cache-cluster/sessions", "sessions", true),
+        ("cache-cluster/sessions", "sessions-001", false),
+        ("serverless-cache/sessions", "sessions", false),
+    ] {
+        assert_eq!(id(cache).has_node(cluster), is_its, "{cache} {cluster}");
+    }
+}
+
+#[test]
 fn numbers_are_read_whether_they_come_as_text_or_not() {
     let read = |name: &str| of(sample(&Path::new(EVENTS).join("aws").join(name))).expect("read");
     let as_text = read("instance-refresh-checkpoint-reached.json");

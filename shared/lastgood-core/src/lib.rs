@@ -5,6 +5,7 @@
 //! [`rollout::life`]; what may go is in [`retention`]; when a backup is due is in [`schedule`].
 
 pub mod backup;
+pub mod cache;
 #[cfg(test)]
 mod changed;
 pub mod facts;

@@ -3,12 +3,16 @@
 //! An image name is the only token that CreateImage has: the second call with one name is refused, and the image
 //! that bears it is looked up and adopted. So no two (source, slot) may ever share a name.
 
+mod cache;
+
 use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
 use crate::facts::Tags;
-use crate::id::{BackupId, SourceId, TemplateId};
+use crate::id::{BackupId, TemplateId};
+
+pub use cache::{CACHE_SNAPSHOT_NAME_CHARS_MAX, cache_snapshot_id, cache_snapshot_name};
 
 /// Tag on everything that Lastgood makes: the stack that made it.
 pub const TAG_MANAGED_BY: &str = "lastgood:managed-by";
@@ -38,9 +42,7 @@ const DIGEST_CHARS: usize = 16;
 /// parentheses. A name that has parentheses itself is treated so too: thus a cleaned name equals no plain one.
 #[must_use]
 pub fn image_name(backup: &BackupId) -> String {
-    // Another kind of source that images are made of needs names of its own.
-    let SourceId::Group(name) = &backup.source;
-    let name = name.as_str();
+    let name = backup.source.name();
     let room = IMAGE_NAME_CHARS_MAX - PREFIX.len() - SLOT_CHARS;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '_' | '-');
     let middle = if name.len() <= room && name.chars().all(plain) {
@@ -132,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::GroupName;
+    use crate::id::{GroupName, SourceId};
 
     fn backup(group: &str, slot: i64) -> BackupId {
         BackupId {

@@ -101,7 +101,7 @@ pub enum Need {
     Other(String),
     /// Its backup is pinned: by whom.
     Pin(String),
-    /// No newer good image of its source is there.
+    /// No newer good backup of its source is there.
     LastGood,
     /// Something could not be read.
     Unread(String),
@@ -122,21 +122,24 @@ impl fmt::Display for Need {
             Self::Instance(instance) => write!(f, "{instance}, for its plan keeps what instances use"),
             Self::Other(arn) => write!(f, "{arn}"),
             Self::Pin(who) => write!(f, "a pin: {who}"),
-            Self::LastGood => write!(f, "its source, for no newer good image of it is there"),
+            Self::LastGood => write!(f, "its source, for no newer good backup of it is there"),
             Self::Unread(what) => write!(f, "who can say, for {what}"),
         }
     }
+}
+
+/// Who of its own wants a backup kept: whoever pinned it, and its source.
+#[must_use]
+pub fn wants(pinned: Option<String>, rank: Rank) -> Vec<Need> {
+    let last = (rank == Rank::Last).then_some(Need::LastGood);
+    pinned.map(Need::Pin).into_iter().chain(last).collect()
 }
 
 /// Everybody who needs the image, in one order, whatever the order in which AWS told them; nobody, if it may go.
 #[must_use]
 pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
     let is_it = |text: &str| text == leaving.image.as_str();
-    let mut needs = Vec::new();
-    needs.extend(leaving.pinned.clone().map(Need::Pin));
-    if leaving.rank == Rank::Last {
-        needs.push(Need::LastGood);
-    }
+    let mut needs = wants(leaving.pinned.clone(), leaving.rank);
     for group in &reading.groups {
         by_source(&group.launches_from, leaving, reading, &mut needs, &|found| match found {
             Found::Version(template, version) => Need::Group(group.name.clone(), template, version),

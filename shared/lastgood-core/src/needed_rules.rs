@@ -179,7 +179,7 @@ fn each_need_is_told_in_words() {
         instance: i-1, for its plan keeps what instances use
         recipe: arn:aws:imagebuilder:::image-recipe/web
         unread: who can say, for ec2:Call is not permitted; version 2 stays
-        the last: its source, for no newer good image of it is there
+        the last: its source, for no newer good backup of it is there
         pinned: a pin: alice
     "#]]
     .assert_eq(&told);

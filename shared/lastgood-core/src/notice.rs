@@ -42,10 +42,25 @@ pub enum News {
     BackupGood {
         /// Which backup.
         backup: BackupId,
-        /// Its image.
-        image: ImageId,
-        /// Its snapshots.
+        /// Its image, if it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<ImageId>,
+        /// The snapshots of that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         snapshots: Vec<SnapshotId>,
+        /// The name of its snapshot, if it is one of a cache.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache_snapshot: Option<String>,
+    },
+    /// AWS takes no more backups of the cache for now: the backup waits for that.
+    #[serde(rename = "Backup Waits")]
+    BackupWaits {
+        /// Which backup.
+        backup: BackupId,
+        /// When AWS is asked again.
+        until: Time,
+        /// Why.
+        reason: String,
     },
     /// There will be no artifact for this slot.
     #[serde(rename = "Backup Failed")]
@@ -140,14 +155,20 @@ pub enum News {
         images: Vec<ImageId>,
         /// Snapshots that no image of ours is over.
         snapshots: Vec<SnapshotId>,
+        /// Snapshots of caches, by their names.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cache_snapshots: Vec<String>,
     },
     /// The image of a good backup is gone, and Lastgood did not deregister it.
     #[serde(rename = "Backup Lost")]
     BackupLost {
         /// Which backup.
         backup: BackupId,
-        /// Its image.
+        /// Its image, if it was one.
         image: Option<ImageId>,
+        /// The name of its snapshot, if it was one of a cache.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache_snapshot: Option<String>,
     },
     /// Nothing of the source is deleted as long as its newest backup failed.
     #[serde(rename = "Deletion Halted")]
@@ -320,6 +341,9 @@ pub struct DeletedBackup {
     pub backup: BackupId,
     /// The image that is gone.
     pub image: Option<ImageId>,
+    /// The name of the snapshot of a cache that is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_snapshot: Option<String>,
     /// The snapshots that are gone.
     pub snapshots: Vec<SnapshotId>,
     /// Snapshots of it that stay, for another image is over them too.

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Resource, Tags};
-use crate::id::SourceId;
+use crate::id::{GroupName, SourceId};
 use crate::retention::Retention;
 use crate::rollout::RolloutPolicy;
 use crate::schedule::Schedule;
@@ -33,6 +33,8 @@ pub use read::{read, schema};
 pub const PLAN_NAME_CHARS_MAX: usize = 63;
 /// The longest name of an Auto Scaling group (AWS: CreateAutoScalingGroup).
 pub const GROUP_NAME_CHARS_MAX: usize = 255;
+/// The longest name of a cache (AWS: CreateCacheCluster).
+pub const CACHE_NAME_CHARS_MAX: usize = 50;
 /// What a plan that does not say `on_overdue` means by it.
 pub const ON_OVERDUE_SECONDS_DEFAULT: i64 = 2 * 60 * 60;
 
@@ -58,6 +60,17 @@ pub struct Select {
 }
 
 impl Select {
+    /// The groups that it names.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        self.sources.iter().filter_map(SourceId::group)
+    }
+
+    /// Whether it is for caches alone, whatever comes.
+    #[must_use]
+    pub fn is_of_caches(&self) -> bool {
+        self.tags.is_empty() && !self.sources.is_empty() && self.groups().next().is_none()
+    }
+
     /// Whether the plan names this source.
     #[must_use]
     pub fn names(&self, id: &SourceId) -> bool {

@@ -9,6 +9,7 @@ mod pattern;
 mod slots;
 mod zone;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::iter;
 
@@ -115,6 +116,23 @@ impl Schedule {
             shortest(walk(self.latest(&slots, before).or_else(|| self.next(&slots, before))).take(4))
         });
         shortest(every).into_iter().chain(by_change).min()
+    }
+
+    /// The most slots that it has within so many seconds, from 2026 on.
+    #[must_use]
+    pub fn most_within(&self, seconds: i64) -> usize {
+        let Ok(slots) = self.slots() else { return 0 };
+        let begin = just_before(self.first_instant());
+        let every = iter::successors(self.next(&slots, begin), |slot| self.next(&slots, *slot));
+        let mut window = VecDeque::new();
+        let counts = every.take_while(|slot| *slot <= later(begin, GAP_SECONDS_MAX)).take(GAP_SLOTS_MAX).map(|slot| {
+            window.push_back(slot);
+            while window.front().is_some_and(|first| seconds_between(*first, slot) >= seconds) {
+                window.pop_front();
+            }
+            window.len()
+        });
+        counts.max().unwrap_or(0)
     }
 
     fn slots(&self) -> Result<Slots, ScheduleError> {

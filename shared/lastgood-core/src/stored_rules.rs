@@ -11,8 +11,10 @@ use serde_json::Value;
 
 use super::{decode, encode};
 use crate::Time;
+use crate::backup::cache::{CachePart, ChosenCache};
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
-use crate::facts::{TemplateRef, VersionRef};
+use crate::cache::Full;
+use crate::facts::{CacheSetup, CacheShard, TemplateRef, VersionRef};
 use crate::id::{ArtifactId, BackupId, RolloutId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
@@ -186,6 +188,31 @@ fn backup() -> Backup {
         instance: Some("i-1".into()),
         base: Some("ami-base".into()),
         generation: 3,
+        cache: CachePart {
+            chosen: Some(ChosenCache {
+                node: Some("sessions-002".into()),
+                why: "sessions-002 is a replica".into(),
+                setup: CacheSetup {
+                    engine: "valkey".into(),
+                    engine_version: Some("8.0".into()),
+                    node_type: Some("cache.r7g.large".into()),
+                    shards: vec![CacheShard { id: "0001".into(), slots: Some("0-16383".into()), replicas: 1 }],
+                    parameter_group: Some("default.valkey8".into()),
+                    subnets: vec!["cache-subnets".into()],
+                    port: Some(6379),
+                    security_groups: vec!["sg-1".into()],
+                    kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/k-1".into()),
+                    data_tiering: true,
+                },
+                warnings: vec!["no replica".into()],
+                expected_seconds: 600,
+            }),
+            chosen_at: Some(at(30)),
+            begun_at: Some(at(31)),
+            bytes: Some(1_000_000),
+            full: vec![Full { of: "sessions-001".into(), until: at(50) }],
+            quota_until: Some(at(51)),
+        },
         capture: Capture { protect_from_scale_in: true, during_refresh: false },
         scale_in: ScaleIn::Owed(at(35)),
         protection_told: Some("denied".into()),
@@ -239,6 +266,7 @@ fn source() -> Source {
         asked: Some(Asked::Hold(at(33))),
         held: Some("somebody changed it".into()),
         failure: Some(Failure { slot: at(30), reason: "no member is healthy".into() }),
+        warnings: vec!["no replica".into()],
         halt_told: true,
         missing_since: Some(at(34)),
         lost: Some(at(35)),
@@ -269,9 +297,9 @@ fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: &T, golden
 
 #[test]
 fn every_field_of_every_record_is_stored_as_it_always_was() {
-    holds(&backup(), &expect_file!["stored/backup_5.json"]);
-    holds(&source(), &expect_file!["stored/source_5.json"]);
-    holds(&planned(), &expect_file!["stored/plan_5.json"]);
-    holds(&sweep(), &expect_file!["stored/sweep_5.json"]);
-    holds(&rollout(), &expect_file!["stored/rollout_5.json"]);
+    holds(&backup(), &expect_file!["stored/backup_6.json"]);
+    holds(&source(), &expect_file!["stored/source_6.json"]);
+    holds(&planned(), &expect_file!["stored/plan_6.json"]);
+    holds(&sweep(), &expect_file!["stored/sweep_6.json"]);
+    holds(&rollout(), &expect_file!["stored/rollout_6.json"]);
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Artifact, Backup, Event, State};
-use crate::facts::{Image, Snapshot};
+use crate::facts::{CacheSnapshot, Image, Snapshot};
 use crate::id::{ArtifactId, BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
@@ -81,6 +81,8 @@ pub struct Account {
     pub images: Vec<Image>,
     /// Snapshots.
     pub snapshots: Vec<Snapshot>,
+    /// Snapshots of caches.
+    pub cache_snapshots: Vec<CacheSnapshot>,
 }
 
 impl Sweep {
@@ -102,9 +104,9 @@ impl Sweep {
         let again = told.into_iter().any(|event| *event == Event::ArtifactGone);
         let pause = if again { LOOK_AGAIN_SECONDS } else { SWEEP_SECONDS };
         let mut next = Self { next_at: later(now, pause), told: BTreeSet::new(), outbox: self.outbox.clone() };
-        for Unknown { source, backup, images, snapshots } in unknown {
+        for Unknown { source, backup, images, snapshots, cache_snapshots } in unknown {
             let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
-            let ids: Vec<String> = ids.map(str::to_owned).collect();
+            let ids: Vec<String> = ids.map(str::to_owned).chain(cache_snapshots.iter().cloned()).collect();
             if ids.iter().any(|id| !self.told.contains(id)) {
                 if next.outbox.len() >= NOTICES_MAX {
                     next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
@@ -114,6 +116,7 @@ impl Sweep {
                     backup: backup.clone(),
                     images: images.clone(),
                     snapshots: snapshots.clone(),
+                    cache_snapshots: cache_snapshots.clone(),
                 };
                 next.outbox.push(Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news));
             }
@@ -138,6 +141,8 @@ pub struct Unknown {
     pub images: Vec<ImageId>,
     /// Snapshots.
     pub snapshots: Vec<SnapshotId>,
+    /// Snapshots of caches, by their names.
+    pub cache_snapshots: Vec<String>,
 }
 
 fn is_old(begun: Option<Time>, now: Time) -> bool {
@@ -154,6 +159,7 @@ pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event>
         State::Good => {
             let is_there = match record.artifact_id.as_ref()? {
                 ArtifactId::Image(id) => account.images.iter().filter(there).any(|image| image.id == *id),
+                ArtifactId::CacheSnapshot(id) => account.cache_snapshots.iter().any(|snapshot| snapshot.id == *id),
             };
             match (is_there, record.missing_since) {
                 (true, None) => None,
@@ -175,7 +181,13 @@ pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event>
                     && !under.contains(&snapshot.id)
                     && !record.shared.contains(&snapshot.id)
             });
-            let artifact = image.map(|image| ArtifactId::Image(image.id.clone()));
+            let of_cache = account.cache_snapshots.iter().find(|snapshot| {
+                is_its(&snapshot.tags)
+                    && is_old(snapshot.begun_at, now)
+                    && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)
+            });
+            let of_cache = of_cache.map(|snapshot| ArtifactId::CacheSnapshot(snapshot.id.clone()));
+            let artifact = image.map(|image| ArtifactId::Image(image.id.clone())).or(of_cache);
             let snapshots: Vec<SnapshotId> = left.map(|left| left.id.clone()).collect();
             (artifact.is_some() || !snapshots.is_empty()).then_some(Event::LeftBehind { artifact, snapshots })
         }
@@ -219,11 +231,26 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
             entry(&mut found, tag, source).snapshots.push(snapshot.id.clone());
         }
     }
+    for snapshot in account.cache_snapshots.iter().filter(|snapshot| is_old(snapshot.begun_at, now)) {
+        let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
+        let known = by_tag.get(tag).is_some_and(|record| {
+            record.state != State::Deleted && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)
+        });
+        if !known {
+            entry(&mut found, tag, source).cache_snapshots.push(snapshot.id.name.clone());
+        }
+    }
     found.into_values().collect()
 }
 
 fn entry<'a>(found: &'a mut BTreeMap<String, Unknown>, tag: &str, source: SourceId) -> &'a mut Unknown {
-    let new = || Unknown { source, backup: tag.to_owned(), images: Vec::new(), snapshots: Vec::new() };
+    let new = || Unknown {
+        source,
+        backup: tag.to_owned(),
+        images: Vec::new(),
+        snapshots: Vec::new(),
+        cache_snapshots: Vec::new(),
+    };
     found.entry(tag.to_owned()).or_insert_with(new)
 }
 

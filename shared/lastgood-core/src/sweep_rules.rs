@@ -45,7 +45,7 @@ fn snapshot(id: &str, age_seconds: i64) -> Snapshot {
 }
 
 fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Account {
-    Account { images, snapshots }
+    Account { images, snapshots, cache_snapshots: Vec::new() }
 }
 
 #[test]
@@ -133,6 +133,7 @@ fn a_sweep_writes_no_more_notices_than_its_item_holds_and_the_rest_soon() {
         backup: format!("group/web@{number}"),
         images: vec![format!("ami-{number:05}").as_str().into()],
         snapshots: Vec::new(),
+        cache_snapshots: Vec::new(),
     };
     let all: Vec<Unknown> = (0..NOTICES_MAX + 50).map(stranger).collect();
     let first = Sweep::first().done(&all, &[], now());
@@ -192,7 +193,13 @@ fn no_more_than_a_thousand_things_are_remembered() {
     let strangers = |count: usize| {
         let images = (0..count).map(|number| format!("ami-{number:05}").as_str().into());
         let source = "group/web".parse().expect("a source");
-        [Unknown { source, backup: TAG.into(), images: images.collect(), snapshots: Vec::new() }]
+        [Unknown {
+            source,
+            backup: TAG.into(),
+            images: images.collect(),
+            snapshots: Vec::new(),
+            cache_snapshots: Vec::new(),
+        }]
     };
     assert_eq!(Sweep::first().done(&strangers(TOLD_MAX), &[], now()).told.len(), TOLD_MAX);
     let most = Sweep::first().done(&strangers(TOLD_MAX + 5), &[], now());

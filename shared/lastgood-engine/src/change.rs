@@ -49,7 +49,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let table = |error| ChangeError::Table(id.clone(), error);
         let source = self.store.load::<Source>(&id).await.map_err(table)?;
         let source = source.ok_or_else(|| ChangeError::NoSource(id.clone()))?.record;
-        let SourceId::Group(group) = &id;
+        let unfit = || ChangeError::Unable(format!("{id} launches from no image; name a group"));
+        let group = id.group().ok_or_else(unfit)?;
         // The same request again is on its way already, whatever its source is now.
         let known = Rollout::change_id(group, at);
         if let Some(known) = self.store.load::<Rollout>(&known).await.map_err(table)? {

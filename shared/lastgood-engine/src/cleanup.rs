@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lastgood_core::backup::kinds::is_there;
+use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::id::{ArtifactId, BackupId, SourceId};
 use lastgood_core::record::Queue;
@@ -10,6 +10,7 @@ use lastgood_core::source::cleanup::{Cleanup, Known, cleanup, may_lose};
 use lastgood_core::source::{self, Source};
 
 use crate::call::ec2::ImagesById;
+use crate::call::elasticache::CacheSnapshotsById;
 use crate::call::{Answers, Call, Cloud};
 use crate::port::{Bus, CallFailed, Clock, Store, Versioned};
 use crate::report::Report;
@@ -94,9 +95,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// The backups of those artifacts that can be used now.
     async fn still_there(&self, artifacts: Vec<(BackupId, ArtifactId)>) -> Result<BTreeSet<BackupId>, CallFailed> {
-        let images = artifacts.iter().map(|(_, ArtifactId::Image(image))| image.clone());
-        let told = self.cloud.call(&ImagesById(images.collect())).await?;
-        let told = told.map_err(CallFailed::refused(ImagesById::ACTION))?;
+        let mut told = Artifacts::default();
+        let images: Vec<_> = artifacts.iter().filter_map(|(_, artifact)| artifact.image().cloned()).collect();
+        if !images.is_empty() {
+            let images = self.cloud.call(&ImagesById(images)).await?;
+            told.images = images.map_err(CallFailed::refused(ImagesById::ACTION))?;
+        }
+        let ids: Vec<_> = artifacts.iter().filter_map(|(_, artifact)| artifact.cache_snapshot().cloned()).collect();
+        if !ids.is_empty() {
+            let snapshots = self.cloud.call(&CacheSnapshotsById(ids)).await?;
+            told.cache_snapshots = snapshots.map_err(CallFailed::refused(CacheSnapshotsById::ACTION))?;
+        }
         let there = artifacts.into_iter().filter(|(_, artifact)| is_there(artifact, &told));
         Ok(there.map(|(id, _)| id).collect())
     }

@@ -1,27 +1,65 @@
 //! Finding sources at AWS, by name and by tag: each kind by its own calls.
 
-use lastgood_core::facts::{Resource, Tags};
-use lastgood_core::id::{GroupName, SourceId};
+use lastgood_core::facts::{Cache, Resource, Tags};
+use lastgood_core::id::{CacheId, GroupName, SourceId};
 use lastgood_core::plan::Plan;
 use lastgood_core::source::Source;
 
 use crate::call::autoscaling::{GroupsNamed, GroupsTagged};
+use crate::call::elasticache::{CacheTags, CachesById, CachesTagged};
 use crate::call::{Called, Cloud};
 
 /// Those of these that AWS tells. One that it does not tell proves nothing (AWS: Eventual consistency).
 pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<Resource>> {
-    let groups: Vec<GroupName> = ids.iter().map(|SourceId::Group(name)| name.clone()).collect();
-    if groups.is_empty() {
-        return Ok(Ok(Vec::new()));
+    let groups: Vec<GroupName> = ids.iter().filter_map(SourceId::group).cloned().collect();
+    let caches: Vec<CacheId> = ids.iter().filter_map(SourceId::cache).cloned().collect();
+    let mut found = Vec::new();
+    if !groups.is_empty() {
+        match cloud.call(&GroupsNamed(groups)).await? {
+            Ok(told) => found.extend(told.into_iter().map(Resource::Group)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
     }
-    let told = cloud.call(&GroupsNamed(groups)).await?.map(|groups| groups.into_iter().map(Resource::Group));
-    Ok(told.map(|told| told.filter(|resource| ids.contains(&resource.id())).collect()))
+    if !caches.is_empty() {
+        match cloud.call(&CachesById(caches)).await? {
+            Ok(told) => {
+                for cache in told {
+                    match cloud.call(&CacheTags(cache.arn.clone())).await? {
+                        Ok(tags) => found.push(Resource::Cache(Cache { tags, ..cache })),
+                        Err(refusal) => return Ok(Err(refusal)),
+                    }
+                }
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    found.retain(|resource| ids.contains(&resource.id()));
+    Ok(Ok(found))
 }
 
 /// Those that bear all of these tags.
 async fn tagged(cloud: &impl Cloud, tags: &Tags) -> Called<Vec<Resource>> {
-    let groups = cloud.call(&GroupsTagged(tags.clone())).await?;
-    Ok(groups.map(|groups| groups.into_iter().map(Resource::Group).collect()))
+    let groups = match cloud.call(&GroupsTagged(tags.clone())).await? {
+        Ok(groups) => groups,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let tagged = match cloud.call(&CachesTagged(tags.clone())).await? {
+        Ok(caches) => caches,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut found: Vec<Resource> = groups.into_iter().map(Resource::Group).collect();
+    if !tagged.is_empty() {
+        let ids = tagged.iter().map(|(id, _)| id.clone()).collect();
+        let caches = match cloud.call(&CachesById(ids)).await? {
+            Ok(caches) => caches,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        found.extend(caches.into_iter().filter_map(|cache| {
+            let (_, tags) = tagged.iter().find(|(id, _)| *id == cache.id)?;
+            Some(Resource::Cache(Cache { tags: tags.clone(), ..cache }))
+        }));
+    }
+    Ok(Ok(found))
 }
 
 /// Each that matters to a plan: those that it names, those on record under it, and those that bear its tags.

@@ -70,6 +70,27 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         report
     }
 
+    /// AWS says that clusters finished a snapshot, or failed to; of which snapshots it does not say. It is a hint: those of ours
+    /// that are being made of such a cluster are looked at now.
+    pub async fn cache_news(&self, clusters: &[String]) -> Result<Report, CallFailed> {
+        let mut report = Report::default();
+        if clusters.is_empty() {
+            return Ok(report);
+        }
+        for source in self.store.list::<Source>(&()).await? {
+            let id = source.record.id;
+            if !id.cache().is_some_and(|cache| clusters.iter().any(|cluster| cache.has_node(cluster))) {
+                continue;
+            }
+            for backup in self.store.list::<Backup>(&id).await? {
+                if let (State::Pending, Some(artifact)) = (backup.record.state, &backup.record.artifact_id) {
+                    report.add(self.artifact_news(artifact).await?);
+                }
+            }
+        }
+        Ok(report)
+    }
+
     /// AWS says that an artifact changed. It is a hint: if it is ours, it is looked at now.
     pub async fn artifact_news(&self, artifact: &ArtifactId) -> Result<Report, CallFailed> {
         let mut report = Report::default();

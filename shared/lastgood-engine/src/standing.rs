@@ -11,7 +11,7 @@ use crate::port::CallFailed;
 
 /// Reads it: one call, or none.
 pub(crate) async fn standing(cloud: &impl Cloud, resource: &Resource, to: &PublishTo) -> Result<Standing, CallFailed> {
-    let Resource::Group(group) = resource;
+    let Resource::Group(group) = resource else { return Ok(Standing::Nothing) };
     Ok(match (to, group.launches_from.template()) {
         (PublishTo::Group, None) => match &group.launches_from {
             LaunchSource::Unreadable(what) => Standing::Refused(what.clone()),

@@ -2,7 +2,7 @@
 //! is judged in [`lastgood_core::sweep`].
 
 use lastgood_core::backup::{Backup, State};
-use lastgood_core::id::{ImageId, SourceId};
+use lastgood_core::id::{CacheSnapshotId, ImageId, SourceId};
 use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
 use lastgood_core::record::Queue;
 use lastgood_core::source::Source;
@@ -10,6 +10,7 @@ use lastgood_core::sweep::{self, Account, Sweep};
 
 use crate::Engine;
 use crate::call::ec2::{ImagesById, ImagesTagged, SnapshotsTagged};
+use crate::call::elasticache::{CacheSnapshotsById, CacheSnapshotsTagged};
 use crate::call::{Answers, Call, Cloud};
 use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
@@ -58,9 +59,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(report)
     }
 
-    /// Images of good backups that do not bear our tag any more: they are there all the same.
+    /// What is of good backups and does not bear our tag any more: it is there all the same.
     async fn untagged(&self, records: &[Versioned<Backup>], account: &mut Account) -> Result<(), CallFailed> {
         let good = records.iter().map(|record| &record.record).filter(|record| record.state == State::Good);
+        let ids = good.clone().filter_map(|record| record.cache_snapshot().cloned());
+        let known = |id: &CacheSnapshotId| account.cache_snapshots.iter().any(|snapshot| snapshot.id == *id);
+        let ids: Vec<CacheSnapshotId> = ids.filter(|id| !known(id)).collect();
+        if !ids.is_empty() {
+            let found = self.cloud.call(&CacheSnapshotsById(ids)).await?;
+            account.cache_snapshots.extend(found.map_err(CallFailed::refused(CacheSnapshotsById::ACTION))?);
+        }
         let ids = good.filter_map(|record| record.image().cloned());
         let ids: Vec<ImageId> = ids.filter(|id| !account.images.iter().any(|image| image.id == *id)).collect();
         if !ids.is_empty() {
@@ -74,10 +82,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn account(&self) -> Result<Account, CallFailed> {
         let (key, value) = (TAG_MANAGED_BY.to_owned(), tag_value(self.running.stack));
         let images = self.cloud.call(&ImagesTagged { key: key.clone(), value: value.clone() }).await?;
-        let snapshots = self.cloud.call(&SnapshotsTagged { key, value }).await?;
+        let snapshots = self.cloud.call(&SnapshotsTagged { key: key.clone(), value: value.clone() }).await?;
+        let cache_snapshots = self.cloud.call(&CacheSnapshotsTagged { key, value }).await?;
         Ok(Account {
             images: images.map_err(CallFailed::refused(ImagesTagged::ACTION))?,
             snapshots: snapshots.map_err(CallFailed::refused(SnapshotsTagged::ACTION))?,
+            cache_snapshots: cache_snapshots.map_err(CallFailed::refused(CacheSnapshotsTagged::ACTION))?,
         })
     }
 }

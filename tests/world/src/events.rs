@@ -1,8 +1,9 @@
 //! What AWS would put on the default event bus.
 
-use lastgood_core::id::{GroupName, ImageId, RefreshId};
+use lastgood_core::id::{CacheFamily, GroupName, ImageId, RefreshId};
 use serde_json::{Value, json};
 
+use crate::cache_snapshot::{CacheSnapshot, CacheSnapshotState};
 use crate::group::group_arn;
 use crate::state::{ACCOUNT, REGION, State, World};
 
@@ -47,6 +48,33 @@ pub(crate) fn refresh_changed(
         "region": REGION,
         "resources": [group_arn(group.as_str())],
         "detail": detail,
+    });
+    state.events.push(event);
+}
+
+/// AWS: ElastiCache events: serverless caches tell EventBridge of their snapshots; caches of nodes tell nobody there.
+pub(crate) fn cache_snapshot_changed(state: &mut State, snapshot: &CacheSnapshot) {
+    if snapshot.id.family != CacheFamily::Serverless {
+        return;
+    }
+    let failed = snapshot.state == CacheSnapshotState::Failed;
+    let event = json!({
+        "version": "0",
+        "id": state.uuid(),
+        "detail-type": if failed { "Snapshot creation failed" } else { "Snapshot created" },
+        "source": "aws.elasticache",
+        "account": ACCOUNT,
+        "time": state.now.to_string(),
+        "region": REGION,
+        "resources": [snapshot.arn()],
+        "detail": {
+            "EventCategories": ["creation"],
+            "EventID": "ELASTICACHE-EVENT-0000",
+            "Message": format!("Snapshot {} {}", snapshot.id.name, if failed { "creation failed" } else { "created" }),
+            "SourceArn": snapshot.arn(),
+            "SourceIdentifier": snapshot.id.name,
+            "SourceType": "serverless-cache-snapshot",
+        },
     });
     state.events.push(event);
 }

@@ -95,6 +95,7 @@ pub(crate) struct Faults {
     pub(crate) images: VecDeque<String>,
     pub(crate) snapshots: VecDeque<String>,
     pub(crate) deletions: VecDeque<String>,
+    pub(crate) cache_snapshots: usize,
 }
 
 impl Faults {

@@ -1,7 +1,7 @@
 //! A simulated AWS: one account in one Region, with a clock that tests move.
 //!
 //! One [`World`] holds what there is. Its operations are AWS's own calls ([`World::ec2`], [`World::autoscaling`],
-//! [`World::parameter_store`]), each rule of theirs in one place with the AWS page that it comes from ("AWS:
+//! [`World::elasticache`], [`World::parameter_store`]), each rule of theirs in one place with the AWS page that it comes from ("AWS:
 //! CreateImage"). Two faces stand on them: the engine's ports, in process, with futures that are ready at once; and
 //! [`door`], an HTTP server that speaks AWS's query protocols to any SDK. [`MemoryStore`] and [`RecordingBus`] are the
 //! other ports.
@@ -10,6 +10,8 @@
 
 mod bus;
 mod by_hand;
+mod cache;
+mod cache_snapshot;
 mod configuration;
 pub mod door;
 mod events;
@@ -50,6 +52,8 @@ mod weather;
 mod witness;
 
 pub use bus::RecordingBus;
+pub use cache::{Cache, CacheShape, CacheTold};
+pub use cache_snapshot::{CacheOrigin, CacheSnapshot, CacheSnapshotState, CreateCacheSnapshot};
 pub use configuration::{Configuration, DescribeConfigurations};
 pub use fault::AwsError;
 pub use filter::{Filter, Page, Paging};
@@ -66,7 +70,7 @@ pub use policy::{LaunchFrom, LaunchFromText, MixedPolicy, MixedText, Override, O
 pub use reference::{DescribeReferences, Reference};
 pub use refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
 pub use scaling::LaunchFailure;
-pub use service::{AutoScaling, Ec2, ParameterStore};
+pub use service::{AutoScaling, Ec2, ElastiCache, ParameterStore};
 pub use settings::Settings;
 pub use setup::by_number;
 pub use snapshot::{DescribeSnapshots, Snapshot, SnapshotState};

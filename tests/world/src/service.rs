@@ -14,7 +14,16 @@ pub struct AutoScaling<'a>(pub(crate) &'a World);
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterStore<'a>(pub(crate) &'a World);
 
+/// ElastiCache's operations, and the one of the Resource Groups Tagging API.
+#[derive(Clone, Copy, Debug)]
+pub struct ElastiCache<'a>(pub(crate) &'a World);
+
 impl World {
+    /// ElastiCache's operations.
+    pub fn elasticache(&self) -> ElastiCache<'_> {
+        ElastiCache(self)
+    }
+
     /// EC2's operations.
     pub fn ec2(&self) -> Ec2<'_> {
         Ec2(self)

@@ -21,6 +21,10 @@ pub struct Settings {
     pub snapshot_lag_seconds: i64,
     /// How long a name stays taken after its image was deregistered (AWS: InvalidAMIName.Duplicate).
     pub name_taken_seconds: i64,
+    /// How long a snapshot of a cache is being made.
+    pub cache_snapshot_seconds: i64,
+    /// How long a new one is missing from DescribeSnapshots.
+    pub cache_snapshot_visible_seconds: i64,
     /// From the launch of an instance until it is running.
     pub instance_pending_seconds: i64,
     /// How long an instance is shutting down.
@@ -55,6 +59,8 @@ impl Default for Settings {
             image_seconds_per_gib: 1,
             snapshot_lag_seconds: 30,
             name_taken_seconds: 60,
+            cache_snapshot_seconds: 90,
+            cache_snapshot_visible_seconds: 5,
             instance_pending_seconds: 30,
             shutting_down_seconds: 30,
             replace_seconds: 60,

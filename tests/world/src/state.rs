@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::facts::Tags;
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::id::{CacheId, CacheSnapshotId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::{Time, later, whole_second};
 use serde_json::Value;
 
 use crate::by_hand::Place;
+use crate::cache::Cache;
+use crate::cache_snapshot::{CacheSnapshot, Counted};
 use crate::configuration::Configuration;
 use crate::fault::{Answered, AwsError, Faults};
 use crate::group::Group;
@@ -58,6 +60,7 @@ pub(crate) enum Due {
     InstanceGone(InstanceId),
     ImageDone(ImageId),
     SnapshotDone(SnapshotId),
+    CacheSnapshotDone(CacheSnapshotId),
     GroupActs(GroupName),
     MemberServes(InstanceId),
     RefreshActs(GroupName),
@@ -111,6 +114,10 @@ pub(crate) struct State {
     /// CloudWatch alarms, and whether each is in ALARM.
     pub(crate) alarms: BTreeMap<String, bool>,
     pub(crate) parameters: BTreeMap<String, parameter::Versions>,
+    pub(crate) caches: BTreeMap<CacheId, Cache>,
+    pub(crate) cache_snapshots: BTreeMap<CacheSnapshotId, CacheSnapshot>,
+    /// What counts against the quotas of caches.
+    pub(crate) counted: Vec<Counted>,
     pub(crate) buckets: Buckets,
     pub(crate) reboots: Vec<InstanceId>,
     pub(crate) launch_failures: Vec<LaunchFailure>,
@@ -154,6 +161,7 @@ impl State {
                 Due::InstanceGone(id) => self.instance_gone(&id),
                 Due::ImageDone(id) => self.image_done(&id),
                 Due::SnapshotDone(id) => self.snapshot_done(&id),
+                Due::CacheSnapshotDone(id) => self.cache_snapshot_done(&id),
                 Due::GroupActs(name) => self.group_acts(&name),
                 Due::MemberServes(id) => self.member_runs(&id),
                 Due::RefreshActs(name) => self.refresh_acts(&name),
@@ -189,6 +197,9 @@ impl World {
             refreshes: BTreeMap::new(),
             alarms: BTreeMap::new(),
             parameters: BTreeMap::new(),
+            caches: BTreeMap::new(),
+            cache_snapshots: BTreeMap::new(),
+            counted: Vec::new(),
             buckets: Buckets::default(),
             reboots: Vec::new(),
             launch_failures: Vec::new(),

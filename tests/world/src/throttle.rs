@@ -24,6 +24,9 @@ fn size_of(action: &str) -> Size {
     let (service, call) = action.split_once(':').unwrap_or(("", action));
     let reads = ["Describe", "List", "Get", "Search"].iter().any(|verb| call.starts_with(verb));
     match (service, call) {
+        // ElastiCache and the Tagging API publish no numbers either.
+        ("elasticache" | "tag", _) if reads => size(50, 10),
+        ("elasticache" | "tag", _) => size(20, 2),
         ("ssm", _) if reads => size(40, 40),
         ("ssm", _) => size(3, 3),
         ("autoscaling", _) if reads => size(50, 10),

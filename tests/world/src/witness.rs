@@ -197,6 +197,11 @@ impl State {
         }
     }
 
+    /// Whether all backups of a source may go.
+    pub(crate) fn may_all_go(&self, source: &str) -> bool {
+        self.witness.retired.contains(source)
+    }
+
     /// Something is made: if Lastgood makes it, it is ours.
     pub(crate) fn witness_makes(&mut self, id: String) {
         if self.witness.caller.is_none() {

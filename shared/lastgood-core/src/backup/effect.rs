@@ -1,7 +1,7 @@
 //! What a backup asks for: of AWS, of its source, of the table.
 
 use crate::facts::{Parameter, TemplateRef};
-use crate::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use crate::id::{CacheId, CacheSnapshotId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use crate::rollout::Order;
 
 /// What a backup asks for.
@@ -12,8 +12,12 @@ pub type Effect = crate::life::Effect<Together, Alone>;
 pub enum Together {
     /// Find the newest member of the group that an image can be made from.
     ChooseInstance(GroupName),
+    /// Find what of the cache a snapshot can be made of, and whether AWS takes one more.
+    ChooseNode(CacheId),
     /// Look at the image and its snapshots.
     LookAtImage(ImageId),
+    /// Look at the snapshot of a cache.
+    LookAtCacheSnapshot(CacheSnapshotId),
     /// Read which template version the group launches from.
     ReadTemplate(GroupName),
 }
@@ -29,6 +33,8 @@ pub enum Alone {
     Unprotect(GroupName, InstanceId),
     /// Make an image of the group's instance, without a reboot, with tags on it and its snapshots.
     CreateImage(GroupName, InstanceId),
+    /// Make a snapshot of this node of the cache, or of all of it, with tags.
+    CreateCacheSnapshot(CacheId, Option<String>),
     /// Ask the source whether this backup may be published now.
     AskTurn,
     /// Make a version that is `base` with our image.
@@ -79,6 +85,8 @@ pub enum Alone {
     DeleteVersions(TemplateId, Vec<u64>),
     /// Deregister the image with its snapshots.
     Deregister(ImageId),
+    /// Delete the snapshot of a cache.
+    DeleteCacheSnapshot(CacheSnapshotId),
     /// Delete what is left of its snapshots.
     DeleteSnapshots(Vec<SnapshotId>),
 }

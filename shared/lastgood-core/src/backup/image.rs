@@ -14,8 +14,12 @@ const INSTANCE_LOST: &str = "Client.InstanceTerminated";
 #[must_use]
 pub fn sight(id: &ImageId, images: &[Image], snapshots: &[Snapshot]) -> Sight {
     let Some(image) = images.iter().find(|image| image.id == *id) else { return Sight::Missing };
-    let there =
-        |snapshots, completeness| Sight::There { artifact: ArtifactId::Image(id.clone()), snapshots, completeness };
+    let there = |snapshots, completeness| Sight::There {
+        artifact: ArtifactId::Image(id.clone()),
+        snapshots,
+        bytes: None,
+        completeness,
+    };
     match &image.state {
         ImageState::Pending => return there(None, Completeness::Incomplete("the image is pending".into())),
         ImageState::Broken(why) if why.contains(INSTANCE_LOST) => {
@@ -53,22 +57,38 @@ fn of_snapshots(all: &[SnapshotId], told: &[Snapshot]) -> Completeness {
     Completeness::Complete(format!("the image and {all} of {all} snapshots are complete"))
 }
 
-/// What came of asking for an image that AWS refused for good or that nothing could be made from: an earlier call may have
-/// made it, and its answer was lost. `named` is the image that bears its name, and whether it bears our tags; `None` if
-/// nothing of that is to be said yet.
+/// What bears the name that a backup's artifact has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub artifact: ArtifactId,
+    /// Its name.
+    pub name: String,
+    /// It bears our stack's tag and this backup's.
+    pub is_ours: bool,
+}
+
+/// An image that bears that name.
 #[must_use]
-pub fn given_up(event: Event, named: Option<(&Image, bool)>) -> Option<Event> {
+pub fn named(image: &Image, is_ours: bool) -> Named {
+    Named { artifact: ArtifactId::Image(image.id.clone()), name: image.name.clone(), is_ours }
+}
+
+/// What came of asking for an artifact that AWS refused for good or that nothing could be made from: an earlier call may have
+/// made it, and its answer was lost. `named` is what bears its name; `None` if nothing of that is to be said yet.
+#[must_use]
+pub fn given_up(event: Event, named: Option<Named>) -> Option<Event> {
     let refusal = match &event {
         Event::CreateRefused(refusal) if refusal.why == Why::Taken => refusal.clone(),
         _ => {
-            let ours = named.filter(|(_, ours)| *ours);
-            return Some(ours.map_or(event, |(image, _)| Event::Made(ArtifactId::Image(image.id.clone()))));
+            let ours = named.filter(|named| named.is_ours);
+            return Some(ours.map_or(event, |named| Event::Made(named.artifact)));
         }
     };
     match named {
-        Some((image, true)) => Some(Event::Made(ArtifactId::Image(image.id.clone()))),
-        Some((image, false)) => {
-            let message = format!("{} has the name {} and does not bear our tags", image.id, image.name);
+        Some(named) if named.is_ours => Some(Event::Made(named.artifact)),
+        Some(Named { artifact, name, .. }) => {
+            let message = format!("{} has the name {name} and does not bear our tags", artifact.as_str());
             Some(Event::CreateRefused(Refusal { message, ..refusal }))
         }
         // By one that is not visible yet, or that is gone and still has its name.
@@ -90,7 +110,7 @@ pub fn unlooked(event: Event, refusal: Refusal) -> Event {
 pub fn gives_up(event: &Event) -> bool {
     match event {
         Event::CreateRefused(refusal) => !refusal.why.passes(),
-        event => matches!(event, Event::NoInstance(_)),
+        event => matches!(event, Event::NoOrigin(_)),
     }
 }
 
@@ -121,7 +141,7 @@ mod tests {
         let denied = Refusal { why: Why::Denied, action: "ec2:DescribeImages".into(), message: "no".into() };
         let heard = |event| unlooked(event, denied.clone());
         assert_eq!(heard(Event::CreateRefused(refusal(Why::Taken))), Event::CreateRefused(denied.clone()));
-        for event in [Event::CreateRefused(refusal(Why::Invalid)), Event::NoInstance("none is there".into())] {
+        for event in [Event::CreateRefused(refusal(Why::Invalid)), Event::NoOrigin("none is there".into())] {
             assert_eq!(heard(event.clone()), event, "what is known of it already says more");
         }
     }

@@ -71,7 +71,7 @@ pub fn made_for(record: &Backup, templates: &[TemplateReading]) -> Vec<(Template
 mod tests {
     use super::*;
     use crate::backup::fixtures::{artifact, backup, image, now};
-    use crate::backup::kinds::is_there;
+    use crate::backup::kinds::{Artifacts, is_there};
     use crate::facts::{Image, ImageState};
     use crate::later;
     use crate::needed::Rank;
@@ -89,9 +89,10 @@ mod tests {
         let newer = successors(&record, &[failed, newer, record.clone(), older]);
         assert_eq!(newer, [artifact("ami-2")]);
         let seen = |state| Image { id: "ami-2".into(), ..image(state) };
-        assert!(is_there(&newer[0], &[image(ImageState::Available), seen(ImageState::Available)]));
-        assert!(!is_there(&newer[0], &[image(ImageState::Available), seen(ImageState::Disabled)]));
-        assert!(!is_there(&newer[0], &[image(ImageState::Available)]));
+        let images = |images: Vec<Image>| Artifacts { images, ..Artifacts::default() };
+        assert!(is_there(&newer[0], &images(vec![image(ImageState::Available), seen(ImageState::Available)])));
+        assert!(!is_there(&newer[0], &images(vec![image(ImageState::Available), seen(ImageState::Disabled)])));
+        assert!(!is_there(&newer[0], &images(vec![image(ImageState::Available)])));
     }
 
     #[test]

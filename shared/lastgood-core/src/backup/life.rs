@@ -24,6 +24,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::{self, ChosenCache};
 pub use super::effect::{Alone, Effect, Together};
 use super::kinds;
 use super::late;
@@ -36,9 +37,9 @@ use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::id::{ArtifactId, SnapshotId};
-use crate::life::{LEASE_SECONDS, Step};
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS, Step};
 use crate::record::Queue;
-use crate::refusal::{Refusal, Why};
+use crate::refusal::Refusal;
 use crate::{Time, later};
 
 /// How long an instance to image is looked for before the backup fails.
@@ -93,8 +94,19 @@ pub enum Event {
     ArtifactNews,
     /// The newest member of the group that an image can be made from.
     InstanceChosen(Chosen),
-    /// There is no instance to image, and why.
-    NoInstance(String),
+    /// What the snapshot of a cache is made of.
+    CacheChosen(Box<ChosenCache>),
+    /// The cache can't be backed up for now, and why.
+    CacheBusy(String),
+    /// AWS takes no more backups of the cache before then, and why.
+    CacheFull {
+        /// When it is asked again.
+        until: Time,
+        /// Why.
+        why: String,
+    },
+    /// There is nothing that it can be made of, and why.
+    NoOrigin(String),
     /// AWS makes the artifact, or made it when an earlier call went unanswered.
     Made(ArtifactId),
     /// AWS refused to make it.
@@ -137,7 +149,10 @@ impl Event {
     fn is_answer(&self) -> bool {
         match self {
             Self::InstanceChosen(_)
-            | Self::NoInstance(_)
+            | Self::CacheChosen(_)
+            | Self::CacheBusy(_)
+            | Self::CacheFull { .. }
+            | Self::NoOrigin(_)
             | Self::Made(_)
             | Self::CreateRefused(_)
             | Self::Seen(_)
@@ -204,24 +219,27 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             }
             enter(record, Creating, now, reason)
         }
+        // What AWS says of a cache is looked at again right before the call.
+        (Requested | Creating, Event::CacheChosen(chosen)) => cache::is_chosen(record, *chosen, now),
+        (Requested | Creating, Event::CacheBusy(why)) => again(record, now, RETRY_SECONDS, &why),
+        (Requested | Creating, Event::CacheFull { until, why }) => cache::is_full(record, until, &why, now),
         // Whatever an earlier call may have made of it is looked for by the cleanup.
-        (Requested | Creating, Event::NoInstance(why)) => fail(record, now, why),
+        (Requested | Creating, Event::NoOrigin(why)) => fail(record, now, why),
 
         (Creating, Event::Made(artifact)) => {
             let reason = format!("AWS makes {}", artifact.as_str());
+            if artifact.cache_snapshot().is_some() {
+                record.cache.begun_at = Some(now);
+            }
             record.artifact_id = Some(artifact);
             record.artifact = Artifact::There;
             enter(record, Pending, now, reason)
         }
-        (Creating, Event::CreateRefused(refusal)) if refusal.why.passes() => wait(record, now, &refusal),
-        (Creating, Event::CreateRefused(refusal)) if matches!(refusal.why, Why::Missing | Why::WrongState) => {
-            lost(record, now, &refusal.to_string())
-        }
-        (Creating, Event::CreateRefused(refusal)) => fail(record, now, refusal.to_string()),
+        (Creating, Event::CreateRefused(refusal)) => kinds::refused(record, &refusal, now),
 
         (Pending, Event::ArtifactNews) => {
             record.look_at = now;
-            "AWS says that the image changed".into()
+            format!("AWS says that {} changed", kinds::words(record).artifact)
         }
         (Pending, Event::Seen(sight)) => sight::seen(record, sight, now),
 
@@ -238,7 +256,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Good, Event::ArtifactGone) => removal::artifact_gone(record, now),
         (Good, Event::ArtifactBack) => {
             (record.missing_since, record.lost_told) = (None, None);
-            "its image is there".into()
+            format!("{} is there", kinds::words(record).artifact)
         }
         (Failed, Event::LeftBehind { artifact, snapshots }) => removal::left_behind(record, artifact, snapshots, now),
 
@@ -254,7 +272,10 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             Event::ArtifactNews | Event::Seen(_),
         )
         | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
-        | (Pending | Good | Expiring | Deleting | Deleted | Failed, Event::NoInstance(_))
+        | (
+            Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Event::NoOrigin(_) | Event::CacheChosen(_) | Event::CacheBusy(_) | Event::CacheFull { .. },
+        )
         | (
             Requested | Pending | Good | Expiring | Deleting | Deleted | Failed,
             Event::Made(_) | Event::CreateRefused(_),
@@ -286,7 +307,7 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
 /// What its state asks of AWS or of its source, if nobody else is at it.
 pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
     match record.state {
-        State::Requested | State::Creating => kinds::make(record),
+        State::Requested | State::Creating => kinds::make(record, now),
         State::Pending => record.artifact_id.as_ref().map(kinds::look),
         State::Good => kinds::publish(record),
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),

@@ -88,7 +88,7 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
         ("woken", Event::Woken, soon),
         ("artifact news", Event::ArtifactNews, soon),
         ("instance chosen", Event::InstanceChosen(chosen()), soon),
-        ("no instance", Event::NoInstance("no member is healthy".into()), soon),
+        ("no instance", Event::NoOrigin("no member is healthy".into()), soon),
         ("image made", Event::Made(artifact("ami-1")), soon),
         ("create refused: denied", Event::CreateRefused(refusal(Why::Denied)), soon),
         ("create refused: too soon", Event::CreateRefused(refusal(Why::TooSoon)), soon),
@@ -145,7 +145,7 @@ fn kind(event: &Event) -> usize {
         Event::Woken => 0,
         Event::ArtifactNews => 1,
         Event::InstanceChosen(_) => 2,
-        Event::NoInstance(_) => 3,
+        Event::NoOrigin(_) => 3,
         Event::Made(_) => 4,
         Event::CreateRefused(_) => 5,
         Event::Seen(_) => 6,
@@ -161,13 +161,17 @@ fn kind(event: &Event) -> usize {
         Event::Removal(_) => 16,
         Event::Unanswered(_) => 17,
         Event::SourceTold => 18,
+        Event::CacheChosen(_) => 19,
+        Event::CacheBusy(_) => 20,
+        Event::CacheFull { .. } => 21,
     }
 }
 
 #[test]
 fn every_kind_of_event_is_in_the_table() {
-    let kinds: std::collections::BTreeSet<usize> = events().iter().map(|(_, event, _)| kind(event)).collect();
-    assert_eq!(kinds, (0..19).collect());
+    let all = events().into_iter().chain(super::cache_rules::events());
+    let kinds: std::collections::BTreeSet<usize> = all.map(|(_, event, _)| kind(&event)).collect();
+    assert_eq!(kinds, (0..22).collect());
     for (at, state) in State::ALL.into_iter().enumerate() {
         // The compiler names whoever adds a state.
         let place = match state {

@@ -4,6 +4,7 @@
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
 //! protected from scale-in meanwhile ([`scale_in`]).
 
+pub mod cache;
 mod effect;
 pub mod image;
 pub mod inspection;
@@ -29,6 +30,8 @@ pub use publication::{Publication, PublishedTo};
 pub use record::{Artifact, Backup, Origin, Pin};
 pub use scale_in::ScaleIn;
 
+#[cfg(test)]
+mod cache_rules;
 #[cfg(test)]
 pub(crate) mod fixtures;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The moves that every part of a life makes: into a state, into failure, and the same again later.
 
-use super::life::{CREATING_SECONDS_MAX, PENDING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
+use super::life::{CREATING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
 use super::record::Backup;
-use super::{publication, removal, scale_in};
+use super::{kinds, publication, removal, scale_in};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::Refusal;
@@ -35,14 +35,19 @@ pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
 pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &str) -> String {
     record.look_at = later(now, pause_seconds);
     record.trouble = Some(why.to_owned());
-    let waited = seconds_between(record.since, now);
+    // A wait for room in a quota has an end of its own.
+    let waited = seconds_between(record.cache.quota_until.map_or(record.since, |until| until.max(record.since)), now);
+    let words = kinds::words(record);
     let over = |seconds_max: i64, what: &str| {
         (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
     };
     let reason = match record.state {
-        State::Requested => over(REQUESTED_SECONDS_MAX, "no instance could be looked for"),
-        State::Creating => over(CREATING_SECONDS_MAX, "CreateImage did not come about"),
-        State::Pending => over(PENDING_SECONDS_MAX, "the image did not become complete"),
+        State::Requested => over(REQUESTED_SECONDS_MAX, words.unfound),
+        State::Creating => over(CREATING_SECONDS_MAX, words.unmade),
+        State::Pending => {
+            let what = format!("{} did not become complete", words.artifact);
+            over(kinds::pending_seconds_max(record), &what)
+        }
         State::Good => return publication::waits(record, now, why),
         State::Expiring | State::Deleting | State::Failed => return removal::waits(record, now, why),
         State::Deleted => None,

@@ -170,7 +170,7 @@ fn removal_events() -> Vec<Named> {
     let inspected = |inspection| RemovalEvent::Inspected(inspection);
     let deregistered = |two: Option<SnapshotDeletion>| {
         let one = [("snap-1".into(), SnapshotDeletion::Deleted)];
-        RemovalEvent::Deregistered(Ok(one.into_iter().chain(two.map(|two| ("snap-2".into(), two))).collect()))
+        RemovalEvent::ArtifactDeleted(Ok(one.into_iter().chain(two.map(|two| ("snap-2".into(), two))).collect()))
     };
     let snapshots = |two: Result<(), Refusal>| {
         RemovalEvent::SnapshotsDeleted(vec![("snap-1".into(), Ok(())), ("snap-2".into(), two)])
@@ -201,10 +201,10 @@ fn removal_events() -> Vec<Named> {
         ("deregistered, one shared", deregistered(Some(SnapshotDeletion::Shared)), now()),
         ("deregistered, one left", deregistered(Some(SnapshotDeletion::NotDeleted("why".into()))), now()),
         ("deregistered, one untold", deregistered(None), now()),
-        ("deregistered, silent", RemovalEvent::Deregistered(Ok(Vec::new())), now()),
-        ("deregistered: gone before", RemovalEvent::Deregistered(Err(refusal(Why::Missing))), now()),
-        ("deregistered: denied", RemovalEvent::Deregistered(Err(refusal(Why::Denied))), now()),
-        ("deregistered: too soon", RemovalEvent::Deregistered(Err(refusal(Why::TooSoon))), now()),
+        ("deregistered, silent", RemovalEvent::ArtifactDeleted(Ok(Vec::new())), now()),
+        ("deregistered: gone before", RemovalEvent::ArtifactDeleted(Err(refusal(Why::Missing))), now()),
+        ("deregistered: denied", RemovalEvent::ArtifactDeleted(Err(refusal(Why::Denied))), now()),
+        ("deregistered: too soon", RemovalEvent::ArtifactDeleted(Err(refusal(Why::TooSoon))), now()),
         ("snapshots deleted", snapshots(Ok(())), now()),
         ("snapshots: one gone before", snapshots(Err(refusal(Why::Missing))), now()),
         ("snapshots: one of another's", snapshots(Err(in_use("in use by ami-9"))), now()),

@@ -23,7 +23,7 @@ use super::life::{again, wait};
 pub use super::place::{PublishedTo, TemplateUse, named_template, no_group, publishable};
 use super::reading::{changed, made, template_read};
 use super::record::Backup;
-use super::{parameter, rolling, sight};
+use super::{kinds, parameter, rolling, sight};
 use crate::facts::{Parameter, TemplateRef};
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::notice::News;
@@ -316,7 +316,7 @@ fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
 /// whether it comes back.
 fn unseen(record: &mut Backup, now: Time) -> String {
     if sight::is_gone(record, now) {
-        return hold(record, now, sight::GONE.into());
+        return hold(record, now, kinds::words(record).gone.into());
     }
     record.publication = Publication::Due;
     again(record, now, RETRY_SECONDS, "the image is not visible")

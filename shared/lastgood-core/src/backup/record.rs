@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::CachePart;
 use super::life::State;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
 use crate::Time;
 use crate::group::Wish;
-use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
+use crate::id::{ArtifactId, BackupId, CacheSnapshotId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
 use crate::plan::{Capture, Policy, Publish, PublishTo};
 
@@ -54,6 +55,9 @@ pub struct Backup {
     /// of ours, and so on. 0 as long as no instance is chosen.
     #[serde(default)]
     pub generation: u32,
+    /// What is to be known of it because it is one of a cache.
+    #[serde(default, skip_serializing_if = "CachePart::is_empty")]
+    pub cache: CachePart,
     /// What its plan says of making the image.
     #[serde(default)]
     pub capture: Capture,
@@ -215,6 +219,9 @@ impl Backup {
             capture.during_refresh = true;
             publish.to = PublishTo::Nothing;
         }
+        if id.source.cache().is_some() {
+            publish = Publish { to: PublishTo::Nothing, ..Publish::default() };
+        }
         let reason = match &origin {
             Origin::Schedule => "its slot came".to_owned(),
             Origin::Request { by, reason: None } => format!("requested by {by}"),
@@ -241,6 +248,7 @@ impl Backup {
             instance: None,
             base: None,
             generation: 0,
+            cache: CachePart::default(),
             capture,
             scale_in: ScaleIn::Untouched,
             protection_told: None,
@@ -270,6 +278,12 @@ impl Backup {
     #[must_use]
     pub fn image(&self) -> Option<&ImageId> {
         self.artifact_id.as_ref()?.image()
+    }
+
+    /// Its snapshot of a cache, if that is what AWS holds of it, and its name is known.
+    #[must_use]
+    pub fn cache_snapshot(&self) -> Option<&CacheSnapshotId> {
+        self.artifact_id.as_ref()?.cache_snapshot()
     }
 
     /// The instance that another member is tried for, if this backup was one of a second try.

@@ -45,8 +45,8 @@ pub enum RemovalEvent {
     Inspected(Inspection),
     /// What became of the template versions of ours: those that are left, with AWS's reason.
     VersionsDeleted(TemplateId, Result<Vec<(u64, String)>, Refusal>),
-    /// What became of the image, and of each snapshot that AWS spoke of.
-    Deregistered(Result<Vec<(SnapshotId, SnapshotDeletion)>, Refusal>),
+    /// What became of the artifact, and of each snapshot under it that AWS spoke of.
+    ArtifactDeleted(Result<Vec<(SnapshotId, SnapshotDeletion)>, Refusal>),
     /// What became of each snapshot.
     SnapshotsDeleted(Vec<(SnapshotId, Result<(), Refusal>)>),
     /// AWS refused to tell what there is.
@@ -69,12 +69,12 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
                 result.unwrap_or_else(|refusal| of_it.map(|(_, number)| (*number, refusal.to_string())).collect());
             versions_deleted(record, &template, &left, now)
         }
-        (Artifact::Condemned, RemovalEvent::Deregistered(Ok(results))) => deregistered(record, &results, now),
+        (Artifact::Condemned, RemovalEvent::ArtifactDeleted(Ok(results))) => deregistered(record, &results, now),
         // Gone already, by an earlier call of ours or by hand.
-        (Artifact::Condemned, RemovalEvent::Deregistered(Err(refusal))) if refusal.why == Why::Missing => {
+        (Artifact::Condemned, RemovalEvent::ArtifactDeleted(Err(refusal))) if refusal.why == Why::Missing => {
             deregistered(record, &[], now)
         }
-        (Artifact::Condemned, RemovalEvent::Deregistered(Err(refusal))) => refused(record, &refusal, now),
+        (Artifact::Condemned, RemovalEvent::ArtifactDeleted(Err(refusal))) => refused(record, &refusal, now),
         (Artifact::SnapshotsLeft, RemovalEvent::SnapshotsDeleted(results)) => snapshots_deleted(record, &results, now),
         (Artifact::Asked | Artifact::There | Artifact::Condemned, RemovalEvent::Refused(refusal)) => {
             refused(record, &refusal, now)
@@ -88,7 +88,7 @@ pub(super) fn step(record: &mut Backup, event: RemovalEvent, now: Time) -> Strin
             | Artifact::Gone,
             RemovalEvent::Inspected(_)
             | RemovalEvent::VersionsDeleted(..)
-            | RemovalEvent::Deregistered(_)
+            | RemovalEvent::ArtifactDeleted(_)
             | RemovalEvent::SnapshotsDeleted(_)
             | RemovalEvent::Refused(_),
         ) => "stale".into(),
@@ -172,7 +172,7 @@ fn not_ours(record: &mut Backup, id: &str, now: Time) -> String {
 fn no_artifact(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     if record.artifact == Artifact::Asked && seconds_between(record.since, now) < LATE_IMAGE_SECONDS_MAX {
         record.look_at = later(record.since, LATE_IMAGE_SECONDS_MAX);
-        return "an image of its name may still appear".into();
+        return format!("{} may still appear", kinds::words(record).artifact);
     }
     // Of a backup that was good every snapshot is on record. One that bears our tag beside those is somebody's copy.
     if record.state == State::Failed {
@@ -187,7 +187,7 @@ fn no_artifact(record: &mut Backup, inspection: Inspection, now: Time) -> String
     } else {
         Artifact::SnapshotsLeft
     };
-    condemned(record, "there is no image of it".into(), now)
+    condemned(record, format!("{} is not there", kinds::words(record).artifact), now)
 }
 
 fn condemned(record: &mut Backup, reason: String, now: Time) -> String {
@@ -235,7 +235,7 @@ fn deregistered(record: &mut Backup, results: &[(SnapshotId, SnapshotDeletion)],
     }
     record.artifact = if record.snapshots.iter().all(done) { Artifact::Gone } else { Artifact::SnapshotsLeft };
     if record.artifact == Artifact::Gone {
-        return gone(record, "the image and its snapshots are deleted".into(), now);
+        return gone(record, kinds::words(record).deleted.into(), now);
     }
     "the image is deregistered; snapshots are left".into()
 }
@@ -279,13 +279,14 @@ fn gone(record: &mut Backup, reason: String, now: Time) -> String {
     let deleted = DeletedBackup {
         backup: record.id.clone(),
         image: record.image().cloned(),
+        cache_snapshot: record.cache_snapshot().map(|id| id.name.clone()),
         snapshots: record.snapshots.clone(),
         shared: record.shared.clone(),
         reason: if failed { format!("it failed: {}", record.reason) } else { record.reason.clone() },
     };
     if failed {
         // It keeps the reason of its failure. Of most there was nothing but a name.
-        if deleted.image.is_some() || !deleted.snapshots.is_empty() {
+        if record.artifact_id.is_some() || !deleted.snapshots.is_empty() {
             let occasion = format!("/{}", now.as_second());
             record.tell(&occasion, now, News::BackupsDeleted { backups: vec![deleted] });
         }
@@ -366,12 +367,11 @@ pub(super) fn left_behind(
 /// The sweep does not see the image of a good backup. One answer without it proves nothing (AWS: Eventual consistency).
 pub(super) fn artifact_gone(record: &mut Backup, now: Time) -> String {
     if !sight::is_gone(record, now) || record.lost_told.is_some() {
-        return "its image is not told".into();
+        return format!("{} is not told", kinds::words(record).artifact);
     }
     record.lost_told = Some(now);
-    let news = News::BackupLost { backup: record.id.clone(), image: record.image().cloned() };
-    record.tell(&format!("/{}", now.as_second()), now, news);
-    "somebody deregistered its image".into()
+    record.tell(&format!("/{}", now.as_second()), now, kinds::lost_news(record));
+    kinds::words(record).gone.into()
 }
 
 /// What the removal asks for next.

@@ -13,8 +13,6 @@ use crate::{Time, seconds_between};
 pub const VISIBLE_SECONDS_MAX: i64 = 15 * 60;
 /// Pause between two looks at a pending image.
 pub const PENDING_POLL_SECONDS: i64 = 60;
-/// What is said of one that is gone.
-pub(super) const GONE: &str = "the image is gone: somebody deregistered it";
 
 /// What AWS says of an artifact, judged: is all of it complete?
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +25,8 @@ pub enum Sight {
         artifact: ArtifactId,
         /// The snapshots under it, if AWS tells them by now.
         snapshots: Option<Vec<SnapshotId>>,
+        /// How large it is, if AWS tells.
+        bytes: Option<u64>,
         /// What is to be thought of it.
         completeness: Completeness,
     },
@@ -47,18 +47,19 @@ pub enum Completeness {
 
 /// What a look at a pending artifact makes of its backup: good only when all of it is complete.
 pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
-    let (artifact, snapshots, completeness) = match sight {
+    let (artifact, snapshots, bytes, completeness) = match sight {
         Sight::Missing => return missing(record, now),
         Sight::There { artifact, .. } if record.artifact_id.as_ref() != Some(&artifact) => return "stale".into(),
-        Sight::There { artifact, snapshots, completeness } => (artifact, snapshots, completeness),
+        Sight::There { artifact, snapshots, bytes, completeness } => (artifact, snapshots, bytes, completeness),
     };
     record.missing_since = None;
     record.trouble = None;
     if let Some(snapshots) = snapshots {
         record.snapshots = snapshots;
     }
+    record.cache.bytes = bytes.or(record.cache.bytes);
     let complete = match completeness {
-        Completeness::Incomplete(why) => return again(record, now, PENDING_POLL_SECONDS, &why),
+        Completeness::Incomplete(why) => return again(record, now, kinds::poll_seconds(record), &why),
         Completeness::Broken(why) => return fail(record, now, why),
         Completeness::OriginLost(why) => return lost(record, now, &why),
         Completeness::Complete(words) => words,
@@ -70,16 +71,17 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     };
     scale_in::owe(record, now);
     record.source_told = false;
-    record.tell("", now, kinds::good(record, artifact));
+    record.tell("", now, kinds::good(record, &artifact));
     enter(record, State::Good, now, complete)
 }
 
 /// One answer without the image proves nothing, neither early nor late (AWS: Eventual consistency).
 fn missing(record: &mut Backup, now: Time) -> String {
     if !is_gone(record, now) {
-        return again(record, now, PENDING_POLL_SECONDS, "the image is not visible");
+        let why = format!("{} is not visible", kinds::words(record).artifact);
+        return again(record, now, kinds::poll_seconds(record), &why);
     }
-    fail(record, now, GONE.into())
+    fail(record, now, kinds::words(record).gone.into())
 }
 
 /// Notes that AWS does not show the image. Whether it has not for so long that it must be gone.

@@ -182,7 +182,7 @@ fn snapshots_that_another_image_is_over_stay_and_are_told() {
     let mut condemned = backup(State::Deleting);
     condemned.artifact = Artifact::Condemned;
     let results = vec![("snap-1".into(), SnapshotDeletion::Deleted), ("snap-2".into(), SnapshotDeletion::Shared)];
-    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(Ok(results))), now()).record;
+    let gone = decide(&condemned, removal(RemovalEvent::ArtifactDeleted(Ok(results))), now()).record;
     assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
     assert_eq!((gone.snapshots, gone.shared), (vec!["snap-1".into()], vec!["snap-2".into()]));
     assert!(gone.outbox[0].message.contains("1 snapshot; snap-2 stay, for another image is over them"), "told");
@@ -348,7 +348,7 @@ fn of_a_pin_and_its_end_in_one_second_the_one_that_is_heard_last_counts() {
 fn a_snapshot_under_another_image_leaves_the_record_of_this_one_and_no_other_does() {
     let condemned = Backup { artifact: Artifact::Condemned, ..backup(State::Deleting) };
     let results = vec![("snap-1".into(), SnapshotDeletion::Shared), ("snap-2".into(), SnapshotDeletion::Deleted)];
-    let gone = decide(&condemned, removal(RemovalEvent::Deregistered(Ok(results))), now()).record;
+    let gone = decide(&condemned, removal(RemovalEvent::ArtifactDeleted(Ok(results))), now()).record;
     assert_eq!((gone.shared, gone.snapshots), (vec!["snap-1".into()], vec!["snap-2".into()]));
     assert_eq!((gone.state, gone.artifact), (State::Deleted, Artifact::Gone));
 }

@@ -12,6 +12,7 @@ impl News {
         match self {
             Self::BackupGood { .. } => "Backup Good",
             Self::BackupFailed { .. } => "Backup Failed",
+            Self::BackupWaits { .. } => "Backup Waits",
             Self::BackupOverdue { .. } => "Backup Overdue",
             Self::ImagePublished { .. } => "Image Published",
             Self::PublicationHeld { .. } => "Publication Held",
@@ -43,8 +44,12 @@ impl News {
 
     pub(super) fn message(&self, source: &SourceId) -> String {
         match self {
-            Self::BackupGood { backup, image, snapshots } => {
-                format!("{source}: backup of {} is good ({image}, {})", backup.slot, count(snapshots.len(), "snapshot"))
+            Self::BackupGood { backup, image, snapshots, cache_snapshot } => {
+                let what = holds(image.as_ref(), snapshots, cache_snapshot.as_deref());
+                format!("{source}: backup of {} is good ({what})", backup.slot)
+            }
+            Self::BackupWaits { backup, until, reason } => {
+                format!("{source}: backup of {} waits until {until}: {reason}", backup.slot)
             }
             Self::BackupFailed { backup, reason } => {
                 format!("{source}: backup of {} failed: {reason}", backup.slot)
@@ -114,20 +119,22 @@ impl News {
             Self::DeletionRefused { backup, reason } => {
                 format!("{source}: backup of {} stays for now: {reason}", backup.slot)
             }
-            Self::ArtifactUnknown { backup, images, snapshots } => {
+            Self::ArtifactUnknown { backup, images, snapshots, cache_snapshots } => {
                 let images = images.iter().map(ImageId::as_str);
-                let ids: Vec<&str> = images.chain(snapshots.iter().map(SnapshotId::as_str)).collect();
+                let ids = images.chain(snapshots.iter().map(SnapshotId::as_str));
+                let ids: Vec<&str> = ids.chain(cache_snapshots.iter().map(String::as_str)).collect();
                 format!(
                     "{source}: no record speaks of {}, tagged as the backup {backup}; it stays, and is yours to keep or to delete",
                     ids.join(", ")
                 )
             }
-            Self::BackupLost { backup, image } => {
-                let image = image.as_ref().map_or("its image", ImageId::as_str);
-                format!(
-                    "{source}: the backup of {} can't be restored any more: somebody deregistered {image}",
-                    backup.slot
-                )
+            Self::BackupLost { backup, image, cache_snapshot } => {
+                let what = match (image, cache_snapshot) {
+                    (_, Some(name)) => format!("somebody deleted {name}"),
+                    (Some(image), None) => format!("somebody deregistered {image}"),
+                    (None, None) => "somebody deregistered its image".to_owned(),
+                };
+                format!("{source}: the backup of {} can't be restored any more: {what}", backup.slot)
             }
             Self::CheckpointReached { .. }
             | Self::GroupPinned { .. }
@@ -174,14 +181,24 @@ impl News {
 
 impl DeletedBackup {
     fn words(&self) -> String {
-        let image = self.image.as_ref().map_or("no image", ImageId::as_str);
-        let snapshots = count(self.snapshots.len(), "snapshot");
+        let what = holds(self.image.as_ref(), &self.snapshots, self.cache_snapshot.as_deref());
         let shared: Vec<&str> = self.shared.iter().map(SnapshotId::as_str).collect();
         let shared = match shared.as_slice() {
             [] => String::new(),
             shared => format!("; {} stay, for another image is over them", shared.join(", ")),
         };
-        format!("{} ({image}, {snapshots}{shared}): {}", self.backup.slot, self.reason)
+        format!("{} ({what}{shared}): {}", self.backup.slot, self.reason)
+    }
+}
+
+/// What AWS holds, or held, of a backup.
+fn holds(image: Option<&ImageId>, snapshots: &[SnapshotId], cache_snapshot: Option<&str>) -> String {
+    match cache_snapshot {
+        Some(name) => name.to_owned(),
+        None => {
+            let image = image.map_or("no image", ImageId::as_str);
+            format!("{image}, {}", count(snapshots.len(), "snapshot"))
+        }
     }
 }
 

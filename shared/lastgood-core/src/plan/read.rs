@@ -98,6 +98,12 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         publish.rollout = Some(rollout(text, node, mistakes)?);
     }
     let selected = text.select.map(|text| select(text, node, mistakes));
+    if selected.as_ref().is_some_and(|(select, _)| select.is_of_caches()) {
+        for key in ["capture", "publish", "rollout", "keep_in_use"].into_iter().filter(|key| node.get(key).is_some()) {
+            let what = format!("the plan is for caches, and '{key}' is for images of groups; leave it out");
+            mistakes.add(node.place_of(&[key]), what);
+        }
+    }
     if let Some(selected) = &selected {
         taken.select(&label, selected, node, mistakes);
     }
@@ -211,7 +217,10 @@ fn removed(name: &str, taken: &Taken) -> Result<(), String> {
         return Err(format!("'{name}' is not removed: plan {plan} of this file has it; leave it out of 'removed'"));
     }
     if value::plan_name(name).is_err() && name.parse::<SourceId>().is_err() {
-        return Err(format!("'{}' is neither a plan nor a source; write the plan's name, or group/NAME", shown(name)));
+        return Err(format!(
+            "'{}' is neither a plan nor a source; write the plan's name, or the source as in group/NAME",
+            shown(name)
+        ));
     }
     Ok(())
 }

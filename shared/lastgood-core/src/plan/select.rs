@@ -8,10 +8,17 @@ use super::text::SelectText;
 use super::tree::{Node, Place};
 use super::{Select, value};
 use crate::facts::Tags;
-use crate::id::{GroupName, SourceId};
+use crate::id::{CacheId, CacheKind, GroupName, SourceId};
 
 /// The most tags that AWS's filters take in one call (AWS: DescribeAutoScalingGroups, Filters).
 pub(super) const TAGS_MAX: usize = 5;
+
+/// What the names of one key are of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Group,
+    Cache(CacheKind),
+}
 
 /// The sources of a plan, and where it names each.
 pub(super) type Selected = (Select, BTreeMap<SourceId, Place>);
@@ -19,18 +26,29 @@ pub(super) type Selected = (Select, BTreeMap<SourceId, Place>);
 /// What `select` of one plan means. `node` is the plan.
 pub(super) fn select(text: SelectText, node: &Node, mistakes: &mut Mistakes<'_>) -> Selected {
     let tags: Tags = text.tags.unwrap_or_default();
-    let groups = text.groups.unwrap_or_default();
-    if groups.is_empty() && tags.is_empty() && !node.get("select").is_some_and(Node::is_cut) {
+    let of_caches = |key, kind, names: Option<Vec<String>>| (key, Kind::Cache(kind), names.unwrap_or_default());
+    let named = [
+        ("groups", Kind::Group, text.groups.unwrap_or_default()),
+        of_caches("replication_groups", CacheKind::ReplicationGroup, text.replication_groups),
+        of_caches("cache_clusters", CacheKind::Cluster, text.cache_clusters),
+        of_caches("serverless_caches", CacheKind::Serverless, text.serverless_caches),
+    ];
+    let none_named = named.iter().all(|(_, _, names)| names.is_empty());
+    if none_named && tags.is_empty() && !node.get("select").is_some_and(Node::is_cut) {
         let what = "the plan selects nothing; write a group, as in 'groups: [web-prod]', or a tag, as in 'tags: {lastgood: web}'";
         mistakes.add(node.place_of(&["select"]), what);
     }
     let mut places = BTreeMap::new();
-    for (index, name) in groups.into_iter().enumerate() {
-        let place = node.place_of(&["select", "groups", &index.to_string()]);
-        if mistakes.take(place, value::group_name(&name)).is_none() {
-            continue;
-        }
-        let id = SourceId::Group(GroupName(name));
+    let each = named.into_iter().flat_map(|(key, kind, names)| {
+        names.into_iter().enumerate().map(move |(index, name)| (key, index.to_string(), kind, name))
+    });
+    for (key, index, kind, name) in each {
+        let place = node.place_of(&["select", key, &index]);
+        let id = match kind {
+            Kind::Group => value::group_name(&name).map(|()| SourceId::Group(GroupName(name))),
+            Kind::Cache(kind) => value::cache_name(&name).map(|name| SourceId::Cache(CacheId { kind, name })),
+        };
+        let Some(id) = mistakes.take(place, id) else { continue };
         match places.entry(id) {
             Entry::Vacant(entry) => {
                 entry.insert(place);
@@ -87,7 +105,7 @@ impl Taken {
         let overlaps = |tags: &Tags| within(tags, &select.tags) || within(&select.tags, tags);
         if let Some((other, _)) = self.tags.iter().find(|(_, tags)| overlaps(tags)) {
             let what =
-                format!("groups with these tags are in plan {other} too; write a tag whose value differs in the two");
+                format!("sources with these tags are in plan {other} too; write a tag whose value differs in the two");
             mistakes.add(node.place_of(&["select", "tags"]), what);
         }
         self.tags.push((plan.to_owned(), select.tags.clone()));
@@ -112,11 +130,11 @@ impl Taken {
                 shown(name)
             );
             mistakes.add(place, what);
-        } else if select.sources.len() > 1 {
+        } else if select.groups().count() > 1 {
             let what = format!(
                 "'{}' would hold the image of {} groups by turns; give each group its own plan and parameter",
                 shown(name),
-                select.sources.len()
+                select.groups().count()
             );
             mistakes.add(place, what);
         }

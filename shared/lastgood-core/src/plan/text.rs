@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::rollout_text::RolloutText;
-use super::{Afterwards, GROUP_NAME_CHARS_MAX, OnManualChange, PLAN_NAME_CHARS_MAX};
+use super::{Afterwards, CACHE_NAME_CHARS_MAX, GROUP_NAME_CHARS_MAX, OnManualChange, PLAN_NAME_CHARS_MAX};
 
 /// EventBridge takes no longer ones (AWS: PutRule, ScheduleExpression).
 const SCHEDULE_CHARS_MAX: usize = 256;
@@ -70,7 +70,7 @@ pub(super) struct PlanText {
     /// How an image is made.
     #[schemars(example = json!({"protect_from_scale_in": true}))]
     pub(super) capture: Option<CaptureText>,
-    /// What becomes of a good image: nothing ('none'), or the group launches from it.
+    /// What becomes of a good image of a group: nothing ('none'), or the group launches from it.
     #[schemars(example = json!({"ssm": "/images/web"}))]
     pub(super) publish: Option<PublishText>,
     /// How the group's members are replaced with a good image. Left out: only new launches use it.
@@ -78,21 +78,30 @@ pub(super) struct PlanText {
     pub(super) rollout: Option<RolloutText>,
     /// Images stay as long as an instance that was launched from one is there, running or stopped.
     pub(super) keep_in_use: Option<bool>,
-    /// What becomes of the backups of a group that was deleted. They are kept if left out.
+    /// What becomes of the backups of a group or a cache that was deleted. They are kept if left out.
     pub(super) on_source_deleted: Option<Afterwards>,
     /// How long after a slot its good backup is due: '2h', which is meant if left out.
     #[schemars(length(max = WORD_CHARS_MAX), example = &"2h")]
     pub(super) on_overdue: Option<String>,
 }
 
-/// Which sources. At least one of both; a group that is named and bears the tags is selected once.
+/// Which sources. At least one of these; a source that is named and bears the tags is selected once.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SelectText {
     /// Auto Scaling groups, by name.
     #[schemars(inner(length(min = 1, max = GROUP_NAME_CHARS_MAX)), example = json!(["web-prod"]))]
     pub(super) groups: Option<Vec<String>>,
-    /// Auto Scaling groups that bear every one of these tags, now or later.
+    /// ElastiCache replication groups (Redis or Valkey, of one shard or of several), by name.
+    #[schemars(inner(length(min = 1, max = CACHE_NAME_CHARS_MAX)), example = json!(["sessions"]))]
+    pub(super) replication_groups: Option<Vec<String>>,
+    /// ElastiCache clusters of one node that belong to no replication group, by name.
+    #[schemars(inner(length(min = 1, max = CACHE_NAME_CHARS_MAX)), example = json!(["queue"]))]
+    pub(super) cache_clusters: Option<Vec<String>>,
+    /// ElastiCache serverless caches, by name.
+    #[schemars(inner(length(min = 1, max = CACHE_NAME_CHARS_MAX)), example = json!(["catalog"]))]
+    pub(super) serverless_caches: Option<Vec<String>>,
+    /// Auto Scaling groups and caches that bear every one of these tags, now or later.
     #[schemars(example = json!({"lastgood": "web"}))]
     pub(super) tags: Option<BTreeMap<String, String>>,
 }

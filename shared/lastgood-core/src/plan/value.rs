@@ -1,6 +1,7 @@
 //! What single texts of a plan file mean: names, lengths of time, points in time. An error says what is wrong with the
 //! text, and what to write instead.
 
+use crate::id::CacheKind;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Unit};
@@ -56,6 +57,27 @@ pub(super) fn group_name(name: &str) -> Result<(), Wrong> {
         return Ok(());
     };
     Err(format!("'{}' can't be the name of a group; {remedy}", shown(name)))
+}
+
+/// The name of a cache, as ElastiCache stores it: in lower case (AWS: CreateReplicationGroup).
+pub(super) fn cache_name(name: &str) -> Result<String, Wrong> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let remedy = if let Some((_, name)) = name.rsplit_once(':').filter(|_| name.starts_with("arn:")) {
+        format!("it is an ARN; write the name alone: '{}'", shown(name))
+    } else if let Some((kind, name)) = name.split_once('/').filter(|(kind, _)| CacheKind::of_word(kind).is_some()) {
+        format!("a source is written so, a {kind} by its name; write '{}'", shown(name))
+    } else if name.contains('*') {
+        "names are taken letter by letter; write each, or select caches by their tags".into()
+    } else if !name.chars().all(plain) {
+        "write letters, digits and hyphens, as AWS shows it".into()
+    } else if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        "write one that begins with a letter".into()
+    } else if name.ends_with('-') || name.contains("--") {
+        "write it without a hyphen at its end, and with one at a time".into()
+    } else {
+        return Ok(name.to_ascii_lowercase());
+    };
+    Err(format!("'{}' can't be the name of a cache; {remedy}", shown(name)))
 }
 
 /// Whether a text is an id as AWS makes them: 8 or 17 hexadecimal digits.

@@ -62,15 +62,13 @@ const ALSO: [(&str, &str); 55] = [
     ("on_timeout", "otherwise"),
 ];
 
-const GROUPS_ONLY: &str = "this version of Lastgood backs up Auto Scaling groups alone; leave it out";
+const NO_INSTANCES: &str =
+    "this version of Lastgood backs up Auto Scaling groups and caches, and no single instances; leave it out";
 
 /// What a file can't say, and what to do instead.
-const INSTEAD: [(&str, &str); 18] = [
-    ("instances", GROUPS_ONLY),
-    ("caches", GROUPS_ONLY),
-    ("cache_clusters", GROUPS_ONLY),
-    ("replication_groups", GROUPS_ONLY),
-    ("serverless_caches", GROUPS_ONLY),
+const INSTEAD: [(&str, &str); 15] = [
+    ("instances", NO_INSTANCES),
+    ("caches", "there are three kinds; write replication_groups, cache_clusters or serverless_caches"),
     (
         "defaults",
         "what a plan leaves out has Lastgood's defaults; write the rest in each plan, or repeat it by a YAML anchor",

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 
 use super::record::Found;
 use super::standing::Standing;
-use crate::Time;
-use crate::facts::{Group, Resource};
-use crate::group;
+use crate::facts::{Cache, Group, Resource};
 use crate::id::SourceId;
 use crate::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
+use crate::{Time, cache, group};
 
 /// A source that is there and that a plan of the file selects, and what stands where that plan publishes.
 pub type Read = (Resource, Standing);
@@ -55,7 +54,10 @@ pub fn fit(
     }
     for (placed, found) in file.plans.iter().zip(read) {
         for (resource, standing) in found {
-            fit.publishable(placed, resource, standing, groups);
+            match resource {
+                Resource::Group(group) => fit.publishable(placed, group, standing, groups),
+                Resource::Cache(cache) => fit.possible(placed, cache),
+            }
         }
     }
     for id in fit.selected.sources.keys().cloned().collect::<Vec<_>>() {
@@ -91,6 +93,9 @@ impl Fit<'_> {
                     SourceId::Group(name) => format!(
                         "there is no Auto Scaling group '{name}' in this account and region; write the name of one that is there"
                     ),
+                    SourceId::Cache(cache) => format!(
+                        "there is no {cache} in this account and region; write the name of one that is there, under the key of its kind"
+                    ),
                 };
                 self.mistake(*place, what);
             }
@@ -124,10 +129,21 @@ impl Fit<'_> {
         }
     }
 
-    /// Whether the source can be published to as its plan wants.
-    fn publishable(&mut self, placed: &PlacedPlan, resource: &Resource, standing: &Standing, all: &[Group]) {
-        let Resource::Group(found) = resource;
-        let id = resource.id();
+    /// Whether AWS makes backups of the cache, and as many as its plan wants.
+    fn possible(&mut self, placed: &PlacedPlan, found: &Cache) {
+        let id = SourceId::Cache(found.id.clone());
+        let obstacle = cache::unfit(found).map(|why| format!("can't be backed up: {why}; leave it out"));
+        let schedule = &placed.plan.policy.schedule;
+        let too_often =
+            || cache::too_often(&found.id, schedule).map(|why| format!("can't be backed up so often: {why}"));
+        if let Some(obstacle) = obstacle.or_else(too_often) {
+            self.mistake(placed.place_of(&id), format!("{id} {obstacle}"));
+        }
+    }
+
+    /// Whether the group can be published to as its plan wants.
+    fn publishable(&mut self, placed: &PlacedPlan, found: &Group, standing: &Standing, all: &[Group]) {
+        let id = SourceId::Group(found.name.clone());
         let place = placed.place_of(&id);
         let obstacle = match placed.plan.policy.publish.to {
             PublishTo::Nothing => None,

@@ -39,6 +39,8 @@ pub struct Outcome {
     pub adopted: Option<String>,
     /// Why it failed.
     pub failure: Option<String>,
+    /// What is to be warned of, as far as it was looked at.
+    pub warnings: Option<Vec<String>>,
     /// Its instance was lost, and another member is to be tried.
     pub retry: Option<Retry>,
 }
@@ -74,7 +76,9 @@ impl Outcome {
         let second_try = failed && backup.instance_lost && backup.retries().is_none() && !only_kept;
         let retry = backup.instance.clone().filter(|_| second_try);
         let retry = retry.map(|lost| Retry { slot: backup.since, of: slot, lost });
-        Self { slot, good, published, at_rest: backup.publication.is_at_rest(), held, adopted, failure, retry }
+        let warnings = backup.cache.chosen.as_ref().map(|chosen| chosen.warnings.clone());
+        let at_rest = backup.publication.is_at_rest();
+        Self { slot, good, published, at_rest, held, adopted, failure, warnings, retry }
     }
 }
 
@@ -212,6 +216,11 @@ pub fn overdue(before: &Source, now: Time) -> Option<Source> {
 pub fn hear(before: &Source, outcome: &Outcome) -> Source {
     let mut source = before.clone();
     let slot = outcome.slot;
+    if let Some(warnings) = &outcome.warnings
+        && source.last_good.as_ref().is_none_or(|known| known.slot <= slot)
+    {
+        source.warnings.clone_from(warnings);
+    }
     if let Some(good) = &outcome.good
         && source.last_good.as_ref().is_none_or(|known| known.slot < slot)
     {

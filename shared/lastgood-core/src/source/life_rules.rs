@@ -39,7 +39,17 @@ pub(super) fn web(pattern: Pattern) -> Source {
 
 /// A backup that has nothing to tell yet.
 fn nothing(slot: Time) -> Outcome {
-    Outcome { slot, good: None, published: None, at_rest: true, held: None, adopted: None, failure: None, retry: None }
+    Outcome {
+        slot,
+        good: None,
+        published: None,
+        at_rest: true,
+        held: None,
+        adopted: None,
+        failure: None,
+        warnings: None,
+        retry: None,
+    }
 }
 
 fn good(slot: &str) -> Outcome {
@@ -297,4 +307,17 @@ fn of_two_requests_in_one_second_the_one_that_is_heard_last_counts() {
     assert!(hold(&released, "carol", None, second).hold.is_some());
     let late = hold(&release(&held, "bob", None, None, later(second, 1)), "alice", None, second);
     assert_eq!(late.hold, None, "it was asked for before the release");
+}
+
+#[test]
+fn what_is_to_be_warned_of_is_what_the_newest_look_found() {
+    let source = web(Pattern::Hourly);
+    let found = |text: &str| Some(vec![text.to_owned()]);
+    let first = hear(&source, &Outcome { warnings: found("no replica"), ..good("11:00:00") });
+    assert_eq!(first.warnings, ["no replica"]);
+    let late = hear(&first, &Outcome { warnings: found("an older look"), ..nothing(at("10:00:00")) });
+    assert_eq!(late.warnings, ["no replica"]);
+    assert_eq!(hear(&first, &nothing(at("12:00:00"))).warnings, ["no replica"], "who was not looked at says nothing");
+    let mended = hear(&first, &Outcome { warnings: Some(Vec::new()), ..nothing(at("12:00:00")) });
+    assert!(mended.warnings.is_empty());
 }

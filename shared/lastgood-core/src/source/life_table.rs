@@ -90,6 +90,7 @@ fn outcomes() -> Vec<(&'static str, Outcome)> {
         held: None,
         adopted: None,
         failure: None,
+        warnings: None,
         retry: None,
     };
     let retry = Retry { slot: at("11:04:00"), of: at(SLOT), lost: "i-1".into() };

@@ -62,6 +62,9 @@ pub struct Source {
     /// Why the newest backup failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What made its last backup, or makes a restore, likelier to fail or to be felt, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// That nothing is deleted because the newest backup failed was told.
     #[serde(default)]
     pub halt_told: bool,
@@ -283,6 +286,7 @@ impl Source {
             asked: None,
             held: None,
             failure: None,
+            warnings: Vec::new(),
             halt_told: false,
             missing_since: None,
             lost: None,

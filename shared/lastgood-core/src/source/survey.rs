@@ -1,7 +1,7 @@
 //! The survey of a plan: which of its sources are there. Groups that appear are taken in, those that lost their tags or
 //! were deleted are let out, and each is told.
 //!
-//! One answer without a group proves nothing (AWS: Eventual consistency): it counts as deleted once it was missing in
+//! One answer without a source proves nothing (AWS: Eventual consistency): it counts as deleted once it was missing in
 //! every survey for [`LOST_SECONDS`].
 
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,14 @@ pub fn apply_to_absent(before: &Source, plan: &Plan, now: Time) -> Source {
     source
 }
 
+/// What people call a source.
+fn it(id: &SourceId) -> &'static str {
+    match id {
+        SourceId::Group(_) => "the group",
+        SourceId::Cache(_) => "the cache",
+    }
+}
+
 /// It is not told.
 fn absent(plan: &Plan, before: &Source, now: Time) -> Source {
     let mut source = before.clone();
@@ -167,7 +175,7 @@ fn absent(plan: &Plan, before: &Source, now: Time) -> Source {
     source.tell(
         &now.as_second().to_string(),
         now,
-        News::SourceLost { reason: format!("the group is deleted; {what}") },
+        News::SourceLost { reason: format!("{} is deleted; {what}", it(&before.id)) },
     );
     source
 }

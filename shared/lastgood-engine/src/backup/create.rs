@@ -1,6 +1,6 @@
 //! Making the image of a backup.
 
-use lastgood_core::backup::image::{given_up, gives_up, unlooked};
+use lastgood_core::backup::image::{given_up, gives_up, named, unlooked};
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::group;
 use lastgood_core::id::{ArtifactId, GroupName, InstanceId};
@@ -31,7 +31,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(found) => found.filter(|image| !image.is_deregistered()),
             Err(refusal) => return Ok(unlooked(event, refusal)),
         };
-        let named = found.as_ref().map(|image| (image, self.is_ours(record, &image.tags)));
+        let named = found.as_ref().map(|image| named(image, self.is_ours(record, &image.tags)));
         given_up(event, named).ok_or_else(|| {
             CallFailed::new(How::NotYet, ImageNamed::ACTION, format!("{name} is taken by an image that is not told"))
         })
@@ -41,10 +41,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if !record.capture.during_refresh {
             let refresh = match self.cloud.call(&ActiveRefresh(name.clone())).await? {
                 Ok(refresh) => refresh,
-                Err(refusal) => return Ok(Event::NoInstance(refusal.to_string())),
+                Err(refusal) => return Ok(Event::NoOrigin(refusal.to_string())),
             };
             if let Some(refresh) = refresh {
-                return Ok(Event::NoInstance(group::refreshing(name, &refresh.id)));
+                return Ok(Event::NoOrigin(group::refreshing(name, &refresh.id)));
             }
         }
         let description = format!("Lastgood backup {} of {instance}", record.id);

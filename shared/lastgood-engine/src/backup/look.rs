@@ -27,7 +27,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let carried = match found {
                     // Boxed, as in drive.
                     Ok((groups, instances)) => Box::pin(self.choose(&record.record, &name, groups, instances)).await,
-                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoInstance(refusal.to_string())),
+                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
                     Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
                 };
                 (record, carried)
@@ -44,12 +44,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         instances: &[Instance],
     ) -> Carried<Backup> {
         let Some(found) = group::named(groups, name) else {
-            return Ok(Event::NoInstance(format!("there is no group {name} any more")));
+            return Ok(Event::NoOrigin(format!("there is no group {name} any more")));
         };
         let choice = group::choose(found, instances, record.wish(), self.clock.now());
         let choice = match choice {
             Ok(choice) => choice,
-            Err(why) => return Ok(Event::NoInstance(why)),
+            Err(why) => return Ok(Event::NoOrigin(why)),
         };
         let generation = match &choice.instance.image {
             Some(image) => self.generation(image).await?,

@@ -1,5 +1,6 @@
 //! Carrying out the effects of a backup. Nothing here chooses: each effect is its calls, each answer an event.
 
+mod cache;
 mod create;
 mod look;
 mod needed;
@@ -11,7 +12,7 @@ mod together;
 use lastgood_core::backup::scale_in::ScaleInEvent;
 use lastgood_core::backup::{Alone, Backup, Event, Together};
 use lastgood_core::facts::Tags;
-use lastgood_core::id::{GroupName, InstanceId};
+use lastgood_core::id::{ArtifactId, GroupName, InstanceId, SourceId};
 use lastgood_core::name;
 use lastgood_core::source::{self, Outcome};
 
@@ -19,6 +20,7 @@ use self::publish::told;
 use crate::Engine;
 use crate::call::autoscaling::{ScaleInProtection, SetScaleInProtection};
 use crate::call::ec2::{DeleteVersions, DeregisterImage};
+use crate::call::elasticache::DeleteCacheSnapshot;
 use crate::call::{Answers, Cloud};
 use crate::drive::{Answered, Carried, Carries, Wave};
 use crate::port::{Bus, Clock, Store};
@@ -27,9 +29,12 @@ use crate::report::chain;
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, B, K> {
     async fn carry_together(&self, wave: Wave<Backup, Together>) -> Answered<Backup> {
         let (mut choose, mut look, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut choose_node, mut look_at_cache) = (Vec::new(), Vec::new());
         for (record, asked) in wave {
             match asked {
                 Together::ChooseInstance(group) => choose.push((record, group)),
+                Together::ChooseNode(cache) => choose_node.push((record, cache)),
+                Together::LookAtCacheSnapshot(id) => look_at_cache.push((record, id)),
                 Together::LookAtImage(image) => look.push((record, image)),
                 Together::ReadTemplate(group) => read.push((record, group)),
             }
@@ -37,6 +42,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
         let mut answered = self.choose_instances(choose).await;
         answered.extend(self.look_at_images(look).await);
         answered.extend(self.read_templates(read).await);
+        answered.extend(self.choose_nodes(choose_node).await);
+        answered.extend(self.look_at_cache_snapshots(look_at_cache).await);
         answered
     }
 
@@ -46,6 +53,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::Protect(group, instance) => self.protect(group, instance).await,
             Alone::Unprotect(group, instance) => self.unprotect(group, instance).await,
             Alone::CreateImage(group, instance) => self.create_image(record, &group, instance).await,
+            Alone::CreateCacheSnapshot(cache, node) => self.create_cache_snapshot(record, cache, node).await,
             Alone::AskTurn => self.ask_turn(record).await,
             Alone::MakeVersion { template, base, image } => {
                 self.make_version(&record.id, template, base, image).await.map(told)
@@ -57,9 +65,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::BeginRollout(group, order) => self.begin_rollout(group, *order).await,
             Alone::ReadParameter(group, name) => self.read_parameter(record, &group, &name).await,
             Alone::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
-            Alone::Inspect => self.inspect(record).await,
+            Alone::Inspect => match &record.id.source {
+                SourceId::Group(group) => self.inspect(record, group).await,
+                SourceId::Cache(cache) => self.inspect_cache(record, cache).await,
+            },
             Alone::DeleteVersions(template, versions) => self.delete_versions(template, versions).await,
             Alone::Deregister(image) => self.deregister(image).await,
+            Alone::DeleteCacheSnapshot(id) => self.delete_cache_snapshot(id).await,
             Alone::DeleteSnapshots(ids) => self.delete_snapshots(ids).await,
         }
     }
@@ -67,6 +79,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
     async fn wait_to_destroy(&self, own: &Alone) {
         let _ = match own {
             Alone::Deregister(image) => self.cloud.ready(&DeregisterImage(image.clone())).await,
+            Alone::DeleteCacheSnapshot(id) => self.cloud.ready(&DeleteCacheSnapshot(id.clone())).await,
             Alone::DeleteVersions(template, versions) => {
                 let delete = DeleteVersions { template: template.clone(), versions: versions.clone() };
                 self.cloud.ready(&delete).await
@@ -75,6 +88,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             | Alone::Protect(..)
             | Alone::Unprotect(..)
             | Alone::CreateImage(..)
+            | Alone::CreateCacheSnapshot(..)
             | Alone::AskTurn
             | Alone::MakeVersion { .. }
             | Alone::PointGroup { .. }
@@ -90,8 +104,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
 
     fn log(record: &Backup, event: &Event, reason: &str) {
         if !matches!(event, Event::SourceTold | Event::Woken) {
-            let image = record.image().map(ToString::to_string);
-            tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, image, reason);
+            let artifact = record.artifact_id.as_ref().map(ArtifactId::as_str);
+            tracing::info!(backup = %record.id, state = ?record.state, publication = ?record.publication, artifact, reason);
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use lastgood_core::backup::image::remains;
 use lastgood_core::backup::inspection::{Inspection, made_for, rank, successors};
-use lastgood_core::backup::kinds::is_there;
+use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::id::{ArtifactId, ImageId, SnapshotId, SourceId, TemplateId};
+use lastgood_core::id::{ArtifactId, GroupName, ImageId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, image_name, tag_value};
 use lastgood_core::needed::{Leaving, needs, unused, words};
 use lastgood_core::source::Source;
@@ -20,7 +20,7 @@ use crate::port::{Bus, Clock, Store};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
-    pub(super) async fn inspect(&self, record: &Backup) -> Carried<Backup> {
+    pub(super) async fn inspect(&self, record: &Backup, own: &GroupName) -> Carried<Backup> {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
         let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
         let backups = self.store.list::<Backup>(&record.id.source).await?;
@@ -28,7 +28,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let newer = successors(record, &backups);
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
-        let images = record.artifact_id.iter().chain(&newer).map(|ArtifactId::Image(image)| image.clone());
+        let images = record.artifact_id.iter().chain(&newer).filter_map(ArtifactId::image).cloned();
         let asked = ImagesById(images.collect());
         let seen = match self.cloud.call(&asked).await? {
             Ok(seen) => seen,
@@ -62,11 +62,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // Versions of ours may be left of an image that somebody else deregistered.
         let id = image.as_ref().map(|image| &image.id).or_else(|| record.image()).cloned();
         if let Some(id) = id {
-            let SourceId::Group(own) = &record.id.source;
             let reading = self.read_account(record, own, &id, image.as_ref(), source.as_ref()).await?;
             // What was read before the rest of it is as old as it is.
             inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
             let ours = made_for(record, &reading.templates);
+            let seen = Artifacts { images: seen, ..Artifacts::default() };
             let rank =
                 rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &seen)), self.clock.now());
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
@@ -80,7 +80,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     pub(super) async fn deregister(&self, image: ImageId) -> Carried<Backup> {
         let deregistered = self.cloud.call(&DeregisterImage(image)).await?;
-        Ok(Event::Removal(RemovalEvent::Deregistered(deregistered)))
+        Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deregistered)))
     }
 
     pub(super) async fn delete_snapshots(&self, ids: Vec<SnapshotId>) -> Carried<Backup> {

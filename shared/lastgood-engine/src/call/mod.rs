@@ -5,6 +5,7 @@
 
 pub mod autoscaling;
 pub mod ec2;
+pub mod elasticache;
 pub mod ssm;
 
 use std::future::Future;
@@ -42,7 +43,7 @@ pub trait Answers<C: Call>: Sync {
 
 macro_rules! cloud {
     ($($call:ty),+ $(,)?) => {
-        /// AWS: EC2, Auto Scaling and the Parameter Store, as far as the engine calls them.
+        /// AWS: EC2, Auto Scaling, ElastiCache and the Parameter Store, as far as the engine calls them.
         pub trait Cloud: $(Answers<$call> +)+ {}
 
         impl<T: $(Answers<$call> +)+> Cloud for T {}
@@ -82,6 +83,15 @@ cloud! {
     ec2::CreateVersion,
     ec2::DeleteVersions,
     ec2::SetDefaultVersion,
+    elasticache::CachesById,
+    elasticache::CachesTagged,
+    elasticache::ReservedMemory,
+    elasticache::CacheTags,
+    elasticache::ManualCacheSnapshots,
+    elasticache::CacheSnapshotsById,
+    elasticache::CacheSnapshotsTagged,
+    elasticache::CreateCacheSnapshot,
+    elasticache::DeleteCacheSnapshot,
     ssm::GetParameter,
     ssm::PutParameter,
 }

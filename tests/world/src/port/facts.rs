@@ -15,7 +15,7 @@ use crate::snapshot::{Snapshot, SnapshotState};
 use crate::template::TemplateVersion;
 
 /// The codes that say that too many calls came in.
-const THROTTLED: [&str; 3] = ["RequestLimitExceeded", "Throttling", "ThrottlingException"];
+const THROTTLED: [&str; 4] = ["RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException"];
 
 impl AwsError {
     /// What it means to a decision; `None` if the call was not judged. A test of lastgood-aws holds that it is what its table
@@ -41,7 +41,20 @@ fn classify(error: &AwsError) -> Option<Why> {
         | "ActiveInstanceRefreshNotFound"
         | "ParameterVersionNotFound"
         | "ParameterNotFound" => Why::Missing,
-        code if code.ends_with(".NotFound") => Why::Missing,
+        "CacheClusterNotFound" | "CacheParameterGroupNotFound" => Why::Missing,
+        code if code.ends_with(".NotFound")
+            || code.ends_with("NotFoundFault") && code != "ServiceLinkedRoleNotFoundFault" =>
+        {
+            Why::Missing
+        }
+        "ServiceLinkedRoleNotFoundFault" => Why::Denied,
+        code if code.ends_with("AlreadyExistsFault") => Why::Taken,
+        code if code.ends_with("QuotaExceededFault") => Why::Quota,
+        "InvalidCacheClusterState"
+        | "InvalidReplicationGroupState"
+        | "InvalidServerlessCacheStateFault"
+        | "InvalidSnapshotState"
+        | "InvalidServerlessCacheSnapshotStateFault" => Why::TooSoon,
         "InvalidAMIName.Duplicate"
         | "IdempotentParameterMismatch"
         | "AlreadyExists"

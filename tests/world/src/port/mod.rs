@@ -3,6 +3,7 @@
 
 mod autoscaling;
 mod ec2;
+mod elasticache;
 mod facts;
 mod refresh;
 mod ssm;

@@ -1,0 +1,260 @@
+//! A snapshot of a cache as the artifact of a backup: what it is made of, what AWS takes and refuses, and what AWS says of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::image::Named;
+use super::inspection::Remains;
+use super::life::{Event, State, enter, fail, wait};
+use super::record::Backup;
+use super::sight::{Completeness, Sight};
+use crate::cache::{Choice, Full, Origin, Taken, choose, taken, warnings};
+use crate::facts::{Cache, CacheSetup, CacheSnapshot, CacheSnapshotState};
+use crate::id::{ArtifactId, CacheId, CacheSnapshotId};
+use crate::name::cache_snapshot_name;
+use crate::notice::News;
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, seconds_between};
+
+/// How long what was seen of a cache holds, in seconds: a failover makes another node the primary.
+pub const CHOSEN_SECONDS_MAX: i64 = 30;
+/// Pause before a node is asked again of which AWS took no more though fewer were counted. When there is room again it does
+/// not say.
+pub const FULL_SECONDS: i64 = 60 * 60;
+/// How long a backup waits for room in AWS's quota before it fails.
+pub const QUOTA_WAIT_SECONDS_MAX: i64 = 25 * 60 * 60;
+/// How long a snapshot is expected to take of which none was made before.
+pub const EXPECTED_SECONDS_DEFAULT: i64 = 10 * 60;
+/// The least and the most time between two looks at a snapshot that is being made.
+const POLL_SECONDS: (i64, i64) = (15, 5 * 60);
+/// A snapshot that takes so many times longer than expected is stuck.
+const STUCK_TIMES: i64 = 10;
+/// The least and the most time that one may take.
+const MAKING_SECONDS_MAX: (i64, i64) = (2 * 60 * 60, 26 * 60 * 60);
+
+/// What is on record of a backup because it is one of a cache. Empty for any other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachePart {
+    /// What it is made of, once that is chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenCache>,
+    /// When that was chosen; `None` if it is to be chosen again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen_at: Option<Time>,
+    /// When AWS took it: it counts from then, also when it is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_at: Option<Time>,
+    /// How large it is, in bytes, if AWS told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Nodes of which AWS took no more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full: Vec<Full>,
+    /// It waited until then for room in AWS's quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_until: Option<Time>,
+}
+
+/// What a backup of a cache is made of, and what whoever restores it will need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenCache {
+    /// The cluster that is one of several nodes; `None`: the whole cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Why that one, in words.
+    pub why: String,
+    /// How the cache was set up then.
+    pub setup: CacheSetup,
+    /// What makes the backup, or its restore, likelier to fail or to be felt, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// How long the snapshot is expected to take, in seconds: as long as the last one.
+    pub expected_seconds: i64,
+}
+
+impl CachePart {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether what was chosen still holds.
+    pub(super) fn is_fresh(&self, now: Time) -> bool {
+        self.chosen_at.is_some_and(|at| seconds_between(at, now) <= CHOSEN_SECONDS_MAX)
+    }
+
+    fn expected_seconds(&self) -> i64 {
+        self.chosen.as_ref().map_or(EXPECTED_SECONDS_DEFAULT, |chosen| chosen.expected_seconds)
+    }
+
+    /// Pause between two looks at it while it is being made: a tenth of what it is expected to take.
+    pub(super) fn poll_seconds(&self) -> i64 {
+        (self.expected_seconds() / 10).clamp(POLL_SECONDS.0, POLL_SECONDS.1)
+    }
+
+    /// How long it may take.
+    pub(super) fn making_seconds_max(&self) -> i64 {
+        self.expected_seconds().saturating_mul(STUCK_TIMES).clamp(MAKING_SECONDS_MAX.0, MAKING_SECONDS_MAX.1)
+    }
+}
+
+/// What AWS tells of a cache, and whose snapshots of it there are, lets happen to a backup. `backups` are all of the cache.
+#[must_use]
+pub fn chosen(
+    record: &Backup,
+    id: &CacheId,
+    caches: &[Cache],
+    snapshots: &[CacheSnapshot],
+    backups: &[Backup],
+    now: Time,
+) -> Event {
+    let Some(cache) = caches.iter().find(|cache| cache.id == *id) else {
+        return Event::NoOrigin(format!("there is no {id} any more"));
+    };
+    if let Some(why) = crate::cache::unfit(cache) {
+        return Event::NoOrigin(format!("{id}: {why}"));
+    }
+    match choose(cache, &ledger(cache, snapshots, backups, now), &record.cache.full, now) {
+        Choice::Now(Origin { node, why }) => Event::CacheChosen(Box::new(ChosenCache {
+            node,
+            why,
+            setup: cache.setup.clone(),
+            warnings: warnings(cache),
+            expected_seconds: expected_seconds(backups),
+        })),
+        Choice::Busy(why) => Event::CacheBusy(why),
+        Choice::Quota { until, why } => match newer(record, backups) {
+            Some(slot) => Event::NoOrigin(format!("{why}; the backup of {slot} takes its place")),
+            None => Event::CacheFull { until, why },
+        },
+    }
+}
+
+/// Every backup by hand that AWS counts: those that it tells, by whomever, and those of ours that are deleted by now.
+fn ledger(cache: &Cache, snapshots: &[CacheSnapshot], backups: &[Backup], now: Time) -> Vec<Taken> {
+    let told: Vec<CacheSnapshot> = snapshots.iter().filter(|snapshot| is_of(snapshot, cache)).cloned().collect();
+    let mut all = taken(&told, now);
+    for backup in backups {
+        let Some(at) = backup.cache.begun_at else { continue };
+        let id = CacheSnapshotId { family: cache.id.kind.family(), name: cache_snapshot_name(&backup.id) };
+        if !all.iter().any(|taken| taken.id == id) {
+            let node = backup.cache.chosen.as_ref().and_then(|chosen| chosen.node.clone());
+            all.push(Taken { id, of: node.into_iter().collect(), at });
+        }
+    }
+    all
+}
+
+/// Whether a snapshot was taken of a cache, as a whole or of one of its nodes.
+fn is_of(snapshot: &CacheSnapshot, cache: &Cache) -> bool {
+    let nodes = match &cache.shape {
+        crate::facts::CacheShape::Replicated(nodes) => nodes.as_slice(),
+        _ => &[],
+    };
+    let is_it = |of: &String| *of == cache.id.name || nodes.iter().any(|node| node.cluster == *of);
+    snapshot.id.family == cache.id.kind.family() && snapshot.of.iter().any(is_it)
+}
+
+/// How long the newest good one took, and so the next one.
+fn expected_seconds(backups: &[Backup]) -> i64 {
+    let took = |backup: &Backup| Some((backup.id.slot, seconds_between(backup.cache.begun_at?, backup.good_at?)));
+    backups.iter().filter_map(took).max().map_or(EXPECTED_SECONDS_DEFAULT, |(_, seconds)| seconds.max(1))
+}
+
+/// The slot of a newer backup that waits for room too, or has had it.
+fn newer(record: &Backup, backups: &[Backup]) -> Option<Time> {
+    let alive = backups.iter().filter(|other| !matches!(other.state, State::Failed | State::Deleted));
+    alive.map(|other| other.id.slot).filter(|slot| *slot > record.id.slot).max()
+}
+
+/// It is chosen what the snapshot is made of.
+pub(super) fn is_chosen(record: &mut Backup, chosen: ChosenCache, now: Time) -> String {
+    let reason = match &chosen.node {
+        Some(node) => format!("of {node}: {}", chosen.why),
+        None => chosen.why.clone(),
+    };
+    record.cache.chosen = Some(chosen);
+    record.cache.chosen_at = Some(now);
+    record.artifact = super::record::Artifact::Asked;
+    record.look_at = now;
+    match record.state {
+        State::Requested => enter(record, State::Creating, now, reason),
+        _ => reason,
+    }
+}
+
+/// AWS takes no more for now: hours, perhaps. An operator hears of it once.
+pub(super) fn is_full(record: &mut Backup, until: Time, why: &str, now: Time) -> String {
+    if seconds_between(record.requested_at, until) > QUOTA_WAIT_SECONDS_MAX {
+        return fail(record, now, format!("{why}; there is no room before {until}"));
+    }
+    if record.cache.quota_until.is_none() {
+        let news = News::BackupWaits { backup: record.id.clone(), until, reason: why.to_owned() };
+        record.tell("", now, news);
+    }
+    record.cache.quota_until = Some(until);
+    record.cache.chosen_at = None;
+    record.look_at = until;
+    record.trouble = Some(why.to_owned());
+    format!("it waits until {until}: {why}")
+}
+
+/// AWS refused to make it.
+pub(super) fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
+    record.cache.chosen_at = None;
+    if refusal.why.passes() {
+        return wait(record, now, refusal);
+    }
+    if refusal.why == Why::Quota {
+        let node = record.cache.chosen.as_ref().and_then(|chosen| chosen.node.clone());
+        let of = node.unwrap_or_else(|| record.id.source.name().to_owned());
+        record.cache.full.retain(|full| full.of != of);
+        record.cache.full.push(Full { of: of.clone(), until: later(now, FULL_SECONDS) });
+        record.look_at = now;
+        return format!("of {of} AWS takes no more for now: {refusal}");
+    }
+    fail(record, now, refusal.to_string())
+}
+
+/// A snapshot that is being made, or is.
+#[must_use]
+pub fn sight(id: &CacheSnapshotId, snapshots: &[CacheSnapshot]) -> Sight {
+    let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.id == *id) else { return Sight::Missing };
+    let name = &id.name;
+    let completeness = match &snapshot.state {
+        CacheSnapshotState::Creating => Completeness::Incomplete("AWS is making the snapshot".into()),
+        CacheSnapshotState::Available => Completeness::Complete(format!("{name} is available")),
+        CacheSnapshotState::Failed => Completeness::Broken(format!(
+            "AWS could not make {name}; the events of the cluster may say why (AWS: DescribeEvents)"
+        )),
+        CacheSnapshotState::Deleting => Completeness::Broken(format!("somebody deletes {name}")),
+        CacheSnapshotState::Other(word) => Completeness::Incomplete(format!("AWS says that {name} is {word}")),
+    };
+    Sight::There {
+        artifact: ArtifactId::CacheSnapshot(id.clone()),
+        snapshots: None,
+        bytes: snapshot.bytes,
+        completeness,
+    }
+}
+
+/// Whether a snapshot can be restored.
+#[must_use]
+pub fn is_there(id: &CacheSnapshotId, snapshots: &[CacheSnapshot]) -> bool {
+    snapshots.iter().any(|snapshot| snapshot.id == *id && snapshot.state == CacheSnapshotState::Available)
+}
+
+/// A snapshot whose backup is to go.
+#[must_use]
+pub fn remains(snapshot: &CacheSnapshot) -> Remains {
+    Remains {
+        id: ArtifactId::CacheSnapshot(snapshot.id.clone()),
+        made_at: snapshot.begun_at,
+        locked: None,
+        snapshots: Vec::new(),
+    }
+}
+
+/// What bears the name of a backup's snapshot.
+#[must_use]
+pub fn named(snapshot: &CacheSnapshot, is_ours: bool) -> Named {
+    Named { artifact: ArtifactId::CacheSnapshot(snapshot.id.clone()), name: snapshot.id.name.clone(), is_ours }
+}

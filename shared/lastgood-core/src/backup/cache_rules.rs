@@ -1,0 +1,254 @@
+//! What happens to a backup of a cache: every event of its own, as a table, and what the engine is told to look at.
+
+use expect_test::expect_file;
+
+use super::cache::{ChosenCache, FULL_SECONDS, QUOTA_WAIT_SECONDS_MAX, chosen, sight};
+use super::fixtures::{now, policy, refusal, start};
+use super::life::{Alone, Effect, Event, REQUESTED_SECONDS_MAX, State, Together, decide, due};
+use super::life_table::lines;
+use super::record::{Artifact, Backup, Origin};
+use super::sight::Sight;
+use crate::facts::{
+    Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus,
+};
+use crate::id::{ArtifactId, CacheFamily, CacheId, CacheKind, CacheSnapshotId};
+use crate::name::cache_snapshot_name;
+use crate::record::Queue;
+use crate::refusal::Why;
+use crate::{Time, later};
+
+const NODE: &str = "sessions-002";
+
+fn id() -> CacheId {
+    CacheId { kind: CacheKind::ReplicationGroup, name: "sessions".into() }
+}
+
+fn snapshot_id() -> CacheSnapshotId {
+    let backup = "replication-group/sessions@20260115T103000Z".parse().expect("a backup");
+    CacheSnapshotId { family: CacheFamily::Nodes, name: cache_snapshot_name(&backup) }
+}
+
+fn artifact() -> ArtifactId {
+    ArtifactId::CacheSnapshot(snapshot_id())
+}
+
+fn choice(node: &str) -> ChosenCache {
+    ChosenCache {
+        node: Some(node.into()),
+        why: format!("{node} is a replica"),
+        setup: CacheSetup::default(),
+        warnings: Vec::new(),
+        expected_seconds: 600,
+    }
+}
+
+/// A backup of a cache that came to `state` by itself, and told everything.
+fn backup(state: State) -> Backup {
+    let id = "replication-group/sessions@20260115T103000Z".parse().expect("a backup");
+    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
+    record.state = state;
+    if state != State::Requested {
+        record.artifact = Artifact::Asked;
+        record.cache.chosen = Some(choice(NODE));
+        record.cache.chosen_at = Some(start());
+    }
+    if !matches!(state, State::Requested | State::Creating) {
+        record.artifact_id = Some(artifact());
+        record.artifact = Artifact::There;
+        record.cache.begun_at = Some(start());
+    }
+    if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
+        record.good_at = Some(later(start(), 300));
+        record.cache.bytes = Some(5_000_000);
+    }
+    if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
+        record.reason = "older than the last 3 good ones".into();
+    }
+    match state {
+        State::Deleting => record.artifact = Artifact::Condemned,
+        State::Deleted => record.artifact = Artifact::Gone,
+        _ => {}
+    }
+    record
+}
+
+fn snapshot(state: CacheSnapshotState) -> CacheSnapshot {
+    CacheSnapshot {
+        id: snapshot_id(),
+        arn: String::new(),
+        tags: Default::default(),
+        of: vec![NODE.into()],
+        state,
+        manual: true,
+        begun_at: Some(start()),
+        bytes: Some(5_000_000),
+    }
+}
+
+pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
+    let soon = later(start(), 5);
+    let seen = |state| Event::Seen(sight(&snapshot_id(), &[snapshot(state)]));
+    let full = |until| Event::CacheFull { until, why: "AWS takes 20 in 24 hours".into() };
+    vec![
+        ("node chosen", Event::CacheChosen(Box::new(choice(NODE))), soon),
+        ("busy", Event::CacheBusy("sessions is modifying".into()), soon),
+        (
+            "busy, past the deadline",
+            Event::CacheBusy("sessions is modifying".into()),
+            later(start(), REQUESTED_SECONDS_MAX),
+        ),
+        ("full", full(later(soon, 7200)), soon),
+        ("full for too long", full(later(start(), QUOTA_WAIT_SECONDS_MAX + 1)), soon),
+        ("no cache", Event::NoOrigin("there is no sessions any more".into()), soon),
+        ("snapshot made", Event::Made(artifact()), soon),
+        ("create refused: busy", Event::CreateRefused(refusal(Why::TooSoon)), soon),
+        ("create refused: quota", Event::CreateRefused(refusal(Why::Quota)), soon),
+        ("create refused: gone", Event::CreateRefused(refusal(Why::Missing)), soon),
+        ("create refused: name taken", Event::CreateRefused(refusal(Why::Taken)), soon),
+        ("snapshot missing", Event::Seen(Sight::Missing), soon),
+        ("creating", seen(CacheSnapshotState::Creating), soon),
+        ("available", seen(CacheSnapshotState::Available), soon),
+        ("failed", seen(CacheSnapshotState::Failed), soon),
+        ("deleting", seen(CacheSnapshotState::Deleting), soon),
+        ("another word", seen(CacheSnapshotState::Other("resting".into())), soon),
+        ("not told by the sweep", Event::ArtifactGone, soon),
+        ("let go", Event::LetGo("older than the last 3 good ones".into()), soon),
+        ("released", Event::Released, soon),
+        ("unanswered", Event::Unanswered("elasticache:Call got no answer".into()), soon),
+    ]
+}
+
+#[test]
+fn every_state_of_a_cache_s_backup_and_every_event_of_its_own() {
+    let mut table = String::new();
+    for state in State::ALL {
+        table += &format!("{state:?}\n");
+        table += &lines(&backup(state), &events());
+    }
+    expect_file!["cache_table.txt"].assert_eq(&table);
+}
+
+#[test]
+fn what_was_seen_of_a_cache_holds_for_half_a_minute() {
+    let choose = Effect::Together(Together::ChooseNode(id()));
+    let create = Effect::Alone(Alone::CreateCacheSnapshot(id(), Some(NODE.into())));
+    assert_eq!(due(&backup(State::Requested), Queue::Tick, now()), Some(choose.clone()));
+    assert_eq!(due(&backup(State::Creating), Queue::Poll, later(start(), 30)), Some(create));
+    assert_eq!(due(&backup(State::Creating), Queue::Poll, later(start(), 31)), Some(choose.clone()));
+    let full = decide(&backup(State::Creating), Event::CreateRefused(refusal(Why::Quota)), now()).record;
+    assert_eq!(due(&full, Queue::Poll, now()), Some(choose), "another node is looked for at once");
+}
+
+#[test]
+fn a_wait_for_room_takes_nothing_from_the_time_after_it() {
+    let until = later(start(), 20 * 3600);
+    let full = Event::CacheFull { until, why: "AWS takes 20 in 24 hours".into() };
+    let waits = decide(&backup(State::Requested), full.clone(), now()).record;
+    assert_eq!((waits.look_at, waits.outbox.len()), (until, 1));
+    assert_eq!(due(&waits, Queue::Poll, later(until, -1)), None);
+    let busy = |at| decide(&waits, Event::CacheBusy("modifying".into()), at).record.state;
+    assert_eq!(busy(later(until, REQUESTED_SECONDS_MAX - 1)), State::Requested);
+    assert_eq!(busy(later(until, REQUESTED_SECONDS_MAX)), State::Failed);
+    let again = decide(&waits, full, later(now(), 60)).record;
+    assert_eq!(again.outbox.len(), 1, "it is told once");
+}
+
+fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
+    let nodes = nodes.iter().map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role }).collect();
+    Cache {
+        id: id(),
+        tags: Default::default(),
+        arn: String::new(),
+        status: CacheStatus::Available,
+        shape: CacheShape::Replicated(nodes),
+        setup: CacheSetup { engine: "redis".into(), ..CacheSetup::default() },
+        reserved_memory_percent: Some(10),
+    }
+}
+
+fn seen(count: i64, of: &str) -> Vec<CacheSnapshot> {
+    let made = |number: i64| CacheSnapshot {
+        id: CacheSnapshotId { family: CacheFamily::Nodes, name: format!("theirs-{number}") },
+        of: vec![of.into()],
+        begun_at: Some(later(start(), -60 * number)),
+        ..snapshot(CacheSnapshotState::Available)
+    };
+    (1..=count).map(made).collect()
+}
+
+#[test]
+fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
+    let both = [cache(&[("sessions-001", CacheRole::Primary), (NODE, CacheRole::Replica)])];
+    let record = backup(State::Requested);
+    let node = |event| match event {
+        Event::CacheChosen(chosen) => chosen.node,
+        other => panic!("{other:?}"),
+    };
+    let choose =
+        |snapshots: &[CacheSnapshot], backups: &[Backup]| chosen(&record, &id(), &both, snapshots, backups, now());
+    assert_eq!(node(choose(&seen(19, NODE), &[])).as_deref(), Some(NODE));
+    let mut deleted = backup(State::Deleted);
+    deleted.id.slot = later(start(), -7200);
+    assert_eq!(node(choose(&seen(19, NODE), &[deleted.clone()])).as_deref(), Some("sessions-001"));
+    // One that AWS tells and that is on record counts once.
+    let good = backup(State::Good);
+    let with = |count| [seen(count, NODE), vec![snapshot(CacheSnapshotState::Available)]].concat();
+    assert_eq!(node(choose(&with(18), &[good.clone()])).as_deref(), Some(NODE));
+    assert_eq!(node(choose(&with(19), &[good])).as_deref(), Some("sessions-001"));
+    // Those of another cache do not count, nor what is of the other family.
+    assert_eq!(node(choose(&seen(20, "other-002"), &[])).as_deref(), Some(NODE));
+    let full = [seen(20, NODE), seen(20, "sessions-001")].concat();
+    let theirs = |number: i64, of: &str| CacheSnapshot {
+        id: CacheSnapshotId { family: CacheFamily::Nodes, name: format!("{of}-{number}") },
+        of: vec![of.into()],
+        begun_at: Some(later(start(), -number)),
+        ..snapshot(CacheSnapshotState::Available)
+    };
+    drop(full);
+    let full: Vec<_> = (0..20).flat_map(|number| [theirs(number, NODE), theirs(number, "sessions-001")]).collect();
+    assert!(matches!(choose(&full, &[]), Event::CacheFull { .. }));
+    let mut newer = backup(State::Requested);
+    newer.id.slot = later(start(), 3600);
+    assert!(matches!(choose(&full, &[newer]), Event::NoOrigin(why) if why.ends_with("takes its place")));
+}
+
+#[test]
+fn what_is_chosen_brings_what_a_restore_needs_and_what_to_be_warned_of() {
+    let alone = [cache(&[("sessions-001", CacheRole::Primary)])];
+    let mut last = backup(State::Good);
+    last.id.slot = later(start(), -3600);
+    let Event::CacheChosen(chosen) = chosen(&backup(State::Requested), &id(), &alone, &[], &[last], now()) else {
+        panic!("chosen")
+    };
+    assert_eq!((chosen.setup.engine.as_str(), chosen.warnings.len(), chosen.expected_seconds), ("redis", 2, 300));
+}
+
+#[test]
+fn one_that_is_gone_or_never_was_fit_fails_with_the_reason() {
+    let why = |caches: &[Cache]| match chosen(&backup(State::Requested), &id(), caches, &[], &[], now()) {
+        Event::NoOrigin(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&[]), "there is no replication-group/sessions any more");
+    let mut memcached = cache(&[]);
+    memcached.setup.engine = "memcached".into();
+    assert!(why(&[memcached]).starts_with("replication-group/sessions: it is a Memcached cluster"));
+}
+
+#[test]
+fn looks_and_deadlines_follow_from_how_long_the_last_one_took() {
+    let times = |seconds| {
+        let mut record = backup(State::Pending);
+        record.cache.chosen = Some(ChosenCache { expected_seconds: seconds, ..choice(NODE) });
+        (record.cache.poll_seconds(), record.cache.making_seconds_max())
+    };
+    assert_eq!(times(60), (15, 7_200));
+    assert_eq!(times(600), (60, 7_200));
+    assert_eq!(times(1_800), (180, 18_000));
+    assert_eq!(times(100_000), (300, 93_600));
+    let pending = backup(State::Pending);
+    let creating = Event::Seen(sight(&snapshot_id(), &[snapshot(CacheSnapshotState::Creating)]));
+    let looked = decide(&pending, creating, now()).record;
+    assert_eq!(looked.look_at, later(now(), 60));
+    assert_eq!(FULL_SECONDS, 3_600);
+}

@@ -1,0 +1,182 @@
+//! Backups of caches: what each is made of, making and looking at its snapshot, and what is there of one that is to go.
+
+use futures_util::stream;
+use futures_util::{StreamExt, TryFutureExt};
+use lastgood_core::backup::cache::{self, chosen, remains};
+use lastgood_core::backup::image::{given_up, gives_up, unlooked};
+use lastgood_core::backup::inspection::{Inspection, rank, successors};
+use lastgood_core::backup::kinds::{Artifacts, is_there};
+use lastgood_core::backup::removal::RemovalEvent;
+use lastgood_core::backup::{Backup, Event, State};
+use lastgood_core::facts::{Cache, CacheSnapshot};
+use lastgood_core::id::{ArtifactId, CacheFamily, CacheId, CacheSnapshotId};
+use lastgood_core::name::{cache_snapshot_id, tags};
+use lastgood_core::needed::{wants, words};
+use lastgood_core::source::Source;
+
+use super::together::{AskFailed, together};
+use crate::call::elasticache::{
+    CacheSnapshotsById, CacheTags, CachesById, CreateCacheSnapshot, DeleteCacheSnapshot, ManualCacheSnapshots,
+    ReservedMemory,
+};
+use crate::call::{Answers, Call, Called, Cloud};
+use crate::drive::{Answered, Carried, Wave};
+use crate::port::{Bus, CallFailed, Clock, How, Store};
+use crate::{CALLS_AT_ONCE_MAX, Engine};
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    /// For each record what of its cache a snapshot is made of: two looks for all of them.
+    pub(super) async fn choose_nodes(&self, wave: Wave<Backup, CacheId>) -> Answered<Backup> {
+        let found = self.caches(&wave).await;
+        let choices = stream::iter(wave).map(|(record, id)| {
+            let found = &found;
+            async move {
+                let carried = match found {
+                    Ok((caches, snapshots)) => Box::pin(self.choose_node(&record.record, &id, caches, snapshots)).await,
+                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
+                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                };
+                (record, carried)
+            }
+        });
+        choices.buffered(CALLS_AT_ONCE_MAX).collect().await
+    }
+
+    async fn choose_node(
+        &self,
+        record: &Backup,
+        id: &CacheId,
+        caches: &[Cache],
+        snapshots: &[CacheSnapshot],
+    ) -> Carried<Backup> {
+        // An earlier call may have made it, and its answer was lost: then its cache is busy with it.
+        let own = cache_snapshot_id(&record.id, id);
+        if record.state == State::Creating
+            && let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.id == own)
+            && self.is_our_snapshot(record, snapshot).await?.unwrap_or(false)
+        {
+            return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
+        }
+        let backups = self.store.list::<Backup>(&record.id.source).await?;
+        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
+        let mut caches: Vec<Cache> = caches.iter().filter(|cache| cache.id == *id).cloned().collect();
+        for cache in &mut caches {
+            if let Some(group) = &cache.setup.parameter_group {
+                // It is for a warning alone: what can't be read keeps no backup from being made.
+                cache.reserved_memory_percent = self.cloud.call(&ReservedMemory(group.clone())).await?.unwrap_or(None);
+            }
+        }
+        Ok(chosen(record, id, &caches, snapshots, &backups, self.clock.now()))
+    }
+
+    async fn caches(&self, wave: &Wave<Backup, CacheId>) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
+        let ids: Vec<CacheId> = wave.iter().map(|(_, id)| id.clone()).collect();
+        let of = |family| ids.iter().any(|id| id.kind.family() == family);
+        let all = ManualCacheSnapshots { nodes: of(CacheFamily::Nodes), serverless: of(CacheFamily::Serverless) };
+        let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
+        if caches.is_empty() {
+            return Ok((caches, Vec::new()));
+        }
+        let snapshots = together([()], |_| async move { self.cloud.call(&all).await }).await?;
+        Ok((caches, snapshots))
+    }
+
+    /// Whether the tags of a snapshot say that this backup is it.
+    async fn is_our_snapshot(&self, record: &Backup, snapshot: &CacheSnapshot) -> Called<bool> {
+        let tags = self.cloud.call(&CacheTags(snapshot.arn.clone())).await?;
+        Ok(tags.map(|tags| self.is_ours(record, &tags)))
+    }
+
+    /// The snapshot of that name, if AWS tells one.
+    async fn cache_snapshot(&self, id: &CacheSnapshotId) -> Called<Option<CacheSnapshot>> {
+        let found = self.cloud.call(&CacheSnapshotsById(vec![id.clone()])).await?;
+        Ok(found.map(|found| found.into_iter().find(|snapshot| snapshot.id == *id)))
+    }
+
+    /// Makes the snapshot. Before the backup is given up it is looked whether an earlier call made it and its answer was lost.
+    pub(super) async fn create_cache_snapshot(
+        &self,
+        record: &Backup,
+        cache: CacheId,
+        node: Option<String>,
+    ) -> Carried<Backup> {
+        let id = cache_snapshot_id(&record.id, &cache);
+        let tags = tags(self.running.stack, &record.id, &record.plan);
+        let create = CreateCacheSnapshot { cache, node, id: id.clone(), tags };
+        let event = match self.cloud.call(&create).await? {
+            Ok(()) => Event::Made(ArtifactId::CacheSnapshot(id.clone())),
+            Err(refusal) => Event::CreateRefused(refusal),
+        };
+        if !gives_up(&event) {
+            return Ok(event);
+        }
+        let named = match self.cache_snapshot(&id).await? {
+            Ok(None) => None,
+            Ok(Some(snapshot)) => match self.is_our_snapshot(record, &snapshot).await? {
+                Ok(is_ours) => Some(cache::named(&snapshot, is_ours)),
+                Err(refusal) => return Ok(unlooked(event, refusal)),
+            },
+            Err(refusal) => return Ok(unlooked(event, refusal)),
+        };
+        given_up(event, named).ok_or_else(|| {
+            let what = format!("{} is taken by a snapshot that is not told", id.name);
+            CallFailed::new(How::NotYet, CacheSnapshotsById::ACTION, what)
+        })
+    }
+
+    /// For each record its snapshot: one look for each.
+    pub(super) async fn look_at_cache_snapshots(&self, wave: Wave<Backup, CacheSnapshotId>) -> Answered<Backup> {
+        let ids = wave.iter().map(|(_, id)| id.clone());
+        let found = together(ids, |ids| async move { self.cloud.call(&CacheSnapshotsById(ids)).await }).await;
+        wave.into_iter()
+            .map(|(record, id)| {
+                let carried = match &found {
+                    Ok(snapshots) => Ok(Event::Seen(cache::sight(&id, snapshots))),
+                    Err(failed) => Err(failed.unanswered()),
+                };
+                (record, carried)
+            })
+            .collect()
+    }
+
+    /// What AWS holds of a backup of a cache, and who needs it: a pin, or a source that has no newer one.
+    pub(super) async fn inspect_cache(&self, record: &Backup, cache: &CacheId) -> Carried<Backup> {
+        let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
+        let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
+        let backups = self.store.list::<Backup>(&record.id.source).await?;
+        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
+        let newer = successors(record, &backups);
+        let began = self.clock.now();
+        let id = record.cache_snapshot().cloned().unwrap_or_else(|| cache_snapshot_id(&record.id, cache));
+        let others = newer.iter().filter_map(ArtifactId::cache_snapshot).cloned();
+        let ids = std::iter::once(id.clone()).chain(others).collect();
+        let told = match self.cloud.call(&CacheSnapshotsById(ids)).await? {
+            Ok(told) => told,
+            Err(refusal) => return refused(refusal),
+        };
+        let found = told.iter().find(|snapshot| snapshot.id == id).cloned();
+        let ours = match &found {
+            None => false,
+            Some(snapshot) => match self.is_our_snapshot(record, snapshot).await? {
+                Ok(ours) => ours,
+                Err(refusal) => return refused(refusal),
+            },
+        };
+        let told = Artifacts { cache_snapshots: told, ..Artifacts::default() };
+        let rank = rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &told)), self.clock.now());
+        let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
+        Ok(Event::Removal(RemovalEvent::Inspected(Inspection {
+            at: began,
+            artifact: found.as_ref().map(remains),
+            ours,
+            snapshots: Vec::new(),
+            versions: Vec::new(),
+            needed_by: words(&wants(pinned, rank)),
+        })))
+    }
+
+    pub(super) async fn delete_cache_snapshot(&self, id: CacheSnapshotId) -> Carried<Backup> {
+        let deleted = self.cloud.call(&DeleteCacheSnapshot(id)).map_ok(|deleted| deleted.map(|()| Vec::new())).await?;
+        Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deleted)))
+    }
+}
