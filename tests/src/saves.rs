@@ -2,6 +2,7 @@
 //! here, on purpose: from the drawing, not from the code. Those of rollouts are in `rollout_saves.rs`.
 
 use lastgood_core::backup::{Artifact, Backup, Publication, State};
+use lastgood_core::id::ArtifactId;
 use lastgood_world::{MemoryStore, World};
 
 use crate::rollout_saves;
@@ -77,31 +78,30 @@ fn may_go(from: State, to: State) -> bool {
 /// What a save says that is not so.
 fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<String> {
     let became = |state: State| after.state == state && before.is_none_or(|before| before.state != state);
-    let image = after.image();
+    let artifact = after.artifact_id.as_ref();
+    let (proven, is_there) = match artifact {
+        Some(ArtifactId::Image(id)) => {
+            (world.was_proven(id), world.image(id).is_some_and(|image| image.deregistered_at.is_none()))
+        }
+        Some(ArtifactId::CacheSnapshot(id)) => (world.snapshot_was_proven(id), world.cache_snapshot(id).is_some()),
+        None => (false, false),
+    };
     if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
-        let proven = image.is_some_and(|image| world.was_proven(image));
         if !proven {
-            return Some(format!("{} counts as good, and {image:?} was never complete", after.id));
+            return Some(format!("{} counts as good, and {artifact:?} was never complete", after.id));
         }
     }
     let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
     if published(after) && before.is_none_or(|before| !published(before)) && after.good_at.is_none() {
         return Some(format!("{} is published, and was never good", after.id));
     }
-    if became(State::Deleted) {
-        let there = image.and_then(|image| world.image(image)).is_some_and(|image| image.deregistered_at.is_none());
-        if there {
-            return Some(format!("{} counts as deleted, and {image:?} is there", after.id));
-        }
-    }
-    None
+    (became(State::Deleted) && is_there).then(|| format!("{} counts as deleted, and {artifact:?} is there", after.id))
 }
 
 #[cfg(test)]
 mod tests {
     use lastgood_core::backup::Origin;
     use lastgood_core::backup::Pin;
-    use lastgood_core::id::ArtifactId;
     use lastgood_core::plan;
 
     use super::*;

@@ -53,6 +53,8 @@ pub enum Invocation {
     Poll,
     /// snapshot-poll, on AWS's news.
     News(ArtifactId),
+    /// snapshot-poll, on what ElastiCache tells a topic of these clusters.
+    CacheNews(Vec<String>),
     /// retention-cleanup, by its schedule.
     Cleanup,
     /// retention-cleanup, on a good backup.
@@ -71,7 +73,7 @@ impl Invocation {
     pub fn function(&self) -> (&'static str, i64) {
         match self {
             Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
-            Self::Poll | Self::News(_) => ("SnapshotPoll", 120),
+            Self::Poll | Self::News(_) | Self::CacheNews(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
             Self::Refresh(_) | Self::Verdict(..) | Self::ImageChange(..) => ("CheckpointReached", 60),
         }
@@ -316,6 +318,14 @@ impl Stack {
         self.world.images().into_iter().filter(ours).collect()
     }
 
+    /// The snapshots of caches that bear our stack's tag and are still there.
+    pub fn our_cache_snapshots(&self) -> Vec<lastgood_world::CacheSnapshot> {
+        let ours = |snapshot: &lastgood_world::CacheSnapshot| {
+            snapshot.tags.get("lastgood:managed-by").is_some_and(|tag| tag == STACK)
+        };
+        self.world.cache_snapshots().into_iter().filter(ours).collect()
+    }
+
     /// The snapshots that bear our stack's tag and are still there.
     pub fn our_snapshots(&self) -> Vec<lastgood_world::Snapshot> {
         let ours = |snapshot: &lastgood_world::Snapshot| {
@@ -336,6 +346,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::Asked(at, request) => engine.asked(at, request).await.map_err(|error| chain(&error)),
         Invocation::Poll => engine.poll().await.map_err(|error| chain(&error)),
         Invocation::News(artifact) => engine.artifact_news(&artifact).await.map_err(|error| chain(&error)),
+        Invocation::CacheNews(clusters) => engine.cache_news(&clusters).await.map_err(|error| chain(&error)),
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),

@@ -4,6 +4,8 @@ mod between;
 mod budget;
 mod bugs;
 mod by_hand;
+mod cache_cuts;
+mod caches;
 mod calls;
 mod capture;
 mod chaos;

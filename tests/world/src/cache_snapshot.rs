@@ -192,6 +192,11 @@ fn missing(family: CacheFamily) -> AwsError {
 }
 
 impl World {
+    /// A snapshot of a cache, if it is there.
+    pub fn cache_snapshot(&self, id: &CacheSnapshotId) -> Option<CacheSnapshot> {
+        self.lock().cache_snapshots.get(id).cloned()
+    }
+
     /// Every snapshot of a cache.
     pub fn cache_snapshots(&self) -> Vec<CacheSnapshot> {
         self.lock().cache_snapshots.values().cloned().collect()
@@ -219,6 +224,13 @@ impl World {
     /// Somebody deletes a snapshot, or one vanishes. Not a call.
     pub fn lose_cache_snapshot(&self, id: &CacheSnapshotId) {
         self.lock().cache_snapshots.remove(id);
+    }
+
+    /// Changes a snapshot, if it is there. Not a call.
+    pub fn change_cache_snapshot(&self, id: &CacheSnapshotId, change: impl FnOnce(&mut CacheSnapshot)) {
+        if let Some(snapshot) = self.lock().cache_snapshots.get_mut(id) {
+            change(snapshot);
+        }
     }
 
     /// The next snapshot of a cache ends `failed`.
@@ -374,6 +386,9 @@ impl State {
         let failed = snapshot.ends_badly;
         snapshot.state = if failed { CacheSnapshotState::Failed } else { CacheSnapshotState::Available };
         let snapshot = snapshot.clone();
+        if !failed {
+            self.witness.proven_snapshots.insert(id.clone());
+        }
         events::cache_snapshot_changed(self, &snapshot);
     }
 

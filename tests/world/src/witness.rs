@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastgood_core::id::{GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::id::{CacheSnapshotId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
 use lastgood_core::{Time, seconds_between};
 
@@ -44,6 +44,8 @@ pub(crate) struct Witness {
     pub(crate) ours: BTreeSet<String>,
     /// Images that were complete at some time, with every snapshot.
     pub(crate) proven: BTreeSet<ImageId>,
+    /// Snapshots of caches that were complete at some time.
+    pub(crate) proven_snapshots: BTreeSet<CacheSnapshotId>,
     /// Images that Lastgood has told to be good.
     told_good: BTreeSet<ImageId>,
     /// Images that people deregistered, disabled or took apart, and when.
@@ -146,6 +148,11 @@ impl World {
     /// Whether an image was complete with all of its snapshots at some time.
     pub fn was_proven(&self, image: &ImageId) -> bool {
         self.lock().witness.proven.contains(image)
+    }
+
+    /// Whether a snapshot of a cache was complete at some time.
+    pub fn snapshot_was_proven(&self, id: &CacheSnapshotId) -> bool {
+        self.lock().witness.proven_snapshots.contains(id)
     }
 
     /// Whether an image or a snapshot was made by a call that came after its caller was gone.

@@ -17,8 +17,8 @@ use crate::{Time, later, seconds_between};
 
 /// How long what was seen of a cache holds, in seconds: a failover makes another node the primary.
 pub const CHOSEN_SECONDS_MAX: i64 = 30;
-/// Pause before a node is asked again of which AWS took no more though fewer were counted. When there is room again it does
-/// not say.
+/// Pause before a node is asked again of which AWS took no more though fewer were counted: when there is room again it does
+/// not say. A backup that waits for room is looked at as often.
 pub const FULL_SECONDS: i64 = 60 * 60;
 /// How long a backup waits for room in AWS's quota before it fails.
 pub const QUOTA_WAIT_SECONDS_MAX: i64 = 25 * 60 * 60;
@@ -192,7 +192,8 @@ pub(super) fn is_full(record: &mut Backup, until: Time, why: &str, now: Time) ->
     }
     record.cache.quota_until = Some(until);
     record.cache.chosen_at = None;
-    record.look_at = until;
+    // Whether a newer one has come is seen on the way.
+    record.look_at = until.min(later(now, FULL_SECONDS));
     record.trouble = Some(why.to_owned());
     format!("it waits until {until}: {why}")
 }

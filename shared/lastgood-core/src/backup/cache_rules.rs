@@ -144,8 +144,8 @@ fn a_wait_for_room_takes_nothing_from_the_time_after_it() {
     let until = later(start(), 20 * 3600);
     let full = Event::CacheFull { until, why: "AWS takes 20 in 24 hours".into() };
     let waits = decide(&backup(State::Requested), full.clone(), now()).record;
-    assert_eq!((waits.look_at, waits.outbox.len()), (until, 1));
-    assert_eq!(due(&waits, Queue::Poll, later(until, -1)), None);
+    assert_eq!((waits.look_at, waits.outbox.len()), (later(now(), FULL_SECONDS), 1));
+    assert_eq!(due(&waits, Queue::Poll, later(now(), FULL_SECONDS - 1)), None);
     let busy = |at| decide(&waits, Event::CacheBusy("modifying".into()), at).record.state;
     assert_eq!(busy(later(until, REQUESTED_SECONDS_MAX - 1)), State::Requested);
     assert_eq!(busy(later(until, REQUESTED_SECONDS_MAX)), State::Failed);
