@@ -74,14 +74,17 @@ fn each_kind_is_backed_up_from_what_aws_asks_for_and_kept_as_its_plan_says() {
 fn an_operator_reads_what_becomes_of_a_cache() {
     let (stack, _) = of(CacheShape::Replicated(2));
     stack.run(7 * 60);
-    told(&stack, &expect![[r#"
+    told(
+        &stack,
+        &expect![[r#"
         10:02 Backup Good: replication-group/sessions: backup of 2026-01-15T10:00:00Z is good (sess-2601151000c4uqg)
         12:02 Backup Good: replication-group/sessions: backup of 2026-01-15T12:00:00Z is good (sess-2601151200n7ue2)
         14:02 Backup Good: replication-group/sessions: backup of 2026-01-15T14:00:00Z is good (sess-2601151400dcse3)
         14:02 Backups Deleted: replication-group/sessions: deleted backup of 2026-01-15T10:00:00Z (sess-2601151000c4uqg): older than the last 2 good ones
         16:02 Backup Good: replication-group/sessions: backup of 2026-01-15T16:00:00Z is good (sess-2601151600lcowj)
         16:02 Backups Deleted: replication-group/sessions: deleted backup of 2026-01-15T12:00:00Z (sess-2601151200n7ue2): older than the last 2 good ones
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl Share {
 
 /// The bucket of `action` (`ec2:CreateImage`), for an account whose limits nobody has raised.
 ///
-/// AWS publishes those of EC2 alone. For Auto Scaling and the Parameter Store the numbers are careful guesses.
+/// AWS publishes those of EC2 alone. For Auto Scaling, ElastiCache, the Tagging API and the Parameter Store the numbers are
+/// careful guesses.
 #[must_use]
 pub fn limit_of(action: &str) -> Limit {
     let (service, call) = action.split_once(':').unwrap_or(("", action));

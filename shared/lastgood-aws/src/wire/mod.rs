@@ -15,6 +15,7 @@ use crate::settings::Settings;
 use crate::{Aws, Table};
 
 mod answers;
+mod caches;
 mod groups;
 mod parameters;
 mod refreshes;
