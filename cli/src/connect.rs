@@ -47,12 +47,17 @@ impl Connection {
         Ok(sources.into_iter().map(|Versioned { record, .. }| record).collect())
     }
 
-    /// The source that is meant by `group/NAME` or by the name alone.
+    /// The source that is meant by `group/NAME`, or by the name alone if only one is called so.
     pub(crate) async fn source(&self, text: &str) -> Result<Source, Failure> {
         let sources = self.sources().await?;
         let whole: Option<SourceId> = text.parse().ok();
         let meant = sources.iter().find(|source| Some(&source.id) == whole.as_ref());
-        let meant = meant.or_else(|| sources.iter().find(|source| source.id.name() == text));
+        let named: Vec<&Source> = sources.iter().filter(|source| source.id.name() == text).collect();
+        if meant.is_none() && named.len() > 1 {
+            let ids: Vec<_> = named.iter().map(|source| source.id.to_string()).collect();
+            return Err(format!("several are named '{text}'; write one of {}", ids.join(", ")).into());
+        }
+        let meant = meant.or_else(|| named.first().copied());
         meant.cloned().ok_or_else(|| match sources.as_slice() {
             [] => format!("there is no source '{text}': no plan is applied yet"),
             some => {

@@ -1,5 +1,5 @@
 //! A deployment of real binaries on one machine: MiniStack plays Lambda, EventBridge, DynamoDB, SNS and CloudFormation,
-//! the world's door plays EC2 and Auto Scaling, and the deployed template is the one of `infra/`.
+//! the world's door plays EC2, Auto Scaling and ElastiCache, and the deployed template is the one of `infra/`.
 //!
 //! Everything listens on 127.0.0.1. MiniStack ends when its standard input does, so it cannot outlive this process.
 
@@ -186,6 +186,8 @@ impl Stage {
             ("AWS_ENDPOINT_URL", self.endpoint.clone()),
             ("AWS_ENDPOINT_URL_EC2", self.door_url()),
             ("AWS_ENDPOINT_URL_AUTO_SCALING", self.door_url()),
+            ("AWS_ENDPOINT_URL_ELASTICACHE", self.door_url()),
+            ("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", self.door_url()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
@@ -366,6 +368,8 @@ fn start_ministack(python: &Path, port: u16, door: &str, log: &Path) -> Result<C
         .env("STAGE_SPEED", SCHEDULE_SPEED.to_string())
         .env("AWS_ENDPOINT_URL_EC2", door)
         .env("AWS_ENDPOINT_URL_AUTO_SCALING", door)
+        .env("AWS_ENDPOINT_URL_ELASTICACHE", door)
+        .env("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", door)
         .stdin(Stdio::piped())
         .stdout(output)
         .stderr(errors)

@@ -69,6 +69,17 @@ fn five_backups_through_the_deployed_stack() {
 }
 
 #[test]
+fn three_caches_through_the_deployed_stack() {
+    if is_left_out("three_caches_through_the_deployed_stack") {
+        return;
+    }
+    let (stage, ground) = Stage::over("lastgood-caches", tour::ground).expect("a stage");
+    let checks = tour::three_caches(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
+    assert_eq!(checks.failed, Vec::<String>::new());
+    assert_eq!(checks.passed, 11);
+}
+
+#[test]
 fn six_rollouts_through_the_deployed_stack() {
     if is_left_out("six_rollouts_through_the_deployed_stack") {
         return;

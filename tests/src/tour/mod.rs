@@ -1,6 +1,7 @@
 //! The main job on a stage, through the deployed rules and functions, told as it happens and checked at the end.
 
 mod backups;
+mod caches;
 mod judge;
 mod rollouts;
 
@@ -30,18 +31,27 @@ pub struct Checks {
 pub struct Ground {
     backups: backups::Before,
     rollouts: rollouts::Before,
+    caches: caches::Before,
 }
 
 /// Lays it, in a world whose clock stands still yet.
 pub fn ground(world: &World) -> Ground {
-    Ground { backups: backups::lay(world), rollouts: rollouts::lay(world) }
+    Ground { backups: backups::lay(world), rollouts: rollouts::lay(world), caches: caches::lay(world) }
 }
 
 /// The whole tour. `say` gets a line for each thing that happens.
 pub fn whole(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, StageError> {
     let mut tour = Tour::new(stage, say);
     backups::tell(&mut tour, &ground.backups)?;
+    caches::tell(&mut tour, &ground.caches)?;
     rollouts::tell(&mut tour, &ground.rollouts)?;
+    tour.end()
+}
+
+/// Three caches, each past its retention.
+pub fn three_caches(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, StageError> {
+    let mut tour = Tour::new(stage, say);
+    caches::tell(&mut tour, &ground.caches)?;
     tour.end()
 }
 

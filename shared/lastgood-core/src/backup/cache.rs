@@ -85,9 +85,10 @@ impl CachePart {
         self.chosen.as_ref().map_or(EXPECTED_SECONDS_DEFAULT, |chosen| chosen.expected_seconds)
     }
 
-    /// Pause between two looks at it while it is being made: a tenth of what it is expected to take.
-    pub(super) fn poll_seconds(&self) -> i64 {
-        (self.expected_seconds() / 10).clamp(POLL_SECONDS.0, POLL_SECONDS.1)
+    /// Pause between two looks at it while it is being made: half of what was waited so far, up to a tenth of what it is
+    /// expected to take.
+    pub(super) fn poll_seconds(&self, waited_seconds: i64) -> i64 {
+        (self.expected_seconds() / 10).min(waited_seconds / 2).clamp(POLL_SECONDS.0, POLL_SECONDS.1)
     }
 
     /// How long it may take.

@@ -240,7 +240,7 @@ fn looks_and_deadlines_follow_from_how_long_the_last_one_took() {
     let times = |seconds| {
         let mut record = backup(State::Pending);
         record.cache.chosen = Some(ChosenCache { expected_seconds: seconds, ..choice(NODE) });
-        (record.cache.poll_seconds(), record.cache.making_seconds_max())
+        (record.cache.poll_seconds(100_000), record.cache.making_seconds_max())
     };
     assert_eq!(times(60), (15, 7_200));
     assert_eq!(times(600), (60, 7_200));
@@ -248,7 +248,10 @@ fn looks_and_deadlines_follow_from_how_long_the_last_one_took() {
     assert_eq!(times(100_000), (300, 93_600));
     let pending = backup(State::Pending);
     let creating = Event::Seen(sight(&snapshot_id(), &[snapshot(CacheSnapshotState::Creating)]));
-    let looked = decide(&pending, creating, now()).record;
-    assert_eq!(looked.look_at, later(now(), 60));
+    let pause = |waited: i64| {
+        let now = later(start(), waited);
+        crate::seconds_between(now, decide(&pending, creating.clone(), now).record.look_at)
+    };
+    assert_eq!([0, 30, 60, 120, 3600].map(pause), [15, 15, 30, 60, 60], "a small one is seen soon");
     assert_eq!(FULL_SECONDS, 3_600);
 }

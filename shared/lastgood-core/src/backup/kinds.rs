@@ -8,11 +8,11 @@ use super::reading;
 use super::record::Backup;
 use super::scale_in::{self, ScaleIn};
 use super::sight::PENDING_POLL_SECONDS;
-use crate::Time;
 use crate::facts::{CacheSnapshot, Image};
 use crate::id::{ArtifactId, CacheId, GroupName, SourceId};
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
+use crate::{Time, seconds_between};
 
 /// What is asked so that AWS makes the artifact.
 pub(super) fn make(record: &Backup, now: Time) -> Option<Effect> {
@@ -33,10 +33,10 @@ pub(super) fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> Stri
 }
 
 /// Pause between two looks at an artifact that is being made.
-pub(super) fn poll_seconds(record: &Backup) -> i64 {
+pub(super) fn poll_seconds(record: &Backup, now: Time) -> i64 {
     match &record.id.source {
         SourceId::Group(_) => PENDING_POLL_SECONDS,
-        SourceId::Cache(_) => record.cache.poll_seconds(),
+        SourceId::Cache(_) => record.cache.poll_seconds(seconds_between(record.since, now)),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
     }
     record.cache.bytes = bytes.or(record.cache.bytes);
     let complete = match completeness {
-        Completeness::Incomplete(why) => return again(record, now, kinds::poll_seconds(record), &why),
+        Completeness::Incomplete(why) => return again(record, now, kinds::poll_seconds(record, now), &why),
         Completeness::Broken(why) => return fail(record, now, why),
         Completeness::OriginLost(why) => return lost(record, now, &why),
         Completeness::Complete(words) => words,
@@ -79,7 +79,7 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
 fn missing(record: &mut Backup, now: Time) -> String {
     if !is_gone(record, now) {
         let why = format!("{} is not visible", kinds::words(record).artifact);
-        return again(record, now, kinds::poll_seconds(record), &why);
+        return again(record, now, kinds::poll_seconds(record, now), &why);
     }
     fail(record, now, kinds::words(record).gone.into())
 }

@@ -1,4 +1,5 @@
-//! The door: an HTTP server that speaks EC2's and Auto Scaling's query protocols, for clients that others wrote.
+//! The door: an HTTP server that speaks the query protocols of EC2, Auto Scaling and ElastiCache, and the Tagging API's JSON,
+//! for clients that others wrote.
 //!
 //! Any signature is good. What is not simulated is refused as AWS refuses what it does not know: `InvalidAction` and
 //! `UnknownParameter` with status 400, never a page of HTML.
@@ -12,6 +13,7 @@ mod ec2_mapping;
 mod ec2_reference;
 mod ec2_snapshot;
 mod ec2_template;
+mod elasticache;
 mod policy;
 mod query;
 mod xml;
@@ -25,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lastgood_core::Time;
 use tokio::net::TcpListener;
@@ -36,9 +38,10 @@ use crate::state::World;
 use query::Query;
 use xml::Xml;
 
-/// AWS: the versions of the two APIs, by which a call tells whom it is for.
+/// AWS: the versions of the three APIs, by which a call tells whom it is for.
 const EC2_VERSION: &str = "2016-11-15";
 const AUTOSCALING_VERSION: &str = "2011-01-01";
+const ELASTICACHE_VERSION: &str = "2015-02-02";
 
 /// What carries out one action.
 type Action = fn(&World, Query) -> Result<Xml, AwsError>;
@@ -70,7 +73,7 @@ pub struct Door {
 }
 
 impl Door {
-    /// What a client takes as the endpoint of either service.
+    /// What a client takes as the endpoint of each service.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -102,17 +105,27 @@ pub async fn open(world: Arc<World>, address: SocketAddr, time: DoorTime) -> io:
     Ok(Door { address, server })
 }
 
-async fn answer(State(inside): State<Inside>, body: Bytes) -> Response {
+async fn answer(State(inside): State<Inside>, headers: HeaderMap, body: Bytes) -> Response {
     if let DoorTime::Follows(now) = &inside.time {
         inside.world.advance_to(now());
     }
     let number = inside.answers.fetch_add(1, Ordering::Relaxed);
     let request_id = format!("00000000-0000-4000-8000-{number:012x}");
+    if let Some(target) = headers.get("x-amz-target") {
+        return json_answer(&inside.world, target.to_str().unwrap_or_default(), &body);
+    }
     let mut query = Query::read(&body);
     let action = query.take("Action").unwrap_or_default();
     let version = query.take("Version").unwrap_or_default();
     let (status, text) = match version.as_str() {
-        AUTOSCALING_VERSION => autoscaling_answer(&inside.world, &action, query, &request_id),
+        AUTOSCALING_VERSION => {
+            let found = autoscaling::action(&action);
+            query_answer("autoscaling", AUTOSCALING_VERSION, &inside.world, (found, &action), query, &request_id)
+        }
+        ELASTICACHE_VERSION => {
+            let found = elasticache::action(&action);
+            query_answer("elasticache", ELASTICACHE_VERSION, &inside.world, (found, &action), query, &request_id)
+        }
         _ => ec2_answer(&inside.world, &action, &version, query, &request_id),
     };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -159,10 +172,27 @@ fn ec2_action(action: &str) -> Option<Action> {
         .or_else(|| ec2_reference::action(action))
 }
 
-/// AWS: Auto Scaling Query API: the result in `<ActionResult>`, errors in `<ErrorResponse>`.
-fn autoscaling_answer(world: &World, action: &str, query: Query, request_id: &str) -> (u16, String) {
-    let namespace = format!("http://autoscaling.amazonaws.com/doc/{AUTOSCALING_VERSION}/");
-    match carry_out(world, autoscaling::action(action), action, query) {
+/// AWS: AWS JSON 1.1: errors name themselves in `__type`.
+fn json_answer(world: &World, target: &str, body: &[u8]) -> Response {
+    let (status, body) = match elasticache::tagging(world, target, body) {
+        Ok(told) => (200, told),
+        Err(error) => (error.http_status, serde_json::json!({"__type": error.code, "message": error.message})),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.1")], body.to_string()).into_response()
+}
+
+/// AWS: Query APIs of Auto Scaling and ElastiCache: the result in `<ActionResult>`, errors in `<ErrorResponse>`.
+fn query_answer(
+    service: &str,
+    version: &str,
+    world: &World,
+    (found, action): (Option<Action>, &str),
+    query: Query,
+    request_id: &str,
+) -> (u16, String) {
+    let namespace = format!("http://{service}.amazonaws.com/doc/{version}/");
+    match carry_out(world, found, action, query) {
         Ok(inside) => {
             let mut xml = Xml::default();
             xml.node("ResponseMetadata", |metadata| {
