@@ -9,8 +9,8 @@ use lastgood_world::{
 };
 
 use super::crew::Crew;
-use super::refreshes;
 use super::scene::{Kind, Scene, Wish};
+use super::{caches, refreshes};
 use crate::stack::Invocation;
 
 /// What people have done so far, as far as it matters to what is right.
@@ -27,6 +27,8 @@ pub(super) struct Memory {
     pub(super) lost_rows: Vec<Backup>,
     /// Images whose instances are sick.
     pub(super) sick: std::collections::BTreeSet<ImageId>,
+    /// What was done to caches.
+    pub(super) caches: caches::Memory,
     /// Things that were made by hand, to name the next one.
     made: usize,
 }
@@ -40,7 +42,11 @@ impl Memory {
 /// Somebody does something.
 pub(super) fn act(crew: &mut Crew<'_>) {
     let before = crew.world().images_in_use();
-    act_once(crew);
+    if !crew.scene.caches.all.is_empty() && crew.rng.u32(0..4) == 0 {
+        caches::act(crew);
+    } else {
+        act_once(crew);
+    }
     for image in crew.world().images_in_use().difference(&before) {
         crew.world().begun_by_hand(image.clone());
     }
@@ -371,4 +377,5 @@ pub(super) fn mend(crew: &mut Crew<'_>) {
         let _ = world.ec2().enable_image(image.as_str());
     }
     refreshes::mend(crew);
+    caches::mend(crew);
 }

@@ -4,6 +4,7 @@
 //! Judged are every save ([`crate::saves`]), every effect (the world's own witness), and the rest ([`rest`]). The same seed makes
 //! the same day: a failing one is run again with its story told.
 
+mod caches;
 mod course;
 mod crew;
 mod gate;

@@ -11,6 +11,7 @@ use lastgood_core::record::Queue;
 use lastgood_core::rollout::{Given, Otherwise, State as Rolled, Suspension};
 use lastgood_world::{ImageState, Snapshot};
 
+use super::caches;
 use super::crew::Crew;
 
 /// What is wrong at the end of a day.
@@ -22,6 +23,7 @@ pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
         of_backup(crew, backup, &sent, &mut wrongs);
     }
     images_without_records(crew, &backups, &sent, &mut wrongs);
+    caches::wrongs(crew, &backups, &sent, &mut wrongs);
     of_groups(crew, &mut wrongs);
     of_sources(crew, &backups, &sent, &mut wrongs);
     of_rollouts(crew, &sent, &mut wrongs);
@@ -50,6 +52,11 @@ fn told<'a>(sent: &'a [Notice], backup: &'a BackupId) -> impl Iterator<Item = &'
     })
 }
 
+/// Whether somebody else took away, or apart, what AWS held of a backup.
+fn is_broken(crew: &Crew<'_>, backup: &Backup) -> bool {
+    backup.image().is_some_and(|image| crew.world().is_broken_by_hand(image)) || caches::is_lost(crew, backup)
+}
+
 fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec<String>) {
     let mut wrong = |what: String| wrongs.push(format!("{}: {what}", backup.id));
     let was_told = |is_it: fn(&News) -> bool| told(sent, &backup.id).any(is_it);
@@ -67,14 +74,17 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
         wrong(format!("its deletion is refused, and nobody was told: {:?}", backup.refused));
     }
     let image = backup.image().and_then(|image| crew.world().image(image));
-    let by_hand = backup.image().is_some_and(|image| crew.world().is_broken_by_hand(image));
-    let there = image.as_ref().is_some_and(|image| image.deregistered_at.is_none());
+    let by_hand = is_broken(crew, backup);
+    let of_cache = backup.cache_snapshot().is_some();
+    let there =
+        caches::is_whole(crew, backup).is_some() || image.as_ref().is_some_and(|image| image.deregistered_at.is_none());
     match backup.state {
         State::Good => {
             if !backup.publication.is_at_rest() {
                 wrong(format!("its publication is {:?}", backup.publication));
             }
-            let whole = image.as_ref().is_some_and(|image| image.state == ImageState::Available);
+            let whole = caches::is_whole(crew, backup).unwrap_or(false)
+                || image.as_ref().is_some_and(|image| image.state == ImageState::Available);
             if !whole && !by_hand {
                 wrong(format!("it counts as good, and its image is {:?}", image.as_ref().map(|image| image.state)));
             }
@@ -83,7 +93,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             {
                 wrong("it was published, and nobody was told".into());
             }
-            if image.is_some() && !there && !was_told(|news| matches!(news, News::BackupLost { .. })) {
+            if (image.is_some() || of_cache) && !there && !was_told(|news| matches!(news, News::BackupLost { .. })) {
                 wrong("its image is gone, and nobody was told".into());
             }
             // The reason that was told of the backup before is no news, nor is that somebody holds the source.
@@ -252,12 +262,13 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
         let unkept = |backup: &&Backup| {
             stays(backup)
                 && !matches!(backup.publication, Publication::Published(_))
-                && backup.image().is_some_and(|image| !crew.world().is_broken_by_hand(image))
+                && backup.artifact_id.is_some()
+                && !is_broken(crew, backup)
         };
         let retain = &source.policy.retain;
         let kept: Vec<&Backup> = backups.iter().filter(unkept).collect();
         let there = |backup: &&Backup| {
-            let gone = backup.image().is_none_or(|image| crew.world().is_broken_by_hand(image));
+            let gone = backup.artifact_id.is_none() || is_broken(crew, backup);
             backup.id.source == source.id && backup.state == State::Good && !gone
         };
         let newest = backups.iter().filter(there).map(|backup| backup.id.slot).max();

@@ -6,6 +6,7 @@ use lastgood_core::id::TemplateId;
 use lastgood_core::{Time, later, seconds_between};
 use lastgood_world::{MemoryStore, Override, Settings, TemplateData, Weather, World};
 
+use super::caches::Caches;
 use crate::stack::Stack;
 
 /// How a group is published to.
@@ -64,6 +65,8 @@ pub(super) struct Scene {
     pub(super) seed: u64,
     /// The groups.
     pub(super) groups: Vec<Kind>,
+    /// The caches.
+    pub(super) caches: Caches,
     /// The plans, before anybody edits them.
     pub(super) wishes: Vec<Wish>,
     /// AWS's weather in the storm.
@@ -166,8 +169,8 @@ impl Wish {
     }
 }
 
-/// The plan file: one plan for groups that take their image from their template, and one for each parameter.
-pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish]) -> String {
+/// The plan file: one plan for groups that take their image from their template, one for each parameter, and one for caches.
+pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish], caches: &Caches) -> String {
     let mut text = "plans:\n".to_owned();
     for (number, wish) in wishes.iter().enumerate() {
         let members: Vec<&Kind> = groups.iter().filter(|group| group.plan == number).collect();
@@ -201,7 +204,7 @@ pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish]) -> String {
             text += &rolls.text();
         }
     }
-    text
+    text + &caches.plan()
 }
 
 impl Scene {
@@ -234,6 +237,7 @@ impl Scene {
             let alone = !groups.iter().any(|group| group.plan == plan);
             groups.push(group(&mut rng, &world, number, plan, alone, wishes[plan].keep_in_use));
         }
+        let caches = Caches::of(seed, &world);
         world.advance(seconds_between(world.time(), begin));
         let stack = Stack::over(world, MemoryStore::plain());
         let bad = Weather {
@@ -257,6 +261,7 @@ impl Scene {
             stack,
             seed,
             groups,
+            caches,
             wishes,
             weather: bad,
             table_weather,

@@ -2,6 +2,7 @@
 
 use lastgood_core::facts::Tags;
 use lastgood_core::id::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
+use lastgood_core::name::TAG_BACKUP;
 use lastgood_core::{Time, seconds_between};
 
 use crate::cache::{CacheShape, cache_arn, kind_word};
@@ -221,9 +222,12 @@ impl World {
         };
     }
 
-    /// Somebody deletes a snapshot, or one vanishes. Not a call.
+    /// Somebody deletes a snapshot. Not a call.
     pub fn lose_cache_snapshot(&self, id: &CacheSnapshotId) {
-        self.lock().cache_snapshots.remove(id);
+        let state = &mut *self.lock();
+        if let Some(of) = state.cache_snapshots.remove(id).and_then(|snapshot| snapshot.of) {
+            state.witness.lost_snapshots.insert(of, state.now);
+        }
     }
 
     /// Changes a snapshot, if it is there. Not a call.
@@ -404,15 +408,21 @@ impl State {
         let complete = |other: &CacheSnapshot| {
             matches!(other.state, CacheSnapshotState::Available | CacheSnapshotState::Restoring)
         };
+        let slot = |snapshot: &CacheSnapshot| {
+            snapshot.tags.get(TAG_BACKUP).and_then(|tag| tag.rsplit('@').next()).map(str::to_owned)
+        };
         let newer = self.cache_snapshots.values().filter(|other| {
             other.id != *id
                 && other.of == snapshot.of
                 && complete(other)
                 && self.witness.ours.contains(&other.id.to_string())
-                && other.begun_at >= snapshot.begun_at
+                && slot(other) >= slot(&snapshot)
         });
         let source = snapshot.of.as_ref().map(ToString::to_string).unwrap_or_default();
-        if complete(&snapshot) && newer.count() == 0 && !self.may_all_go(&source) {
+        // Who looked a moment ago may have seen one that somebody has deleted since.
+        let lost = snapshot.of.as_ref().and_then(|of| self.witness.lost_snapshots.get(of));
+        let just_lost = lost.is_some_and(|at| seconds_between(*at, self.now) <= COUNTED_SECONDS_AGO);
+        if complete(&snapshot) && newer.count() == 0 && !self.may_all_go(&source) && !just_lost {
             self.wrong(&format!("{id} is deleted, and it is the newest good one of {source}"));
         }
     }

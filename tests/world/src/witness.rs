@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastgood_core::id::{CacheSnapshotId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
+use lastgood_core::id::{CacheId, CacheSnapshotId, GroupName, ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, TAG_SOURCE};
 use lastgood_core::{Time, seconds_between};
 
@@ -44,6 +44,8 @@ pub(crate) struct Witness {
     pub(crate) ours: BTreeSet<String>,
     /// Images that were complete at some time, with every snapshot.
     pub(crate) proven: BTreeSet<ImageId>,
+    /// Caches of which somebody deleted a snapshot, and when last.
+    pub(crate) lost_snapshots: BTreeMap<CacheId, Time>,
     /// Snapshots of caches that were complete at some time.
     pub(crate) proven_snapshots: BTreeSet<CacheSnapshotId>,
     /// Images that Lastgood has told to be good.

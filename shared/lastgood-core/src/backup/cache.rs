@@ -113,6 +113,11 @@ pub fn chosen(
     if let Some(why) = crate::cache::unfit(cache) {
         return Event::NoOrigin(format!("{id}: {why}"));
     }
+    // A backup of an earlier slot that is made later would be kept for older than it is.
+    let is_begun = |other: &Backup| matches!(other.state, State::Creating | State::Pending | State::Good);
+    if let Some(slot) = newer(record, backups, is_begun) {
+        return Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place"));
+    }
     match choose(cache, &ledger(cache, snapshots, backups, now), &record.cache.full, now) {
         Choice::Now(Origin { node, why }) => Event::CacheChosen(Box::new(ChosenCache {
             node,
@@ -122,7 +127,7 @@ pub fn chosen(
             expected_seconds: expected_seconds(backups),
         })),
         Choice::Busy(why) => Event::CacheBusy(why),
-        Choice::Quota { until, why } => match newer(record, backups) {
+        Choice::Quota { until, why } => match newer(record, backups, |other| other.state == State::Requested) {
             Some(slot) => Event::NoOrigin(format!("{why}; the backup of {slot} takes its place")),
             None => Event::CacheFull { until, why },
         },
@@ -160,10 +165,10 @@ fn expected_seconds(backups: &[Backup]) -> i64 {
     backups.iter().filter_map(took).max().map_or(EXPECTED_SECONDS_DEFAULT, |(_, seconds)| seconds.max(1))
 }
 
-/// The slot of a newer backup that waits for room too, or has had it.
-fn newer(record: &Backup, backups: &[Backup]) -> Option<Time> {
-    let alive = backups.iter().filter(|other| !matches!(other.state, State::Failed | State::Deleted));
-    alive.map(|other| other.id.slot).filter(|slot| *slot > record.id.slot).max()
+/// The slot of the newest backup after this one that is so.
+fn newer(record: &Backup, backups: &[Backup], is_so: impl Fn(&Backup) -> bool) -> Option<Time> {
+    let later = backups.iter().filter(|other| other.id.slot > record.id.slot && is_so(other));
+    later.map(|other| other.id.slot).max()
 }
 
 /// It is chosen what the snapshot is made of.

@@ -209,7 +209,14 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     assert!(matches!(choose(&full, &[]), Event::CacheFull { .. }));
     let mut newer = backup(State::Requested);
     newer.id.slot = later(start(), 3600);
-    assert!(matches!(choose(&full, &[newer]), Event::NoOrigin(why) if why.ends_with("takes its place")));
+    assert!(matches!(choose(&full, &[newer.clone()]), Event::NoOrigin(why) if why.ends_with("takes its place")));
+    assert!(matches!(choose(&[], &[newer.clone()]), Event::CacheChosen(_)), "where there is room both are made");
+    for (state, overtaken) in
+        [(State::Creating, true), (State::Good, true), (State::Failed, false), (State::Deleted, false)]
+    {
+        let event = choose(&[], &[Backup { state, ..newer.clone() }]);
+        assert_eq!(matches!(event, Event::NoOrigin(_)), overtaken, "{state:?}");
+    }
 }
 
 #[test]
