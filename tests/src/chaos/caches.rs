@@ -40,7 +40,7 @@ impl Caches {
             CacheShape::Sharded(2, 1),
             CacheShape::Serverless,
         ];
-        let count = [0, 0, 1, 1][rng.usize(0..4)];
+        let count = [0, 0, 0, 1][rng.usize(0..4)];
         let all = (0..count).map(|number| world.put_cache(&format!("c{number}-cache"), shapes[rng.usize(0..5)]));
         Self {
             all: all.collect(),
