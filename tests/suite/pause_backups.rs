@@ -3,9 +3,9 @@
 use lastgood_core::backup::{Backup, Origin, Publication, State};
 use lastgood_core::incoming::{AboutSource, Request};
 use lastgood_core::rollout::{self, Verdict};
-use lastgood_world::Sickness;
+use lastgood_world::{CacheShape, Sickness};
 
-use crate::rollouts::{STEPS, Scene, numbered, verdicts};
+use crate::rollouts::{STEPS, Scene, numbered, plan, verdicts};
 use crate::transcript::count;
 
 fn scene() -> Scene {
@@ -102,4 +102,39 @@ fn the_rollout_of_an_operators_image_is_kept_at_its_pauses_too() {
     scene.stack.run(60);
     let kept = scene.of_pauses();
     assert_eq!((kept.len(), kept[0].state, kept[0].base.as_ref()), (1, State::Good, Some(&theirs)));
+}
+
+#[test]
+fn the_caches_that_the_plan_names_are_backed_up_beside_the_group() {
+    let scene = scene();
+    let world = &scene.stack.world;
+    let (sessions, other) =
+        (world.put_cache("sessions", CacheShape::Replicated(2)), world.put_cache("other", CacheShape::Serverless));
+    let steps = "checkpoints: [25, 50, 100], checkpoint_delay: 15m, min_healthy: 50, backup: true";
+    let plan = plan(steps).replace("groups: [web]", "groups: [web], replication_groups: [sessions]");
+    let others = "{name: other, select: {serverless_caches: [other]}, schedule: daily}]";
+    scene.stack.apply(&plan.replace("}}]", &format!("}}}}, {others}"))).expect("applied");
+    scene.back_up(90);
+    let backups = scene.stack.backups(&sessions.to_string());
+    let of_pauses = scene.of_pauses();
+    assert_eq!(backups.len(), 2, "one for each pause");
+    for (of_cache, of_group) in backups.iter().rev().zip(&of_pauses) {
+        assert_eq!((of_cache.state, &of_cache.origin), (State::Good, &of_group.origin), "{}", of_cache.reason);
+        assert_eq!(of_cache.id.slot, of_group.id.slot);
+    }
+    assert!(scene.stack.backups(&other.to_string()).is_empty(), "it is in another plan");
+}
+
+#[test]
+fn a_cache_that_can_not_be_backed_up_keeps_nothing_from_going_on() {
+    let scene = scene();
+    let sessions = scene.stack.world.put_cache("sessions", CacheShape::Sharded(2, 1));
+    let steps = "checkpoints: [50, 100], checkpoint_delay: 15m, min_healthy: 50, backup: true";
+    let plan = plan(steps).replace("groups: [web]", "groups: [web], replication_groups: [sessions]");
+    scene.stack.apply(&plan).expect("applied");
+    scene.stack.world.deny("elasticache:*", "*");
+    scene.back_up(90);
+    assert_eq!(scene.stack.rollouts().remove(0).state, rollout::State::Succeeded);
+    let states: Vec<State> = scene.stack.backups(&sessions.to_string()).iter().map(|backup| backup.state).collect();
+    assert_eq!((states.as_slice(), scene.of_pauses()[0].state), ([State::Failed].as_slice(), State::Good));
 }

@@ -15,6 +15,7 @@ use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
 use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others};
+use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 
 use crate::Engine;
@@ -216,15 +217,32 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Puts the backup of a pause on record. The poll begins it.
     async fn back_up(&self, record: &Rollout, slot: Time) -> Carried<Rollout> {
         let source = self.store.load::<Source>(&SourceId::Group(record.group.clone())).await?;
-        let asked = source.map(|source| record.backup_of_pause(&source.record, slot, self.clock.now()));
-        Ok(Event::BackedUp(match asked.unwrap_or_else(|| Err("its source is not on record".into())) {
-            Ok(backup) => {
-                // One that is there already was put there by an earlier call, or is of that very second.
-                self.store.save(&Versioned::new(backup)).await?;
-                Ok(())
+        let Some(source) = source else { return Ok(Event::BackedUp(Err("its source is not on record".into()))) };
+        let asked = match record.backup_of_pause(&source.record, slot, self.clock.now()) {
+            Ok(backup) => backup,
+            Err(why) => return Ok(Event::BackedUp(Err(why))),
+        };
+        let mut backups = vec![asked];
+        for id in self.caches_beside(&source.record).await? {
+            if let Some(cache) =
+                self.store.load::<Source>(&id).await?.filter(|cache| is_beside(&source.record, &cache.record))
+            {
+                backups.extend(record.backup_of_pause(&cache.record, slot, self.clock.now()));
             }
-            Err(why) => Err(why),
-        }))
+        }
+        for backup in backups {
+            // One that is there already was put there by an earlier call, or is of that very second.
+            self.store.save(&Versioned::new(backup)).await?;
+        }
+        Ok(Event::BackedUp(Ok(())))
+    }
+
+    /// The caches that the plan of a group names.
+    async fn caches_beside(&self, group: &Source) -> Result<Vec<SourceId>, CallFailed> {
+        let Some(plan) = &group.plan else { return Ok(Vec::new()) };
+        let planned = self.store.load::<Planned>(plan).await?;
+        let named = planned.map(|planned| planned.record.plan.select.sources).unwrap_or_default();
+        Ok(named.into_iter().filter(|id| id.cache().is_some()).collect())
     }
 
     /// Tells its backup, and then its source, that it is over.
@@ -237,6 +255,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         self.change_source(&id, |source| (source::rolls_no_more(source, record), ())).await?;
         Ok(Event::Told)
     }
+}
+
+/// Whether a cache is there, and in the plan of the group.
+fn is_beside(group: &Source, cache: &Source) -> bool {
+    cache.plan == group.plan && cache.lost.is_none()
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C, B, K> {

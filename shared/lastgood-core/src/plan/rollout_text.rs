@@ -48,7 +48,8 @@ pub(super) struct RolloutText {
     /// Who judges a pause, by when, and what follows if nobody does.
     #[schemars(example = json!({"by": ["health"], "within": "10m", "otherwise": "roll-back"}))]
     pub(super) verdict: Option<VerdictText>,
-    /// Whether each pause that goes on is backed up, from a member on the new version: a point to come back to.
+    /// Whether each pause that goes on is backed up, from a member on the new version and of the caches that the plan names: a
+    /// point to come back to.
     pub(super) backup: Option<bool>,
     /// What is done with refreshes that somebody else begins. They are only watched if left out.
     pub(super) others: Option<Others>,

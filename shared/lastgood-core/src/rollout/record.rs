@@ -287,7 +287,7 @@ impl Rollout {
         matches!(self.state, State::Starting | State::StartingBack)
     }
 
-    /// The backup of the pause that goes on, for `slot`; or why none can be made.
+    /// The backup of the pause that goes on, for `slot`: of the group, or of a cache beside it; or why none can be made.
     pub fn backup_of_pause(&self, source: &Source, slot: Time, now: Time) -> Result<Backup, String> {
         let plan = source.plan.as_ref().ok_or("its source is in no plan any more")?;
         let (order, visit) = self.order.as_ref().zip(self.visits.last()).ok_or("nobody judges it")?;
