@@ -55,7 +55,7 @@ impl Connection {
         let named: Vec<&Source> = sources.iter().filter(|source| source.id.name() == text).collect();
         if meant.is_none() && named.len() > 1 {
             let ids: Vec<_> = named.iter().map(|source| source.id.to_string()).collect();
-            return Err(format!("several are named '{text}'; write one of {}", ids.join(", ")).into());
+            return Err(format!("several are named '{text}'; write one of {}", ids.join(", ")));
         }
         let meant = meant.or_else(|| named.first().copied());
         meant.cloned().ok_or_else(|| match sources.as_slice() {

@@ -86,10 +86,8 @@ fn untrue(world: &World, before: Option<&Backup>, after: &Backup) -> Option<Stri
         Some(ArtifactId::CacheSnapshot(id)) => (world.snapshot_was_proven(id), world.cache_snapshot(id).is_some()),
         None => (false, false),
     };
-    if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) {
-        if !proven {
-            return Some(format!("{} counts as good, and {artifact:?} was never complete", after.id));
-        }
+    if became(State::Good) && before.is_some_and(|before| before.state == State::Pending) && !proven {
+        return Some(format!("{} counts as good, and {artifact:?} was never complete", after.id));
     }
     let published = |backup: &Backup| matches!(backup.publication, Publication::Published(_));
     if published(after) && before.is_none_or(|before| !published(before)) && after.good_at.is_none() {

@@ -1,6 +1,7 @@
 //! The door of the simulated world, judged by a client that nobody here wrote: boto3 walks through every answer of it.
 //! What boto3 can read, and finds in it what the world holds, an SDK can be tested against.
 
+mod caches;
 mod groups;
 mod images;
 mod instances;
@@ -55,6 +56,10 @@ fn client(test: &str) -> Option<Client> {
 impl Client {
     fn call(&self, call: &str, args: Value) -> Result<Value, (String, u64, String)> {
         let service = if AUTOSCALING.iter().any(|word| call.contains(word)) { "autoscaling" } else { "ec2" };
+        self.call_of(service, call, args)
+    }
+
+    fn call_of(&self, service: &str, call: &str, args: Value) -> Result<Value, (String, u64, String)> {
         let mut boto = self.boto.lock().expect("a test that failed here is over");
         let answer = boto.call(service, &self.door.url(), call, args);
         answer.map_err(|error| (error.code, error.status.unwrap_or_default(), error.message))

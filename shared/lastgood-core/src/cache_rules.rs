@@ -20,7 +20,7 @@ fn cache(status: CacheStatus, shape: CacheShape) -> Cache {
     let id = CacheId { kind, name: "web".into() };
     Cache {
         id,
-        tags: Default::default(),
+        tags: crate::facts::Tags::new(),
         arn: String::new(),
         status,
         shape,
@@ -130,7 +130,7 @@ fn what_others_took_counts_and_what_aws_took_does_not() {
     let snapshot = |manual, begun_at| CacheSnapshot {
         id: CacheSnapshotId { family: CacheFamily::Nodes, name: "theirs".into() },
         arn: String::new(),
-        tags: Default::default(),
+        tags: crate::facts::Tags::new(),
         of: vec!["web-001".into()],
         state: CacheSnapshotState::Available,
         manual,

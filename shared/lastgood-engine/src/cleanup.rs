@@ -89,7 +89,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Whether AWS tells a source.
     async fn is_there(&self, id: &SourceId) -> Result<bool, CallFailed> {
-        let told = find::named(&self.cloud, vec![id.clone()]).await?;
+        let told = Box::pin(find::named(&self.cloud, vec![id.clone()])).await?;
         Ok(!told.map_err(CallFailed::refused("a look for its source"))?.is_empty())
     }
 

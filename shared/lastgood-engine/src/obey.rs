@@ -58,7 +58,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let release =
                     |source: &Source| operator::release(source, &about.by, about.reason.as_deref(), found.as_ref(), at);
                 let mut report = self.obey(&about.source, release).await?;
-                report.add(self.publish_newest(&about.source).await?);
+                report.add(Box::pin(self.publish_newest(&about.source)).await?);
                 Ok(report)
             }
             Request::Skip(about) => {
@@ -68,11 +68,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
             Request::Pin(about) => {
                 let pin = Pin { by: about.by, reason: about.reason, at };
-                self.tell_backup(&about.backup, &Event::Pinned(pin)).await
+                Box::pin(self.tell_backup(&about.backup, &Event::Pinned(pin))).await
             }
             Request::Unpin(about) => {
                 let pin = Pin { by: about.by, reason: about.reason, at };
-                self.tell_backup(&about.backup, &Event::Unpinned(pin)).await
+                Box::pin(self.tell_backup(&about.backup, &Event::Unpinned(pin))).await
             }
         }
     }
@@ -96,7 +96,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(source) = self.store.load::<Source>(id).await? else { return Ok(None) };
         let unread = |why: String| AskError::Unread(id.clone(), why);
         let look = |error| AskError::Look(id.clone(), error);
-        let told = find::named(&self.cloud, vec![id.clone()]).await.map_err(look)?;
+        let told = Box::pin(find::named(&self.cloud, vec![id.clone()])).await.map_err(look)?;
         let told = told.map_err(|refusal| unread(refusal.to_string()))?;
         let Some(found) = told.first() else {
             // One answer without it proves nothing.
@@ -117,7 +117,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let source = self.store.load::<Source>(id).await?.map(|source| source.record);
         let backups = self.store.list::<Backup>(id).await?.into_iter().map(|backup| backup.record).collect::<Vec<_>>();
         match operator::released(source.as_ref(), &backups) {
-            Some(held) => self.tell_backup(held, &Event::Released).await,
+            Some(held) => Box::pin(self.tell_backup(held, &Event::Released)).await,
             None => Ok(Report::default()),
         }
     }

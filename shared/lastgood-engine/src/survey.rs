@@ -18,7 +18,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 report.out_of_time = true;
                 return;
             }
-            if let Err(error) = self.survey_plan(&name, report).await {
+            if let Err(error) = Box::pin(self.survey_plan(&name, report)).await {
                 report.trouble(&format!("plan {name}"), &error);
             }
         }
@@ -30,7 +30,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // Those of other plans too: a group that bears the tags may be one of them.
         let known = self.store.list::<Source>(&()).await?;
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
-        let told = find::of_plan(&self.cloud, plan, &records).await?;
+        let told = Box::pin(find::of_plan(&self.cloud, plan, &records)).await?;
         // A survey that AWS refuses proves nothing about any source; the next one asks again.
         let told = told.map_err(CallFailed::refused("a survey"))?;
         let now = self.clock.now();

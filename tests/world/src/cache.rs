@@ -119,7 +119,7 @@ impl ElastiCache<'_> {
         self.describe("elasticache:DescribeServerlessCaches", CacheKind::Serverless, paging)
     }
 
-    fn describe(&self, action: &'static str, kind: CacheKind, paging: &Paging) -> Result<Page<CacheTold>, AwsError> {
+    fn describe(self, action: &'static str, kind: CacheKind, paging: &Paging) -> Result<Page<CacheTold>, AwsError> {
         self.0.serve(Asked::new(action, cache_arn(kind_word(kind), "*"), ""), |state| {
             let of_kind = state.caches.values().filter(|cache| cache.id.kind == kind);
             let told = of_kind.map(|cache| (cache.id.name.clone(), state.told_of(cache)));

@@ -1,16 +1,15 @@
-//! Snapshots of caches, by hand and automatic ones: how they are made, how many AWS takes, and how they go.
+//! Snapshots of caches, by hand and automatic ones: how they are made, how many AWS takes, and how they go. The calls are in
+//! `cache_calls.rs`.
 
 use lastgood_core::facts::Tags;
 use lastgood_core::id::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 use lastgood_core::name::TAG_BACKUP;
 use lastgood_core::{Time, seconds_between};
 
-use crate::cache::{CacheShape, cache_arn, kind_word};
+use crate::cache::{CacheShape, cache_arn};
 use crate::events;
 use crate::fault::AwsError;
-use crate::filter::{self, Page, Paging};
-use crate::service::ElastiCache;
-use crate::state::{Asked, Due, State, World, check_tags};
+use crate::state::{Due, State, World, check_tags};
 
 /// AWS: Backup constraints: so many by hand of one node in any 24 hours.
 const NODE_QUOTA: usize = 20;
@@ -74,7 +73,7 @@ impl CacheSnapshot {
     }
 }
 
-fn snapshot_word(family: CacheFamily) -> &'static str {
+pub(crate) fn snapshot_word(family: CacheFamily) -> &'static str {
     match family {
         CacheFamily::Nodes => "snapshot",
         CacheFamily::Serverless => "serverlesscachesnapshot",
@@ -112,84 +111,6 @@ pub enum CacheOrigin {
     Group(String),
     /// `ServerlessCacheName`.
     Serverless(String),
-}
-
-impl ElastiCache<'_> {
-    /// CreateSnapshot, or CreateServerlessCacheSnapshot.
-    pub fn create_snapshot(&self, request: &CreateCacheSnapshot) -> Result<CacheSnapshot, AwsError> {
-        let (action, kind, name) = match &request.of {
-            CacheOrigin::Cluster(name) => ("elasticache:CreateSnapshot", CacheKind::Cluster, name),
-            CacheOrigin::Group(name) => ("elasticache:CreateSnapshot", CacheKind::ReplicationGroup, name),
-            CacheOrigin::Serverless(name) => ("elasticache:CreateServerlessCacheSnapshot", CacheKind::Serverless, name),
-        };
-        let snapshot = cache_arn(snapshot_word(kind.family()), &request.name);
-        let mut asked = Asked::new(action, cache_arn(kind_word(kind), name), format!("{} {name}", request.name))
-            .and(action, snapshot.clone());
-        if !request.tags.is_empty() {
-            asked = asked.and("elasticache:AddTagsToResource", snapshot);
-        }
-        self.0.serve(asked, |state| state.create_cache_snapshot(request))
-    }
-
-    /// DescribeSnapshots and DescribeServerlessCacheSnapshots: by name, or all by hand.
-    pub fn describe_snapshots(
-        &self,
-        family: CacheFamily,
-        name: Option<&str>,
-        paging: &Paging,
-    ) -> Result<Page<CacheSnapshot>, AwsError> {
-        let action = match family {
-            CacheFamily::Nodes => "elasticache:DescribeSnapshots",
-            CacheFamily::Serverless => "elasticache:DescribeServerlessCacheSnapshots",
-        };
-        let asked = Asked::new(action, cache_arn(snapshot_word(family), name.unwrap_or("*")), name.unwrap_or("all"));
-        self.0.serve(asked, |state| {
-            let visible = |snapshot: &&CacheSnapshot| {
-                let age = seconds_between(snapshot.begun_at, state.now);
-                snapshot.id.family == family && age >= state.settings.cache_snapshot_visible_seconds
-            };
-            let all = state.cache_snapshots.values().filter(visible);
-            let found: Vec<CacheSnapshot> = match name {
-                Some(name) => all.filter(|snapshot| snapshot.id.name == name.to_ascii_lowercase()).cloned().collect(),
-                None => all.filter(|snapshot| snapshot.manual).cloned().collect(),
-            };
-            if name.is_some() && found.is_empty() {
-                return Err(missing(family));
-            }
-            let keyed = found.into_iter().map(|snapshot| (snapshot.id.name.clone(), snapshot));
-            filter::page(keyed, paging, state.settings.page_items_max)
-        })
-    }
-
-    /// DeleteSnapshot, or DeleteServerlessCacheSnapshot.
-    pub fn delete_snapshot(&self, id: &CacheSnapshotId) -> Result<(), AwsError> {
-        let action = match id.family {
-            CacheFamily::Nodes => "elasticache:DeleteSnapshot",
-            CacheFamily::Serverless => "elasticache:DeleteServerlessCacheSnapshot",
-        };
-        let asked = Asked::new(action, cache_arn(snapshot_word(id.family), &id.name), id.name.clone());
-        self.0.serve(asked, |state| {
-            let found = state.cache_snapshots.get(id).ok_or_else(|| missing(id.family))?;
-            if matches!(found.state, CacheSnapshotState::Creating | CacheSnapshotState::Restoring) {
-                let code = match id.family {
-                    CacheFamily::Nodes => "InvalidSnapshotState",
-                    CacheFamily::Serverless => "InvalidServerlessCacheSnapshotStateFault",
-                };
-                return Err(AwsError::new(code, format!("Snapshot {} is {}", id.name, found.state.name())));
-            }
-            state.witness_cache_snapshot_goes(id);
-            state.cache_snapshots.remove(id);
-            Ok(())
-        })
-    }
-}
-
-fn missing(family: CacheFamily) -> AwsError {
-    let code = match family {
-        CacheFamily::Nodes => "SnapshotNotFoundFault",
-        CacheFamily::Serverless => "ServerlessCacheSnapshotNotFoundFault",
-    };
-    AwsError::with_status(404, code, "Snapshot not found")
 }
 
 impl World {
@@ -244,7 +165,7 @@ impl World {
 }
 
 impl State {
-    fn create_cache_snapshot(&mut self, request: &CreateCacheSnapshot) -> Result<CacheSnapshot, AwsError> {
+    pub(crate) fn create_cache_snapshot(&mut self, request: &CreateCacheSnapshot) -> Result<CacheSnapshot, AwsError> {
         check_tags(&request.tags)?;
         let (cache, cluster) = self.cache_of(&request.of)?;
         let kind = cache.kind;
@@ -397,7 +318,7 @@ impl State {
     }
 
     /// An invocation deletes the snapshot of a cache: one of ours, and not the newest good one.
-    fn witness_cache_snapshot_goes(&mut self, id: &CacheSnapshotId) {
+    pub(crate) fn witness_cache_snapshot_goes(&mut self, id: &CacheSnapshotId) {
         if self.blamed().is_none() {
             return;
         }

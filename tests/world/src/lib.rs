@@ -11,6 +11,7 @@
 mod bus;
 mod by_hand;
 mod cache;
+mod cache_calls;
 mod cache_snapshot;
 mod configuration;
 pub mod door;

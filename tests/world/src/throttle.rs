@@ -18,19 +18,16 @@ const fn size(most: i64, each_second: i64) -> Size {
     Size { most, each_second }
 }
 
-/// AWS: Request throttling for the Amazon EC2 API, Systems Manager quotas. Auto Scaling publishes no numbers: its two
-/// sizes are a guess. The smaller bucket of calls without filters and without pages is left out.
+/// AWS: Request throttling for the Amazon EC2 API, Systems Manager quotas. Auto Scaling, ElastiCache and
+/// the Tagging API publish no numbers: their two sizes are a guess. The smaller bucket of calls without filters and without pages is left out.
 fn size_of(action: &str) -> Size {
     let (service, call) = action.split_once(':').unwrap_or(("", action));
     let reads = ["Describe", "List", "Get", "Search"].iter().any(|verb| call.starts_with(verb));
     match (service, call) {
-        // ElastiCache and the Tagging API publish no numbers either.
-        ("elasticache" | "tag", _) if reads => size(50, 10),
-        ("elasticache" | "tag", _) => size(20, 2),
         ("ssm", _) if reads => size(40, 40),
         ("ssm", _) => size(3, 3),
-        ("autoscaling", _) if reads => size(50, 10),
-        ("autoscaling", _) => size(20, 2),
+        ("autoscaling" | "elasticache" | "tag", _) if reads => size(50, 10),
+        ("autoscaling" | "elasticache" | "tag", _) => size(20, 2),
         (_, _) if reads => size(100, 20),
         (_, "RunInstances" | "StartInstances") => size(5, 2),
         (_, "CreateTags" | "DeleteTags") => size(100, 10),

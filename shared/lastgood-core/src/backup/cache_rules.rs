@@ -76,7 +76,7 @@ fn snapshot(state: CacheSnapshotState) -> CacheSnapshot {
     CacheSnapshot {
         id: snapshot_id(),
         arn: String::new(),
-        tags: Default::default(),
+        tags: crate::facts::Tags::new(),
         of: vec![NODE.into()],
         state,
         manual: true,
@@ -157,7 +157,7 @@ fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
     let nodes = nodes.iter().map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role }).collect();
     Cache {
         id: id(),
-        tags: Default::default(),
+        tags: crate::facts::Tags::new(),
         arn: String::new(),
         status: CacheStatus::Available,
         shape: CacheShape::Replicated(nodes),
@@ -193,7 +193,7 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     // One that AWS tells and that is on record counts once.
     let good = backup(State::Good);
     let with = |count| [seen(count, NODE), vec![snapshot(CacheSnapshotState::Available)]].concat();
-    assert_eq!(node(choose(&with(18), &[good.clone()])).as_deref(), Some(NODE));
+    assert_eq!(node(choose(&with(18), std::slice::from_ref(&good))).as_deref(), Some(NODE));
     assert_eq!(node(choose(&with(19), &[good])).as_deref(), Some("sessions-001"));
     // Those of another cache do not count, nor what is of the other family.
     assert_eq!(node(choose(&seen(20, "other-002"), &[])).as_deref(), Some(NODE));

@@ -94,17 +94,12 @@ impl News {
                 "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
                 count(*backups, "backup")
             ),
-            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
-            Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
-            Self::SourceContested { plan, other } => {
-                format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")
-            }
-            Self::SourceHeld { reason } => format!("{source}: nothing is published: {reason}"),
-            Self::SourceReleased { reason } => format!("{source}: publishing goes on: {reason}"),
-            Self::SlotSkipped { slot, next_slot, reason } => match next_slot {
-                Some(next) => format!("{source}: no backup for {slot}, the next is for {next}: {reason}"),
-                None => format!("{source}: no backup for {slot}, which was the last slot: {reason}"),
-            },
+            Self::SourceFound { .. }
+            | Self::SourceLost { .. }
+            | Self::SourceContested { .. }
+            | Self::SourceHeld { .. }
+            | Self::SourceReleased { .. }
+            | Self::SlotSkipped { .. } => self.of_source(source),
             Self::BackupPinned { backup, pinned, reason } => {
                 let kept = if *pinned { "stays whatever its plan says" } else { "is kept as its plan says" };
                 format!("{source}: the backup of {} {kept}: {reason}", backup.slot)
@@ -144,6 +139,24 @@ impl News {
             | Self::RolloutRolledBack { .. }
             | Self::RolloutFailed { .. }
             | Self::RolloutChanged { .. } => self.of_rollout(source),
+        }
+    }
+
+    /// Those of sources; of others it says nothing.
+    fn of_source(&self, source: &SourceId) -> String {
+        match self {
+            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
+            Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
+            Self::SourceContested { plan, other } => {
+                format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")
+            }
+            Self::SourceHeld { reason } => format!("{source}: nothing is published: {reason}"),
+            Self::SourceReleased { reason } => format!("{source}: publishing goes on: {reason}"),
+            Self::SlotSkipped { slot, next_slot, reason } => match next_slot {
+                Some(next) => format!("{source}: no backup for {slot}, the next is for {next}: {reason}"),
+                None => format!("{source}: no backup for {slot}, which was the last slot: {reason}"),
+            },
+            _ => String::new(),
         }
     }
 
@@ -193,13 +206,11 @@ impl DeletedBackup {
 
 /// What AWS holds, or held, of a backup.
 fn holds(image: Option<&ImageId>, snapshots: &[SnapshotId], cache_snapshot: Option<&str>) -> String {
-    match cache_snapshot {
-        Some(name) => name.to_owned(),
-        None => {
-            let image = image.map_or("no image", ImageId::as_str);
-            format!("{image}, {}", count(snapshots.len(), "snapshot"))
-        }
+    if let Some(name) = cache_snapshot {
+        return name.to_owned();
     }
+    let image = image.map_or("no image", ImageId::as_str);
+    format!("{image}, {}", count(snapshots.len(), "snapshot"))
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -42,8 +42,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
         let mut answered = self.choose_instances(choose).await;
         answered.extend(self.look_at_images(look).await);
         answered.extend(self.read_templates(read).await);
-        answered.extend(self.choose_nodes(choose_node).await);
-        answered.extend(self.look_at_cache_snapshots(look_at_cache).await);
+        // Boxed, as in drive: most waves have no cache.
+        answered.extend(Box::pin(self.choose_nodes(choose_node)).await);
+        answered.extend(Box::pin(self.look_at_cache_snapshots(look_at_cache)).await);
         answered
     }
 
@@ -53,7 +54,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::Protect(group, instance) => self.protect(group, instance).await,
             Alone::Unprotect(group, instance) => self.unprotect(group, instance).await,
             Alone::CreateImage(group, instance) => self.create_image(record, &group, instance).await,
-            Alone::CreateCacheSnapshot(cache, node) => self.create_cache_snapshot(record, cache, node).await,
+            Alone::CreateCacheSnapshot(cache, node) => Box::pin(self.create_cache_snapshot(record, cache, node)).await,
             Alone::AskTurn => self.ask_turn(record).await,
             Alone::MakeVersion { template, base, image } => {
                 self.make_version(&record.id, template, base, image).await.map(told)
@@ -67,7 +68,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Alone::Inspect => match &record.id.source {
                 SourceId::Group(group) => self.inspect(record, group).await,
-                SourceId::Cache(cache) => self.inspect_cache(record, cache).await,
+                SourceId::Cache(cache) => Box::pin(self.inspect_cache(record, cache)).await,
             },
             Alone::DeleteVersions(template, versions) => self.delete_versions(template, versions).await,
             Alone::Deregister(image) => self.deregister(image).await,

@@ -35,13 +35,14 @@ fn classify(error: &AwsError) -> Option<Why> {
             Why::Denied
         }
         "InvalidAMIID.Unavailable"
+        | "CacheClusterNotFound"
+        | "CacheParameterGroupNotFound"
         | "InvalidLaunchTemplateId.VersionNotFound"
         | "InvalidLaunchTemplateName.NotFoundException"
         | "ResourceNotFoundException"
         | "ActiveInstanceRefreshNotFound"
         | "ParameterVersionNotFound"
         | "ParameterNotFound" => Why::Missing,
-        "CacheClusterNotFound" | "CacheParameterGroupNotFound" => Why::Missing,
         code if code.ends_with(".NotFound")
             || code.ends_with("NotFoundFault") && code != "ServiceLinkedRoleNotFoundFault" =>
         {
@@ -50,11 +51,6 @@ fn classify(error: &AwsError) -> Option<Why> {
         "ServiceLinkedRoleNotFoundFault" => Why::Denied,
         code if code.ends_with("AlreadyExistsFault") => Why::Taken,
         code if code.ends_with("QuotaExceededFault") => Why::Quota,
-        "InvalidCacheClusterState"
-        | "InvalidReplicationGroupState"
-        | "InvalidServerlessCacheStateFault"
-        | "InvalidSnapshotState"
-        | "InvalidServerlessCacheSnapshotStateFault" => Why::TooSoon,
         "InvalidAMIName.Duplicate"
         | "IdempotentParameterMismatch"
         | "AlreadyExists"
@@ -65,7 +61,12 @@ fn classify(error: &AwsError) -> Option<Why> {
         "ValidationError" if says("active instance refresh") => Why::Locked,
         "ValidationError" if says("name not found") || says("is not part of Auto Scaling group") => Why::Missing,
         "ValidationError" if says("is not in InService") => Why::WrongState,
-        "SnapshotCreationPerVolumeRateExceeded"
+        "InvalidCacheClusterState"
+        | "InvalidReplicationGroupState"
+        | "InvalidServerlessCacheStateFault"
+        | "InvalidSnapshotState"
+        | "InvalidServerlessCacheSnapshotStateFault"
+        | "SnapshotCreationPerVolumeRateExceeded"
         | "ConcurrentSnapshotLimitExceeded"
         | "ConcurrentCreateImageNoRebootLimitExceeded"
         | "PendingSnapshotLimitExceeded"
