@@ -36,7 +36,7 @@ impl Answers<ManualCacheSnapshots> for Aws {
             }
         }
         if asked.serverless {
-            let request = self.cache.describe_serverless_cache_snapshots().snapshot_type(BY_HAND).max_results(PAGE_MAX);
+            let request = self.cache.describe_serverless_cache_snapshots().max_results(PAGE_MAX);
             let pages = request.into_paginator().send();
             let read = |page: aws_sdk_elasticache::operation::describe_serverless_cache_snapshots::DescribeServerlessCacheSnapshotsOutput| {
                 page.serverless_cache_snapshots().iter().map(of_serverless).collect()
@@ -152,7 +152,8 @@ fn of_serverless(found: &ServerlessCacheSnapshot) -> Result<CacheSnapshot, CallF
         tags: Tags::new(),
         of: of.map(str::to_owned).into_iter().collect(),
         state: state(told(DESCRIBE_SERVERLESS, found.status(), "a snapshot's status")?),
-        manual: found.snapshot_type().is_some_and(|kind| matches!(kind, "manual" | BY_HAND)),
+        // No page lists the words: what is not AWS's own daily one counts.
+        manual: found.snapshot_type().is_none_or(|kind| !kind.starts_with("auto") && kind != "system"),
         begun_at: found.create_time().and_then(time),
         bytes: found.bytes_used_for_cache().and_then(bytes),
     })

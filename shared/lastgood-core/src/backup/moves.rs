@@ -36,7 +36,8 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     record.look_at = later(now, pause_seconds);
     record.trouble = Some(why.to_owned());
     // A wait for room in a quota has an end of its own.
-    let waited = seconds_between(record.cache.quota_until.map_or(record.since, |until| until.max(record.since)), now);
+    let quota = record.cache.quota_until.filter(|_| matches!(record.state, State::Requested | State::Creating));
+    let waited = seconds_between(quota.map_or(record.since, |until| until.max(record.since)), now);
     let words = kinds::words(record);
     let over = |seconds_max: i64, what: &str| {
         (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
