@@ -28,8 +28,8 @@ pub const EXPECTED_SECONDS_DEFAULT: i64 = 10 * 60;
 const POLL_SECONDS: (i64, i64) = (15, 5 * 60);
 /// A snapshot that takes so many times longer than expected is stuck.
 const STUCK_TIMES: i64 = 10;
-/// The least and the most time that one may take.
-const MAKING_SECONDS_MAX: (i64, i64) = (2 * 60 * 60, 26 * 60 * 60);
+/// The least and the most time that one may take. A first one teaches nothing yet of how long its cache takes: it has a day.
+const MAKING_SECONDS_MAX: (i64, i64) = (26 * 60 * 60, 7 * 24 * 60 * 60);
 
 /// What is on record of a backup because it is one of a cache. Empty for any other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

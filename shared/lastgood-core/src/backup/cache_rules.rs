@@ -249,10 +249,10 @@ fn looks_and_deadlines_follow_from_how_long_the_last_one_took() {
         record.cache.chosen = Some(ChosenCache { expected_seconds: seconds, ..choice(NODE) });
         (record.cache.poll_seconds(100_000), record.cache.making_seconds_max())
     };
-    assert_eq!(times(60), (15, 7_200));
-    assert_eq!(times(600), (60, 7_200));
-    assert_eq!(times(1_800), (180, 18_000));
-    assert_eq!(times(100_000), (300, 93_600));
+    assert_eq!(times(60), (15, 93_600));
+    assert_eq!(times(600), (60, 93_600));
+    assert_eq!(times(1_800), (180, 93_600));
+    assert_eq!(times(100_000), (300, 604_800));
     let pending = backup(State::Pending);
     let creating = Event::Seen(sight(&snapshot_id(), &[snapshot(CacheSnapshotState::Creating)]));
     let pause = |waited: i64| {
