@@ -71,6 +71,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     async fn caches(&self, wave: &Wave<Backup, CacheId>) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
         let ids: Vec<CacheId> = wave.iter().map(|(_, id)| id.clone()).collect();
+        if ids.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
         let of = |family| ids.iter().any(|id| id.kind.family() == family);
         let all = ManualCacheSnapshots { nodes: of(CacheFamily::Nodes), serverless: of(CacheFamily::Serverless) };
         let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
