@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lastgood_core::facts::VersionRef;
 use lastgood_tests::python::is_left_out;
-use lastgood_tests::stage::Stage;
+use lastgood_tests::stage::{Stage, StageError};
 use lastgood_tests::tour;
 use lastgood_world::{LaunchFrom, LaunchFromText, Override, UpdateGroup, World, by_number};
 use serde_json::{Value, json};
@@ -57,37 +57,33 @@ fn group(world: &World, name: &str) {
     world.group(name, &by_number(&template, 1), 2);
 }
 
-#[test]
-fn five_backups_through_the_deployed_stack() {
-    if is_left_out("five_backups_through_the_deployed_stack") {
+/// A part of the tour.
+type Part = fn(&Stage, &tour::Ground, fn(&str)) -> Result<tour::Checks, StageError>;
+
+/// One part, on a stage of its own: all of its checks hold, and there are so many.
+fn toured(test: &str, stack: &str, part: Part, checks: usize) {
+    if is_left_out(test) {
         return;
     }
-    let (stage, ground) = Stage::over("lastgood-tour", tour::ground).expect("a stage");
-    let checks = tour::five_backups(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
-    assert_eq!(checks.failed, Vec::<String>::new());
-    assert_eq!(checks.passed, 20);
+    let (stage, ground) = Stage::over(stack, tour::ground).expect("a stage");
+    let told = part(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
+    assert_eq!(told.failed, Vec::<String>::new());
+    assert_eq!(told.passed, checks);
+}
+
+#[test]
+fn five_backups_through_the_deployed_stack() {
+    toured("five_backups_through_the_deployed_stack", "lastgood-tour", tour::five_backups, 20);
 }
 
 #[test]
 fn three_caches_through_the_deployed_stack() {
-    if is_left_out("three_caches_through_the_deployed_stack") {
-        return;
-    }
-    let (stage, ground) = Stage::over("lastgood-caches", tour::ground).expect("a stage");
-    let checks = tour::three_caches(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
-    assert_eq!(checks.failed, Vec::<String>::new());
-    assert_eq!(checks.passed, 11);
+    toured("three_caches_through_the_deployed_stack", "lastgood-caches", tour::three_caches, 11);
 }
 
 #[test]
 fn six_rollouts_through_the_deployed_stack() {
-    if is_left_out("six_rollouts_through_the_deployed_stack") {
-        return;
-    }
-    let (stage, ground) = Stage::over("lastgood-rollouts", tour::ground).expect("a stage");
-    let checks = tour::six_rollouts(&stage, &ground, |line| println!("{line}")).expect("the stage answers");
-    assert_eq!(checks.failed, Vec::<String>::new());
-    assert_eq!(checks.passed, 28);
+    toured("six_rollouts_through_the_deployed_stack", "lastgood-rollouts", tour::six_rollouts, 28);
 }
 
 #[test]

@@ -180,10 +180,12 @@ pub fn quota(family: CacheFamily) -> (usize, &'static str) {
 pub fn too_often(id: &CacheId, schedule: &Schedule) -> Option<String> {
     let (quota, of) = quota(id.kind.family());
     let slots = schedule.most_within(QUOTA_SECONDS);
+    if slots <= quota {
+        return None;
+    }
     let gap_minutes = QUOTA_SECONDS / 60 / i64::try_from(quota).unwrap_or(i64::MAX);
-    let many = if slots > quota { slots } else { return None };
     Some(format!(
-        "'{schedule}' has up to {many} slots in 24 hours, and AWS takes {quota} backups by hand of {of} in that time; leave {gap_minutes} minutes or more between two, as in '0 */2 * * *'"
+        "'{schedule}' has up to {slots} slots in 24 hours, and AWS takes {quota} backups by hand of {of} in that time; leave {gap_minutes} minutes or more between two, as in '0 */2 * * *'"
     ))
 }
 

@@ -21,22 +21,30 @@ pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<
         }
     }
     if !caches.is_empty() {
-        match cloud.call(&CachesById(caches)).await? {
-            Ok(told) => {
-                for cache in told {
-                    match cloud.call(&CacheTags(cache.arn.clone())).await? {
-                        Ok(tags) => found.push(Resource::Cache(Cache { tags, ..cache })),
-                        // AWS tells no tags of one that is busy: it is there all the same (AWS: ListTagsForResource).
-                        Err(refusal) if refusal.why.passes() => found.push(Resource::Cache(cache)),
-                        Err(refusal) => return Ok(Err(refusal)),
-                    }
-                }
-            }
+        match caches_named(cloud, caches).await? {
+            Ok(told) => found.extend(told.into_iter().map(Resource::Cache)),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
     found.retain(|resource| ids.contains(&resource.id()));
     Ok(Ok(found))
+}
+
+/// The same of caches, with their tags, which no describe tells.
+async fn caches_named(cloud: &impl Cloud, ids: Vec<CacheId>) -> Called<Vec<Cache>> {
+    let mut caches = match cloud.call(&CachesById(ids)).await? {
+        Ok(caches) => caches,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    for cache in &mut caches {
+        match cloud.call(&CacheTags(cache.arn.clone())).await? {
+            Ok(tags) => cache.tags = tags,
+            // AWS tells no tags of one that is busy: it is there all the same (AWS: ListTagsForResource).
+            Err(refusal) if refusal.why.passes() => {}
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Ok(Ok(caches))
 }
 
 /// Those that bear all of these tags.

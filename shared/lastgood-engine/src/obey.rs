@@ -115,8 +115,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// The newest good backup asks for its turn again if it was held; the poll carries it on.
     async fn publish_newest(&self, id: &SourceId) -> Result<Report, AskError> {
         let source = self.store.load::<Source>(id).await?.map(|source| source.record);
-        let backups = self.store.list::<Backup>(id).await?.into_iter().map(|backup| backup.record).collect::<Vec<_>>();
-        match operator::released(source.as_ref(), &backups) {
+        match operator::released(source.as_ref(), &self.backups_of(id).await?) {
             Some(held) => Box::pin(self.tell_backup(held, &Event::Released)).await,
             None => Ok(Report::default()),
         }

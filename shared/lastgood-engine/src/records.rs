@@ -1,5 +1,6 @@
 //! Changing records that others may be saving, and sending what they have to tell.
 
+use lastgood_core::backup::Backup;
 use lastgood_core::id::SourceId;
 use lastgood_core::notice::Notice;
 use lastgood_core::record::{Record, Tells};
@@ -38,6 +39,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         change: impl Fn(&Source) -> (Source, T) + Sync,
     ) -> Result<Option<T>, CallFailed> {
         self.change(id, |source: Option<&Source>| source.map(&change)).await
+    }
+
+    /// The backups of a source, newest first, for whoever saves none of them.
+    pub(crate) async fn backups_of(&self, source: &SourceId) -> Result<Vec<Backup>, CallFailed> {
+        let backups = self.store.list::<Backup>(source).await?;
+        Ok(backups.into_iter().map(|backup| backup.record).collect())
     }
 
     /// Sends what a record has to tell.

@@ -7,13 +7,12 @@ use fastrand::Rng;
 use lastgood_core::backup::{Artifact, Backup, State};
 use lastgood_core::facts::Tags;
 use lastgood_core::id::{CacheId, CacheSnapshotId, SourceId};
-use lastgood_core::incoming::BackupRequested;
 use lastgood_core::notice::{News, Notice};
 use lastgood_world::{CacheOrigin, CacheShape, CacheSnapshotState, CreateCacheSnapshot, World};
 
 use super::crew::Crew;
+use super::hands;
 use super::scene::{BEGIN, UNTIL};
-use crate::stack::Invocation;
 
 /// The caches of a seed, and how their plan treats them.
 #[derive(Clone, Debug, Default)]
@@ -75,8 +74,6 @@ impl Caches {
 /// What people did to caches.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Caches that were deleted.
-    pub(super) deleted: BTreeSet<CacheId>,
     /// Snapshots that somebody deleted.
     lost: BTreeSet<CacheSnapshotId>,
     /// Snapshots that somebody took, and must find again.
@@ -89,7 +86,7 @@ pub(super) struct Memory {
 pub(super) fn act(crew: &mut Crew<'_>) {
     let id = crew.scene.caches.all[crew.rng.usize(0..crew.scene.caches.all.len())].clone();
     match crew.rng.u32(0..12) {
-        0..=1 => ask(crew, &id),
+        0..=1 => hands::ask_for_a_backup(crew, SourceId::Cache(id)),
         2..=3 => {
             crew.say(|| format!("{id} fails over"));
             crew.world().fail_over(&id);
@@ -104,13 +101,6 @@ pub(super) fn act(crew: &mut Crew<'_>) {
         9..=10 => restore(crew),
         _ => delete(crew, &id),
     }
-}
-
-fn ask(crew: &mut Crew<'_>, id: &CacheId) {
-    let request = BackupRequested { source: SourceId::Cache(id.clone()), by: "somebody".into(), reason: None };
-    let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
-    crew.say(|| format!("asks for a backup of {id}"));
-    crew.post(Invocation::Request(now, request), 0, after);
 }
 
 /// Somebody takes snapshots by hand: one, or as many as AWS lets them.
@@ -166,7 +156,6 @@ fn delete(crew: &mut Crew<'_>, id: &CacheId) {
     }
     crew.say(|| format!("deletes {id}"));
     crew.world().delete_cache(id);
-    crew.hand.caches.deleted.insert(id.clone());
     if crew.scene.caches.deletes {
         crew.world().may_retire(&id.to_string());
     }

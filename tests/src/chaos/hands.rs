@@ -2,7 +2,7 @@
 
 use lastgood_core::backup::{Backup, State};
 use lastgood_core::facts::VersionRef;
-use lastgood_core::id::ImageId;
+use lastgood_core::id::{ImageId, SourceId};
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request};
 use lastgood_world::{
     CreateVersion, ImageState, LaunchFromText, Protection, TemplateData, TemplateName, UpdateGroup, by_number,
@@ -57,7 +57,7 @@ pub(super) fn act(crew: &mut Crew<'_>) {
 fn act_once(crew: &mut Crew<'_>) {
     let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
     match crew.rng.u32(0..34) {
-        0..=2 => ask_for_a_backup(crew, &group),
+        0..=2 => ask_for_a_backup(crew, about(&group).source),
         3 => ask(crew, Request::Hold(about(&group))),
         4..=5 => ask(crew, Request::Release(about(&group))),
         6..=7 => pin(crew),
@@ -89,10 +89,10 @@ pub(super) fn source(group: &Kind) -> String {
     format!("group/{}", group.name)
 }
 
-fn ask_for_a_backup(crew: &mut Crew<'_>, group: &Kind) {
-    let request = BackupRequested { source: about(group).source, by: "somebody".into(), reason: None };
+pub(super) fn ask_for_a_backup(crew: &mut Crew<'_>, source: SourceId) {
     let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
-    crew.say(|| format!("asks for a backup of {}", group.name));
+    crew.say(|| format!("asks for a backup of {source}"));
+    let request = BackupRequested { source, by: "somebody".into(), reason: None };
     crew.post(Invocation::Request(now, request), 0, after);
 }
 

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::image::Named;
 use super::inspection::Remains;
 use super::life::{Event, State, enter, fail, wait};
-use super::record::Backup;
+use super::record::{Artifact, Backup};
 use super::sight::{Completeness, Sight};
-use crate::cache::{Choice, Full, Origin, Taken, choose, taken, warnings};
-use crate::facts::{Cache, CacheSetup, CacheSnapshot, CacheSnapshotState};
+use crate::cache::{Choice, Full, Origin, Taken, choose, taken, unfit, warnings};
+use crate::facts::{Cache, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState};
 use crate::id::{ArtifactId, CacheId, CacheSnapshotId};
-use crate::name::cache_snapshot_name;
+use crate::name::cache_snapshot_id;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, later, seconds_between};
@@ -81,6 +81,11 @@ impl CachePart {
         self.chosen_at.is_some_and(|at| seconds_between(at, now) <= CHOSEN_SECONDS_MAX)
     }
 
+    /// The cluster that is one of several nodes, once that is chosen.
+    fn node(&self) -> Option<String> {
+        self.chosen.as_ref()?.node.clone()
+    }
+
     fn expected_seconds(&self) -> i64 {
         self.chosen.as_ref().map_or(EXPECTED_SECONDS_DEFAULT, |chosen| chosen.expected_seconds)
     }
@@ -110,7 +115,7 @@ pub fn chosen(
     let Some(cache) = caches.iter().find(|cache| cache.id == *id) else {
         return Event::NoOrigin(format!("there is no {id} any more"));
     };
-    if let Some(why) = crate::cache::unfit(cache) {
+    if let Some(why) = unfit(cache) {
         return Event::NoOrigin(format!("{id}: {why}"));
     }
     // A backup of an earlier slot that is made later would be kept for older than it is.
@@ -140,10 +145,9 @@ fn ledger(cache: &Cache, snapshots: &[CacheSnapshot], backups: &[Backup], now: T
     let mut all = taken(&told, now);
     for backup in backups {
         let Some(at) = backup.cache.begun_at else { continue };
-        let id = CacheSnapshotId { family: cache.id.kind.family(), name: cache_snapshot_name(&backup.id) };
+        let id = cache_snapshot_id(&backup.id, &cache.id);
         if !all.iter().any(|taken| taken.id == id) {
-            let node = backup.cache.chosen.as_ref().and_then(|chosen| chosen.node.clone());
-            all.push(Taken { id, of: node.into_iter().collect(), at });
+            all.push(Taken { id, of: backup.cache.node().into_iter().collect(), at });
         }
     }
     all
@@ -152,7 +156,7 @@ fn ledger(cache: &Cache, snapshots: &[CacheSnapshot], backups: &[Backup], now: T
 /// Whether a snapshot was taken of a cache, as a whole or of one of its nodes.
 fn is_of(snapshot: &CacheSnapshot, cache: &Cache) -> bool {
     let nodes = match &cache.shape {
-        crate::facts::CacheShape::Replicated(nodes) => nodes.as_slice(),
+        CacheShape::Replicated(nodes) => nodes.as_slice(),
         _ => &[],
     };
     let is_it = |of: &String| *of == cache.id.name || nodes.iter().any(|node| node.cluster == *of);
@@ -179,7 +183,7 @@ pub(super) fn is_chosen(record: &mut Backup, chosen: ChosenCache, now: Time) -> 
     };
     record.cache.chosen = Some(chosen);
     record.cache.chosen_at = Some(now);
-    record.artifact = super::record::Artifact::Asked;
+    record.artifact = Artifact::Asked;
     record.look_at = now;
     match record.state {
         State::Requested => enter(record, State::Creating, now, reason),
@@ -211,8 +215,7 @@ pub(super) fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> Stri
         return wait(record, now, refusal);
     }
     if refusal.why == Why::Quota {
-        let node = record.cache.chosen.as_ref().and_then(|chosen| chosen.node.clone());
-        let of = node.unwrap_or_else(|| record.id.source.name().to_owned());
+        let of = record.cache.node().unwrap_or_else(|| record.id.source.name().to_owned());
         record.cache.full.retain(|full| full.of != of);
         record.cache.full.push(Full { of: of.clone(), until: later(now, FULL_SECONDS) });
         record.look_at = now;

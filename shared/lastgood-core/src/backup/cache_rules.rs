@@ -3,10 +3,10 @@
 use expect_test::expect_file;
 
 use super::cache::{ChosenCache, FULL_SECONDS, QUOTA_WAIT_SECONDS_MAX, chosen, sight};
-use super::fixtures::{now, policy, refusal, start};
+use super::fixtures::{came_to, now, refusal, start, was_good};
 use super::life::{Alone, Effect, Event, REQUESTED_SECONDS_MAX, State, Together, decide, due};
 use super::life_table::lines;
-use super::record::{Artifact, Backup, Origin};
+use super::record::Backup;
 use super::sight::Sight;
 use crate::facts::{
     Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus,
@@ -45,29 +45,17 @@ fn choice(node: &str) -> ChosenCache {
 /// A backup of a cache that came to `state` by itself, and told everything.
 fn backup(state: State) -> Backup {
     let id = "replication-group/sessions@20260115T103000Z".parse().expect("a backup");
-    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
-    record.state = state;
+    let mut record = came_to(state, id, artifact());
     if state != State::Requested {
-        record.artifact = Artifact::Asked;
         record.cache.chosen = Some(choice(NODE));
         record.cache.chosen_at = Some(start());
     }
     if !matches!(state, State::Requested | State::Creating) {
-        record.artifact_id = Some(artifact());
-        record.artifact = Artifact::There;
         record.cache.begun_at = Some(start());
     }
-    if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
+    if was_good(state) {
         record.good_at = Some(later(start(), 300));
         record.cache.bytes = Some(5_000_000);
-    }
-    if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
-        record.reason = "older than the last 3 good ones".into();
-    }
-    match state {
-        State::Deleting => record.artifact = Artifact::Condemned,
-        State::Deleted => record.artifact = Artifact::Gone,
-        _ => {}
     }
     record
 }
@@ -197,14 +185,12 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     assert_eq!(node(choose(&with(19), &[good])).as_deref(), Some("sessions-001"));
     // Those of another cache do not count, nor what is of the other family.
     assert_eq!(node(choose(&seen(20, "other-002"), &[])).as_deref(), Some(NODE));
-    let full = [seen(20, NODE), seen(20, "sessions-001")].concat();
     let theirs = |number: i64, of: &str| CacheSnapshot {
         id: CacheSnapshotId { family: CacheFamily::Nodes, name: format!("{of}-{number}") },
         of: vec![of.into()],
         begun_at: Some(later(start(), -number)),
         ..snapshot(CacheSnapshotState::Available)
     };
-    drop(full);
     let full: Vec<_> = (0..20).flat_map(|number| [theirs(number, NODE), theirs(number, "sessions-001")]).collect();
     assert!(matches!(choose(&full, &[]), Event::CacheFull { .. }));
     let mut newer = backup(State::Requested);

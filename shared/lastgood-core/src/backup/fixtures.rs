@@ -7,7 +7,7 @@ use super::life::{Chosen, State};
 use super::publication::{Publication, PublishedTo};
 use super::record::{Artifact, Backup, Origin};
 use crate::facts::{Group, Image, ImageState, LaunchSource, Member, Snapshot, SnapshotState, Tags};
-use crate::id::ArtifactId;
+use crate::id::{ArtifactId, BackupId};
 use crate::plan::{Afterwards, Capture, Policy, Publish};
 use crate::refusal::{Refusal, Why};
 use crate::retention::Retention;
@@ -53,20 +53,33 @@ pub(super) fn chosen() -> Chosen {
 /// A backup that came to `state` by itself, told everything and has nothing in its outbox.
 pub(crate) fn backup(state: State) -> Backup {
     let id = "group/web@20260115T103000Z".parse().expect("a backup");
-    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
-    record.state = state;
+    let mut record = came_to(state, id, artifact("ami-1"));
     if state != State::Requested {
         record.instance = Some("i-1".into());
-        record.artifact = Artifact::Asked;
     }
-    if !matches!(state, State::Requested | State::Creating) {
-        record.artifact_id = Some(artifact("ami-1"));
-        record.artifact = Artifact::There;
-    }
-    if matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted) {
+    if was_good(state) {
         record.snapshots = vec!["snap-1".into(), "snap-2".into()];
         record.good_at = Some(start());
         record.publication = Publication::Published(version_2());
+    }
+    record
+}
+
+/// Whether whatever stands there became good.
+pub(super) fn was_good(state: State) -> bool {
+    matches!(state, State::Good | State::Expiring | State::Deleting | State::Deleted)
+}
+
+/// What a record of any kind of source is in a state: where it stands, and what AWS holds of it.
+pub(super) fn came_to(state: State, id: BackupId, artifact: ArtifactId) -> Backup {
+    let mut record = Backup::requested(id, "web", Origin::Schedule, &policy(), start());
+    record.state = state;
+    if state != State::Requested {
+        record.artifact = Artifact::Asked;
+    }
+    if !matches!(state, State::Requested | State::Creating) {
+        record.artifact_id = Some(artifact);
+        record.artifact = Artifact::There;
     }
     if matches!(state, State::Expiring | State::Deleting | State::Deleted) {
         record.reason = "older than the last 3 good ones".into();

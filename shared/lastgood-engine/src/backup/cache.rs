@@ -1,10 +1,10 @@
 //! Backups of caches: what each is made of, making and looking at its snapshot, and what is there of one that is to go.
 
+use futures_util::StreamExt;
 use futures_util::stream;
-use futures_util::{StreamExt, TryFutureExt};
 use lastgood_core::backup::cache::{self, chosen, remains};
 use lastgood_core::backup::image::{given_up, gives_up, unlooked};
-use lastgood_core::backup::inspection::{Inspection, rank, successors};
+use lastgood_core::backup::inspection::{Inspection, rank};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event, State};
@@ -12,7 +12,6 @@ use lastgood_core::facts::{Cache, CacheSnapshot};
 use lastgood_core::id::{ArtifactId, CacheFamily, CacheId, CacheSnapshotId};
 use lastgood_core::name::{cache_snapshot_id, tags};
 use lastgood_core::needed::{wants, words};
-use lastgood_core::source::Source;
 
 use super::together::{AskFailed, together};
 use crate::call::elasticache::{
@@ -57,8 +56,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
         }
-        let backups = self.store.list::<Backup>(&record.id.source).await?;
-        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
+        let backups = self.backups_of(&record.id.source).await?;
         let mut caches: Vec<Cache> = caches.iter().filter(|cache| cache.id == *id).cloned().collect();
         for cache in &mut caches {
             if let Some(group) = &cache.setup.parameter_group {
@@ -143,10 +141,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup of a cache, and who needs it: a pin, or a source that has no newer one.
     pub(super) async fn inspect_cache(&self, record: &Backup, cache: &CacheId) -> Carried<Backup> {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
-        let backups = self.store.list::<Backup>(&record.id.source).await?;
-        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
-        let newer = successors(record, &backups);
+        let (source, newer) = self.source_and_successors(record).await?;
         let began = self.clock.now();
         let id = record.cache_snapshot().cloned().unwrap_or_else(|| cache_snapshot_id(&record.id, cache));
         let others = newer.iter().filter_map(ArtifactId::cache_snapshot).cloned();
@@ -177,7 +172,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     pub(super) async fn delete_cache_snapshot(&self, id: CacheSnapshotId) -> Carried<Backup> {
-        let deleted = self.cloud.call(&DeleteCacheSnapshot(id)).map_ok(|deleted| deleted.map(|()| Vec::new())).await?;
-        Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deleted)))
+        let deleted = self.cloud.call(&DeleteCacheSnapshot(id)).await?;
+        Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deleted.map(|()| Vec::new()))))
     }
 }

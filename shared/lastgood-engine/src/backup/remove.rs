@@ -16,16 +16,13 @@ use crate::Engine;
 use crate::call::ec2::{DeleteSnapshot, DeleteVersions, DeregisterImage, ImageNamed, ImagesById, SnapshotsTagged};
 use crate::call::{Answers, Cloud};
 use crate::drive::Carried;
-use crate::port::{Bus, Clock, Store};
+use crate::port::{Bus, CallFailed, Clock, Store};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
     pub(super) async fn inspect(&self, record: &Backup, own: &GroupName) -> Carried<Backup> {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
-        let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
-        let backups = self.store.list::<Backup>(&record.id.source).await?;
-        let backups: Vec<Backup> = backups.into_iter().map(|backup| backup.record).collect();
-        let newer = successors(record, &backups);
+        let (source, newer) = self.source_and_successors(record).await?;
         let began = self.clock.now();
         // By its id if that is on record: by its name another one might be found. Its successors are asked for beside it.
         let images = record.artifact_id.iter().chain(&newer).filter_map(ArtifactId::image).cloned();
@@ -76,6 +73,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             inspection.versions = unused(&needs, &leaving);
         }
         Ok(Event::Removal(RemovalEvent::Inspected(inspection)))
+    }
+
+    /// The source of a backup, and what AWS holds of the good ones that are newer.
+    pub(super) async fn source_and_successors(
+        &self,
+        record: &Backup,
+    ) -> Result<(Option<Source>, Vec<ArtifactId>), CallFailed> {
+        let source = self.store.load::<Source>(&record.id.source).await?.map(|source| source.record);
+        Ok((source, successors(record, &self.backups_of(&record.id.source).await?)))
     }
 
     pub(super) async fn deregister(&self, image: ImageId) -> Carried<Backup> {
