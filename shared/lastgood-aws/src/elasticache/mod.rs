@@ -66,14 +66,16 @@ impl Aws {
             Ok(groups) => groups,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let alone = clusters.iter().filter(|cluster| cluster.replication_group_id().is_none());
-        let caches = alone.map(single).chain(groups.iter().map(|found| group(found, &clusters)));
+        let caches = clusters.iter().map(single).chain(groups.iter().map(|found| group(found, &clusters)));
         caches.collect::<Result<_, _>>().map(Ok)
     }
 }
 
+/// A cluster by itself. One that became a node of a replication group is there, and is backed up with that.
 fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
     let action = CachesById::ACTION;
+    let own = status(told(action, cluster.cache_cluster_status(), "a cluster's status")?);
+    let of_group = |group: &str| CacheStatus::Other(format!("a node of replication group {group}"));
     let name = told(action, cluster.cache_cluster_id(), "a cluster's id")?.to_owned();
     let setup =
         CacheSetup { port: cluster.cache_nodes().iter().find_map(|node| port(node.endpoint())), ..of_cluster(cluster) };
@@ -81,7 +83,7 @@ fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
         id: CacheId { kind: CacheKind::Cluster, name },
         tags: Tags::new(),
         arn: told(action, cluster.arn(), "a cluster's ARN")?.to_owned(),
-        status: status(told(action, cluster.cache_cluster_status(), "a cluster's status")?),
+        status: cluster.replication_group_id().map_or(own, of_group),
         shape: CacheShape::Single,
         setup,
         reserved_memory_percent: None,

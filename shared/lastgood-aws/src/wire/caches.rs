@@ -110,6 +110,20 @@ async fn caches_of_nodes_are_read_whole() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_got_replicas_is_there_though_it_can_not_be_backed_up_by_itself() {
+    let clusters = answer(
+        "DescribeCacheClusters",
+        "<CacheClusters><CacheCluster><CacheClusterId>queue</CacheClusterId><ReplicationGroupId>queues</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><ARN>arn:aws:elasticache:us-east-1:123456789012:cluster:queue</ARN></CacheCluster></CacheClusters>",
+    );
+    let groups = answer("DescribeReplicationGroups", "<ReplicationGroups/>");
+    let wire = Wire::answering(&[(200, &clusters), (200, &groups)]).await;
+    let asked = CachesById(vec![id(CacheKind::Cluster, "queue")]);
+    let caches = wire.aws().call(&asked).await.expect("judged").expect("told");
+    let status = CacheStatus::Other("a node of replication group queues".into());
+    assert_eq!(caches.iter().map(|cache| &cache.status).collect::<Vec<_>>(), [&status]);
+}
+
+#[tokio::test]
 async fn serverless_caches_are_read_by_their_own_calls() {
     let caches = answer(
         "DescribeServerlessCaches",
