@@ -10,7 +10,7 @@ use lastgood_world::{AwsError, CacheOrigin, CacheShape, CreateCacheSnapshot, Wor
 use crate::transcript::{count, messages, told};
 
 /// Every two hours, of which the last two are kept.
-fn plan(select: &str) -> String {
+pub(crate) fn plan(select: &str) -> String {
     format!("plans: [{{name: web, select: {{{select}}}, schedule: '0 */2 * * *', retain: {{last: 2}}}}]")
 }
 
@@ -36,12 +36,12 @@ fn by_hand(stack: &Stack, cluster: &str, name: &str) {
 }
 
 /// What was asked of CreateSnapshot, each time.
-fn asked(stack: &Stack) -> Vec<String> {
+pub(crate) fn asked(stack: &Stack) -> Vec<String> {
     let calls = stack.world.log().into_iter().filter(|call| call.action.starts_with("elasticache:Create"));
     calls.map(|call| call.about.split(' ').next_back().unwrap_or_default().to_owned()).collect()
 }
 
-fn states(stack: &Stack, id: &CacheId) -> Vec<State> {
+pub(crate) fn states(stack: &Stack, id: &CacheId) -> Vec<State> {
     stack.backups(&id.to_string()).into_iter().map(|backup| backup.state).collect()
 }
 

@@ -204,7 +204,7 @@ fn notices() -> Vec<Notice> {
         },
         News::BackupLost { backup: backup.clone(), image: Some(image()), cache_snapshot: None },
         News::DeletionHalted { backups: 2, failed: slot, reason: "AWS could not make the image: failed".into() },
-        News::SourceFound { plan: "web".into() },
+        News::SourceFound { plan: "web".into(), obstacle: None },
         News::SourceLost { reason: "the group is deleted; its backups stay".into() },
         News::SourceContested { plan: "web".into(), other: "all".into() },
         News::SourceHeld { reason: "held by alice: release freeze".into() },

@@ -5,6 +5,7 @@ mod budget;
 mod bugs;
 mod by_hand;
 mod cache_cuts;
+mod cache_troubles;
 mod caches;
 mod calls;
 mod capture;

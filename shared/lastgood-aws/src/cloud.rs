@@ -1,4 +1,4 @@
-//! EC2, Auto Scaling, ElastiCache and the Parameter Store as the engine's `Cloud`. The calls are in the files of their services.
+//! EC2, Auto Scaling, ElastiCache, CloudWatch and the Parameter Store as the engine's `Cloud`. The calls are in the files of their services.
 
 use aws_config::SdkConfig;
 
@@ -10,6 +10,7 @@ pub struct Aws {
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) cache: aws_sdk_elasticache::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
+    pub(crate) metrics: aws_sdk_cloudwatch::Client,
 }
 
 impl Aws {
@@ -21,6 +22,7 @@ impl Aws {
             ssm: aws_sdk_ssm::Client::new(config),
             cache: aws_sdk_elasticache::Client::new(config),
             tagging: aws_sdk_resourcegroupstagging::Client::new(config),
+            metrics: aws_sdk_cloudwatch::Client::new(config),
         }
     }
 }

@@ -10,6 +10,7 @@ mod cloud;
 mod ec2;
 mod elasticache;
 mod event;
+mod metrics;
 mod pages;
 mod refresh;
 pub mod refusals;

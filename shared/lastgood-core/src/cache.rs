@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Cache, CacheNode, CacheRole, CacheShape, CacheSnapshot, CacheStatus};
+use crate::facts::{
+    Cache, CacheNode, CacheRole, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus, CacheStrain,
+};
 use crate::id::{CacheFamily, CacheId, CacheSnapshotId};
 use crate::schedule::Schedule;
 use crate::{Time, later};
@@ -19,6 +21,9 @@ pub const NODE_QUOTA: usize = 20;
 pub const SERVERLESS_QUOTA: usize = 24;
 /// The part of its memory that a node needs free for a backup, in percent (AWS: Managing reserved memory).
 pub const RESERVED_MEMORY_PERCENT_MIN: u32 = 25;
+/// How far a replica may be behind its primary before that is warned of, in seconds: so much of the newest data a backup of it
+/// lacks.
+pub const LAG_SECONDS_MAX: u32 = 30;
 /// How long AWS's clock and ours may be apart, in seconds: so much longer than a day a backup counts.
 const CLOCKS_SECONDS_APART_MAX: i64 = 60;
 
@@ -68,10 +73,12 @@ pub struct Full {
     pub until: Time,
 }
 
-/// Those that AWS tells. One whose time is not told yet was begun just now.
+/// Those that AWS tells. One whose time is not told yet was begun just now; one that failed and has none was not begun.
 #[must_use]
 pub fn taken(snapshots: &[CacheSnapshot], now: Time) -> Vec<Taken> {
-    let manual = snapshots.iter().filter(|snapshot| snapshot.manual);
+    let is_begun =
+        |snapshot: &&CacheSnapshot| snapshot.begun_at.is_some() || snapshot.state != CacheSnapshotState::Failed;
+    let manual = snapshots.iter().filter(|snapshot| snapshot.manual).filter(is_begun);
     let taken = |snapshot: &CacheSnapshot| Taken {
         id: snapshot.id.clone(),
         of: snapshot.of.clone(),
@@ -107,18 +114,29 @@ pub fn choose(cache: &Cache, taken: &[Taken], full: &[Full], now: Time) -> Choic
 fn of_nodes(cache: &Cache, nodes: &[CacheNode], taken: &[Taken], full: &[Full], now: Time) -> Choice {
     let mut nodes: Vec<&CacheNode> = nodes.iter().collect();
     nodes.sort_by_key(|node| (rank(node.role), node.cluster.clone()));
-    let has_replica = nodes.iter().any(|node| node.role == CacheRole::Replica);
-    let mut until = None;
+    let replicas: Vec<&&CacheNode> = nodes.iter().filter(|node| node.role == CacheRole::Replica).collect();
+    let (mut until, mut busy) = (None, None);
     for node in &nodes {
-        let of_it = taken.iter().filter(|taken| taken.of.is_empty() || taken.of.contains(&node.cluster));
+        if node.status != CacheStatus::Available {
+            busy.get_or_insert_with(|| format!("{} is not available", node.cluster));
+            continue;
+        }
+        // One that names no node may be of any.
+        let names_none = |taken: &&Taken| taken.of.iter().all(|of| *of == cache.id.name);
+        let of_it = taken.iter().filter(|taken| names_none(taken) || taken.of.contains(&node.cluster));
         match free_at(cache, &node.cluster, of_it, full, now) {
             None => {
                 let why = match node.role {
                     CacheRole::Replica => format!("{} is a replica", node.cluster),
-                    CacheRole::Primary if has_replica => {
+                    CacheRole::Primary if replicas.is_empty() => {
+                        format!("{} is the primary: there is no replica", node.cluster)
+                    }
+                    CacheRole::Primary if replicas.iter().all(|node| node.status != CacheStatus::Available) => {
+                        format!("{} is the primary: no replica is available", node.cluster)
+                    }
+                    CacheRole::Primary => {
                         format!("{} is the primary: of its replicas AWS takes no more today", node.cluster)
                     }
-                    CacheRole::Primary => format!("{} is the primary: there is no replica", node.cluster),
                     CacheRole::Unknown => format!("AWS does not say what {} is", node.cluster),
                 };
                 return Choice::Now(Origin { node: Some(node.cluster.clone()), why });
@@ -126,9 +144,10 @@ fn of_nodes(cache: &Cache, nodes: &[CacheNode], taken: &[Taken], full: &[Full], 
             Some(at) => until = Some(until.map_or(at, |other: Time| other.min(at))),
         }
     }
-    match until {
-        Some(until) => none_now(cache, until),
-        None => Choice::Busy(format!("AWS tells no node of {}", cache.id.name)),
+    match (busy, until) {
+        (Some(busy), _) => Choice::Busy(busy),
+        (None, Some(until)) => none_now(cache, until),
+        (None, None) => Choice::Busy(format!("AWS tells no node of {}", cache.id.name)),
     }
 }
 
@@ -175,9 +194,15 @@ pub fn quota(family: CacheFamily) -> (usize, &'static str) {
     }
 }
 
-/// Why a schedule has more slots than AWS takes backups of such a cache, and what to write, if so.
+/// Why backups of a cache can't be made as its plan wants, and what to do, if so.
 #[must_use]
-pub fn too_often(id: &CacheId, schedule: &Schedule) -> Option<String> {
+pub fn obstacle(cache: &Cache, schedule: &Schedule) -> Option<String> {
+    let never = unfit(cache).map(|why| format!("can't be backed up: {why}; leave it out"));
+    never.or_else(|| too_often(&cache.id, schedule).map(|why| format!("can't be backed up so often: {why}")))
+}
+
+/// Why a schedule has more slots than AWS takes backups of such a cache, and what to write, if so.
+fn too_often(id: &CacheId, schedule: &Schedule) -> Option<String> {
     let (quota, of) = quota(id.kind.family());
     let slots = schedule.most_within(QUOTA_SECONDS);
     if slots <= quota {
@@ -204,11 +229,16 @@ pub fn unfit(cache: &Cache) -> Option<String> {
 
 /// What makes a backup of a cache, or its restore, likelier to fail or to be felt, in words.
 #[must_use]
-pub fn warnings(cache: &Cache) -> Vec<String> {
+pub fn warnings(cache: &Cache, strain: &CacheStrain) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Some(percent) = cache.reserved_memory_percent.filter(|percent| *percent < RESERVED_MEMORY_PERCENT_MIN) {
+    if let Some(percent) = strain.reserved_memory_percent.filter(|percent| *percent < RESERVED_MEMORY_PERCENT_MIN) {
         warnings.push(format!(
             "its parameter group reserves {percent} percent of memory: a backup needs {RESERVED_MEMORY_PERCENT_MIN} percent free, or it may swap or fail"
+        ));
+    }
+    if let Some(seconds) = strain.lag_seconds.filter(|seconds| *seconds > LAG_SECONDS_MAX) {
+        warnings.push(format!(
+            "the replica that is backed up is {seconds} seconds behind its primary: so much of the newest data its backup lacks"
         ));
     }
     match &cache.shape {

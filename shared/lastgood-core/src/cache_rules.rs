@@ -12,7 +12,11 @@ fn now() -> Time {
 }
 
 fn node(cluster: &str, role: CacheRole) -> CacheNode {
-    CacheNode { cluster: cluster.into(), role }
+    CacheNode { cluster: cluster.into(), role, status: CacheStatus::Available }
+}
+
+fn ailing(cluster: &str, role: CacheRole) -> CacheNode {
+    CacheNode { status: CacheStatus::Other("rebooting cluster nodes".into()), ..node(cluster, role) }
 }
 
 fn cache(status: CacheStatus, shape: CacheShape) -> Cache {
@@ -25,7 +29,6 @@ fn cache(status: CacheStatus, shape: CacheShape) -> Cache {
         status,
         shape,
         setup: CacheSetup::default(),
-        reserved_memory_percent: None,
     }
 }
 
@@ -182,7 +185,7 @@ fn what_makes_a_backup_risky_is_told() {
     let warned = |shape, change: &dyn Fn(&mut Cache)| {
         let mut cache = cache(CacheStatus::Available, shape);
         change(&mut cache);
-        warnings(&cache).iter().map(|text| text.split(':').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        warnings(&cache, &CacheStrain::default()).iter().map(|text| text.split(':').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };
     let none = |_: &mut Cache| {};
     let both = vec![node("web-001", CacheRole::Primary), node("web-002", CacheRole::Replica)];
@@ -194,12 +197,59 @@ fn what_makes_a_backup_risky_is_told() {
     let shard = |id: &str, replicas| CacheShard { id: id.into(), slots: None, replicas };
     let shards = |cache: &mut Cache| cache.setup.shards = vec![shard("0001", 1), shard("0002", 0)];
     assert_eq!(warned(CacheShape::Sharded, &shards), ["no replica in shard 0002"]);
+    let fine = cache(CacheStatus::Available, CacheShape::Serverless);
     for (percent, warns) in [(24, true), (25, false)] {
-        let reserved = |cache: &mut Cache| cache.reserved_memory_percent = Some(percent);
-        assert_eq!(!warned(CacheShape::Serverless, &reserved).is_empty(), warns, "{percent}");
+        let strain = CacheStrain { reserved_memory_percent: Some(percent), ..CacheStrain::default() };
+        assert_eq!(!warnings(&fine, &strain).is_empty(), warns, "{percent}");
+    }
+    for (seconds, warns) in [(31, true), (30, false)] {
+        let strain = CacheStrain { lag_seconds: Some(seconds), ..CacheStrain::default() };
+        assert_eq!(!warnings(&fine, &strain).is_empty(), warns, "{seconds}");
     }
     let tiering = |cache: &mut Cache| cache.setup.data_tiering = true;
     assert_eq!(warned(CacheShape::Sharded, &tiering).len(), 1);
+}
+
+#[test]
+fn a_node_that_is_not_available_itself_is_passed_over() {
+    use CacheRole::{Primary, Replica};
+    let of = |nodes: Vec<CacheNode>| choose(&cache(CacheStatus::Available, CacheShape::Replicated(nodes)), &[], &[], now());
+    let both = of(vec![node("web-001", Primary), ailing("web-002", Replica), node("web-003", Replica)]);
+    assert_eq!(chosen(both).0.as_deref(), Some("web-003"));
+    let (node, why) = chosen(of(vec![node("web-001", Primary), ailing("web-002", Replica)]));
+    assert_eq!((node.as_deref(), why.as_str()), (Some("web-001"), "web-001 is the primary: no replica is available"));
+    let none = of(vec![ailing("web-001", Primary), ailing("web-002", Replica)]);
+    assert_eq!(none, Choice::Busy("web-002 is not available".into()));
+}
+
+#[test]
+fn what_names_only_the_group_counts_for_each_node_and_what_names_another_for_none() {
+    let nodes = [("web-001", CacheRole::Primary), ("web-002", CacheRole::Replica)];
+    let named = |of: &[&str]| -> Vec<Taken> {
+        let of: Vec<String> = of.iter().map(|of| (*of).to_owned()).collect();
+        super::rules::of("", 20, 0).into_iter().map(|taken| Taken { of: of.clone(), ..taken }).collect()
+    };
+    until(choose(&replicated(&nodes), &named(&["web"]), &[], now()));
+    let (node, _) = chosen(choose(&replicated(&nodes), &named(&["web", "web-009"]), &[], now()));
+    assert_eq!(node.as_deref(), Some("web-002"));
+}
+
+#[test]
+fn one_that_failed_and_tells_no_time_is_not_counted() {
+    let snapshot = |state, begun_at| CacheSnapshot {
+        id: CacheSnapshotId { family: CacheFamily::Nodes, name: "s-1".into() },
+        arn: String::new(),
+        tags: crate::facts::Tags::new(),
+        of: vec!["web".into()],
+        state,
+        manual: true,
+        begun_at,
+        bytes: None,
+    };
+    let count = |state, begun_at| taken(&[snapshot(state, begun_at)], now()).len();
+    assert_eq!(count(CacheSnapshotState::Failed, None), 0);
+    assert_eq!(count(CacheSnapshotState::Failed, Some(now())), 1);
+    assert_eq!(count(CacheSnapshotState::Creating, None), 1, "it was begun just now");
 }
 
 #[test]

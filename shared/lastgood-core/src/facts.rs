@@ -13,6 +13,7 @@ use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId,
 
 pub use cache::{
     Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheSnapshot, CacheSnapshotState, CacheStatus,
+    CacheStrain,
 };
 pub use refresh::{Fitness, RefreshStatus, RefreshView, StatusCheck};
 

@@ -185,6 +185,9 @@ pub enum News {
     SourceFound {
         /// The plan.
         plan: String,
+        /// Why its backups will not come as the plan wants, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        obstacle: Option<String>,
     },
     /// A source is deleted, or no plan selects it any more.
     #[serde(rename = "Source Lost")]

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::backup::{Artifact, Backup, Event, State};
-use crate::facts::{CacheSnapshot, Image, Snapshot};
+use crate::facts::{CacheSnapshot, CacheSnapshotState, Image, Snapshot};
 use crate::id::{ArtifactId, BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
@@ -149,6 +149,12 @@ fn is_old(begun: Option<Time>, now: Time) -> bool {
     begun.is_some_and(|begun| seconds_between(begun, now) >= ORPHAN_SECONDS_MIN)
 }
 
+/// The same of the snapshot of a cache. One that failed and tells no time becomes nothing any more.
+fn is_old_snapshot(snapshot: &CacheSnapshot, now: Time) -> bool {
+    let is_over = snapshot.begun_at.is_none() && snapshot.state == CacheSnapshotState::Failed;
+    is_over || is_old(snapshot.begun_at, now)
+}
+
 /// What the sweep tells a backup, if anything. `account` is all that bears our tag; what bears this backup's is taken of it.
 #[must_use]
 pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event> {
@@ -183,7 +189,7 @@ pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event>
             });
             let of_cache = account.cache_snapshots.iter().find(|snapshot| {
                 is_its(&snapshot.tags)
-                    && is_old(snapshot.begun_at, now)
+                    && is_old_snapshot(snapshot, now)
                     && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)
             });
             let of_cache = of_cache.map(|snapshot| ArtifactId::CacheSnapshot(snapshot.id.clone()));
@@ -231,7 +237,7 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
             entry(&mut found, tag, source).snapshots.push(snapshot.id.clone());
         }
     }
-    for snapshot in account.cache_snapshots.iter().filter(|snapshot| is_old(snapshot.begun_at, now)) {
+    for snapshot in account.cache_snapshots.iter().filter(|snapshot| is_old_snapshot(snapshot, now)) {
         let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
         let known = by_tag.get(tag).is_some_and(|record| {
             record.state != State::Deleted && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)

@@ -3,6 +3,7 @@
 use lastgood_core::facts::{Cache, Resource, Tags};
 use lastgood_core::id::{CacheId, GroupName, SourceId};
 use lastgood_core::plan::Plan;
+use lastgood_core::refusal::Why;
 use lastgood_core::source::Source;
 
 use crate::call::autoscaling::{GroupsNamed, GroupsTagged};
@@ -32,19 +33,22 @@ pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<
 
 /// The same of caches, with their tags, which no describe tells.
 async fn caches_named(cloud: &impl Cloud, ids: Vec<CacheId>) -> Called<Vec<Cache>> {
-    let mut caches = match cloud.call(&CachesById(ids)).await? {
+    let caches = match cloud.call(&CachesById(ids)).await? {
         Ok(caches) => caches,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    for cache in &mut caches {
+    let mut found = Vec::new();
+    for cache in caches {
         match cloud.call(&CacheTags(cache.arn.clone())).await? {
-            Ok(tags) => cache.tags = tags,
+            Ok(tags) => found.push(Cache { tags, ..cache }),
             // AWS tells no tags of one that is busy: it is there all the same (AWS: ListTagsForResource).
-            Err(refusal) if refusal.why.passes() => {}
+            Err(refusal) if refusal.why.passes() => found.push(cache),
+            // It went between the two looks.
+            Err(refusal) if refusal.why == Why::Missing => {}
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
-    Ok(Ok(caches))
+    Ok(Ok(found))
 }
 
 /// Those that bear all of these tags.

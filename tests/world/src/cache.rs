@@ -46,6 +46,10 @@ pub struct Cache {
     pub node_type: String,
     /// What its parameter group says of reserved memory, if it says anything.
     pub reserved_memory_percent: Option<u32>,
+    /// How far its replicas are behind, in seconds, as CloudWatch measures it.
+    pub lag_seconds: Option<u32>,
+    /// Nodes of it that are not available, by their clusters.
+    pub ailing: Vec<String>,
     /// Its tags.
     pub tags: Tags,
     /// Which of its nodes is the primary, from 0; with one shard alone.
@@ -76,6 +80,11 @@ impl Cache {
     /// The ARN of one of its clusters.
     pub fn cluster_arn(cluster: &str) -> String {
         cache_arn("cluster", cluster)
+    }
+
+    /// Whether one of its clusters serves, as far as that goes by itself.
+    pub(crate) fn is_well(&self, cluster: &str) -> bool {
+        !self.ailing.iter().any(|ailing| ailing == cluster)
     }
 
     /// The name of its parameter group.
@@ -152,10 +161,39 @@ impl ElastiCache<'_> {
         })
     }
 
-    /// ListTagsForResource of a cache or of a snapshot.
+    /// CloudWatch's GetMetricData: how far a replica is behind.
+    pub fn replica_lag(&self, cluster: &str) -> Result<Option<u32>, AwsError> {
+        self.0.serve(Asked::new("cloudwatch:GetMetricData", "*", cluster), |state| {
+            let is_of = |cache: &&Cache| cache.clusters().iter().flatten().any(|node| node == cluster);
+            Ok(state.caches.values().find(is_of).and_then(|cache| cache.lag_seconds))
+        })
+    }
+
+    /// ListTagsForResource of a cache or of a snapshot. Of a cache only while it is available (AWS: ListTagsForResource).
     pub fn list_tags(&self, arn: &str) -> Result<Tags, AwsError> {
         self.0.serve(Asked::new("elasticache:ListTagsForResource", arn, arn), |state| {
-            let missing = || AwsError::new("InvalidARN", format!("{arn} is not valid"));
+            if let Some(cache) = state.caches.values().find(|cache| cache.arn() == arn) {
+                let status = state.told_of(cache).status;
+                if status != "available" {
+                    let (code, what) = match cache.id.kind {
+                        CacheKind::Cluster => ("InvalidCacheClusterState", "Cache cluster"),
+                        CacheKind::ReplicationGroup => ("InvalidReplicationGroupState", "Replication group"),
+                        CacheKind::Serverless => ("InvalidServerlessCacheStateFault", "Serverless cache"),
+                    };
+                    return Err(AwsError::new(code, format!("{what} {} is {status}", cache.id.name)));
+                }
+            }
+            let missing = || match arn.split(':').nth(5).unwrap_or_default() {
+                "cluster" => AwsError::with_status(404, "CacheClusterNotFound", "CacheCluster not found"),
+                "replicationgroup" => {
+                    AwsError::with_status(404, "ReplicationGroupNotFoundFault", "ReplicationGroup not found")
+                }
+                "serverlesscache" => {
+                    AwsError::with_status(404, "ServerlessCacheNotFoundFault", "ServerlessCache not found")
+                }
+                "snapshot" => AwsError::with_status(404, "SnapshotNotFoundFault", "Snapshot not found"),
+                _ => AwsError::new("InvalidARN", format!("{arn} is not valid")),
+            };
             state.tagged_things().into_iter().find(|(found, _)| found == arn).map(|(_, tags)| tags).ok_or_else(missing)
         })
     }
@@ -194,6 +232,8 @@ impl World {
             engine: "valkey".to_owned(),
             node_type: "cache.r7g.large".to_owned(),
             reserved_memory_percent: None,
+            lag_seconds: None,
+            ailing: Vec::new(),
             tags: Tags::new(),
             primary: 0,
             changing: None,

@@ -198,6 +198,9 @@ impl State {
             let message = "Snapshotting is not supported for this cache";
             return Err(AwsError::new("SnapshotFeatureNotSupportedFault", message));
         }
+        if let Some(ailing) = cluster.as_ref().filter(|cluster| !found.is_well(cluster)) {
+            return Err(AwsError::new("InvalidCacheClusterState", format!("{ailing} is not in available state")));
+        }
         let status = self.told_of(found).status;
         if status != "available" {
             let code = match (&request.of, kind) {

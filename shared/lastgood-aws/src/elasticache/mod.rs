@@ -86,7 +86,6 @@ fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
         status: cluster.replication_group_id().map_or(own, of_group),
         shape: CacheShape::Single,
         setup,
-        reserved_memory_percent: None,
     })
 }
 
@@ -133,7 +132,7 @@ fn group(found: &ReplicationGroup, clusters: &[CacheCluster]) -> Result<Cache, C
     let shape = if found.cluster_enabled().unwrap_or(false) {
         CacheShape::Sharded
     } else {
-        CacheShape::Replicated(nodes(found))
+        CacheShape::Replicated(nodes(found, clusters))
     };
     Ok(Cache {
         id: CacheId { kind: CacheKind::ReplicationGroup, name },
@@ -142,24 +141,26 @@ fn group(found: &ReplicationGroup, clusters: &[CacheCluster]) -> Result<Cache, C
         status,
         shape,
         setup,
-        reserved_memory_percent: None,
     })
 }
 
 /// The nodes of a group with cluster mode disabled. AWS tells their roles of no other (AWS: NodeGroupMember).
-fn nodes(group: &ReplicationGroup) -> Vec<CacheNode> {
+fn nodes(group: &ReplicationGroup, clusters: &[CacheCluster]) -> Vec<CacheNode> {
     let members = group.node_groups().iter().flat_map(NodeGroup::node_group_members);
     let told: BTreeMap<&str, Option<&str>> =
         members.filter_map(|member| Some((member.cache_cluster_id()?, member.current_role()))).collect();
     let all = group.member_clusters().iter().map(String::as_str).chain(told.keys().copied());
     let all: std::collections::BTreeSet<&str> = all.collect();
     let node = |cluster: &str| {
+        // One that no describe of clusters tells yet, or that is told without a status, is taken at its group's word.
+        let own = clusters.iter().find(|found| found.cache_cluster_id() == Some(cluster));
+        let own = own.and_then(CacheCluster::cache_cluster_status).map_or(CacheStatus::Available, status);
         let role = match told.get(cluster).copied().flatten() {
             Some("primary") => CacheRole::Primary,
             Some("replica") => CacheRole::Replica,
             Some(_) | None => CacheRole::Unknown,
         };
-        CacheNode { cluster: cluster.to_owned(), role }
+        CacheNode { cluster: cluster.to_owned(), role, status: own }
     };
     all.into_iter().map(node).collect()
 }
@@ -193,7 +194,6 @@ fn serverless(found: &ServerlessCache) -> Result<Cache, CallFailed> {
         status: status(told(action, found.status(), "a serverless cache's status")?),
         shape: CacheShape::Serverless,
         setup,
-        reserved_memory_percent: None,
     })
 }
 

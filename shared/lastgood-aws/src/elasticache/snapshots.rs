@@ -130,12 +130,15 @@ fn of_nodes(found: &Snapshot) -> Result<CacheSnapshot, CallFailed> {
     let nodes = found.node_snapshots();
     let begun = nodes.iter().filter_map(|node| time(node.snapshot_create_time()?));
     let sizes: Vec<u64> = nodes.iter().filter_map(|node| bytes(node.cache_size()?)).collect();
-    let of = [found.cache_cluster_id(), found.replication_group_id()];
+    let of = [found.cache_cluster_id(), found.replication_group_id()].into_iter().flatten();
+    let mut of: Vec<String> = of.chain(nodes.iter().filter_map(|node| node.cache_cluster_id())).map(str::to_owned).collect();
+    of.sort();
+    of.dedup();
     Ok(CacheSnapshot {
         id: CacheSnapshotId { family: CacheFamily::Nodes, name },
         arn: told(action, found.arn(), "a snapshot's ARN")?.to_owned(),
         tags: Tags::new(),
-        of: of.into_iter().flatten().map(str::to_owned).collect(),
+        of,
         state: state(told(action, found.snapshot_status(), "a snapshot's status")?),
         manual: found.snapshot_source() == Some("manual"),
         begun_at: begun.min(),

@@ -8,7 +8,7 @@ use super::life::{Event, State, enter, fail, wait};
 use super::record::{Artifact, Backup};
 use super::sight::{Completeness, Sight};
 use crate::cache::{Choice, Full, Origin, Taken, choose, taken, unfit, warnings};
-use crate::facts::{Cache, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState};
+use crate::facts::{Cache, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStrain};
 use crate::id::{ArtifactId, CacheId, CacheSnapshotId};
 use crate::name::cache_snapshot_id;
 use crate::notice::News;
@@ -20,6 +20,9 @@ pub const CHOSEN_SECONDS_MAX: i64 = 30;
 /// Pause before a node is asked again of which AWS took no more though fewer were counted: when there is room again it does
 /// not say. A backup that waits for room is looked at as often.
 pub const FULL_SECONDS: i64 = 60 * 60;
+/// A wait for room that ends so soon is told nobody: what AWS took a day ago must be a whole day old, so a plan with as many slots
+/// as AWS takes waits for a minute or two each time.
+pub const QUOTA_TOLD_SECONDS_MIN: i64 = 30 * 60;
 /// How long a backup waits for room in AWS's quota before it fails.
 pub const QUOTA_WAIT_SECONDS_MAX: i64 = 25 * 60 * 60;
 /// How long a snapshot is expected to take of which none was made before.
@@ -52,6 +55,9 @@ pub struct CachePart {
     /// It waited until then for room in AWS's quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_until: Option<Time>,
+    /// That was told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quota_told: bool,
 }
 
 /// What a backup of a cache is made of, and what whoever restores it will need.
@@ -123,12 +129,14 @@ pub fn chosen(
     if let Some(slot) = newer(record, backups, is_begun) {
         return Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place"));
     }
-    match choose(cache, &ledger(cache, snapshots, backups, now), &record.cache.full, now) {
+    // What one backup was told of a node holds for the next one.
+    let full: Vec<Full> = backups.iter().chain([record]).flat_map(|backup| backup.cache.full.clone()).collect();
+    match choose(cache, &ledger(cache, snapshots, backups, now), &full, now) {
         Choice::Now(Origin { node, why }) => Event::CacheChosen(Box::new(ChosenCache {
             node,
             why,
             setup: cache.setup.clone(),
-            warnings: warnings(cache),
+            warnings: Vec::new(),
             expected_seconds: expected_seconds(backups),
         })),
         Choice::Busy(why) => Event::CacheBusy(why),
@@ -136,6 +144,17 @@ pub fn chosen(
             Some(slot) => Event::NoOrigin(format!("{why}; the backup of {slot} takes its place")),
             None => Event::CacheFull { until, why },
         },
+    }
+}
+
+/// The same with what is warned of, as far as AWS tells more of the cache.
+#[must_use]
+pub fn strained(event: Event, id: &CacheId, caches: &[Cache], strain: &CacheStrain) -> Event {
+    match (event, caches.iter().find(|cache| cache.id == *id)) {
+        (Event::CacheChosen(chosen), Some(cache)) => {
+            Event::CacheChosen(Box::new(ChosenCache { warnings: warnings(cache, strain), ..*chosen }))
+        }
+        (event, _) => event,
     }
 }
 
@@ -196,7 +215,9 @@ pub(super) fn is_full(record: &mut Backup, until: Time, why: &str, now: Time) ->
     if seconds_between(record.requested_at, until) > QUOTA_WAIT_SECONDS_MAX {
         return fail(record, now, format!("{why}; there is no room before {until}"));
     }
-    if record.cache.quota_until.is_none() {
+    let waits_seconds = seconds_between(now, until);
+    if !record.cache.quota_told && waits_seconds >= QUOTA_TOLD_SECONDS_MIN {
+        record.cache.quota_told = true;
         let news = News::BackupWaits { backup: record.id.clone(), until, reason: why.to_owned() };
         record.tell("", now, news);
     }
@@ -211,7 +232,8 @@ pub(super) fn is_full(record: &mut Backup, until: Time, why: &str, now: Time) ->
 /// AWS refused to make it.
 pub(super) fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     record.cache.chosen_at = None;
-    if refusal.why.passes() {
+    // What of it is gone the next look says: another node, perhaps, is there.
+    if refusal.why.passes() || refusal.why == Why::Missing {
         return wait(record, now, refusal);
     }
     if refusal.why == Why::Quota {

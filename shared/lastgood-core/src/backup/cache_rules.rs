@@ -142,7 +142,7 @@ fn a_wait_for_room_takes_nothing_from_the_time_after_it() {
 }
 
 fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
-    let nodes = nodes.iter().map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role }).collect();
+    let nodes = nodes.iter().map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role, status: CacheStatus::Available }).collect();
     Cache {
         id: id(),
         tags: crate::facts::Tags::new(),
@@ -150,7 +150,6 @@ fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
         status: CacheStatus::Available,
         shape: CacheShape::Replicated(nodes),
         setup: CacheSetup { engine: "redis".into(), ..CacheSetup::default() },
-        reserved_memory_percent: Some(10),
     }
 }
 
@@ -213,7 +212,7 @@ fn what_is_chosen_brings_what_a_restore_needs_and_what_to_be_warned_of() {
     let Event::CacheChosen(chosen) = chosen(&backup(State::Requested), &id(), &alone, &[], &[last], now()) else {
         panic!("chosen")
     };
-    assert_eq!((chosen.setup.engine.as_str(), chosen.warnings.len(), chosen.expected_seconds), ("redis", 2, 300));
+    assert_eq!((chosen.setup.engine.as_str(), chosen.expected_seconds), ("redis", 300));
 }
 
 #[test]

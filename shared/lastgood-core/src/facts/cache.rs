@@ -21,9 +21,17 @@ pub struct Cache {
     pub shape: CacheShape,
     /// What somebody who restores it must know.
     pub setup: CacheSetup,
+}
+
+/// What makes a backup of a cache riskier than it looks, as far as AWS tells: it is asked for warnings alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStrain {
     /// How much of a node's memory is kept free of data, in percent, if its parameter group says (AWS: Managing reserved
     /// memory).
     pub reserved_memory_percent: Option<u32>,
+    /// How far the replica that is backed up is behind its primary, in seconds (AWS: Metrics for Valkey and Redis OSS,
+    /// ReplicationLag).
+    pub lag_seconds: Option<u32>,
 }
 
 /// The status of a cache (AWS: DescribeReplicationGroups, Status; DescribeCacheClusters, CacheClusterStatus).
@@ -57,6 +65,8 @@ pub struct CacheNode {
     pub cluster: String,
     /// What it is in its group now.
     pub role: CacheRole,
+    /// The status of that cluster: its group may be available and it not.
+    pub status: CacheStatus,
 }
 
 /// What a node is in its group. AWS tells it of groups with cluster mode disabled alone (AWS: DescribeReplicationGroups).

@@ -145,7 +145,10 @@ impl News {
     /// Those of sources; of others it says nothing.
     fn of_source(&self, source: &SourceId) -> String {
         match self {
-            Self::SourceFound { plan } => format!("{source}: backed up by plan {plan} from now on"),
+            Self::SourceFound { plan, obstacle } => {
+                let but = obstacle.as_ref().map_or(String::new(), |obstacle| format!("; but it {obstacle}"));
+                format!("{source}: backed up by plan {plan} from now on{but}")
+            }
             Self::SourceLost { reason } => format!("{source}: not backed up any more: {reason}"),
             Self::SourceContested { plan, other } => {
                 format!("{source}: the tags of plan {other} select it, and it stays in plan {plan}; leave it in one")

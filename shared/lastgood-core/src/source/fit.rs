@@ -132,11 +132,7 @@ impl Fit<'_> {
     /// Whether AWS makes backups of the cache, and as many as its plan wants.
     fn possible(&mut self, placed: &PlacedPlan, found: &Cache) {
         let id = SourceId::Cache(found.id.clone());
-        let obstacle = cache::unfit(found).map(|why| format!("can't be backed up: {why}; leave it out"));
-        let schedule = &placed.plan.policy.schedule;
-        let too_often =
-            || cache::too_often(&found.id, schedule).map(|why| format!("can't be backed up so often: {why}"));
-        if let Some(obstacle) = obstacle.or_else(too_often) {
+        if let Some(obstacle) = cache::obstacle(found, &placed.plan.policy.schedule) {
             self.mistake(placed.place_of(&id), format!("{id} {obstacle}"));
         }
     }

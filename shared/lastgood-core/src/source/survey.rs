@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{apply, end, unplan};
 use super::record::Source;
+use crate::cache;
 use crate::facts::Resource;
 use crate::id::SourceId;
 use crate::notice::News;
@@ -75,7 +76,7 @@ pub fn survey(plan: &Plan, told: &[Resource], known: &[Source], now: Time) -> Ve
     for resource in told.iter().filter(|resource| plan.select.has(resource)) {
         let id = resource.id();
         let before = known.iter().find(|source| source.id == id);
-        let after = present(plan, &id, before, now);
+        let after = present(plan, resource, before, now);
         if before != Some(&after) {
             changed.push(after);
         }
@@ -94,10 +95,16 @@ pub fn survey(plan: &Plan, told: &[Resource], known: &[Source], now: Time) -> Ve
 }
 
 /// It is there and selected.
-fn present(plan: &Plan, id: &SourceId, before: Option<&Source>, now: Time) -> Source {
+fn present(plan: &Plan, resource: &Resource, before: Option<&Source>, now: Time) -> Source {
+    let id = &resource.id();
     let found = |source: Option<&Source>| {
         let mut source = apply(source, id, plan, now);
-        source.tell(&now.as_second().to_string(), now, News::SourceFound { plan: plan.name.clone() });
+        // It is backed up as far as AWS lets it be: that is better than not at all.
+        let obstacle = match resource {
+            Resource::Cache(cache) => cache::obstacle(cache, &plan.policy.schedule),
+            Resource::Group(_) => None,
+        };
+        source.tell(&now.as_second().to_string(), now, News::SourceFound { plan: plan.name.clone(), obstacle });
         source
     };
     let Some(before) = before else { return found(None) };

@@ -2,13 +2,13 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use lastgood_core::backup::cache::{self, chosen, remains};
+use lastgood_core::backup::cache::{self, ChosenCache, chosen, remains};
 use lastgood_core::backup::image::{given_up, gives_up, unlooked};
 use lastgood_core::backup::inspection::{Inspection, rank};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event, State};
-use lastgood_core::facts::{Cache, CacheSnapshot};
+use lastgood_core::facts::{Cache, CacheSnapshot, CacheStrain};
 use lastgood_core::id::{ArtifactId, CacheFamily, CacheId, CacheSnapshotId};
 use lastgood_core::name::{cache_snapshot_id, tags};
 use lastgood_core::needed::{wants, words};
@@ -16,7 +16,7 @@ use lastgood_core::needed::{wants, words};
 use super::together::{AskFailed, together};
 use crate::call::elasticache::{
     CacheSnapshotsById, CacheTags, CachesById, CreateCacheSnapshot, DeleteCacheSnapshot, ManualCacheSnapshots,
-    ReservedMemory,
+    ReplicaLag, ReservedMemory,
 };
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
@@ -24,21 +24,32 @@ use crate::port::{Bus, CallFailed, Clock, How, Store};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// For each record what of its cache a snapshot is made of: two looks for all of them.
+    /// For each record what of its cache a snapshot is made of: two looks for all of one family. What AWS refuses of the one
+    /// says nothing of the other.
     pub(super) async fn choose_nodes(&self, wave: Wave<Backup, CacheId>) -> Answered<Backup> {
-        let found = self.caches(&wave).await;
-        let choices = stream::iter(wave).map(|(record, id)| {
-            let found = &found;
-            async move {
-                let carried = match found {
-                    Ok((caches, snapshots)) => Box::pin(self.choose_node(&record.record, &id, caches, snapshots)).await,
-                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
-                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
-                };
-                (record, carried)
-            }
-        });
-        choices.buffered(CALLS_AT_ONCE_MAX).collect().await
+        let mut answered = Vec::new();
+        let (nodes, serverless): (Wave<_, _>, Wave<_, _>) =
+            wave.into_iter().partition(|(_, id)| id.kind.family() == CacheFamily::Nodes);
+        for wave in [nodes, serverless].into_iter().filter(|wave| !wave.is_empty()) {
+            let found = self.caches(&wave).await;
+            let choices = stream::iter(wave).map(|(record, id)| {
+                let found = &found;
+                async move {
+                    let carried = match found {
+                        Ok((caches, snapshots)) => {
+                            Box::pin(self.choose_node(&record.record, &id, caches, snapshots)).await
+                        }
+                        Err(AskFailed::Refused(refusal)) => {
+                            self.unless_made(&record.record, &id, Event::NoOrigin(refusal.to_string())).await
+                        }
+                        Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                    };
+                    (record, carried)
+                }
+            });
+            answered.extend(choices.buffered(CALLS_AT_ONCE_MAX).collect::<Vec<_>>().await);
+        }
+        answered
     }
 
     async fn choose_node(
@@ -57,21 +68,27 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
         }
         let backups = self.backups_of(&record.id.source).await?;
-        let mut caches: Vec<Cache> = caches.iter().filter(|cache| cache.id == *id).cloned().collect();
-        for cache in &mut caches {
-            if let Some(group) = &cache.setup.parameter_group {
-                // It is for a warning alone: what can't be read keeps no backup from being made.
-                cache.reserved_memory_percent = self.cloud.call(&ReservedMemory(group.clone())).await?.unwrap_or(None);
-            }
-        }
-        Ok(chosen(record, id, &caches, snapshots, &backups, self.clock.now()))
+        let event = chosen(record, id, caches, snapshots, &backups, self.clock.now());
+        let Event::CacheChosen(choice) = &event else { return Ok(event) };
+        let strain = self.strain(choice).await;
+        Ok(cache::strained(event, id, caches, &strain))
     }
 
+    /// It is for warnings alone: what can't be read keeps no backup from being made.
+    async fn strain(&self, choice: &ChosenCache) -> CacheStrain {
+        let mut strain = CacheStrain::default();
+        if let Some(group) = &choice.setup.parameter_group {
+            strain.reserved_memory_percent = told(self.cloud.call(&ReservedMemory(group.clone())).await);
+        }
+        if let Some(node) = &choice.node {
+            strain.lag_seconds = told(self.cloud.call(&ReplicaLag { node: node.clone(), at: self.clock.now() }).await);
+        }
+        strain
+    }
+
+    /// The caches of a wave, all of one family, and whose snapshots by hand there are of that.
     async fn caches(&self, wave: &Wave<Backup, CacheId>) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
         let ids: Vec<CacheId> = wave.iter().map(|(_, id)| id.clone()).collect();
-        if ids.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
-        }
         let of = |family| ids.iter().any(|id| id.kind.family() == family);
         let all = ManualCacheSnapshots { nodes: of(CacheFamily::Nodes), serverless: of(CacheFamily::Serverless) };
         let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
@@ -101,14 +118,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     ) -> Carried<Backup> {
         let id = cache_snapshot_id(&record.id, &cache);
         let tags = tags(self.running.stack, &record.id, &record.plan);
-        let create = CreateCacheSnapshot { cache, node, id: id.clone(), tags };
+        let create = CreateCacheSnapshot { cache: cache.clone(), node, id: id.clone(), tags };
         let event = match self.cloud.call(&create).await? {
             Ok(()) => Event::Made(ArtifactId::CacheSnapshot(id.clone())),
             Err(refusal) => Event::CreateRefused(refusal),
         };
-        if !gives_up(&event) {
+        if gives_up(&event) { self.unless_made(record, &cache, event).await } else { Ok(event) }
+    }
+
+    /// `event` gives the backup up, unless an earlier call made the snapshot and its answer was lost.
+    async fn unless_made(&self, record: &Backup, cache: &CacheId, event: Event) -> Carried<Backup> {
+        if record.state != State::Creating {
             return Ok(event);
         }
+        let id = cache_snapshot_id(&record.id, cache);
         let named = match self.cache_snapshot(&id).await? {
             Ok(None) => None,
             Ok(Some(snapshot)) => match self.is_our_snapshot(record, &snapshot).await? {
@@ -175,4 +198,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let deleted = self.cloud.call(&DeleteCacheSnapshot(id)).await?;
         Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deleted.map(|()| Vec::new()))))
     }
+}
+
+/// What a look told, if it got through.
+fn told<T>(called: Called<Option<T>>) -> Option<T> {
+    called.ok()?.ok().flatten()
 }

@@ -1,5 +1,6 @@
 //! ElastiCache: caches and their snapshots, and the tags of both.
 
+use lastgood_core::Time;
 use lastgood_core::facts::{Cache, CacheSnapshot, Tags};
 use lastgood_core::id::{CacheId, CacheSnapshotId};
 
@@ -35,6 +36,20 @@ pub struct ReservedMemory(pub String);
 impl Call for ReservedMemory {
     type Told = Option<u32>;
     const ACTION: &'static str = "elasticache:DescribeCacheParameters";
+}
+
+/// How far a replica is behind its primary, in seconds: the most of the last minutes, if CloudWatch tells any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaLag {
+    /// The cluster that is the replica.
+    pub node: String,
+    /// The end of those minutes.
+    pub at: Time,
+}
+
+impl Call for ReplicaLag {
+    type Told = Option<u32>;
+    const ACTION: &'static str = "cloudwatch:GetMetricData";
 }
 
 /// The tags of a cache or of a snapshot, by its ARN.

@@ -86,6 +86,7 @@ cloud! {
     elasticache::CachesById,
     elasticache::CachesTagged,
     elasticache::ReservedMemory,
+    elasticache::ReplicaLag,
     elasticache::CacheTags,
     elasticache::ManualCacheSnapshots,
     elasticache::CacheSnapshotsById,

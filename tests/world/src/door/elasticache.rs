@@ -112,9 +112,10 @@ fn describe_clusters(world: &World, mut query: Query) -> Result<Xml, AwsError> {
         let cache = &of.cache;
         let alone = cache.shape == CacheShape::Single;
         let busy = of.busy.contains(name);
+        let own = if cache.ailing.contains(name) { "rebooting cluster nodes" } else { "available" };
         told.leaf("CacheClusterId", name)
             .maybe("ReplicationGroupId", (!alone).then_some(&cache.id.name))
-            .leaf("CacheClusterStatus", if alone || busy { of.status.as_str() } else { "available" })
+            .leaf("CacheClusterStatus", if alone || busy { of.status.as_str() } else { own })
             .leaf("Engine", &cache.engine)
             .leaf("EngineVersion", "8.0")
             .leaf("CacheNodeType", &cache.node_type)

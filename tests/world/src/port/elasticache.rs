@@ -4,7 +4,7 @@ use lastgood_core::facts::{self, CacheNode, CacheRole, CacheSetup, CacheShard, C
 use lastgood_core::id::{CacheFamily, CacheId, CacheKind};
 use lastgood_engine::call::elasticache::{
     CacheSnapshotsById, CacheSnapshotsTagged, CacheTags, CachesById, CachesTagged, CreateCacheSnapshot,
-    DeleteCacheSnapshot, ManualCacheSnapshots, ReservedMemory,
+    DeleteCacheSnapshot, ManualCacheSnapshots, ReplicaLag, ReservedMemory,
 };
 use lastgood_engine::{Answers, Call, Called};
 
@@ -70,6 +70,12 @@ impl Answers<CachesTagged> for World {
 impl Answers<ReservedMemory> for World {
     async fn call(&self, ReservedMemory(group): &ReservedMemory) -> Called<Option<u32>> {
         answer(ReservedMemory::ACTION, self.elasticache().reserved_memory_percent(group))
+    }
+}
+
+impl Answers<ReplicaLag> for World {
+    async fn call(&self, ReplicaLag { node, .. }: &ReplicaLag) -> Called<Option<u32>> {
+        answer(ReplicaLag::ACTION, self.elasticache().replica_lag(node))
     }
 }
 
@@ -156,7 +162,6 @@ fn cache_fact(told: &CacheTold) -> facts::Cache {
         status,
         shape: shape_fact(cache),
         setup: setup_fact(cache),
-        reserved_memory_percent: None,
     }
 }
 
@@ -168,7 +173,12 @@ fn shape_fact(cache: &Cache) -> facts::CacheShape {
         CacheShape::Replicated(_) => {
             let nodes = cache.clusters().into_iter().flatten().enumerate();
             let role = |at| if at == cache.primary { CacheRole::Primary } else { CacheRole::Replica };
-            facts::CacheShape::Replicated(nodes.map(|(at, cluster)| CacheNode { cluster, role: role(at) }).collect())
+            let node = |(at, cluster): (usize, String)| {
+                let ailing = || CacheStatus::Other("rebooting cluster nodes".to_owned());
+                let status = if cache.is_well(&cluster) { CacheStatus::Available } else { ailing() };
+                CacheNode { cluster, role: role(at), status }
+            };
+            facts::CacheShape::Replicated(nodes.map(node).collect())
         }
     }
 }

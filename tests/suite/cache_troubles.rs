@@ -1,0 +1,158 @@
+//! Caches and what AWS makes of them meanwhile: nodes that ail, looks that are refused, caches that come and go, and plans that
+//! take all that AWS gives.
+
+use lastgood_core::backup::State;
+use lastgood_core::id::CacheId;
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{AwsError, CacheShape, World};
+
+use crate::caches::{asked, of, plan, states};
+use crate::transcript::{count, messages};
+
+fn chosen(stack: &Stack, id: &CacheId) -> String {
+    stack.backups(&id.to_string())[0].cache.chosen.clone().map(|chosen| chosen.why).unwrap_or_default()
+}
+
+#[test]
+fn a_replica_that_ails_is_passed_over_and_the_primary_taken_only_if_all_do() {
+    for (nodes, ailing, node, why) in [
+        (3, "sessions-002", "sessions-003", "sessions-003 is a replica"),
+        (2, "sessions-002", "sessions-001", "sessions-001 is the primary: no replica is available"),
+    ] {
+        let (stack, id) = of(CacheShape::Replicated(nodes));
+        stack.world.change_cache(&id, |cache| cache.ailing = vec![ailing.into()]);
+        stack.run(40);
+        assert_eq!((asked(&stack), states(&stack, &id)), (vec![node.to_owned()], vec![State::Good]));
+        assert_eq!(chosen(&stack, &id), why);
+    }
+}
+
+#[test]
+fn a_replica_far_behind_is_warned_of_and_what_can_not_be_measured_delays_nothing() {
+    let (stack, id) = of(CacheShape::Replicated(2));
+    stack.world.change_cache(&id, |cache| cache.lag_seconds = Some(90));
+    stack.run(40);
+    let warnings = stack.source(&id.to_string()).warnings;
+    let expected = "the replica that is backed up is 90 seconds behind its primary: so much of the newest data its backup lacks";
+    assert_eq!(warnings, [expected]);
+    for action in ["cloudwatch:GetMetricData", "elasticache:DescribeCacheParameters"] {
+        stack.world.lose_next(action, 1);
+    }
+    stack.run(110);
+    stack.world.advance(10 * 60);
+    stack.invoke(Invocation::Tick);
+    assert_eq!(asked(&stack).len(), 2, "made in the minute of its slot");
+}
+
+#[test]
+fn what_aws_refuses_of_one_family_says_nothing_of_the_other() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let nodes = world.put_cache("sessions", CacheShape::Replicated(2));
+    let serverless = world.put_cache("catalog", CacheShape::Serverless);
+    let stack = Stack::new(world);
+    stack.apply(&plan("replication_groups: [sessions], serverless_caches: [catalog]")).expect("applied");
+    stack.world.deny("elasticache:DescribeServerlessCaches", "*");
+    stack.run(40);
+    assert_eq!((states(&stack, &nodes), states(&stack, &serverless)), (vec![State::Good], vec![State::Failed]));
+    let failed = messages(&stack, "Backup Failed");
+    assert!(failed[0].contains("elasticache:DescribeReplicationGroups is not permitted"), "{failed:?}");
+}
+
+#[test]
+fn what_was_made_is_taken_over_though_its_cache_may_not_be_looked_at_any_more() {
+    let (stack, id) = of(CacheShape::Replicated(2));
+    stack.world.lose_next("elasticache:CreateSnapshot", 1);
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    assert_eq!(states(&stack, &id), [State::Creating]);
+    stack.world.deny("elasticache:DescribeReplicationGroups", "*");
+    stack.run(10);
+    assert_eq!((states(&stack, &id), stack.our_cache_snapshots().len()), (vec![State::Good], 1));
+}
+
+#[test]
+fn a_node_that_went_between_the_choice_and_the_call_is_no_reason_to_fail() {
+    let (stack, id) = of(CacheShape::Replicated(2));
+    let gone = AwsError::with_status(404, "CacheClusterNotFound", "CacheCluster not found: sessions-002");
+    stack.world.fail_next("elasticache:CreateSnapshot", 1, &gone);
+    stack.run(40);
+    assert_eq!((states(&stack, &id), asked(&stack).len()), (vec![State::Good], 2));
+}
+
+#[test]
+fn a_cache_that_goes_while_its_plan_is_surveyed_keeps_no_other_from_being_found() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    world.put_cache("sessions", CacheShape::Replicated(2));
+    let later = world.put_cache("catalog", CacheShape::Serverless);
+    let stack = Stack::new(world);
+    stack.apply(&plan("replication_groups: [sessions], tags: {lastgood: web}")).expect("applied");
+    stack.world.change_cache(&later, |cache| drop(cache.tags.insert("lastgood".into(), "web".into())));
+    let gone = AwsError::with_status(404, "ReplicationGroupNotFoundFault", "ReplicationGroup not found");
+    stack.world.fail_next("elasticache:ListTagsForResource", 1, &gone);
+    stack.run(5);
+    assert_eq!(messages(&stack, "Source Found"), ["serverless-cache/catalog: backed up by plan web from now on"]);
+    stack.run(30);
+    assert_eq!(count(&stack, "Source Lost"), 0, "one answer without it proves nothing");
+}
+
+#[test]
+fn a_busy_cache_of_which_aws_tells_no_tags_stays_in_its_plan() {
+    let (stack, id) = of(CacheShape::Sharded(2, 1));
+    stack.world.cache_changes(&id, "modifying", 20 * 60);
+    stack.run(25);
+    assert_eq!(count(&stack, "Source Lost"), 0);
+    assert!(stack.world.calls().get("elasticache:ListTagsForResource").is_some_and(|calls| *calls > 4));
+    stack.run(15);
+    assert_eq!(states(&stack, &id), [State::Good]);
+}
+
+#[test]
+fn a_cache_found_by_its_tag_is_told_with_what_aws_does_not_do_of_it() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let stack = Stack::new(world);
+    stack.apply(&plan("tags: {lastgood: web}").replace("'0 */2 * * *'", "hourly")).expect("applied");
+    for (name, engine) in [("sessions", "valkey"), ("pages", "memcached")] {
+        let id = stack.world.put_cache(name, CacheShape::Single);
+        stack.world.change_cache(&id, |cache| {
+            cache.engine = engine.into();
+            cache.tags.insert("lastgood".into(), "web".into());
+        });
+    }
+    stack.run(5);
+    let mut found = messages(&stack, "Source Found");
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "cache-cluster/pages: backed up by plan web from now on; but it can't be backed up: it is a Memcached cluster of nodes, and AWS makes no backups of those; leave it out",
+            "cache-cluster/sessions: backed up by plan web from now on; but it can't be backed up so often: 'hourly' has up to 24 slots in 24 hours, and AWS takes 20 backups by hand of a node in that time; leave 72 minutes or more between two, as in '0 */2 * * *'",
+        ]
+    );
+    // It is backed up as far as AWS lets it be.
+    stack.run(35);
+    assert_eq!(stack.our_cache_snapshots().len(), 1);
+}
+
+#[test]
+fn a_plan_that_takes_all_that_aws_gives_waits_for_minutes_and_tells_nobody() {
+    let (stack, id) = of(CacheShape::Serverless);
+    let hourly = "plans: [{name: web, select: {serverless_caches: [sessions]}, schedule: hourly, retain: {last: 3}}]";
+    stack.apply(hourly).expect("applied");
+    stack.run(3 * 24 * 60);
+    assert_eq!((count(&stack, "Backup Waits"), count(&stack, "Backup Failed")), (0, 0));
+    assert!(states(&stack, &id).len() >= 72);
+}
+
+#[test]
+fn what_aws_said_of_a_full_node_holds_for_the_next_backup_too() {
+    let (stack, id) = of(CacheShape::Sharded(2, 1));
+    let full = AwsError::new("SnapshotQuotaExceededFault", "The maximum number of manual snapshots has been reached");
+    stack.world.fail_next("elasticache:CreateSnapshot", 1, &full);
+    stack.run(40);
+    assert_eq!(asked(&stack).len(), 1);
+    stack.request(&id.to_string());
+    stack.run(20);
+    assert_eq!(asked(&stack).len(), 1, "AWS is not asked again within the hour");
+    stack.run(40);
+    assert_eq!(states(&stack, &id)[0], State::Good);
+}
