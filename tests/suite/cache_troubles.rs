@@ -33,7 +33,8 @@ fn a_replica_far_behind_is_warned_of_and_what_can_not_be_measured_delays_nothing
     stack.world.change_cache(&id, |cache| cache.lag_seconds = Some(90));
     stack.run(40);
     let warnings = stack.source(&id.to_string()).warnings;
-    let expected = "the replica that is backed up is 90 seconds behind its primary: so much of the newest data its backup lacks";
+    let expected =
+        "the replica that is backed up is 90 seconds behind its primary: so much of the newest data its backup lacks";
     assert_eq!(warnings, [expected]);
     for action in ["cloudwatch:GetMetricData", "elasticache:DescribeCacheParameters"] {
         stack.world.lose_next(action, 1);

@@ -22,14 +22,7 @@ fn ailing(cluster: &str, role: CacheRole) -> CacheNode {
 fn cache(status: CacheStatus, shape: CacheShape) -> Cache {
     let kind = if shape == CacheShape::Serverless { CacheKind::Serverless } else { CacheKind::ReplicationGroup };
     let id = CacheId { kind, name: "web".into() };
-    Cache {
-        id,
-        tags: crate::facts::Tags::new(),
-        arn: String::new(),
-        status,
-        shape,
-        setup: CacheSetup::default(),
-    }
+    Cache { id, tags: crate::facts::Tags::new(), arn: String::new(), status, shape, setup: CacheSetup::default() }
 }
 
 fn replicated(nodes: &[(&str, CacheRole)]) -> Cache {
@@ -185,7 +178,10 @@ fn what_makes_a_backup_risky_is_told() {
     let warned = |shape, change: &dyn Fn(&mut Cache)| {
         let mut cache = cache(CacheStatus::Available, shape);
         change(&mut cache);
-        warnings(&cache, &CacheStrain::default()).iter().map(|text| text.split(':').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        warnings(&cache, &CacheStrain::default())
+            .iter()
+            .map(|text| text.split(':').next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
     };
     let none = |_: &mut Cache| {};
     let both = vec![node("web-001", CacheRole::Primary), node("web-002", CacheRole::Replica)];
@@ -213,7 +209,8 @@ fn what_makes_a_backup_risky_is_told() {
 #[test]
 fn a_node_that_is_not_available_itself_is_passed_over() {
     use CacheRole::{Primary, Replica};
-    let of = |nodes: Vec<CacheNode>| choose(&cache(CacheStatus::Available, CacheShape::Replicated(nodes)), &[], &[], now());
+    let of =
+        |nodes: Vec<CacheNode>| choose(&cache(CacheStatus::Available, CacheShape::Replicated(nodes)), &[], &[], now());
     let both = of(vec![node("web-001", Primary), ailing("web-002", Replica), node("web-003", Replica)]);
     assert_eq!(chosen(both).0.as_deref(), Some("web-003"));
     let (node, why) = chosen(of(vec![node("web-001", Primary), ailing("web-002", Replica)]));

@@ -131,7 +131,8 @@ fn of_nodes(found: &Snapshot) -> Result<CacheSnapshot, CallFailed> {
     let begun = nodes.iter().filter_map(|node| time(node.snapshot_create_time()?));
     let sizes: Vec<u64> = nodes.iter().filter_map(|node| bytes(node.cache_size()?)).collect();
     let of = [found.cache_cluster_id(), found.replication_group_id()].into_iter().flatten();
-    let mut of: Vec<String> = of.chain(nodes.iter().filter_map(|node| node.cache_cluster_id())).map(str::to_owned).collect();
+    let mut of: Vec<String> =
+        of.chain(nodes.iter().filter_map(|node| node.cache_cluster_id())).map(str::to_owned).collect();
     of.sort();
     of.dedup();
     Ok(CacheSnapshot {

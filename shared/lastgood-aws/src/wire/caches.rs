@@ -145,7 +145,7 @@ async fn snapshots_are_read_page_by_page_and_only_those_by_hand() {
     );
     let two = answer(
         "DescribeSnapshots",
-        r"<Snapshots><Snapshot><SnapshotName>automatic.sessions-2026-01-15</SnapshotName><SnapshotStatus>available</SnapshotStatus><SnapshotSource>automated</SnapshotSource><ARN>a</ARN></Snapshot><Snapshot><SnapshotName>new</SnapshotName><CacheClusterId>queue</CacheClusterId><SnapshotStatus>creating</SnapshotStatus><SnapshotSource>manual</SnapshotSource><NodeSnapshots><NodeSnapshot><CacheSize></CacheSize></NodeSnapshot></NodeSnapshots><ARN>b</ARN></Snapshot></Snapshots>",
+        r"<Snapshots><Snapshot><SnapshotName>automatic.sessions-2026-01-15</SnapshotName><SnapshotStatus>available</SnapshotStatus><SnapshotSource>automated</SnapshotSource><ARN>a</ARN></Snapshot><Snapshot><SnapshotName>new</SnapshotName><CacheClusterId>queue</CacheClusterId><SnapshotStatus>creating</SnapshotStatus><SnapshotSource>manual</SnapshotSource><NodeSnapshots><NodeSnapshot><CacheClusterId>queue-001</CacheClusterId><CacheSize></CacheSize></NodeSnapshot></NodeSnapshots><ARN>b</ARN></Snapshot></Snapshots>",
     );
     let serverless = answer(
         "DescribeServerlessCacheSnapshots",
@@ -159,7 +159,10 @@ async fn snapshots_are_read_page_by_page_and_only_those_by_hand() {
     assert_field(&sent[1], "Marker=next");
     let names: Vec<&str> = told.iter().map(|snapshot| snapshot.id.name.as_str()).collect();
     assert_eq!(names, ["theirs", "new", "cata-1"], "in lower case, as ElastiCache stores them");
-    assert_eq!(told[0].of, ["sessions-002", "sessions"]);
+    assert_eq!(
+        (told[0].of.as_slice(), told[1].of.as_slice()),
+        (&["sessions".to_owned(), "sessions-002".into()][..], &["queue".to_owned(), "queue-001".into()][..])
+    );
     assert_eq!(
         (told[0].bytes, told[0].begun_at),
         (Some(8 << 20), Some("2026-01-15T10:30:00Z".parse().expect("a time")))

@@ -7,6 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use lastgood_engine::call::ec2::CreateImage;
@@ -17,6 +18,7 @@ use crate::{Aws, Table};
 mod answers;
 mod caches;
 mod groups;
+mod metrics;
 mod parameters;
 mod refreshes;
 mod refusals;
@@ -28,11 +30,16 @@ struct Wire {
     sent: Arc<Mutex<Vec<String>>>,
 }
 
-type Prepared = (Arc<Mutex<Vec<(u16, String)>>>, Arc<Mutex<Vec<String>>>);
+type Prepared = (Arc<Mutex<Vec<(u16, Vec<u8>)>>>, Arc<Mutex<Vec<String>>>);
 
 impl Wire {
     async fn answering(answers: &[(u16, &str)]) -> Self {
-        let left = answers.iter().rev().map(|(status, body)| (*status, (*body).to_owned())).collect();
+        let answers: Vec<(u16, &[u8])> = answers.iter().map(|(status, body)| (*status, body.as_bytes())).collect();
+        Self::answering_bytes(&answers).await
+    }
+
+    async fn answering_bytes(answers: &[(u16, &[u8])]) -> Self {
+        let left = answers.iter().rev().map(|(status, body)| (*status, body.to_vec())).collect();
         let sent = Arc::new(Mutex::new(Vec::new()));
         let state: Prepared = (Arc::new(Mutex::new(left)), Arc::clone(&sent));
         let router = Router::new().fallback(answer).with_state(state);
@@ -72,11 +79,15 @@ impl Wire {
     }
 }
 
-async fn answer(State((left, sent)): State<Prepared>, body: String) -> (StatusCode, String) {
-    sent.lock().expect("no test panics with this lock").push(body);
+type Answer = (StatusCode, [(&'static str, &'static str); 1], Vec<u8>);
+
+async fn answer(State((left, sent)): State<Prepared>, body: Bytes) -> Answer {
+    sent.lock().expect("no test panics with this lock").push(String::from_utf8_lossy(&body).into_owned());
     let next = left.lock().expect("no test panics with this lock").pop();
     let (status, body) = next.expect("as many answers are prepared as calls are made");
-    (StatusCode::from_u16(status).expect("a status"), body)
+    // Only CloudWatch's client reads it (Smithy RPC v2 CBOR).
+    let protocol = [("smithy-protocol", "rpc-v2-cbor")];
+    (StatusCode::from_u16(status).expect("a status"), protocol, body)
 }
 
 /// One field of what was sent is this.

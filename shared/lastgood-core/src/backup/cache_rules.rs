@@ -142,7 +142,10 @@ fn a_wait_for_room_takes_nothing_from_the_time_after_it() {
 }
 
 fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
-    let nodes = nodes.iter().map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role, status: CacheStatus::Available }).collect();
+    let nodes = nodes
+        .iter()
+        .map(|(cluster, role)| CacheNode { cluster: (*cluster).into(), role: *role, status: CacheStatus::Available })
+        .collect();
     Cache {
         id: id(),
         tags: crate::facts::Tags::new(),
