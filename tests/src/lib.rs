@@ -4,6 +4,7 @@ pub mod chaos;
 mod clock;
 pub mod cut;
 pub mod fuzz;
+pub mod ministack;
 pub mod package;
 pub mod python;
 mod rollout_saves;

@@ -3,11 +3,11 @@
 //!
 //! Everything listens on 127.0.0.1. MiniStack ends when its standard input does, so it cannot outlive this process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::clock::FastClock;
+use crate::ministack::MiniStack;
 use crate::package::{package, point_at_package};
 use crate::python::{self, Boto, ClientError, PythonError};
 
@@ -86,7 +87,7 @@ pub struct Stage {
     outputs: Value,
     door: Option<Door>,
     runtime: Option<Runtime>,
-    ministack: Mutex<Child>,
+    ministack: Mutex<MiniStack>,
     pump: Option<JoinHandle<()>>,
     stopped: Arc<AtomicBool>,
 }
@@ -111,10 +112,9 @@ impl Stage {
         let door =
             runtime.block_on(door::open(Arc::clone(&world), address, time)).map_err(machine("the world's door"))?;
 
-        let port = free_port()?;
-        let endpoint = format!("http://127.0.0.1:{port}");
         let log = folder.join("ministack.log");
-        let ministack = start_ministack(&python, port, &door.url(), &log)?;
+        let ministack = MiniStack::start(&python, SCHEDULE_SPEED, &door.url(), &log).map_err(machine("MiniStack"))?;
+        let (port, endpoint) = (ministack.port, ministack.url());
         let boto = Arc::new(Mutex::new(Boto::start()?));
         let mut stage = Self {
             world,
@@ -224,9 +224,7 @@ impl Stage {
     /// Stops MiniStack and what it started, now: whoever still waits for an answer gets an error.
     pub fn stop_servers(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        let mut ministack = self.ministack.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(ministack.stdin.take());
-        let _ = ministack.wait();
+        self.ministack.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
 
     fn wait_ready(&self, port: u16, log: &Path) -> Result<(), StageError> {
@@ -339,11 +337,6 @@ fn pace() -> Settings {
     Settings { image_seconds: 60, image_seconds_per_gib: 0, snapshot_lag_seconds: -10, ..Settings::default() }
 }
 
-fn free_port() -> Result<u16, StageError> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(machine("a free port"))?;
-    Ok(listener.local_addr().map_err(machine("a free port"))?.port())
-}
-
 /// Builds all binaries in one go: with the same features for all, nothing is compiled twice.
 fn build() -> Result<(), StageError> {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
@@ -354,27 +347,6 @@ fn build() -> Result<(), StageError> {
         .status()
         .map_err(machine("cargo"))?;
     if status.success() { Ok(()) } else { Err(StageError::Build) }
-}
-
-fn start_ministack(python: &Path, port: u16, door: &str, log: &Path) -> Result<Child, StageError> {
-    let launcher = concat!(env!("CARGO_MANIFEST_DIR"), "/stage/ministack.py");
-    let output = File::create(log).map_err(machine("MiniStack's log"))?;
-    let errors = output.try_clone().map_err(machine("MiniStack's log"))?;
-    Command::new(python)
-        .arg(launcher)
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("GATEWAY_PORT", port.to_string())
-        .env("STAGE_SPEED", SCHEDULE_SPEED.to_string())
-        .env("AWS_ENDPOINT_URL_EC2", door)
-        .env("AWS_ENDPOINT_URL_AUTO_SCALING", door)
-        .env("AWS_ENDPOINT_URL_ELASTICACHE", door)
-        .env("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", door)
-        .stdin(Stdio::piped())
-        .stdout(output)
-        .stderr(errors)
-        .spawn()
-        .map_err(machine("the virtual environment's python"))
 }
 
 /// An event of the world as an entry of PutEvents.

@@ -5,7 +5,7 @@
 
 Another implementation of AWS's protocols than the one under test, and a strict one: botocore refuses arguments and
 cannot read answers that AWS would not have made. Nothing is tried twice: a test wants the first answer. `region` may
-be given beside `service`. Times are RFC 3339, bytes base64; in `args`, {"$file": PATH} stands for a file's bytes.
+be given beside `service`; the endpoint `moto` is moto's simulation, in this process. Times are RFC 3339, bytes base64; in `args`, {"$file": PATH} stands for a file's bytes.
 What never reached the service, or came back unreadable, has the code ClientSide. Ends with standard input.
 """
 
@@ -22,10 +22,19 @@ from botocore.response import StreamingBody
 
 
 @functools.cache
+def moto():
+    from moto import mock_aws
+
+    mock_aws().start()
+
+
+@functools.cache
 def client(service, endpoint, region):
+    if endpoint == "moto":
+        moto()
     return boto3.client(
         service,
-        endpoint_url=endpoint,
+        endpoint_url=None if endpoint == "moto" else endpoint,
         region_name=region,
         aws_access_key_id="test",
         aws_secret_access_key="test",

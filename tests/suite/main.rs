@@ -35,6 +35,7 @@ mod reading;
 mod rollout_cuts;
 mod rollout_holds;
 mod rollouts;
+mod second_opinions;
 mod selection;
 mod stories;
 mod transcript;

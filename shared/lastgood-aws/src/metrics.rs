@@ -1,6 +1,6 @@
 //! CloudWatch: what it measures of a cache.
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricStat};
+use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat};
 use aws_smithy_types::DateTime;
 use lastgood_core::later;
 use lastgood_engine::call::elasticache::ReplicaLag;
@@ -32,7 +32,7 @@ impl Answers<ReplicaLag> for Aws {
             .send()
             .await;
         Ok(answer(ReplicaLag::ACTION, result)?.map(|output| {
-            let values = output.metric_data_results().iter().flat_map(|result| result.values()).copied();
+            let values = output.metric_data_results().iter().flat_map(MetricDataResult::values).copied();
             values.reduce(f64::max).map(whole_seconds)
         }))
     }
