@@ -147,12 +147,18 @@ fn length(seconds: i64) -> String {
 }
 
 fn capture(capture: Capture) -> String {
-    let mut words = vec!["reboot never"];
-    if capture.protect_from_scale_in {
-        words.push("protect from scale-in");
-    }
-    if capture.during_refresh {
-        words.push("during refreshes too");
+    let mut words = if capture.stop {
+        vec![format!("instances stopped within {}", length(capture.stop_within_seconds))]
+    } else {
+        vec!["reboot never".to_owned()]
+    };
+    for (holds, what) in [
+        (capture.protect_from_scale_in, "protect from scale-in"),
+        (capture.during_refresh, "during refreshes too"),
+        (capture.allow_address_change, "may change their address"),
+        (capture.standby, "members of groups in standby"),
+    ] {
+        words.extend(holds.then(|| what.to_owned()));
     }
     words.join(", ")
 }

@@ -123,7 +123,8 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
 
 fn state_of(backup: &Backup) -> String {
     let pinned = if backup.pinned.is_some() { " (pinned)" } else { "" };
-    format!("{}{pinned}", word(&backup.state))
+    let consistency = backup.power.consistency.map_or(String::new(), |it| format!(" ({})", it.words()));
+    format!("{}{consistency}{pinned}", word(&backup.state))
 }
 
 fn version(backup: &Backup) -> Option<u64> {
@@ -178,6 +179,12 @@ fn backup_json(backup: &Backup) -> Value {
         "published": match &backup.publication { Publication::Published(to) => Some(to), _ => None },
         "instance": backup.instance,
         "cache": backup.id.source.cache().map(|_| &backup.cache),
+        "copy": backup.id.source.instance().map(|_| &backup.copy),
+        "expected_at": backup.id.source.instance().and_then(|_| backup.copy.expected_at()),
+        "consistency": backup.power.consistency,
+        "downtime_seconds": backup.power.downtime_seconds(),
+        "power": backup.id.source.instance().map(|_| backup.power.state),
+        "standby": backup.id.source.instance().map(|_| backup.standby.state),
         "base": backup.base,
         "generation": backup.generation,
         "pinned": backup.pinned,

@@ -61,13 +61,14 @@ fn wrong_move(before: Option<&Backup>, after: &Backup) -> Option<String> {
 
 #[expect(clippy::unnested_or_patterns, reason = "one line for each arrow")]
 fn may_go(from: State, to: State) -> bool {
-    use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
+    use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Quiescing, Requested};
     matches!(
         (from, to),
-        (Requested, Creating)
+        (Requested, Quiescing | Creating)
+            | (Quiescing, Creating)
             | (Creating, Pending)
             | (Pending, Good)
-            | (Requested | Creating | Pending, Failed)
+            | (Requested | Quiescing | Creating | Pending, Failed)
             | (Good, Expiring)
             | (Expiring | Deleting, Good)
             | (Expiring, Deleting | Deleted)
@@ -114,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_state_moves_along_an_arrow_of_the_drawing_and_no_other_way() {
-        use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
-        let all = [Requested, Creating, Pending, Good, Failed, Expiring, Deleting, Deleted];
+        use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Quiescing, Requested};
+        let all = [Requested, Quiescing, Creating, Pending, Good, Failed, Expiring, Deleting, Deleted];
         let mut moves = String::new();
         for from in all {
             let may = |to: &State| wrong_move(Some(&backup(from)), &backup(*to)).is_none();
@@ -125,7 +126,8 @@ mod tests {
             moves += &format!("{from:?}: {to}\n");
         }
         expect_test::expect![[r#"
-            Requested: Creating, Failed
+            Requested: Quiescing, Creating, Failed
+            Quiescing: Creating, Failed
             Creating: Pending, Failed
             Pending: Good, Failed
             Good: Expiring

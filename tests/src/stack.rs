@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::FutureExt;
 use lastgood_core::backup::Backup;
-use lastgood_core::id::{ArtifactId, SourceId};
+use lastgood_core::id::{ArtifactId, InstanceId, SourceId};
 use lastgood_core::incoming::{
     BackupRequested, Envelope, ImageChangeRequested, Incoming, RefreshNews, Request, VerdictAsked,
 };
@@ -55,6 +55,8 @@ pub enum Invocation {
     News(ArtifactId),
     /// snapshot-poll, on what ElastiCache tells a topic of these clusters.
     CacheNews(Vec<String>),
+    /// snapshot-poll, on AWS's news of an instance.
+    InstanceNews(InstanceId),
     /// retention-cleanup, by its schedule.
     Cleanup,
     /// retention-cleanup, on a good backup.
@@ -73,7 +75,7 @@ impl Invocation {
     pub fn function(&self) -> (&'static str, i64) {
         match self {
             Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
-            Self::Poll | Self::News(_) | Self::CacheNews(_) => ("SnapshotPoll", 120),
+            Self::Poll | Self::News(_) | Self::CacheNews(_) | Self::InstanceNews(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
             Self::Refresh(_) | Self::Verdict(..) | Self::ImageChange(..) => ("CheckpointReached", 60),
         }
@@ -206,6 +208,7 @@ impl Stack {
             let envelope: Envelope = serde_json::from_value(event).expect("the world writes EventBridge's envelope");
             match Incoming::of(envelope) {
                 Ok(Incoming::ArtifactChanged { artifact }) => deliveries.push(Invocation::News(artifact)),
+                Ok(Incoming::InstanceChanged { instance }) => deliveries.push(Invocation::InstanceNews(instance)),
                 Ok(Incoming::Refresh(news)) => deliveries.push(Invocation::Refresh(news)),
                 _ => {}
             }
@@ -347,6 +350,7 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::Poll => engine.poll().await.map_err(|error| chain(&error)),
         Invocation::News(artifact) => engine.artifact_news(&artifact).await.map_err(|error| chain(&error)),
         Invocation::CacheNews(clusters) => engine.cache_news(&clusters).await.map_err(|error| chain(&error)),
+        Invocation::InstanceNews(instance) => engine.instance_news(&instance).await.map_err(|error| chain(&error)),
         Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),

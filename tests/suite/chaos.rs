@@ -44,7 +44,7 @@ fn two_thousand_days_of_faults_end_well() {
     assert!(backups > 3 * days.len(), "only {backups} backups");
     assert!(effects > 20_000, "only {effects} effects");
     assert!(faults.values().all(|count| *count > 100), "{faults:?}");
-    assert_eq!(faults.len(), 14, "each kind of fault comes: {faults:?}");
+    assert_eq!(faults.len(), 15, "each kind of fault comes: {faults:?}");
 }
 
 #[test]

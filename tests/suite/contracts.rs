@@ -80,6 +80,10 @@ fn every_notice_matches_its_sample() {
         ("rollout-failed.json", expect_file!["../../events/lastgood/rollout-failed.json"]),
         ("backup-good-cache.json", expect_file!["../../events/lastgood/backup-good-cache.json"]),
         ("backup-waits.json", expect_file!["../../events/lastgood/backup-waits.json"]),
+        ("backup-stuck.json", expect_file!["../../events/lastgood/backup-stuck.json"]),
+        ("instance-not-started.json", expect_file!["../../events/lastgood/instance-not-started.json"]),
+        ("instance-left-stopped.json", expect_file!["../../events/lastgood/instance-left-stopped.json"]),
+        ("standby-left.json", expect_file!["../../events/lastgood/standby-left.json"]),
     ];
     let notices = notices();
     assert_eq!(files.len(), notices.len());
@@ -224,7 +228,10 @@ fn notices() -> Vec<Notice> {
     let news = news.into_iter().chain(of_rollouts(&backup));
     let of_caches =
         of_caches(slot).into_iter().map(|(source, news)| Notice::new(&source, "20260115T103000Z", at, news));
-    news.map(|news| Notice::new(&source, "20260115T103000Z", at, news)).chain(of_caches).collect()
+    let of_instances =
+        of_instances(slot).into_iter().map(|(source, news)| Notice::new(&source, "20260115T103000Z", at, news));
+    let of_groups = news.map(|news| Notice::new(&source, "20260115T103000Z", at, news));
+    of_groups.chain(of_caches).chain(of_instances).collect()
 }
 
 fn of_caches(slot: Time) -> Vec<(SourceId, News)> {
@@ -241,6 +248,29 @@ fn of_caches(slot: Time) -> Vec<(SourceId, News)> {
             backup: of_cache,
             until: "2026-01-15T16:12:00Z".parse().expect("a time"),
             reason: "AWS takes 20 backups by hand of a node in 24 hours, and of replication-group/sessions that many were taken".into(),
+        },
+    ];
+    news.into_iter().map(|news| (source.clone(), news)).collect()
+}
+
+fn of_instances(slot: Time) -> Vec<(SourceId, News)> {
+    let source: SourceId = "instance/i-0123456789abcdef0".parse().expect("a source");
+    let backup = BackupId { source: source.clone(), slot };
+    let instance = || "i-0123456789abcdef0".into();
+    let no_room = "ec2:StartInstances was asked to wait: InsufficientInstanceCapacity: no capacity";
+    let news = vec![
+        News::BackupStuck {
+            backup: backup.clone(),
+            percent: 40,
+            since: slot,
+            reason: "40 percent are copied, and no more since 2026-01-15T10:30:00Z".into(),
+        },
+        News::InstanceNotStarted { backup: backup.clone(), instance: instance(), reason: no_room.into() },
+        News::InstanceLeftStopped { backup: backup.clone(), instance: instance(), since: slot, reason: no_room.into() },
+        News::StandbyLeft {
+            backup,
+            instance: instance(),
+            reason: "autoscaling:ExitStandby was refused: ValidationError: the group has its maximum".into(),
         },
     ];
     news.into_iter().map(|news| (source.clone(), news)).collect()

@@ -22,6 +22,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::Asked { at, request } => engine.asked(at, request).await?,
         other @ (Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
+        | Incoming::InstanceChanged { .. }
         | Incoming::BackupGood { .. }
         | Incoming::Refresh(_)
         | Incoming::ImageChange { .. }

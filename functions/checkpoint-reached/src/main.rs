@@ -25,6 +25,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
+        | Incoming::InstanceChanged { .. }
         | Incoming::BackupGood { .. }) => {
             return Err(unexpected("checkpoint-reached", &other).into());
         }

@@ -22,6 +22,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         | Incoming::Asked { .. }
         | Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
+        | Incoming::InstanceChanged { .. }
         | Incoming::Refresh(_)
         | Incoming::ImageChange { .. }
         | Incoming::Verdict { .. }) => {

@@ -1,4 +1,4 @@
-//! snapshot-poll: every minute, and on AWS's news of images and of snapshots of caches: carries every backup under way one step on.
+//! snapshot-poll: every minute, and on AWS's news of images, of instances and of snapshots of caches: carries every backup under way one step on.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
 use lastgood_aws::{Lastgood, event_id, finish, read_event, unexpected};
@@ -19,6 +19,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::Scheduled => engine.poll().await?,
         Incoming::ArtifactChanged { artifact } => engine.artifact_news(&artifact).await?,
         Incoming::CacheChanged { clusters } => engine.cache_news(&clusters).await?,
+        Incoming::InstanceChanged { instance } => engine.instance_news(&instance).await?,
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
         | Incoming::BackupGood { .. }

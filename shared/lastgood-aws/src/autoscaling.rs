@@ -11,8 +11,8 @@ use lastgood_core::facts::{
 use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
-    GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
-    SetMixedVersion, SetScaleInProtection,
+    EnterStandby, ExitStandby, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection,
+    SetGroupVersion, SetMixedVersion, SetScaleInProtection,
 };
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
@@ -101,6 +101,7 @@ fn group(group: &AutoScalingGroup) -> Option<Group> {
         launches_from: launches_from.unwrap_or_else(LaunchSource::Unreadable),
         members: members.collect(),
         size: usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default(),
+        size_min: usize::try_from(group.min_size().unwrap_or_default()).unwrap_or_default(),
         refresh_suspended: group
             .suspended_processes()
             .iter()
@@ -128,7 +129,7 @@ fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
     use LifecycleState as S;
     match state {
         Some(S::InService) => Lifecycle::InService,
-        Some(S::Standby | S::EnteringStandby) => Lifecycle::Standby,
+        Some(S::Standby) => Lifecycle::Standby,
         Some(S::Pending | S::PendingProceed | S::PendingWait | S::Quarantined) => Lifecycle::Pending,
         Some(
             S::Terminating
@@ -242,6 +243,22 @@ impl Answers<SetScaleInProtection> for Aws {
             .instance_ids(instance.as_str())
             .protected_from_scale_in(*protection == ScaleInProtection::On);
         Ok(answer(SetScaleInProtection::ACTION, request.send().await)?.map(|_| ()))
+    }
+}
+
+impl Answers<EnterStandby> for Aws {
+    async fn call(&self, EnterStandby { group, instance }: &EnterStandby) -> Called<()> {
+        let request = self.autoscaling.enter_standby().auto_scaling_group_name(group.as_str());
+        // Without the decrement another member would be launched in its place (AWS: EnterStandby).
+        let request = request.instance_ids(instance.as_str()).should_decrement_desired_capacity(true);
+        Ok(answer(EnterStandby::ACTION, request.send().await)?.map(|_| ()))
+    }
+}
+
+impl Answers<ExitStandby> for Aws {
+    async fn call(&self, ExitStandby { group, instance }: &ExitStandby) -> Called<()> {
+        let request = self.autoscaling.exit_standby().auto_scaling_group_name(group.as_str());
+        Ok(answer(ExitStandby::ACTION, request.instance_ids(instance.as_str()).send().await)?.map(|_| ()))
     }
 }
 

@@ -96,6 +96,12 @@ const TABLE: &[(&str, Class)] = &[
     ("InstanceRefreshInProgress", Class::Refused(Why::Locked)),
     ("IncorrectState", Class::Refused(Why::WrongState)),
     ("IncorrectInstanceState", Class::Refused(Why::WrongState)),
+    // No room for an instance: it may come any minute (AWS: Error codes, server errors).
+    ("InsufficientInstanceCapacity", Class::Refused(Why::TooSoon)),
+    ("InsufficientHostCapacity", Class::Refused(Why::TooSoon)),
+    ("InsufficientReservedInstanceCapacity", Class::Refused(Why::TooSoon)),
+    ("InstanceLimitExceeded", Class::Refused(Why::Quota)),
+    ("VcpuLimitExceeded", Class::Refused(Why::Quota)),
     // AWS wants a pause (AWS: Error codes; SnapshotCreationPerVolumeRateExceeded: 15 seconds or more).
     ("SnapshotCreationPerVolumeRateExceeded", Class::Refused(Why::TooSoon)),
     ("ConcurrentSnapshotLimitExceeded", Class::Refused(Why::TooSoon)),

@@ -1,6 +1,7 @@
 //! What AWS says of its things, cut down to what a decision needs. Shapes only: no behaviour of AWS is assumed here.
 
 mod cache;
+mod instance;
 mod refresh;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
-use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId};
+use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId, VolumeId};
 
 pub use cache::{
     Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheSnapshot, CacheSnapshotState, CacheStatus,
     CacheStrain,
 };
+pub use instance::{Instance, InstanceState, StopHazards};
 pub use refresh::{Fitness, RefreshStatus, RefreshView, StatusCheck};
 
 /// Tags, by key.
@@ -27,6 +29,8 @@ pub enum Resource {
     Group(Group),
     /// A cache.
     Cache(Cache),
+    /// A single instance.
+    Instance(Box<Instance>),
 }
 
 impl Resource {
@@ -36,6 +40,7 @@ impl Resource {
         match self {
             Self::Group(group) => SourceId::Group(group.name.clone()),
             Self::Cache(cache) => SourceId::Cache(cache.id.clone()),
+            Self::Instance(instance) => SourceId::Instance(instance.id.clone()),
         }
     }
 
@@ -45,6 +50,7 @@ impl Resource {
         match self {
             Self::Group(group) => &group.tags,
             Self::Cache(cache) => &cache.tags,
+            Self::Instance(instance) => &instance.tags,
         }
     }
 }
@@ -62,6 +68,8 @@ pub struct Group {
     pub members: Vec<Member>,
     /// How many members it wants.
     pub size: usize,
+    /// How many it may want at the least.
+    pub size_min: usize,
     /// Its instance refreshes are kept from going on: one of the processes that they need is suspended.
     pub refresh_suspended: bool,
     /// How long a new member takes until it counts as warmed up: the default instance warm-up, else the health check
@@ -226,19 +234,6 @@ pub enum Lifecycle {
     Other,
 }
 
-/// An EC2 instance, as DescribeInstances tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// Its id.
-    pub id: InstanceId,
-    /// Its state is `running`.
-    pub running: bool,
-    /// When it was last started.
-    pub launched_at: Time,
-    /// The image that it was launched from.
-    pub image: Option<ImageId>,
-}
-
 /// One version of a launch template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateVersion {
@@ -262,6 +257,8 @@ pub struct TemplateDevice {
     pub name: String,
     /// The snapshot that its volume begins with; without one it begins empty.
     pub snapshot: Option<SnapshotId>,
+    /// How large its volume is to be, in GiB, if it says.
+    pub gib: Option<u32>,
 }
 
 /// An image, as DescribeImages tells it.
@@ -281,6 +278,8 @@ pub struct Image {
     pub root_device: Option<String>,
     /// Each device that it maps to a snapshot.
     pub devices: Vec<(String, SnapshotId)>,
+    /// How large each device is at the least, in GiB, as far as AWS tells.
+    pub sizes: Vec<(String, u32)>,
     /// `x86_64`, `arm64`, …
     pub architecture: Option<String>,
     /// Deregistration protection is on: nobody may deregister it.
@@ -322,6 +321,12 @@ pub struct Snapshot {
     pub tags: Tags,
     /// When it was begun, if AWS tells.
     pub started_at: Option<Time>,
+    /// The volume that it is of, if AWS tells.
+    pub volume: Option<VolumeId>,
+    /// How large that is, in GiB: a volume that is made from it must be at least as large (AWS: CreateVolume).
+    pub gib: Option<u32>,
+    /// How much of it is copied, in percent, if AWS tells.
+    pub percent: Option<u32>,
 }
 
 /// The state of a snapshot.

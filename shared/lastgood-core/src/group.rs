@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Group, Image, Instance, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef};
+use crate::facts::{
+    Group, Image, Instance, InstanceState, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef,
+};
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 use crate::{Time, later, seconds_between};
 
@@ -128,7 +130,9 @@ fn judge<'a>(
     if !member.healthy {
         return Err(Unable::Unhealthy);
     }
-    let Some(instance) = instance.filter(|instance| instance.running) else { return Err(Unable::NotRunning) };
+    let Some(instance) = instance.filter(|instance| instance.state == InstanceState::Running) else {
+        return Err(Unable::NotRunning);
+    };
     let is_warm = matches!(wish, Wish::On(..)) || later(instance.launched_at, group.warmup_seconds) <= now;
     if !is_warm {
         return Err(Unable::NotWarm);
@@ -218,6 +222,20 @@ pub fn maps(version: &TemplateVersion) -> Option<String> {
 }
 
 /// Why instances of this version would lack data of this image: a device that both map, and that the template's mapping
+/// Why the image does not go onto a volume that a version of a template gives a size, if it does not (AWS: RunInstances,
+/// EbsBlockDevice: no less than the snapshot's).
+#[must_use]
+pub fn too_small(version: &TemplateVersion, image: &Image) -> Option<String> {
+    version.devices.iter().find_map(|device| {
+        let has = device.gib?;
+        let (_, needs) = image.sizes.iter().find(|(name, needs)| *name == device.name && has < *needs)?;
+        Some(format!(
+            "version {} of the template gives {} {has} GiB, and the image needs {needs} there; make it at least as large, or leave the size out",
+            version.number, device.name
+        ))
+    })
+}
+
 /// would begin without the image's data (AWS: Block device mappings for volumes on Amazon EC2 instances).
 pub fn hides(version: &TemplateVersion, image: &Image) -> Option<String> {
     let is_root = |name: &str| image.root_device.as_deref() == Some(name);

@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::backup::fixtures::group;
-use crate::facts::{ImageState, MixedPolicy, Override, Tags, TemplateDevice};
+use crate::facts::{ImageState, InstanceState, MixedPolicy, Override, Tags, TemplateDevice};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -24,7 +24,7 @@ fn member(instance: &str) -> Member {
 
 fn instance(id: &str, hours_ago: i64) -> Instance {
     let launched_at = later(now(), -hours_ago * 3600);
-    Instance { id: id.into(), running: true, launched_at, image: Some("ami-base".into()) }
+    Instance { image: Some("ami-base".into()), ..Instance::new(id.into(), InstanceState::Running, launched_at) }
 }
 
 fn named(template: &str, version: VersionRef) -> TemplateRef {
@@ -57,7 +57,7 @@ fn version(devices: Vec<TemplateDevice>) -> TemplateVersion {
 }
 
 fn device(name: &str, snapshot: Option<&str>) -> TemplateDevice {
-    TemplateDevice { name: name.into(), snapshot: snapshot.map(Into::into) }
+    TemplateDevice { name: name.into(), snapshot: snapshot.map(Into::into), gib: None }
 }
 
 fn image() -> Image {
@@ -69,6 +69,7 @@ fn image() -> Image {
         snapshots: vec!["snap-root".into(), "snap-data".into()],
         root_device: Some("/dev/xvda".into()),
         devices: vec![("/dev/xvda".into(), "snap-root".into()), ("/dev/xvdf".into(), "snap-data".into())],
+        sizes: vec![("/dev/xvda".into(), 8), ("/dev/xvdf".into(), 20)],
         architecture: Some("x86_64".into()),
         protected: false,
         created_at: None,
@@ -132,7 +133,7 @@ fn why_nobody_can_be_imaged_is_counted_reason_by_reason() {
     let mut web = group(mixed(VersionRef::Default, overrides), members);
     web.lifetime_seconds_max = Some(7 * DAY);
     let mut instances: Vec<Instance> = (1..=9).map(|number| instance(&format!("i-{number}"), 1)).collect();
-    instances[5].running = false;
+    instances[5].state = InstanceState::Stopped;
     instances[6].launched_at = now();
     instances[7].launched_at = later(now(), -7 * DAY);
     expect![[
@@ -238,6 +239,14 @@ fn a_version_that_takes_its_image_from_a_parameter_is_refused_with_the_parameter
     let of = |image: Option<&str>| resolves(&TemplateVersion { image: image.map(Into::into), ..version(Vec::new()) });
     assert_eq!((of(None), of(Some("ami-1"))), (None, None));
     expect!["version 4 of the template takes its image from resolve:ssm:/images/web; write an image id into the template, or 'publish: {ssm: /images/web}'"].assert_eq(&of(Some("resolve:ssm:/images/web")).expect("refused"));
+}
+
+#[test]
+fn an_image_does_not_go_into_a_version_whose_root_volume_is_smaller() {
+    let of = |gib| version(vec![TemplateDevice { gib, ..device("/dev/xvda", None) }]);
+    let small = |gib| too_small(&of(gib), &image());
+    assert_eq!([None, Some(8), Some(100)].map(small), [None, None, None]);
+    expect!["version 4 of the template gives /dev/xvda 7 GiB, and the image needs 8 there; make it at least as large, or leave the size out"].assert_eq(&small(Some(7)).expect("too small"));
 }
 
 #[test]

@@ -49,6 +49,8 @@ text_id! {
     SnapshotId,
     /// An EC2 instance, `i-…`.
     InstanceId,
+    /// An EBS volume, `vol-…`.
+    VolumeId,
     /// A launch template, `lt-…`.
     TemplateId,
     /// An instance refresh.
@@ -65,6 +67,8 @@ pub enum SourceId {
     Group(GroupName),
     /// A cache of ElastiCache.
     Cache(CacheId),
+    /// A single EC2 instance.
+    Instance(InstanceId),
 }
 
 impl SourceId {
@@ -73,6 +77,7 @@ impl SourceId {
         match self {
             Self::Group(_) => "group",
             Self::Cache(cache) => cache.kind.word(),
+            Self::Instance(_) => INSTANCE,
         }
     }
 
@@ -81,6 +86,7 @@ impl SourceId {
         match self {
             Self::Group(name) => name.as_str(),
             Self::Cache(cache) => &cache.name,
+            Self::Instance(id) => id.as_str(),
         }
     }
 
@@ -88,21 +94,31 @@ impl SourceId {
     pub fn group(&self) -> Option<&GroupName> {
         match self {
             Self::Group(name) => Some(name),
-            Self::Cache(_) => None,
+            Self::Cache(_) | Self::Instance(_) => None,
         }
     }
 
     /// The cache, if it is one.
     pub fn cache(&self) -> Option<&CacheId> {
         match self {
-            Self::Group(_) => None,
+            Self::Group(_) | Self::Instance(_) => None,
             Self::Cache(cache) => Some(cache),
+        }
+    }
+
+    /// The instance, if it is one.
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Group(_) | Self::Cache(_) => None,
+            Self::Instance(id) => Some(id),
         }
     }
 }
 
 const A_SOURCE: &str =
-    "a source (write group/NAME, replication-group/NAME, cache-cluster/NAME or serverless-cache/NAME)";
+    "a source (write group/NAME, instance/ID, replication-group/NAME, cache-cluster/NAME or serverless-cache/NAME)";
+/// The word of an instance.
+const INSTANCE: &str = "instance";
 
 impl fmt::Display for SourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,6 +143,9 @@ impl FromStr for SourceId {
         let (kind, name) = text.split_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
         if kind == "group" {
             return Ok(Self::Group(GroupName::from(name)));
+        }
+        if kind == INSTANCE {
+            return Ok(Self::Instance(InstanceId::from(name)));
         }
         let kind = CacheKind::of_word(kind).ok_or_else(wrong)?;
         Ok(Self::Cache(CacheId { kind, name: name.to_owned() }))

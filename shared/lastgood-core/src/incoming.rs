@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, RefreshId, SourceId};
+use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, InstanceId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
 use crate::{Time, seconds_between, whole_second};
 
@@ -72,6 +72,11 @@ pub enum Incoming {
     CacheChanged {
         /// The clusters that they were taken of: which snapshots AWS does not say.
         clusters: Vec<String>,
+    },
+    /// An instance came on or went off: anybody's, not only one that is backed up.
+    InstanceChanged {
+        /// Which.
+        instance: InstanceId,
     },
     /// One of our backups became good.
     BackupGood {
@@ -172,6 +177,12 @@ struct ImageDetail {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct InstanceDetail {
+    instance_id: InstanceId,
+}
+
+#[derive(Deserialize)]
 struct CacheDetail {
     #[serde(rename = "SourceIdentifier")]
     snapshot: String,
@@ -215,6 +226,10 @@ impl Incoming {
             ("aws.ec2", "EC2 AMI State Change") => {
                 let detail: ImageDetail = envelope.read_detail()?;
                 Ok(Self::ArtifactChanged { artifact: ArtifactId::Image(detail.image) })
+            }
+            ("aws.ec2", "EC2 Instance State-change Notification") => {
+                let detail: InstanceDetail = envelope.read_detail()?;
+                Ok(Self::InstanceChanged { instance: detail.instance_id })
             }
             // The two pages of AWS that tell of it write it with a large and with a small letter (AWS: ElastiCache events).
             ("aws.elasticache", kind) if CACHE_EVENTS.iter().any(|known| kind.eq_ignore_ascii_case(known)) => {

@@ -130,7 +130,7 @@ fn what_nobody_knows_is_told_with_its_name() {
         ("lastgood", "Verdict Requested"),
         ("aws.ec2", "Scheduled Event"),
         ("aws.autoscaling", "EC2 Instance Launch Successful"),
-        ("aws.ec2", "EC2 Instance State-change Notification"),
+        ("aws.ec2", "EC2 Instance Rebalance Recommendation"),
         ("somebody", "Hold Requested"),
         ("somebody", "Backup Requested"),
         ("somebody", "Backup Good"),

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod group;
 pub mod id;
 pub mod incoming;
+pub mod instance;
 pub mod life;
 #[cfg(test)]
 mod limits;

@@ -61,6 +61,10 @@ pub trait Life: Tells<Id: Display> {
     fn woken() -> Self::Event;
     /// The event that what the record asks for did not get through, and what was tried.
     fn unanswered(&self, trouble: String) -> Self::Event;
+    /// Whether it goes before all others: something that runs is off because of it.
+    fn is_urgent(&self) -> bool {
+        false
+    }
     /// Whether an event tells what is so at AWS whoever saved the record meanwhile: then it is fed to what they saved.
     fn holds_whoever_saved(event: &Self::Event) -> bool;
 }

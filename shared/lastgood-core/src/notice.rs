@@ -6,6 +6,8 @@
 
 mod words;
 
+pub use words::DeletedBackup;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Time;
@@ -62,6 +64,40 @@ pub enum News {
         /// Why.
         reason: String,
     },
+    /// The copy of an instance's volumes stands still for longer than is to be expected.
+    #[serde(rename = "Backup Stuck")]
+    BackupStuck {
+        /// Which backup.
+        backup: BackupId,
+        /// How much is copied, in percent.
+        percent: u32,
+        /// Since when no more is.
+        since: Time,
+        /// The same in words.
+        reason: String,
+    },
+    /// An instance that was shut down for its image could not be started at once. It is tried on.
+    #[serde(rename = "Instance Not Started")]
+    InstanceNotStarted {
+        /// Which backup.
+        backup: BackupId,
+        /// The instance.
+        instance: InstanceId,
+        /// Why.
+        reason: String,
+    },
+    /// It is off for more than five minutes longer than its image needed. It is tried on, and somebody is wanted.
+    #[serde(rename = "Instance Left Stopped")]
+    InstanceLeftStopped {
+        /// Which backup.
+        backup: BackupId,
+        /// The instance.
+        instance: InstanceId,
+        /// Since when it is to be started.
+        since: Time,
+        /// Why it is not.
+        reason: String,
+    },
     /// There will be no artifact for this slot.
     #[serde(rename = "Backup Failed")]
     BackupFailed {
@@ -115,6 +151,16 @@ pub enum News {
     /// A member that was protected from scale-in for its image could not be freed again.
     #[serde(rename = "Protection Left")]
     ProtectionLeft {
+        /// Which backup.
+        backup: BackupId,
+        /// The instance.
+        instance: InstanceId,
+        /// Why.
+        reason: String,
+    },
+    /// A member that was in standby for its image could not be taken out again. It is tried on.
+    #[serde(rename = "Standby Left")]
+    StandbyLeft {
         /// Which backup.
         backup: BackupId,
         /// The instance.
@@ -335,25 +381,6 @@ pub enum News {
         /// What AWS's event says: `Started`, `Succeeded`, `Rollback Failed`, …
         status: String,
     },
-}
-
-/// A deleted backup, in the notice of its deletion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletedBackup {
-    /// Which backup.
-    pub backup: BackupId,
-    /// The image that is gone.
-    pub image: Option<ImageId>,
-    /// The name of the snapshot of a cache that is gone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_snapshot: Option<String>,
-    /// The snapshots that are gone.
-    pub snapshots: Vec<SnapshotId>,
-    /// Snapshots of it that stay, for another image is over them too.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shared: Vec<SnapshotId>,
-    /// Why it was let go.
-    pub reason: String,
 }
 
 impl Notice {

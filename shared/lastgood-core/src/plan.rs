@@ -35,6 +35,8 @@ pub const PLAN_NAME_CHARS_MAX: usize = 63;
 pub const GROUP_NAME_CHARS_MAX: usize = 255;
 /// The longest name of a cache (AWS: CreateCacheCluster).
 pub const CACHE_NAME_CHARS_MAX: usize = 50;
+/// How long a system may take to shut down if its plan does not say.
+pub const STOP_WITHIN_SECONDS_DEFAULT: i64 = 60;
 /// What a plan that does not say `on_overdue` means by it.
 pub const ON_OVERDUE_SECONDS_DEFAULT: i64 = 2 * 60 * 60;
 
@@ -65,10 +67,10 @@ impl Select {
         self.sources.iter().filter_map(SourceId::group)
     }
 
-    /// Whether it is for caches alone, whatever comes.
+    /// Whether it is for sources of one kind alone, whatever comes.
     #[must_use]
-    pub fn is_of_caches(&self) -> bool {
-        self.tags.is_empty() && !self.sources.is_empty() && self.groups().next().is_none()
+    pub fn is_only(&self, is_so: impl Fn(&SourceId) -> bool) -> bool {
+        self.tags.is_empty() && !self.sources.is_empty() && self.sources.iter().all(is_so)
     }
 
     /// Whether the plan names this source.
@@ -114,8 +116,9 @@ pub struct Policy {
     pub on_overdue_seconds: i64,
 }
 
-/// How an image is made. The instance is never rebooted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How an image is made. A member of a group is never rebooted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of plans")]
 pub struct Capture {
     /// The instance is protected from scale-in while its image is made.
     #[serde(default)]
@@ -123,6 +126,40 @@ pub struct Capture {
     /// An image is made also while an instance refresh is under way.
     #[serde(default)]
     pub during_refresh: bool,
+    /// A single instance that runs is shut down for it, and started again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stop: bool,
+    /// How long its system may take to shut down before it is forced to, in seconds.
+    #[serde(default = "stop_within", skip_serializing_if = "is_stop_within")]
+    pub stop_within_seconds: i64,
+    /// It may have another public address afterwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_address_change: bool,
+    /// A member of a group may be a source of its own: it is in standby while it is stopped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub standby: bool,
+}
+
+fn stop_within() -> i64 {
+    STOP_WITHIN_SECONDS_DEFAULT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_stop_within(seconds: &i64) -> bool {
+    *seconds == STOP_WITHIN_SECONDS_DEFAULT
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            protect_from_scale_in: false,
+            during_refresh: false,
+            stop: false,
+            stop_within_seconds: STOP_WITHIN_SECONDS_DEFAULT,
+            allow_address_change: false,
+            standby: false,
+        }
+    }
 }
 
 /// What becomes of a good image.

@@ -16,7 +16,7 @@ use rules::Place;
 
 /// A good backup, as retention sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
+#[expect(clippy::struct_excessive_bools, reason = "five facts that do not depend on each other")]
 pub struct Candidate {
     /// Which backup.
     pub id: BackupId,
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub there: bool,
     /// An operator asked that it stays, however old it gets.
     pub pinned: bool,
+    /// The instance had shut down in an orderly way for it.
+    pub clean: bool,
 }
 
 /// What becomes of one backup.
@@ -59,8 +61,11 @@ pub fn judge(policy: &Retention, mut candidates: Vec<Candidate>) -> Vec<(BackupI
     let mut judged = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let slot = candidate.id.slot;
-        let place =
-            Place { at: slot.to_zoned(zone.clone()), nothing_older: oldest.is_none_or(|oldest| slot <= oldest) };
+        let place = Place {
+            at: slot.to_zoned(zone.clone()),
+            nothing_older: oldest.is_none_or(|oldest| slot <= oldest),
+            clean: candidate.clean,
+        };
         let mut reasons: Vec<Reason> = rules.iter().filter_map(|rule| rule.keeps(&place)).collect();
         if reasons.is_empty() && !younger_are_there {
             reasons.push(Reason::NewestGood);

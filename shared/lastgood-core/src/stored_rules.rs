@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::{decode, encode};
 use crate::Time;
 use crate::backup::cache::{CachePart, ChosenCache};
+use crate::backup::instance::{Copied, CopyPart, Took};
+use crate::backup::power::{Consistency, Power, PowerPart};
+use crate::backup::standby::{Standby, StandbyPart};
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
 use crate::cache::Full;
 use crate::facts::{CacheSetup, CacheShard, TemplateRef, VersionRef};
@@ -21,14 +24,14 @@ use crate::notice::{News, Notice};
 use crate::plan::{Afterwards, Capture, OnManualChange, Plan, Policy, Publish, PublishTo, Select};
 use crate::retention::Retention;
 use crate::rollout::change::Step;
-use crate::rollout::policy::{Others, Protected, Standby};
+use crate::rollout::policy::{Others, Protected};
 use crate::rollout::{
     self, Change, Followed, Given, Judge, Kept, Opinion, Order, Otherwise, Rollout, RolloutPolicy, Suspension, Verdict,
     VerdictPolicy, Visit,
 };
 use crate::schedule::{Pattern, Schedule, Zone};
 use crate::source::survey::Planned;
-use crate::source::{Asked, Because, Changing, Expected, Failure, Good, Hold, Published, Retry, Source};
+use crate::source::{Asked, Because, Changing, Expected, Failure, Good, Hold, OffFor, Published, Retry, Source};
 use crate::sweep::Sweep;
 
 fn at(minute: u32) -> Time {
@@ -68,7 +71,7 @@ fn rollout_policy() -> RolloutPolicy {
         alarms: vec!["errors".into()],
         bake_seconds: 60,
         protected: Protected::Refresh,
-        standby: Standby::Terminate,
+        standby: crate::rollout::policy::Standby::Terminate,
         verdict: VerdictPolicy {
             by: BTreeSet::from([Judge::Health, Judge::Alarms, Judge::Event, Judge::Person]),
             within_seconds: 600,
@@ -160,9 +163,17 @@ fn policy() -> Policy {
             weekly: 4,
             monthly: 12,
             yearly: 2,
+            consistent: 1,
             timezone: "Europe/Berlin".into(),
         },
-        capture: Capture { protect_from_scale_in: true, during_refresh: true },
+        capture: Capture {
+            protect_from_scale_in: true,
+            during_refresh: true,
+            stop: true,
+            stop_within_seconds: 90,
+            allow_address_change: true,
+            standby: true,
+        },
         publish: publish(),
         keep_in_use: true,
         on_source_deleted: Afterwards::Delete,
@@ -214,7 +225,35 @@ fn backup() -> Backup {
             quota_until: Some(at(51)),
             quota_told: true,
         },
-        capture: Capture { protect_from_scale_in: true, during_refresh: false },
+        capture: Capture { protect_from_scale_in: true, ..Capture::default() },
+        copy: CopyPart {
+            volumes: vec!["vol-1".into()],
+            copies: vec![Copied { volume: "vol-1".into(), snapshot: "snap-1".into(), gib: 8 }],
+            last: Some(Took { seconds: 600, gib: 8 }),
+            begun_at: Some(at(36)),
+            percent: Some(40),
+            percent_at: Some(at(37)),
+            stuck_told: true,
+        },
+        power: PowerPart {
+            state: Power::Watched(at(38), at(58)),
+            consistency: Some(Consistency::Clean),
+            asked_at: Some(at(31)),
+            off_at: Some(at(32)),
+            owed_at: Some(at(33)),
+            on_at: Some(at(34)),
+            doubt_at: Some(at(38)),
+            untold_since: Some(at(41)),
+            refusal_told: true,
+            left_told: true,
+        },
+        standby: StandbyPart {
+            state: Standby::Leaving(at(39)),
+            group: Some("web".into()),
+            untold_since: Some(at(40)),
+            refused: Some("no".into()),
+            told: Some("full".into()),
+        },
         scale_in: ScaleIn::Owed(at(35)),
         protection_told: Some("denied".into()),
         instance_lost: true,
@@ -260,6 +299,7 @@ fn source() -> Source {
             to: PublishedTo::Version { template: "lt-1".into(), version: 2 },
         }),
         turn: Some(at(30)),
+        off_for: Some(OffFor { slot: at(30), since: at(31) }),
         rollout: Some("group/web@20260115T102900Z".into()),
         change: Some(Changing { rollout: "group/web@20260115T102900Z/set-image".into(), image: "ami-1".into() }),
         expected: Some(Expected { image: Some("ami-1".into()), because: Because::Published }),

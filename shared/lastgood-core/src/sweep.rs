@@ -200,6 +200,7 @@ pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event>
         State::Failed
         | State::Deleted
         | State::Requested
+        | State::Quiescing
         | State::Creating
         | State::Pending
         | State::Expiring
@@ -231,7 +232,7 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
                 record.snapshots.contains(&snapshot.id) || record.shared.contains(&snapshot.id)
             }
             State::Deleted => record.shared.contains(&snapshot.id),
-            State::Requested | State::Creating | State::Pending | State::Failed => true,
+            State::Requested | State::Quiescing | State::Creating | State::Pending | State::Failed => true,
         });
         if !known && !under.contains(&snapshot.id) {
             entry(&mut found, tag, source).snapshots.push(snapshot.id.clone());

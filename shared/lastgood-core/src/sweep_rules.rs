@@ -33,6 +33,7 @@ fn image(id: &str, age_seconds: i64) -> Image {
         snapshots: vec!["snap-1".into()],
         root_device: None,
         devices: Vec::new(),
+        sizes: Vec::new(),
         architecture: None,
         protected: false,
         created_at: Some(later(now(), -age_seconds)),
@@ -41,7 +42,15 @@ fn image(id: &str, age_seconds: i64) -> Image {
 
 fn snapshot(id: &str, age_seconds: i64) -> Snapshot {
     let started_at = Some(later(now(), -age_seconds));
-    Snapshot { id: id.into(), state: SnapshotState::Completed, tags: tags(TAG), started_at }
+    Snapshot {
+        id: id.into(),
+        state: SnapshotState::Completed,
+        tags: tags(TAG),
+        started_at,
+        volume: None,
+        gib: None,
+        percent: None,
+    }
 }
 
 fn held(images: Vec<Image>, snapshots: Vec<Snapshot>) -> Account {

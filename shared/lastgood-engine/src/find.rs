@@ -1,19 +1,22 @@
 //! Finding sources at AWS, by name and by tag: each kind by its own calls.
 
-use lastgood_core::facts::{Cache, Resource, Tags};
-use lastgood_core::id::{CacheId, GroupName, SourceId};
+use lastgood_core::facts::{Cache, Instance, InstanceState, Resource, Tags};
+use lastgood_core::id::{CacheId, GroupName, InstanceId, SourceId};
 use lastgood_core::plan::Plan;
 use lastgood_core::refusal::Why;
 use lastgood_core::source::Source;
 
 use crate::call::autoscaling::{GroupsNamed, GroupsTagged};
+use crate::call::ec2::InstancesById;
 use crate::call::elasticache::{CacheTags, CachesById, CachesTagged};
+use crate::call::power::InstancesTagged;
 use crate::call::{Called, Cloud};
 
 /// Those of these that AWS tells. One that it does not tell proves nothing (AWS: Eventual consistency).
 pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<Resource>> {
     let groups: Vec<GroupName> = ids.iter().filter_map(SourceId::group).cloned().collect();
     let caches: Vec<CacheId> = ids.iter().filter_map(SourceId::cache).cloned().collect();
+    let instances: Vec<InstanceId> = ids.iter().filter_map(SourceId::instance).cloned().collect();
     let mut found = Vec::new();
     if !groups.is_empty() {
         match cloud.call(&GroupsNamed(groups)).await? {
@@ -27,8 +30,20 @@ pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
+    if !instances.is_empty() {
+        match cloud.call(&InstancesById(instances)).await? {
+            Ok(told) => found.extend(there(told)),
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
     found.retain(|resource| ids.contains(&resource.id()));
     Ok(Ok(found))
+}
+
+/// Those that are not terminated: AWS tells of one for an hour after that (AWS: Terminate Amazon EC2 instances).
+fn there(told: Vec<Instance>) -> impl Iterator<Item = Resource> {
+    let there = told.into_iter().filter(|instance| instance.state != InstanceState::Leaving);
+    there.map(|instance| Resource::Instance(Box::new(instance)))
 }
 
 /// The same of caches, with their tags, which no describe tells.
@@ -51,8 +66,9 @@ async fn caches_named(cloud: &impl Cloud, ids: Vec<CacheId>) -> Called<Vec<Cache
     Ok(Ok(found))
 }
 
-/// Those that bear all of these tags.
-async fn tagged(cloud: &impl Cloud, tags: &Tags) -> Called<Vec<Resource>> {
+/// Those that bear all of these tags. A member of a group may have them from its group, and is backed up with that, unless
+/// `members` are to be, too.
+async fn tagged(cloud: &impl Cloud, tags: &Tags, members: bool) -> Called<Vec<Resource>> {
     let groups = match cloud.call(&GroupsTagged(tags.clone())).await? {
         Ok(groups) => groups,
         Err(refusal) => return Ok(Err(refusal)),
@@ -61,7 +77,12 @@ async fn tagged(cloud: &impl Cloud, tags: &Tags) -> Called<Vec<Resource>> {
         Ok(caches) => caches,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let mut found: Vec<Resource> = groups.into_iter().map(Resource::Group).collect();
+    let mut instances = match cloud.call(&InstancesTagged(tags.clone())).await? {
+        Ok(instances) => instances,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    instances.retain(|instance| members || instance.group().is_none());
+    let mut found: Vec<Resource> = groups.into_iter().map(Resource::Group).chain(there(instances)).collect();
     if !tagged.is_empty() {
         let ids = tagged.iter().map(|(id, _)| id.clone()).collect();
         let caches = match cloud.call(&CachesById(ids)).await? {
@@ -84,7 +105,7 @@ pub(crate) async fn of_plan(cloud: &impl Cloud, plan: &Plan, known: &[Source]) -
     ids.dedup();
     let mut found = Vec::new();
     if !plan.select.tags.is_empty() {
-        match tagged(cloud, &plan.select.tags).await? {
+        match tagged(cloud, &plan.select.tags, plan.policy.capture.standby).await? {
             Ok(tagged) => found.extend(tagged),
             Err(refusal) => return Ok(Err(refusal)),
         }

@@ -1,7 +1,8 @@
 //! snapshot-poll: carries backups on that wait for something, by the clock or because AWS sent word.
 
+use lastgood_core::backup::power::PowerEvent;
 use lastgood_core::backup::{Backup, Event, State};
-use lastgood_core::id::ArtifactId;
+use lastgood_core::id::{ArtifactId, InstanceId, SourceId};
 use lastgood_core::life::Life;
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::rollout::Rollout;
@@ -64,7 +65,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Self: Carries<L>,
     {
         let mut report = Report::default();
-        let records = self.load::<L>(ids, &mut report).await;
+        let mut records = self.load::<L>(ids, &mut report).await;
+        records.sort_by_key(|record| !record.record.is_urgent());
         let woken = records.into_iter().map(|record| (record, L::woken())).collect();
         report.add(self.drive(queue, woken).await);
         report
@@ -88,6 +90,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 }
             }
         }
+        Ok(report)
+    }
+
+    /// AWS says that an instance came on or went off. It is a hint: a backup of ours that waits for that looks now.
+    pub async fn instance_news(&self, instance: &InstanceId) -> Result<Report, CallFailed> {
+        let mut report = Report::default();
+        let backups = self.store.list::<Backup>(&SourceId::Instance(instance.clone())).await?;
+        let waiting = backups.into_iter().filter(|backup| backup.record.power.waits_for_news());
+        let news = waiting.map(|backup| (backup, Event::Power(PowerEvent::News))).collect();
+        report.add(self.drive(Queue::Poll, news).await);
         Ok(report)
     }
 

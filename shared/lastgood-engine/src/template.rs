@@ -88,6 +88,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn obstacle(&self, group: &Group, version: &TemplateVersion, image: &Image) -> Called<Option<String>> {
         let obstacle =
             group::unpublishable(group).or_else(|| group::resolves(version)).or_else(|| group::hides(version, image));
+        let obstacle = obstacle.or_else(|| group::too_small(version, image));
         if obstacle.is_some() {
             return Ok(Ok(obstacle));
         }

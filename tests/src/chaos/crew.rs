@@ -104,7 +104,8 @@ impl<'a> Crew<'a> {
 
     /// Applies the plans as they are wished now, again until the table is in reach. Whether they can be applied.
     pub(super) fn apply(&mut self) -> bool {
-        let text = super::scene::plan_file(&self.scene.groups, &self.hand.wishes, &self.scene.caches);
+        let text =
+            super::scene::plan_file(&self.scene.groups, &self.hand.wishes, &self.scene.caches, &self.scene.instances);
         let mut done = self.scene.stack.apply(&text);
         while let Err(ApplyError::Call(_) | ApplyError::Outdated { .. }) = done {
             done = self.scene.stack.apply(&text);

@@ -10,7 +10,7 @@ use lastgood_world::{
 
 use super::crew::Crew;
 use super::scene::{Kind, Scene, Wish};
-use super::{caches, refreshes};
+use super::{caches, instances, refreshes};
 use crate::stack::Invocation;
 
 /// What people have done so far, as far as it matters to what is right.
@@ -44,6 +44,8 @@ pub(super) fn act(crew: &mut Crew<'_>) {
     let before = crew.world().images_in_use();
     if !crew.scene.caches.all.is_empty() && crew.rng.u32(0..4) == 0 {
         caches::act(crew);
+    } else if !crew.scene.instances.all.is_empty() && crew.rng.u32(0..3) == 0 {
+        instances::act(crew);
     } else {
         act_once(crew);
     }
@@ -378,4 +380,5 @@ pub(super) fn mend(crew: &mut Crew<'_>) {
     }
     refreshes::mend(crew);
     caches::mend(crew);
+    instances::mend(crew);
 }

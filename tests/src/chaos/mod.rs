@@ -9,6 +9,7 @@ mod course;
 mod crew;
 mod gate;
 mod hands;
+mod instances;
 mod refreshes;
 mod release;
 mod rest;

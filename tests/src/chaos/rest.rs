@@ -11,8 +11,8 @@ use lastgood_core::record::Queue;
 use lastgood_core::rollout::{Given, Otherwise, State as Rolled, Suspension};
 use lastgood_world::{ImageState, Snapshot};
 
-use super::caches;
 use super::crew::Crew;
+use super::{caches, instances};
 
 /// What is wrong at the end of a day.
 pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
@@ -24,6 +24,7 @@ pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
     }
     images_without_records(crew, &backups, &sent, &mut wrongs);
     caches::wrongs(crew, &backups, &sent, &mut wrongs);
+    instances::wrongs(crew, &mut wrongs);
     of_groups(crew, &mut wrongs);
     of_sources(crew, &backups, &sent, &mut wrongs);
     of_rollouts(crew, &sent, &mut wrongs);
@@ -65,6 +66,9 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
     }
     if !matches!(backup.scale_in, ScaleIn::Untouched | ScaleIn::GivenBack) {
         wrong(format!("the protection of {:?} is {:?}", backup.instance, backup.scale_in));
+    }
+    if !instances::is_settled(backup) {
+        wrong(format!("its instance is {:?}, {:?}", backup.power.state, backup.standby.state));
     }
     if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
         wrong("it was good, and nobody was told".into());
@@ -127,7 +131,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
                 wrong("it failed, and its image is there".into());
             }
         }
-        State::Requested | State::Creating | State::Pending | State::Expiring | State::Deleting => {
+        State::Requested | State::Quiescing | State::Creating | State::Pending | State::Expiring | State::Deleting => {
             wrong(format!("it is not at rest: {:?}, {}", backup.state, backup.reason));
         }
     }

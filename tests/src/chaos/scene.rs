@@ -7,6 +7,7 @@ use lastgood_core::{Time, later, seconds_between};
 use lastgood_world::{MemoryStore, Override, Settings, TemplateData, Weather, World};
 
 use super::caches::Caches;
+use super::instances::Instances;
 use crate::stack::Stack;
 
 /// How a group is published to.
@@ -67,6 +68,8 @@ pub(super) struct Scene {
     pub(super) groups: Vec<Kind>,
     /// The caches.
     pub(super) caches: Caches,
+    /// The single instances.
+    pub(super) instances: Instances,
     /// The plans, before anybody edits them.
     pub(super) wishes: Vec<Wish>,
     /// AWS's weather in the storm.
@@ -169,8 +172,9 @@ impl Wish {
     }
 }
 
-/// The plan file: one plan for groups that take their image from their template, one for each parameter, and one for caches.
-pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish], caches: &Caches) -> String {
+/// The plan file: one plan for groups that take their image from their template, one for each parameter, and those of
+/// caches and of instances.
+pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish], caches: &Caches, instances: &Instances) -> String {
     let mut text = "plans:\n".to_owned();
     for (number, wish) in wishes.iter().enumerate() {
         let members: Vec<&Kind> = groups.iter().filter(|group| group.plan == number).collect();
@@ -204,7 +208,7 @@ pub(super) fn plan_file(groups: &[Kind], wishes: &[Wish], caches: &Caches) -> St
             text += &rolls.text();
         }
     }
-    text + &caches.plan()
+    text + &caches.plan() + &instances.plan()
 }
 
 impl Scene {
@@ -238,6 +242,7 @@ impl Scene {
             groups.push(group(&mut rng, &world, number, plan, alone, wishes[plan].keep_in_use));
         }
         let caches = Caches::of(seed, &world);
+        let instances = Instances::of(seed, &world);
         world.advance(seconds_between(world.time(), begin));
         let stack = Stack::over(world, MemoryStore::plain());
         let bad = Weather {
@@ -247,6 +252,7 @@ impl Scene {
             images_failing: rate(&mut rng, 150),
             snapshots_failing: rate(&mut rng, 80),
             snapshots_left: rate(&mut rng, 300),
+            starts_failing: [0, 0, 200, 600][usize::try_from(seed % 4).unwrap_or(0)],
             ..Weather::default()
         };
         let table_weather = Weather {
@@ -262,6 +268,7 @@ impl Scene {
             seed,
             groups,
             caches,
+            instances,
             wishes,
             weather: bad,
             table_weather,

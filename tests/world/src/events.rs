@@ -1,11 +1,11 @@
 //! What AWS would put on the default event bus.
 
-use lastgood_core::id::{CacheFamily, GroupName, ImageId, RefreshId};
+use lastgood_core::id::{CacheFamily, GroupName, ImageId, InstanceId, RefreshId};
 use serde_json::{Value, json};
 
 use crate::cache_snapshot::{CacheSnapshot, CacheSnapshotState};
 use crate::group::group_arn;
-use crate::state::{ACCOUNT, REGION, State, World};
+use crate::state::{ACCOUNT, REGION, State, World, ec2_arn};
 
 /// AWS: Monitor AMI events: available, failed, deregistered, disabled; there is none for pending. The ARN of an image
 /// has no account.
@@ -20,6 +20,22 @@ pub(crate) fn image_changed(state: &mut State, image: &ImageId, told: &str, erro
         "region": REGION,
         "resources": [format!("arn:aws:ec2:{REGION}::image/{image}")],
         "detail": { "RequestId": state.uuid(), "ImageId": image, "State": told, "ErrorMessage": error },
+    });
+    state.events.push(event);
+}
+
+/// AWS: Monitor instance state changes. The other states are told, too, and nobody here listens.
+pub(crate) fn instance_stopped(state: &mut State, instance: &InstanceId) {
+    let event = json!({
+        "version": "0",
+        "id": state.uuid(),
+        "detail-type": "EC2 Instance State-change Notification",
+        "source": "aws.ec2",
+        "account": ACCOUNT,
+        "time": state.now.to_string(),
+        "region": REGION,
+        "resources": [ec2_arn("instance", instance)],
+        "detail": { "instance-id": instance, "state": "stopped" },
     });
     state.events.push(event);
 }

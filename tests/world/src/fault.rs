@@ -96,6 +96,7 @@ pub(crate) struct Faults {
     pub(crate) snapshots: VecDeque<String>,
     pub(crate) deletions: VecDeque<String>,
     pub(crate) cache_snapshots: usize,
+    pub(crate) no_room: bool,
 }
 
 impl Faults {

@@ -8,6 +8,7 @@ use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
 use crate::instance_type::Architecture;
 use crate::launch::Launch;
+use crate::power::{Nature, OffBy};
 use crate::service::Ec2;
 use crate::state::{Asked, Due, State, World, ec2_arn};
 
@@ -99,6 +100,12 @@ pub struct Instance {
     pub volumes: Vec<Volume>,
     /// Its tags.
     pub tags: Tags,
+    /// What matters to a stop.
+    pub nature: Nature,
+    /// Who took it off, if it is off.
+    pub off_by: Option<OffBy>,
+    /// How often it was taken off or put on.
+    pub(crate) turns: u64,
 }
 
 /// What DescribeInstances is asked for.
@@ -147,28 +154,14 @@ impl World {
     /// The instance is lost, at once and without a call: its host failed.
     pub fn kill(&self, id: &InstanceId) {
         let mut state = self.lock();
+        state.killed.insert(id.clone());
         state.terminate(id);
         state.instance_gone(id);
     }
 
-    /// The instance is stopped, at once and without a call. It keeps its volumes.
-    pub fn stop(&self, id: &InstanceId) {
-        let mut state = self.lock();
-        if let Some(instance) = state.instances.get_mut(id) {
-            instance.state = InstanceState::Stopped;
-        }
-        state.member_changed(id);
-    }
-
-    /// A stopped instance is started again.
-    pub fn start(&self, id: &InstanceId) {
-        let mut state = self.lock();
-        let (now, seconds) = (state.now, state.settings.instance_pending_seconds);
-        if let Some(instance) = state.instances.get_mut(id) {
-            instance.state = InstanceState::Pending;
-            instance.launched_at = now;
-            state.after(seconds, Due::InstanceRuns(id.clone()));
-        }
+    /// Whether somebody, or its host, took it away for good.
+    pub fn was_killed(&self, id: &InstanceId) -> bool {
+        self.lock().killed.contains(id)
     }
 
     /// Instances that CreateImage without NoReboot has rebooted. Lastgood never does: this must stay empty.

@@ -50,11 +50,12 @@ impl fmt::Display for Architecture {
 }
 
 /// Families of instance types, each with every one of [`SIZES`], though at AWS some lack the smallest or the largest.
-const FAMILIES: [(&str, Architecture); 9] = [
+const FAMILIES: [(&str, Architecture); 10] = [
     ("c5", Architecture::X86_64),
     ("c6g", Architecture::Arm64),
     ("c7g", Architecture::Arm64),
     ("m5", Architecture::X86_64),
+    ("m5d", Architecture::X86_64),
     ("m6g", Architecture::Arm64),
     ("m6i", Architecture::X86_64),
     ("m7g", Architecture::Arm64),
@@ -74,6 +75,13 @@ pub struct InstanceType {
     pub name: String,
     /// What its processors run.
     pub architectures: Vec<Architecture>,
+}
+
+impl InstanceType {
+    /// It brings volumes of instance store: its family says so (AWS: Amazon EC2 instance type naming conventions).
+    pub fn is_in_store(&self) -> bool {
+        self.name.split('.').next().is_some_and(|family| family.ends_with('d'))
+    }
 }
 
 /// What DescribeInstanceTypes is asked for.

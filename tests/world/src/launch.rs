@@ -7,6 +7,7 @@ use crate::fault::AwsError;
 use crate::image::{Image, Mapping};
 use crate::instance::{Instance, InstanceState, Volume};
 use crate::instance_type::check_fits;
+use crate::power::Nature;
 use crate::state::{Due, State};
 
 /// A block device as a launch or a launch template maps it: an EBS volume, or none.
@@ -99,6 +100,9 @@ impl State {
             terminated_at: None,
             volumes,
             tags: launch.tags,
+            nature: Nature::default(),
+            off_by: None,
+            turns: 0,
         };
         self.instances.insert(id.clone(), instance);
         self.after(self.settings.instance_pending_seconds, Due::InstanceRuns(id.clone()));

@@ -27,6 +27,8 @@ pub struct Settings {
     pub cache_snapshot_visible_seconds: i64,
     /// From the launch of an instance until it is running.
     pub instance_pending_seconds: i64,
+    /// How long the system of an instance takes to shut down when it is stopped.
+    pub shutdown_seconds: i64,
     /// How long an instance is shutting down.
     pub shutting_down_seconds: i64,
     /// Until a group notices that a member is lost or unhealthy.
@@ -62,6 +64,7 @@ impl Default for Settings {
             cache_snapshot_seconds: 90,
             cache_snapshot_visible_seconds: 5,
             instance_pending_seconds: 30,
+            shutdown_seconds: 20,
             shutting_down_seconds: 30,
             replace_seconds: 60,
             scale_seconds: 10,

@@ -181,6 +181,7 @@ impl State {
             images: std::collections::BTreeSet::default(),
             deleted: false,
             visible_at: self.now,
+            done_at: self.now,
             ends_badly: None,
         };
         self.snapshots.insert(id.clone(), snapshot);

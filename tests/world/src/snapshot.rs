@@ -9,6 +9,7 @@ use lastgood_core::{Time, later, seconds_between};
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
 use crate::instance::{Volume, check_id, check_page};
+use crate::power::percent;
 use crate::service::Ec2;
 use crate::state::{ACCOUNT, Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
 
@@ -26,6 +27,17 @@ pub enum SnapshotState {
     Completed,
     /// It will never be.
     Error,
+}
+
+impl Snapshot {
+    /// How much of it is copied by then, in percent.
+    pub fn percent(&self, now: Time) -> u32 {
+        match self.state {
+            SnapshotState::Completed => 100,
+            SnapshotState::Pending => percent(self.started_at, self.done_at, now),
+            SnapshotState::Error => 0,
+        }
+    }
 }
 
 impl SnapshotState {
@@ -65,6 +77,7 @@ pub struct Snapshot {
     /// It was deleted while pending: it goes when it completes.
     pub deleted: bool,
     pub(crate) visible_at: Time,
+    pub(crate) done_at: Time,
     pub(crate) ends_badly: Option<String>,
 }
 
@@ -193,6 +206,7 @@ impl State {
             images: BTreeSet::new(),
             deleted: false,
             visible_at: later(now, self.settings.snapshot_visible_seconds),
+            done_at: later(now, seconds),
             ends_badly: self.snapshot_ends_badly(),
         };
         self.snapshots.insert(id.clone(), snapshot);

@@ -3,7 +3,7 @@
 //! Nothing happens by itself: what must come later is put on the agenda, and moving the clock works it off in its
 //! order, each thing at its own second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::facts::Tags;
@@ -58,6 +58,7 @@ pub struct Call {
 pub(crate) enum Due {
     InstanceRuns(InstanceId),
     InstanceGone(InstanceId),
+    InstanceOff(InstanceId, u64),
     ImageDone(ImageId),
     SnapshotDone(SnapshotId),
     CacheSnapshotDone(CacheSnapshotId),
@@ -120,6 +121,7 @@ pub(crate) struct State {
     pub(crate) counted: Vec<Counted>,
     pub(crate) buckets: Buckets,
     pub(crate) reboots: Vec<InstanceId>,
+    pub(crate) killed: BTreeSet<InstanceId>,
     pub(crate) launch_failures: Vec<LaunchFailure>,
     pub(crate) events: Vec<Value>,
     agenda: BTreeMap<(Time, u64), Due>,
@@ -159,6 +161,7 @@ impl State {
             match due {
                 Due::InstanceRuns(id) => self.instance_runs(&id),
                 Due::InstanceGone(id) => self.instance_gone(&id),
+                Due::InstanceOff(id, turn) => self.instance_off(&id, turn),
                 Due::ImageDone(id) => self.image_done(&id),
                 Due::SnapshotDone(id) => self.snapshot_done(&id),
                 Due::CacheSnapshotDone(id) => self.cache_snapshot_done(&id),
@@ -202,6 +205,7 @@ impl World {
             counted: Vec::new(),
             buckets: Buckets::default(),
             reboots: Vec::new(),
+            killed: BTreeSet::new(),
             launch_failures: Vec::new(),
             events: Vec::new(),
             agenda: BTreeMap::new(),

@@ -23,6 +23,8 @@ pub struct Weather {
     pub snapshots_failing: u32,
     /// Snapshots that DeregisterImage leaves behind.
     pub snapshots_left: u32,
+    /// Instances that can't be started, for there is no room.
+    pub starts_failing: u32,
     /// Entries that PutEvents refuses, each by itself.
     pub entries_refused: u32,
     /// Records that a query of an index does not tell yet.

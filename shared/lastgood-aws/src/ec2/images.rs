@@ -62,6 +62,9 @@ fn image(image: &types::Image) -> Option<Image> {
             Some((mapping.device_name()?.to_owned(), SnapshotId::from(mapping.ebs()?.snapshot_id()?)))
         })
         .collect();
+    let sizes = image.block_device_mappings().iter().filter_map(|mapping| {
+        Some((mapping.device_name()?.to_owned(), u32::try_from(mapping.ebs()?.volume_size()?).ok()?))
+    });
     let snapshots = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.snapshot_id());
     // Any value that is not plainly "disabled" counts as protected (AWS: Image, DeregistrationProtection).
     let protected = image.deregistration_protection().is_some_and(|value| value != "disabled" && !value.is_empty());
@@ -73,6 +76,7 @@ fn image(image: &types::Image) -> Option<Image> {
         snapshots: snapshots.map(SnapshotId::from).collect(),
         root_device: image.root_device_name().map(str::to_owned),
         devices,
+        sizes: sizes.collect(),
         architecture: image.architecture().map(|architecture| architecture.as_str().to_owned()),
         protected,
         // AWS tells it as text, with milliseconds (AWS: Image, CreationDate).

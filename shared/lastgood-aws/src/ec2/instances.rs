@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types::{self, InstanceStateName, InstanceStatus, InstanceType, ProcessorInfo, SummaryStatus};
 use lastgood_core::Time;
-use lastgood_core::facts::{Instance, StatusCheck};
-use lastgood_core::id::{ImageId, InstanceId};
+use lastgood_core::facts::{Instance, InstanceState, StatusCheck};
+use lastgood_core::id::{ImageId, InstanceId, VolumeId};
 use lastgood_engine::call::ec2::{
     Architectures, FILTER_VALUES_MAX, InstancesById, InstancesOf, STATUSES_A_CALL_MAX, StatusesOf, TYPES_A_CALL_MAX,
 };
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
-use super::{PAGE_ITEMS, filter};
+use super::{PAGE_ITEMS, filter, tags};
 use crate::refusals::told;
 use crate::{Aws, pages};
 
@@ -68,7 +68,7 @@ fn check(found: &InstanceStatus) -> Option<(InstanceId, StatusCheck)> {
 }
 
 /// All that may still be started or stopped again.
-const THERE: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
+pub(super) const THERE: [&str; 5] = ["pending", "running", "stopping", "stopped", "shutting-down"];
 
 impl Answers<InstancesOf> for Aws {
     async fn call(&self, InstancesOf(image): &InstancesOf) -> Called<Vec<InstanceId>> {
@@ -82,7 +82,7 @@ impl Answers<InstancesOf> for Aws {
 }
 
 /// What `read` finds in every instance of every page.
-async fn described<T>(
+pub(super) async fn described<T>(
     request: DescribeInstancesFluentBuilder,
     read: impl Fn(&types::Instance) -> Result<T, CallFailed>,
 ) -> Called<Vec<T>> {
@@ -94,11 +94,33 @@ async fn described<T>(
 }
 
 /// An instance whose launch time AWS does not tell can't be the newest one.
-fn instance(instance: &types::Instance) -> Option<Instance> {
-    let running = instance.state().and_then(|state| state.name()) == Some(&InstanceStateName::Running);
-    let launched_at = Time::from_second(instance.launch_time()?.secs()).ok()?;
-    let image = instance.image_id().map(ImageId::from);
-    Some(Instance { id: InstanceId::from(instance.instance_id()?), running, launched_at, image })
+pub(super) fn instance(found: &types::Instance) -> Option<Instance> {
+    let state = match found.state().and_then(|state| state.name()) {
+        Some(InstanceStateName::Running) => InstanceState::Running,
+        Some(InstanceStateName::Stopping) => InstanceState::Stopping,
+        Some(InstanceStateName::Stopped) => InstanceState::Stopped,
+        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => InstanceState::Leaving,
+        _ => InstanceState::Pending,
+    };
+    let launched_at = Time::from_second(found.launch_time()?.secs()).ok()?;
+    let volumes = found.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.volume_id());
+    // What is associated with an address of the account's own says so; AWS's own are `amazon` (AWS: InstanceNetworkInterfaceAssociation).
+    let is_passing = |interface: &types::InstanceNetworkInterface| {
+        let association = interface.association()?;
+        let is_amazons = association.ip_owner_id() == Some("amazon");
+        association.public_ip().filter(|_| is_amazons).map(str::to_owned)
+    };
+    Some(Instance {
+        image: found.image_id().map(ImageId::from),
+        tags: tags(found.tags()),
+        instance_type: found.instance_type().map(|kind| kind.as_str().to_owned()),
+        volumes: volumes.map(VolumeId::from).collect(),
+        root_in_store: found.root_device_type() == Some(&types::DeviceType::InstanceStore),
+        spot: found.instance_lifecycle() == Some(&types::InstanceLifecycleType::Spot),
+        hibernates: found.hibernation_options().and_then(|options| options.configured()).unwrap_or(false),
+        passing_address: found.network_interfaces().iter().find_map(is_passing),
+        ..Instance::new(InstanceId::from(found.instance_id()?), state, launched_at)
+    })
 }
 
 impl Answers<Architectures> for Aws {

@@ -5,6 +5,7 @@
 
 pub(crate) mod images;
 pub(crate) mod instances;
+pub(crate) mod power;
 pub(crate) mod references;
 pub(crate) mod snapshots;
 pub(crate) mod templates;

@@ -4,7 +4,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{self, Filter};
 use lastgood_core::Time;
 use lastgood_core::facts::{Snapshot, SnapshotState};
-use lastgood_core::id::SnapshotId;
+use lastgood_core::id::{SnapshotId, VolumeId};
 use lastgood_engine::call::ec2::{DeleteSnapshot, FILTER_VALUES_MAX, SnapshotsById, SnapshotsTagged};
 use lastgood_engine::{Answers, Call, Called};
 
@@ -50,7 +50,16 @@ fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {
         }
     };
     let started_at = snapshot.start_time().and_then(|at| Time::from_second(at.secs()).ok());
-    Some(Snapshot { id: SnapshotId::from(snapshot.snapshot_id()?), state, tags: tags(snapshot.tags()), started_at })
+    Some(Snapshot {
+        id: SnapshotId::from(snapshot.snapshot_id()?),
+        state,
+        tags: tags(snapshot.tags()),
+        started_at,
+        volume: snapshot.volume_id().map(VolumeId::from),
+        gib: snapshot.volume_size().and_then(|gib| u32::try_from(gib).ok()),
+        // AWS tells it as text, `80%` (AWS: Snapshot, Progress).
+        percent: snapshot.progress().and_then(|text| text.trim().trim_end_matches('%').parse().ok()),
+    })
 }
 
 impl Answers<DeleteSnapshot> for Aws {

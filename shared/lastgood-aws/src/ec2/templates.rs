@@ -59,7 +59,8 @@ fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFai
     let with_data = mapped.iter().filter(|mapping| mapping.virtual_name().is_none());
     let devices = with_data.filter_map(|mapping| {
         let snapshot = mapping.ebs().and_then(|volume| volume.snapshot_id()).map(SnapshotId::from);
-        Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot })
+        let gib = mapping.ebs().and_then(|volume| volume.volume_size()).and_then(|gib| u32::try_from(gib).ok());
+        Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot, gib })
     });
     Ok(TemplateVersion {
         number: number(DESCRIBE, version.version_number())?,

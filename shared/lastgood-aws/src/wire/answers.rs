@@ -1,6 +1,6 @@
 //! What EC2 is sent, and how its answers are read, page by page.
 
-use lastgood_core::facts::{ImageState, SnapshotDeletion, SnapshotState, VersionRef};
+use lastgood_core::facts::{ImageState, InstanceState, SnapshotDeletion, SnapshotState, VersionRef};
 use lastgood_core::id::{ImageId, TemplateId};
 use lastgood_engine::call::autoscaling::{ActiveRefresh, GroupsTagged, LaunchConfigurations};
 use lastgood_engine::call::ec2::{
@@ -115,7 +115,10 @@ async fn snapshots_instances_and_versions_are_read() {
         <item><instancesSet><item><instanceId>i-2</instanceId><instanceState><code>32</code><name>shutting-down</name></instanceState><launchTime>2026-01-15T10:05:00.000Z</launchTime></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
     let wire = Wire::answering(&[(200, instances)]).await;
     let found = wire.aws().call(&InstancesById(vec!["i-1".into(), "i-2".into()])).await.expect("judged").expect("told");
-    assert_eq!(found.iter().map(|instance| instance.running).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        found.iter().map(|instance| instance.state).collect::<Vec<_>>(),
+        [InstanceState::Running, InstanceState::Leaving]
+    );
     assert_eq!(found[1].launched_at.to_string(), "2026-01-15T10:05:00Z");
 
     let versions = r#"<DescribeLaunchTemplateVersionsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><launchTemplateVersionSet>

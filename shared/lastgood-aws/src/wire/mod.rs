@@ -20,6 +20,7 @@ mod caches;
 mod groups;
 mod metrics;
 mod parameters;
+mod power;
 mod refreshes;
 mod refusals;
 mod table_and_bus;

@@ -1,6 +1,6 @@
 //! The Parameter Store, and what of EC2 matters to where an image is published.
 
-use lastgood_core::facts::{Parameter, TemplateDevice, VersionRef};
+use lastgood_core::facts::{InstanceState, Parameter, TemplateDevice, VersionRef};
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
 use lastgood_engine::call::ec2::{Architectures, ImagesById, InstancesById, VersionOf};
@@ -66,9 +66,15 @@ async fn a_version_tells_the_devices_that_it_maps_itself() {
         .await
         .expect("judged")
         .expect("told");
-    let device =
-        |name: &str, snapshot: Option<&str>| TemplateDevice { name: name.into(), snapshot: snapshot.map(Into::into) };
-    let expected = [device("/dev/xvdf", None), device("/dev/xvdg", Some("snap-9")), device("/dev/xvdh", None)];
+    let device = |name: &str, snapshot: Option<&str>, gib| {
+        let snapshot = snapshot.map(Into::into);
+        TemplateDevice { name: name.into(), snapshot, gib }
+    };
+    let expected = [
+        device("/dev/xvdf", None, Some(100)),
+        device("/dev/xvdg", Some("snap-9"), None),
+        device("/dev/xvdh", None, None),
+    ];
     assert_eq!(version.devices, expected);
 }
 
@@ -94,5 +100,5 @@ async fn images_and_instances_tell_what_they_come_from() {
     assert_eq!(images[0].devices, [("/dev/xvda".to_owned(), "snap-1".into())]);
     let instances = wire.aws().call(&InstancesById(vec!["i-1".into()])).await.expect("judged").expect("told");
     assert_eq!(instances[0].image, Some("ami-1".into()));
-    assert!(instances[0].running);
+    assert_eq!(instances[0].state, InstanceState::Running);
 }

@@ -8,7 +8,7 @@ use lastgood_engine::{Answers, CallFailed, How, chain};
 use super::{Wire, create_image};
 use crate::refusals::Class;
 
-fn ec2_error(code: &str, message: &str) -> String {
+pub(super) fn ec2_error(code: &str, message: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>ea966190-f9aa-478e-9ede-example</RequestID></Response>"
     )

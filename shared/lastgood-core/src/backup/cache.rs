@@ -124,10 +124,8 @@ pub fn chosen(
     if let Some(why) = unfit(cache) {
         return Event::NoOrigin(format!("{id}: {why}"));
     }
-    // A backup of an earlier slot that is made later would be kept for older than it is.
-    let is_begun = |other: &Backup| matches!(other.state, State::Creating | State::Pending | State::Good);
-    if let Some(slot) = newer(record, backups, is_begun) {
-        return Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place"));
+    if let Some(overtaken) = overtaken(record, backups) {
+        return overtaken;
     }
     // What one backup was told of a node holds for the next one.
     let full: Vec<Full> = backups.iter().chain([record]).flat_map(|backup| backup.cache.full.clone()).collect();
@@ -188,8 +186,16 @@ fn expected_seconds(backups: &[Backup]) -> i64 {
     backups.iter().filter_map(took).max().map_or(EXPECTED_SECONDS_DEFAULT, |(_, seconds)| seconds.max(1))
 }
 
+/// A backup of an earlier slot that is made later would be kept for older than it is: it gives way.
+pub(super) fn overtaken(record: &Backup, backups: &[Backup]) -> Option<Event> {
+    let is_begun =
+        |other: &Backup| matches!(other.state, State::Quiescing | State::Creating | State::Pending | State::Good);
+    let slot = newer(record, backups, is_begun)?;
+    Some(Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place")))
+}
+
 /// The slot of the newest backup after this one that is so.
-fn newer(record: &Backup, backups: &[Backup], is_so: impl Fn(&Backup) -> bool) -> Option<Time> {
+pub(super) fn newer(record: &Backup, backups: &[Backup], is_so: impl Fn(&Backup) -> bool) -> Option<Time> {
     let later = backups.iter().filter(|other| other.id.slot > record.id.slot && is_so(other));
     later.map(|other| other.id.slot).max()
 }

@@ -14,6 +14,12 @@ pub enum Together {
     ChooseInstance(GroupName),
     /// Find what of the cache a snapshot can be made of, and whether AWS takes one more.
     ChooseNode(CacheId),
+    /// Look whether the instance can be backed up, and what a stop of it would meet.
+    FindInstance(InstanceId),
+    /// Look whether the instance is on.
+    LookAtInstance(InstanceId),
+    /// Look where the instance is in its life in the group.
+    LookAtMember(GroupName, InstanceId),
     /// Look at the image and its snapshots.
     LookAtImage(ImageId),
     /// Look at the snapshot of a cache.
@@ -31,6 +37,23 @@ pub enum Alone {
     Protect(GroupName, InstanceId),
     /// Take that protection away.
     Unprotect(GroupName, InstanceId),
+    /// Shut the instance down, or force it off.
+    StopInstance {
+        /// Which.
+        instance: InstanceId,
+        /// Its system had its time.
+        force: bool,
+    },
+    /// Put the group's instance in standby: the group wants one less meanwhile.
+    EnterStandby(GroupName, InstanceId),
+    /// Take it out again.
+    LeaveStandby(GroupName, InstanceId),
+    /// Start the instance again.
+    StartInstance(InstanceId),
+    /// Look at the image of an instance, how its copy comes along, and whether the instance is on.
+    LookAtCopy(ImageId),
+    /// Make an image of a single instance, as it is.
+    CreateInstanceImage(InstanceId),
     /// Make an image of the group's instance, without a reboot, with tags on it and its snapshots.
     CreateImage(GroupName, InstanceId),
     /// Make a snapshot of this node of the cache, or of all of it, with tags.

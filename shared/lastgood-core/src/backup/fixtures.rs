@@ -105,6 +105,7 @@ pub(crate) fn image(state: ImageState) -> Image {
         snapshots: vec!["snap-1".into(), "snap-2".into()],
         root_device: Some("/dev/xvda".into()),
         devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
+        sizes: Vec::new(),
         architecture: Some("x86_64".into()),
         protected: false,
         created_at: None,
@@ -118,6 +119,7 @@ pub(crate) fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group 
         tags: Tags::new(),
         launches_from,
         size: members.len(),
+        size_min: 0,
         members,
         refresh_suspended: false,
         warmup_seconds: 300,
@@ -136,10 +138,17 @@ pub(super) fn seen(image: Image) -> Event {
 
 /// That AWS tells the image to be available, and its two snapshots so; `None` for one that it does not tell.
 pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
-    let told = ["snap-1", "snap-2"]
-        .into_iter()
-        .zip(states)
-        .filter_map(|(id, state)| Some(Snapshot { id: id.into(), state: state?, tags: Tags::new(), started_at: None }));
+    let told = ["snap-1", "snap-2"].into_iter().zip(states).filter_map(|(id, state)| {
+        Some(Snapshot {
+            id: id.into(),
+            state: state?,
+            tags: Tags::new(),
+            started_at: None,
+            volume: None,
+            gib: None,
+            percent: None,
+        })
+    });
     let image = image(ImageState::Available);
     Event::Seen(sight(&image.id.clone(), &[image], &told.collect::<Vec<_>>()))
 }

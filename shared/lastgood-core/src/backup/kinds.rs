@@ -4,12 +4,15 @@
 use super::cache;
 use super::image;
 use super::life::{Alone, Effect, PENDING_SECONDS_MAX, State, Together, fail, lost, wait};
+use super::power;
 use super::reading;
 use super::record::Backup;
 use super::scale_in::{self, ScaleIn};
+use super::shutdown;
 use super::sight::PENDING_POLL_SECONDS;
+use super::standby;
 use crate::facts::{CacheSnapshot, Image};
-use crate::id::{ArtifactId, CacheId, GroupName, SourceId};
+use crate::id::{ArtifactId, CacheId, GroupName, InstanceId, SourceId};
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
 use crate::{Time, seconds_between};
@@ -19,6 +22,7 @@ pub(super) fn make(record: &Backup, now: Time) -> Option<Effect> {
     match &record.id.source {
         SourceId::Group(group) => make_image(record, group),
         SourceId::Cache(cache) => Some(make_snapshot(record, cache, now)),
+        SourceId::Instance(instance) => make_instance_image(record, instance),
     }
 }
 
@@ -26,9 +30,9 @@ pub(super) fn make(record: &Backup, now: Time) -> Option<Effect> {
 pub(super) fn refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     match (&record.id.source, refusal.why) {
         (SourceId::Cache(_), _) => cache::refused(record, refusal, now),
-        (SourceId::Group(_), why) if why.passes() => wait(record, now, refusal),
+        (SourceId::Group(_) | SourceId::Instance(_), why) if why.passes() => wait(record, now, refusal),
         (SourceId::Group(_), Why::Missing | Why::WrongState) => lost(record, now, &refusal.to_string()),
-        (SourceId::Group(_), _) => fail(record, now, refusal.to_string()),
+        (SourceId::Group(_) | SourceId::Instance(_), _) => fail(record, now, refusal.to_string()),
     }
 }
 
@@ -37,6 +41,7 @@ pub(super) fn poll_seconds(record: &Backup, now: Time) -> i64 {
     match &record.id.source {
         SourceId::Group(_) => PENDING_POLL_SECONDS,
         SourceId::Cache(_) => record.cache.poll_seconds(seconds_between(record.since, now)),
+        SourceId::Instance(_) => record.copy.poll_seconds(seconds_between(record.since, now)),
     }
 }
 
@@ -45,6 +50,7 @@ pub(super) fn pending_seconds_max(record: &Backup) -> i64 {
     match &record.id.source {
         SourceId::Group(_) => PENDING_SECONDS_MAX,
         SourceId::Cache(_) => record.cache.making_seconds_max(),
+        SourceId::Instance(_) => record.copy.copying_seconds_max(),
     }
 }
 
@@ -62,16 +68,19 @@ pub(super) struct Words {
     pub(super) deleted: &'static str,
 }
 
+const OF_IMAGES: Words = Words {
+    artifact: "the image",
+    unfound: "no instance could be looked for",
+    unmade: "CreateImage did not come about",
+    gone: "the image is gone: somebody deregistered it",
+    deleted: "the image and its snapshots are deleted",
+};
+
 /// Those of a backup.
 pub(super) fn words(record: &Backup) -> &'static Words {
     match &record.id.source {
-        SourceId::Group(_) => &Words {
-            artifact: "the image",
-            unfound: "no instance could be looked for",
-            unmade: "CreateImage did not come about",
-            gone: "the image is gone: somebody deregistered it",
-            deleted: "the image and its snapshots are deleted",
-        },
+        SourceId::Group(_) => &OF_IMAGES,
+        SourceId::Instance(_) => &Words { unfound: "the instance could not be backed up", ..OF_IMAGES },
         SourceId::Cache(_) => &Words {
             artifact: "the snapshot",
             unfound: "the cache could not be backed up",
@@ -86,6 +95,9 @@ pub(super) fn words(record: &Backup) -> &'static Words {
 pub(super) fn give_back(record: &Backup, now: Time) -> Option<Effect> {
     match &record.id.source {
         SourceId::Group(group) => scale_in::due(record, group, now),
+        SourceId::Instance(instance) => {
+            power::due(record, instance, now).or_else(|| standby::due(record, instance, now))
+        }
         SourceId::Cache(_) => None,
     }
 }
@@ -94,13 +106,16 @@ pub(super) fn give_back(record: &Backup, now: Time) -> Option<Effect> {
 pub(super) fn publish(record: &Backup) -> Option<Effect> {
     match &record.id.source {
         SourceId::Group(group) => reading::due(record, group),
-        SourceId::Cache(_) => None,
+        SourceId::Cache(_) | SourceId::Instance(_) => None,
     }
 }
 
 /// A look at the artifact.
-pub(super) fn look(artifact: &ArtifactId) -> Effect {
+pub(super) fn look(record: &Backup, artifact: &ArtifactId) -> Effect {
     match artifact {
+        ArtifactId::Image(image) if record.id.source.instance().is_some() => {
+            Effect::Alone(Alone::LookAtCopy(image.clone()))
+        }
         ArtifactId::Image(image) => Effect::Together(Together::LookAtImage(image.clone())),
         ArtifactId::CacheSnapshot(id) => Effect::Together(Together::LookAtCacheSnapshot(id.clone())),
     }
@@ -158,6 +173,24 @@ fn make_snapshot(record: &Backup, cache: &CacheId, now: Time) -> Effect {
             Effect::Alone(Alone::CreateCacheSnapshot(cache.clone(), chosen.node.clone()))
         }
         _ => Effect::Together(Together::ChooseNode(cache.clone())),
+    }
+}
+
+/// AWS makes it, from now on.
+pub(super) fn begun(record: &mut Backup, now: Time) {
+    match &record.id.source {
+        SourceId::Group(_) => {}
+        SourceId::Cache(_) => record.cache.begun_at = Some(now),
+        SourceId::Instance(_) => record.copy.begun_at = Some(now),
+    }
+}
+
+/// An image is made of the instance as it is, once it is off if its plan says so.
+fn make_instance_image(record: &Backup, instance: &InstanceId) -> Option<Effect> {
+    match record.state {
+        State::Requested => Some(Effect::Together(Together::FindInstance(instance.clone()))),
+        State::Quiescing => standby::enter(record, instance).or_else(|| shutdown::quiesce(record, instance)),
+        _ => Some(Effect::Alone(Alone::CreateInstanceImage(instance.clone()))),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The life of a backup.
 //!
 //! ```text
-//!  Requested ─▶ Creating ─▶ Pending ─▶ Good ─▶ Expiring ─▶ Deleting ─▶ Deleted
-//!      │            │          │        ▲         │ │          │          ▲
-//!      │            │          │        └─────────┴─┼──────────┘          │
-//!      └────────────┴──────────┴─▶ Failed           └─────────────────────┘
+//!  Requested ─▶ Quiescing ─▶ Creating ─▶ Pending ─▶ Good ─▶ Expiring ─▶ Deleting ─▶ Deleted
+//!      │  └──────────┼──────────▲ │          │        ▲         │ │          │          ▲
+//!      │             │            │          │        └─────────┴─┼──────────┘          │
+//!      └─────────────┴────────────┴──────────┴─▶ Failed           └─────────────────────┘
 //!
+//!  Quiescing a single instance shuts down for it, if its plan says so
 //!  Good      all snapshots are complete; again: something needs it, and it stays
 //!  Deleting  the ids of image and snapshots are on record before the first delete
 //!  Deleted   nothing of it is left; at once, if nothing was
@@ -15,6 +16,9 @@
 //!              publication  NotAsked | Due | Reading | Pinning | Making | Pointing | Rolling | Writing
 //!                           | Published | Superseded | Adopted | Held | RolledBack
 //!              scale-in     Untouched | Asked | Protected | Owed | GivenBack
+//!              power        Untouched | Stopping | ForceStopping | Stopped | Starting | Coming | Watched
+//!                           | Running | Gone
+//!              standby      Untouched | Entering | In | Leaving | Returning | Left
 //! ```
 //!
 //! [`decide`] says what an event makes of a record, [`due`] what the saved record asks for next, [`wake`] when it
@@ -26,9 +30,11 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::{self, ChosenCache};
 pub use super::effect::{Alone, Effect, Together};
+use super::instance::{self, Copying, FoundInstance};
 use super::kinds;
 use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
+use super::power::{self, PowerEvent};
 use super::publication::{self, PublicationEvent};
 pub use super::queue::{is_work_of, queue};
 pub use super::record::Chosen;
@@ -36,6 +42,7 @@ use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
+use super::standby::{self, StandbyEvent};
 use crate::id::{ArtifactId, SnapshotId};
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS, Step};
 use crate::record::Queue;
@@ -44,6 +51,8 @@ use crate::{Time, later};
 
 /// How long an instance to image is looked for before the backup fails.
 pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
+/// How long a shutdown may go unanswered before the backup fails.
+pub const QUIESCING_SECONDS_MAX: i64 = 60 * 60;
 /// How long CreateImage is tried before the backup fails.
 pub const CREATING_SECONDS_MAX: i64 = 60 * 60;
 /// How long an image may be pending. AWS speaks of up to 24 hours (AWS: Create an Amazon EBS-backed AMI).
@@ -55,6 +64,8 @@ pub const PENDING_SECONDS_MAX: i64 = 26 * 60 * 60;
 pub enum State {
     /// Its slot is claimed. AWS has heard nothing of it.
     Requested,
+    /// The instance is to be off. AWS may or may not have heard StopInstances.
+    Quiescing,
     /// The instance is chosen. AWS may or may not have heard CreateImage.
     Creating,
     /// AWS has an image for it, which is not complete yet.
@@ -73,8 +84,9 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Requested,
+        Self::Quiescing,
         Self::Creating,
         Self::Pending,
         Self::Good,
@@ -94,6 +106,16 @@ pub enum Event {
     ArtifactNews,
     /// The newest member of the group that an image can be made from.
     InstanceChosen(Chosen),
+    /// The instance can be backed up.
+    InstanceFound(Box<FoundInstance>),
+    /// It can't be for now, and why.
+    InstanceBusy(String),
+    /// How the copy of an instance comes along.
+    Copying(Box<Copying>),
+    /// Of the power of its instance.
+    Power(PowerEvent),
+    /// Of the standby of its instance.
+    Standby(StandbyEvent),
     /// What the snapshot of a cache is made of.
     CacheChosen(Box<ChosenCache>),
     /// The cache can't be backed up for now, and why.
@@ -148,7 +170,12 @@ impl Event {
     /// Whether it says that a call got through, or that something else is to be tried now.
     fn is_answer(&self) -> bool {
         match self {
+            Self::Power(event) => event.is_answer(),
+            Self::Standby(event) => !matches!(event, StandbyEvent::EnterUnanswered(_) | StandbyEvent::Unanswered(_)),
             Self::InstanceChosen(_)
+            | Self::InstanceFound(_)
+            | Self::InstanceBusy(_)
+            | Self::Copying(_)
             | Self::CacheChosen(_)
             | Self::CacheBusy(_)
             | Self::CacheFull { .. }
@@ -185,6 +212,7 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step<Backup> {
     let is_answer = event.is_answer();
     let gives_up = matches!(event, Event::Woken | Event::Unanswered(_));
     let reason = step(&mut next, event, now);
+    standby::settle(&mut next, now);
     if gives_up {
         late::note_publishing(record, &mut next, now);
     }
@@ -196,7 +224,7 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step<Backup> {
 }
 
 fn step(record: &mut Backup, event: Event, now: Time) -> String {
-    use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Requested};
+    use State::{Creating, Deleted, Deleting, Expiring, Failed, Good, Pending, Quiescing, Requested};
     match (record.state, event) {
         (_, Event::SourceTold) => {
             record.source_told = true;
@@ -204,9 +232,11 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         }
         (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
         (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
+        (_, Event::Power(event)) => power::step(record, event, now),
+        (_, Event::Standby(event)) => standby::step(record, event, now),
         // What is being deleted can't be kept any more.
-        (Requested | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
-        (Requested | Creating | Pending | Good, Event::Unpinned(asked)) => record.unpin(&asked, now),
+        (Requested | Quiescing | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
+        (Requested | Quiescing | Creating | Pending | Good, Event::Unpinned(asked)) => record.unpin(&asked, now),
 
         (Requested, Event::InstanceChosen(chosen)) => {
             let reason = format!("{} is its newest member that can be imaged", chosen.instance);
@@ -219,6 +249,9 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             }
             enter(record, Creating, now, reason)
         }
+        (Requested, Event::InstanceFound(found)) => instance::is_found(record, *found, now),
+        (Requested, Event::InstanceBusy(why)) => instance::busy(record, &why, now),
+        (Pending, Event::Copying(look)) => instance::copying(record, *look, now),
         // What AWS says of a cache is looked at again right before the call.
         (Requested | Creating, Event::CacheChosen(chosen)) => cache::is_chosen(record, *chosen, now),
         (Requested | Creating, Event::CacheBusy(why)) => again(record, now, RETRY_SECONDS, &why),
@@ -228,9 +261,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 
         (Creating, Event::Made(artifact)) => {
             let reason = format!("AWS makes {}", artifact.as_str());
-            if artifact.cache_snapshot().is_some() {
-                record.cache.begun_at = Some(now);
-            }
+            kinds::begun(record, now);
             record.artifact_id = Some(artifact);
             record.artifact = Artifact::There;
             enter(record, Pending, now, reason)
@@ -264,28 +295,36 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 
         (Expiring | Deleting | Failed, Event::Woken) => removal::woken(record),
 
+        (Quiescing, Event::Woken) => power::woken(record, now),
         // A deadline is met by an answer, never by the clock alone: an image may be complete since the last look.
         (Requested | Creating | Pending | Deleted, Event::Woken) => "nothing to do but what is due".into(),
         // What comes too late, or speaks of a state that is past, changes nothing.
         (
-            Requested | Creating | Good | Expiring | Deleting | Deleted | Failed,
-            Event::ArtifactNews | Event::Seen(_),
+            Requested | Quiescing | Creating | Good | Expiring | Deleting | Deleted | Failed,
+            Event::ArtifactNews | Event::Seen(_) | Event::Copying(_),
         )
-        | (Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
         | (
-            Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Event::InstanceFound(_) | Event::InstanceBusy(_),
+        )
+        | (Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
+        | (
+            Quiescing | Pending | Good | Expiring | Deleting | Deleted | Failed,
             Event::NoOrigin(_) | Event::CacheChosen(_) | Event::CacheBusy(_) | Event::CacheFull { .. },
         )
         | (
-            Requested | Pending | Good | Expiring | Deleting | Deleted | Failed,
+            Requested | Quiescing | Pending | Good | Expiring | Deleting | Deleted | Failed,
             Event::Made(_) | Event::CreateRefused(_),
         )
         | (
-            Requested | Creating | Pending | Expiring | Deleting | Deleted | Failed,
+            Requested | Quiescing | Creating | Pending | Expiring | Deleting | Deleted | Failed,
             Event::Publication(_) | Event::LetGo(_) | Event::Released | Event::ArtifactGone | Event::ArtifactBack,
         )
-        | (Requested | Creating | Pending | Good | Deleted, Event::Removal(_))
-        | (Requested | Creating | Pending | Good | Expiring | Deleting | Deleted, Event::LeftBehind { .. })
+        | (Requested | Quiescing | Creating | Pending | Good | Deleted, Event::Removal(_))
+        | (
+            Requested | Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted,
+            Event::LeftBehind { .. },
+        )
         | (Expiring | Deleting | Deleted | Failed, Event::Pinned(_) | Event::Unpinned(_)) => "stale".into(),
     }
 }
@@ -294,11 +333,16 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 /// decides on turns.
 #[must_use]
 pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
+    let give_back = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup);
+    // Before all else: an instance that is off is missed.
+    if record.power.owed().is_some() && give_back.is_some() {
+        return give_back;
+    }
     if !record.source_told {
         return Some(Effect::Alone(Alone::TellSource));
     }
-    if let Some(give_back) = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup) {
-        return Some(give_back);
+    if give_back.is_some() {
+        return give_back;
     }
     let mine = is_work_of(part, record.state) && now >= record.look_at;
     if mine { work(record, now) } else { None }
@@ -307,8 +351,8 @@ pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
 /// What its state asks of AWS or of its source, if nobody else is at it.
 pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
     match record.state {
-        State::Requested | State::Creating => kinds::make(record, now),
-        State::Pending => record.artifact_id.as_ref().map(kinds::look),
+        State::Requested | State::Quiescing | State::Creating => kinds::make(record, now),
+        State::Pending => record.artifact_id.as_ref().map(|artifact| kinds::look(record, artifact)),
         State::Good => kinds::publish(record),
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),
         State::Deleted => None,
@@ -320,7 +364,8 @@ pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
 #[must_use]
 pub fn wake(record: &Backup) -> Option<Time> {
     if !record.source_told || !record.outbox.is_empty() {
-        return Some(later(record.since.min(record.look_at), LEASE_SECONDS));
+        let told = later(record.since.min(record.look_at), LEASE_SECONDS);
+        return [record.power.wake(), standby::wake(record), Some(told)].into_iter().flatten().min();
     }
     let owed = match record.scale_in {
         ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
@@ -328,7 +373,10 @@ pub fn wake(record: &Backup) -> Option<Time> {
     };
     let works = work(record, record.look_at).map(|_| match record.state {
         State::Pending => record.look_at,
+        // A shutdown is waited for, and not somebody who is at it.
+        State::Quiescing if record.power.is_going_off() || record.is_going_into_standby() => record.look_at,
         State::Requested
+        | State::Quiescing
         | State::Creating
         | State::Good
         | State::Expiring
@@ -336,5 +384,5 @@ pub fn wake(record: &Backup) -> Option<Time> {
         | State::Deleted
         | State::Failed => later(record.look_at, LEASE_SECONDS),
     });
-    [owed, works].into_iter().flatten().min()
+    [record.power.wake(), standby::wake(record), owed, works].into_iter().flatten().min()
 }

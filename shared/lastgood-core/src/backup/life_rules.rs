@@ -93,6 +93,7 @@ fn each_function_does_its_own_part_alone() {
     }
     expect![[r#"
         Requested: [Tick, Poll]
+        Quiescing: [Tick, Poll]
         Creating: [Tick, Poll]
         Pending: [Poll]
         Good: [Poll]

@@ -164,25 +164,31 @@ fn kind(event: &Event) -> usize {
         Event::CacheChosen(_) => 19,
         Event::CacheBusy(_) => 20,
         Event::CacheFull { .. } => 21,
+        Event::InstanceFound(_) => 22,
+        Event::InstanceBusy(_) => 23,
+        Event::Copying(_) => 24,
+        Event::Power(_) => 25,
+        Event::Standby(_) => 26,
     }
 }
 
 #[test]
 fn every_kind_of_event_is_in_the_table() {
-    let all = events().into_iter().chain(super::cache_rules::events());
+    let all = events().into_iter().chain(super::cache_rules::events()).chain(super::instance_rules::events());
     let kinds: std::collections::BTreeSet<usize> = all.map(|(_, event, _)| kind(&event)).collect();
-    assert_eq!(kinds, (0..22).collect());
+    assert_eq!(kinds, (0..27).collect());
     for (at, state) in State::ALL.into_iter().enumerate() {
         // The compiler names whoever adds a state.
         let place = match state {
             State::Requested => 0,
-            State::Creating => 1,
-            State::Pending => 2,
-            State::Good => 3,
-            State::Expiring => 4,
-            State::Deleting => 5,
-            State::Deleted => 6,
-            State::Failed => 7,
+            State::Quiescing => 1,
+            State::Creating => 2,
+            State::Pending => 3,
+            State::Good => 4,
+            State::Expiring => 5,
+            State::Deleting => 6,
+            State::Deleted => 7,
+            State::Failed => 8,
         };
         assert_eq!(place, at, "{state:?}");
     }

@@ -1,13 +1,15 @@
 //! A backup: one artifact of one source for one slot, through its whole life.
 //!
-//! [`life`] is the place to begin. Three facts beside the state have files of their own: whether the group launches from
-//! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), and whether its instance is
-//! protected from scale-in meanwhile ([`scale_in`]).
+//! [`life`] is the place to begin. Five facts beside the state have files of their own: whether the group launches from
+//! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), whether its instance is
+//! protected from scale-in meanwhile ([`scale_in`]), whether it was shut down and is to be started
+//! ([`power`]), and whether it is in standby meanwhile ([`standby`]).
 
 pub mod cache;
 mod effect;
 pub mod image;
 pub mod inspection;
+pub mod instance;
 pub mod kinds;
 mod late;
 pub mod life;
@@ -15,6 +17,7 @@ mod manual;
 mod moves;
 mod parameter;
 mod place;
+pub mod power;
 pub mod publication;
 pub mod queue;
 mod reading;
@@ -22,7 +25,10 @@ pub mod record;
 pub mod removal;
 pub(crate) mod rolling;
 pub mod scale_in;
+mod shutdown;
 pub mod sight;
+pub mod standby;
+mod startup;
 
 pub use late::PUBLISH_HEARD_SECONDS_MAX;
 pub use life::{Alone, Effect, Event, State, Together, decide, due};
@@ -34,6 +40,8 @@ pub use scale_in::ScaleIn;
 mod cache_rules;
 #[cfg(test)]
 pub(crate) mod fixtures;
+#[cfg(test)]
+mod instance_rules;
 #[cfg(test)]
 mod life_rules;
 #[cfg(test)]

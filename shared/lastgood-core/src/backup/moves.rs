@@ -1,8 +1,10 @@
 //! The moves that every part of a life makes: into a state, into failure, and the same again later.
 
-use super::life::{CREATING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
+use super::instance::COPY_BEGINS_SECONDS_MAX;
+use super::life::{CREATING_SECONDS_MAX, QUIESCING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
+use super::power::Power;
 use super::record::Backup;
-use super::{kinds, publication, removal, scale_in};
+use super::{kinds, power, publication, removal, scale_in};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::Refusal;
@@ -19,6 +21,10 @@ pub(super) fn enter(record: &mut Backup, state: State, now: Time, reason: String
 
 /// The instance went away under its image: another member is tried, once.
 pub(super) fn lost(record: &mut Backup, now: Time, reason: &str) -> String {
+    // A single instance has no other member.
+    if record.id.source.group().is_none() {
+        return fail(record, now, reason.to_owned());
+    }
     record.instance_lost = true;
     let next = if record.retries().is_none() { "; another member is tried" } else { "" };
     fail(record, now, format!("{reason}{next}"))
@@ -27,6 +33,7 @@ pub(super) fn lost(record: &mut Backup, now: Time, reason: &str) -> String {
 pub(super) fn fail(record: &mut Backup, now: Time, reason: String) -> String {
     record.source_told = false;
     scale_in::owe(record, now);
+    power::owe(record, now);
     record.tell("", now, News::BackupFailed { backup: record.id.clone(), reason: reason.clone() });
     enter(record, State::Failed, now, reason)
 }
@@ -40,10 +47,15 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     let waited = seconds_between(quota.map_or(record.since, |until| until.max(record.since)), now);
     let words = kinds::words(record);
     let over = |seconds_max: i64, what: &str| {
-        (waited >= seconds_max).then(|| format!("{what} within {} h; last: {why}", seconds_max / 3600))
+        let length =
+            if seconds_max < 3600 { format!("{} min", seconds_max / 60) } else { format!("{} h", seconds_max / 3600) };
+        (waited >= seconds_max).then(|| format!("{what} within {length}; last: {why}"))
     };
     let reason = match record.state {
         State::Requested => over(REQUESTED_SECONDS_MAX, words.unfound),
+        State::Quiescing => over(QUIESCING_SECONDS_MAX, "the instance did not shut down"),
+        // It is not left off for an image that does not come.
+        State::Creating if record.power.state == Power::Stopped => over(COPY_BEGINS_SECONDS_MAX, words.unmade),
         State::Creating => over(CREATING_SECONDS_MAX, words.unmade),
         State::Pending => {
             let what = format!("{} did not become complete", words.artifact);

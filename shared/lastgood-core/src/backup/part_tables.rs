@@ -257,6 +257,7 @@ fn every_arrow_of_the_tables_is_drawn() {
         Good ─▶ Expiring
         Pending ─▶ Failed
         Pending ─▶ Good
+        Quiescing ─▶ Failed
         Requested ─▶ Creating
         Requested ─▶ Failed"#]]
     .assert_eq(&arrows.join("\n"));

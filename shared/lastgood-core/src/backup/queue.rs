@@ -1,8 +1,10 @@
 //! A backup as a record: where it stands, which function does the work of its state, and where it waits for that.
 
 use super::life::{Alone, Effect, Event, State, Together, decide, due, wake, work};
+use super::power::PowerEvent;
 use super::record::{Artifact, Backup};
 use super::scale_in::{ScaleIn, ScaleInEvent};
+use super::standby::{self, Standby, StandbyEvent};
 use crate::id::{ArtifactId, BackupId, SourceId};
 use crate::life::{Life, Step};
 use crate::notice::Notice;
@@ -39,9 +41,13 @@ impl Record for Backup {
         let over = match self.state {
             State::Deleted => true,
             State::Failed => matches!(self.artifact, Artifact::None | Artifact::Gone),
-            State::Requested | State::Creating | State::Pending | State::Good | State::Expiring | State::Deleting => {
-                false
-            }
+            State::Requested
+            | State::Quiescing
+            | State::Creating
+            | State::Pending
+            | State::Good
+            | State::Expiring
+            | State::Deleting => false,
         };
         (over && wake(self).is_none()).then(|| later(self.since, EXPIRES_SECONDS))
     }
@@ -79,12 +85,28 @@ impl Life for Backup {
         if self.state == State::Creating && self.scale_in == ScaleIn::Asked {
             return Event::ScaleIn(ScaleInEvent::OnUnanswered(trouble));
         }
+        if self.state == State::Quiescing && matches!(self.standby.state, Standby::Entering(_)) {
+            return Event::Standby(StandbyEvent::EnterUnanswered(trouble));
+        }
+        if self.state == State::Quiescing {
+            return Event::Power(PowerEvent::StopUnanswered(trouble));
+        }
         Event::Unanswered(trouble)
     }
 
-    /// A member is protected, whoever went on meanwhile: that must be on record.
+    fn is_urgent(&self) -> bool {
+        self.power.is_off()
+    }
+
+    /// A member is protected, or an instance goes off, whoever went on meanwhile: that must be on record.
     fn holds_whoever_saved(event: &Event) -> bool {
-        matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_)))
+        match event {
+            Event::Power(event) => event.holds_whoever_saved(),
+            Event::Standby(event) => {
+                matches!(event, StandbyEvent::EnterHeard | StandbyEvent::EnterUnanswered(_))
+            }
+            event => matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_))),
+        }
     }
 }
 
@@ -92,7 +114,9 @@ impl Life for Backup {
 #[must_use]
 pub fn queue(record: &Backup) -> Queue {
     match record.state {
-        State::Requested | State::Creating | State::Pending | State::Good => Queue::Poll,
+        State::Requested | State::Quiescing | State::Creating | State::Pending | State::Good => Queue::Poll,
+        // An instance is not left off until the next cleanup.
+        _ if record.power.owed().is_some() || standby::wake(record).is_some() => Queue::Poll,
         // A member is not left protected until the next cleanup; but while its protection can't be taken away, the
         // leftovers need not wait for that, if there are any.
         _ if matches!(record.scale_in, ScaleIn::Owed(at) if at <= record.look_at || work(record, record.look_at).is_none()) => {
@@ -109,7 +133,7 @@ pub fn queue(record: &Backup) -> Queue {
 #[must_use]
 pub fn is_work_of(queue: Queue, state: State) -> bool {
     match state {
-        State::Requested | State::Creating => matches!(queue, Queue::Tick | Queue::Poll),
+        State::Requested | State::Quiescing | State::Creating => matches!(queue, Queue::Tick | Queue::Poll),
         State::Pending | State::Good => queue == Queue::Poll,
         State::Expiring | State::Deleting | State::Failed => queue == Queue::Cleanup,
         State::Deleted => false,

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::cache::CachePart;
+use super::instance::CopyPart;
 use super::life::State;
+use super::power::PowerPart;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
+use super::standby::{Standby, StandbyPart};
 use crate::Time;
 use crate::group::Wish;
 use crate::id::{ArtifactId, BackupId, CacheSnapshotId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
@@ -58,6 +61,15 @@ pub struct Backup {
     /// What is to be known of it because it is one of a cache.
     #[serde(default, skip_serializing_if = "CachePart::is_empty")]
     pub cache: CachePart,
+    /// What is to be known of it because it is one of a single instance.
+    #[serde(default, skip_serializing_if = "CopyPart::is_empty")]
+    pub copy: CopyPart,
+    /// Whether its instance is on.
+    #[serde(default, skip_serializing_if = "PowerPart::is_empty")]
+    pub power: PowerPart,
+    /// Whether its instance is in standby by us.
+    #[serde(default, skip_serializing_if = "StandbyPart::is_empty")]
+    pub standby: StandbyPart,
     /// What its plan says of making the image.
     #[serde(default)]
     pub capture: Capture,
@@ -219,7 +231,7 @@ impl Backup {
             capture.during_refresh = true;
             publish.to = PublishTo::Nothing;
         }
-        if id.source.cache().is_some() {
+        if id.source.group().is_none() {
             publish = Publish { to: PublishTo::Nothing, ..Publish::default() };
         }
         let reason = match &origin {
@@ -249,6 +261,9 @@ impl Backup {
             base: None,
             generation: 0,
             cache: CachePart::default(),
+            copy: CopyPart::default(),
+            power: PowerPart::default(),
+            standby: StandbyPart::default(),
             capture,
             scale_in: ScaleIn::Untouched,
             protection_told: None,
@@ -311,11 +326,16 @@ impl Backup {
         }
     }
 
+    /// AWS has heard that its instance is to be in standby: that is waited for.
+    pub(super) fn is_going_into_standby(&self) -> bool {
+        matches!(self.standby.state, Standby::Entering(Some(_)))
+    }
+
     /// Why nobody can have it kept any more, if so.
     #[must_use]
     pub fn cannot_be_pinned(&self) -> Option<&'static str> {
         match self.state {
-            State::Requested | State::Creating | State::Pending | State::Good => None,
+            State::Requested | State::Quiescing | State::Creating | State::Pending | State::Good => None,
             State::Expiring | State::Deleting => Some("it is being deleted"),
             State::Deleted => Some("it is deleted"),
             State::Failed => Some("it failed"),

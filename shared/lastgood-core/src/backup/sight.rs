@@ -4,7 +4,7 @@ use super::kinds;
 use super::life::{State, again, enter, fail, lost};
 use super::publication::Publication;
 use super::record::Backup;
-use super::scale_in;
+use super::{power, scale_in};
 use crate::id::{ArtifactId, SnapshotId};
 use crate::plan::PublishTo;
 use crate::{Time, seconds_between};
@@ -70,6 +70,7 @@ pub(super) fn seen(record: &mut Backup, sight: Sight, now: Time) -> String {
         PublishTo::Group | PublishTo::Parameter(_) => Publication::Due,
     };
     scale_in::owe(record, now);
+    power::owe(record, now);
     record.source_told = false;
     record.tell("", now, kinds::good(record, &artifact));
     enter(record, State::Good, now, complete)

@@ -1,8 +1,10 @@
 //! What each notice says to a person, in one sentence, and what its event is called.
 
-use super::{DeletedBackup, News};
+use serde::{Deserialize, Serialize};
+
+use super::News;
 use crate::backup::PublishedTo;
-use crate::id::{ImageId, SnapshotId, SourceId};
+use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
 use crate::plan::OnManualChange;
 
 impl News {
@@ -13,6 +15,9 @@ impl News {
             Self::BackupGood { .. } => "Backup Good",
             Self::BackupFailed { .. } => "Backup Failed",
             Self::BackupWaits { .. } => "Backup Waits",
+            Self::BackupStuck { .. } => "Backup Stuck",
+            Self::InstanceNotStarted { .. } => "Instance Not Started",
+            Self::InstanceLeftStopped { .. } => "Instance Left Stopped",
             Self::BackupOverdue { .. } => "Backup Overdue",
             Self::ImagePublished { .. } => "Image Published",
             Self::PublicationHeld { .. } => "Publication Held",
@@ -21,6 +26,7 @@ impl News {
             Self::ManualChange { .. } => "Manual Change",
             Self::LineageDeep { .. } => "Lineage Deep",
             Self::ProtectionLeft { .. } => "Protection Left",
+            Self::StandbyLeft { .. } => "Standby Left",
             Self::ArtifactUnknown { .. } => "Artifact Unknown",
             Self::BackupLost { .. } => "Backup Lost",
             Self::DeletionHalted { .. } => "Deletion Halted",
@@ -90,6 +96,20 @@ impl News {
                 "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
                 backup.slot
             ),
+            Self::BackupStuck { backup, reason, .. } => {
+                format!("{source}: the copy for the backup of {} stands still: {reason}", backup.slot)
+            }
+            Self::InstanceNotStarted { instance, reason, .. } => {
+                format!("{source}: {instance} is off for its backup and can't be started, which is tried on: {reason}")
+            }
+            Self::InstanceLeftStopped { instance, since, reason, .. } => {
+                format!(
+                    "{source}: {instance} is still off, and was to be started at {since}; start it, or see to it that it can be: {reason}"
+                )
+            }
+            Self::StandbyLeft { instance, reason, .. } => {
+                format!("{source}: {instance} is still in standby after its backup, which is tried on: {reason}")
+            }
             Self::DeletionHalted { backups, failed, reason } => format!(
                 "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
                 count(*backups, "backup")
@@ -193,6 +213,25 @@ impl News {
             _ => String::new(),
         }
     }
+}
+
+/// A deleted backup, in the notice of its deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedBackup {
+    /// Which backup.
+    pub backup: BackupId,
+    /// The image that is gone.
+    pub image: Option<ImageId>,
+    /// The name of the snapshot of a cache that is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_snapshot: Option<String>,
+    /// The snapshots that are gone.
+    pub snapshots: Vec<SnapshotId>,
+    /// Snapshots of it that stay, for another image is over them too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SnapshotId>,
+    /// Why it was let go.
+    pub reason: String,
 }
 
 impl DeletedBackup {

@@ -12,10 +12,11 @@ use super::check::check;
 use super::mistake::{Mistakes, shown};
 use super::rollout_text::rollout;
 use super::select::{Taken, select};
-use super::text::{CaptureText, FileText, PlanText, PublishText, PublishToText, RetainText};
+use super::text::{CaptureText, FileText, PlanText, PublishText, PublishToText, RebootText, RetainText};
 use super::tree::Node;
 use super::{
-    Capture, Mistake, ON_OVERDUE_SECONDS_DEFAULT, PlacedPlan, Plan, PlanFile, Policy, Publish, PublishTo, value, yaml,
+    Capture, Mistake, ON_OVERDUE_SECONDS_DEFAULT, PlacedPlan, Plan, PlanFile, Policy, Publish, PublishTo,
+    STOP_WITHIN_SECONDS_DEFAULT, Select, value, yaml,
 };
 use crate::id::SourceId;
 use crate::retention::Retention;
@@ -88,7 +89,7 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         Some(text) => mistakes.take(node.place_of(&["on_overdue"]), value::duration(text)),
         None => Some(ON_OVERDUE_SECONDS_DEFAULT),
     };
-    let capture = capture(text.capture.as_ref());
+    let capture = capture(text.capture.as_ref(), node, mistakes);
     let mut publish = publish(text.publish, node, mistakes);
     if let Some(text) = &text.rollout {
         if publish.to != PublishTo::Group {
@@ -98,11 +99,8 @@ fn plan(text: PlanText, node: &Node, taken: &mut Taken, mistakes: &mut Mistakes<
         publish.rollout = Some(rollout(text, node, mistakes)?);
     }
     let selected = text.select.map(|text| select(text, node, mistakes));
-    if selected.as_ref().is_some_and(|(select, _)| select.is_of_caches()) {
-        for key in ["capture", "publish", "rollout", "keep_in_use"].into_iter().filter(|key| node.get(key).is_some()) {
-            let what = format!("the plan is for caches, and '{key}' is for images of groups; leave it out");
-            mistakes.add(node.place_of(&[key]), what);
-        }
+    if let Some((select, _)) = &selected {
+        meaningless(select, &capture, node, mistakes);
     }
     if let Some(selected) = &selected {
         taken.select(&label, selected, node, mistakes);
@@ -171,6 +169,7 @@ fn retention(text: &RetainText, timezone: String, node: &Node, mistakes: &mut Mi
         weekly: count(text.weekly),
         monthly: count(text.monthly),
         yearly: count(text.yearly),
+        consistent: count(text.consistent),
         timezone,
     };
     if retention.keeps_nothing() {
@@ -183,13 +182,66 @@ fn retention(text: &RetainText, timezone: String, node: &Node, mistakes: &mut Mi
     Some(retention)
 }
 
-fn capture(text: Option<&CaptureText>) -> Capture {
-    let Some(CaptureText { protect_from_scale_in, during_refresh, .. }) = text else {
-        return Capture::default();
-    };
+/// What a plan says that means nothing to any source that it is for.
+fn meaningless(select: &Select, capture: &Capture, node: &Node, mistakes: &mut Mistakes<'_>) {
+    let is_cache = |id: &SourceId| id.cache().is_some();
+    let caches = select.is_only(is_cache);
+    let groups = !caches && select.is_only(|id| id.group().is_some() || is_cache(id));
+    let instances = !caches && select.is_only(|id| id.instance().is_some() || is_cache(id));
+    let of_groups = "for images of groups; leave it out";
+    let of_stops = "for instances that are stopped; write 'reboot: stop' beside it, or leave it out";
+    let replaced = "for single instances, and Auto Scaling replaces a member that stops; leave it out";
+    let wrong: &[(bool, &str, &[&[&str]], &str)] = &[
+        (caches, "is for caches", &[&["capture"], &["publish"], &["rollout"], &["keep_in_use"]], of_groups),
+        (
+            caches || groups,
+            "is for no single instance",
+            &[&["retain", "consistent"]],
+            "for images of such; leave it out",
+        ),
+        (
+            instances,
+            "is for instances",
+            &[&["publish"], &["rollout"], &["capture", "protect_from_scale_in"], &["capture", "during_refresh"]],
+            of_groups,
+        ),
+        (groups && capture.stop, "is for groups", &[&["capture", "reboot"]], replaced),
+        (
+            groups,
+            "is for groups",
+            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
+            replaced,
+        ),
+        (
+            !caches && !groups && !capture.stop,
+            "stops no instance",
+            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
+            of_stops,
+        ),
+    ];
+    for (holds, whose, keys, why) in wrong {
+        for path in keys.iter().filter(|_| *holds) {
+            if path.iter().try_fold(node, |node, key| node.get(key)).is_some() {
+                let key = path.last().copied().unwrap_or_default();
+                mistakes.add(node.place_of(path), format!("the plan {whose}, and '{key}' is {why}"));
+            }
+        }
+    }
+}
+
+fn capture(text: Option<&CaptureText>, node: &Node, mistakes: &mut Mistakes<'_>) -> Capture {
+    let Some(text) = text else { return Capture::default() };
+    let within = text
+        .stop_within
+        .as_deref()
+        .and_then(|text| mistakes.take(node.place_of(&["capture", "stop_within"]), value::stop_within(text)));
     Capture {
-        protect_from_scale_in: protect_from_scale_in.unwrap_or_default(),
-        during_refresh: during_refresh.unwrap_or_default(),
+        protect_from_scale_in: text.protect_from_scale_in.unwrap_or_default(),
+        during_refresh: text.during_refresh.unwrap_or_default(),
+        stop: matches!(text.reboot, Some(RebootText::Stop)),
+        stop_within_seconds: within.unwrap_or(STOP_WITHIN_SECONDS_DEFAULT),
+        allow_address_change: text.allow_address_change.unwrap_or_default(),
+        standby: text.standby.unwrap_or_default(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::text::SelectText;
 use super::tree::{Node, Place};
 use super::{Select, value};
 use crate::facts::Tags;
-use crate::id::{CacheId, CacheKind, GroupName, SourceId};
+use crate::id::{CacheId, CacheKind, GroupName, InstanceId, SourceId};
 
 /// The most tags that AWS's filters take in one call (AWS: DescribeAutoScalingGroups, Filters).
 pub(super) const TAGS_MAX: usize = 5;
@@ -17,6 +17,7 @@ pub(super) const TAGS_MAX: usize = 5;
 #[derive(Clone, Copy)]
 enum Kind {
     Group,
+    Instance,
     Cache(CacheKind),
 }
 
@@ -29,6 +30,7 @@ pub(super) fn select(text: SelectText, node: &Node, mistakes: &mut Mistakes<'_>)
     let of_caches = |key, kind, names: Option<Vec<String>>| (key, Kind::Cache(kind), names.unwrap_or_default());
     let named = [
         ("groups", Kind::Group, text.groups.unwrap_or_default()),
+        ("instances", Kind::Instance, text.instances.unwrap_or_default()),
         of_caches("replication_groups", CacheKind::ReplicationGroup, text.replication_groups),
         of_caches("cache_clusters", CacheKind::Cluster, text.cache_clusters),
         of_caches("serverless_caches", CacheKind::Serverless, text.serverless_caches),
@@ -46,6 +48,7 @@ pub(super) fn select(text: SelectText, node: &Node, mistakes: &mut Mistakes<'_>)
         let place = node.place_of(&["select", key, &index]);
         let id = match kind {
             Kind::Group => value::group_name(&name).map(|()| SourceId::Group(GroupName(name))),
+            Kind::Instance => value::instance_id(&name).map(|()| SourceId::Instance(InstanceId(name))),
             Kind::Cache(kind) => value::cache_name(&name).map(|name| SourceId::Cache(CacheId { kind, name })),
         };
         let Some(id) = mistakes.take(place, id) else { continue };

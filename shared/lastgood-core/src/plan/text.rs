@@ -30,7 +30,7 @@ pub(super) struct FileText {
     #[schemars(required, length(min = 1), example = json!([plan_example()]))]
     pub(super) plans: Option<Vec<PlanText>>,
     /// What becomes of the backups of each plan that is in the table but not in this file any more, and of each source
-    /// (group/NAME) that no plan names any more.
+    /// (group/NAME, instance/ID) that no plan names any more.
     #[serde(default)]
     #[schemars(example = json!({"old-plan": "keep", "group/old-group": "delete"}))]
     pub(super) removed: BTreeMap<String, Afterwards>,
@@ -78,7 +78,7 @@ pub(super) struct PlanText {
     pub(super) rollout: Option<RolloutText>,
     /// Images stay as long as an instance that was launched from one is there, running or stopped.
     pub(super) keep_in_use: Option<bool>,
-    /// What becomes of the backups of a group or a cache that was deleted. They are kept if left out.
+    /// What becomes of the backups of a source that was deleted. They are kept if left out.
     pub(super) on_source_deleted: Option<Afterwards>,
     /// How long after a slot its good backup is due: '2h', which is meant if left out.
     #[schemars(length(max = WORD_CHARS_MAX), example = &"2h")]
@@ -92,6 +92,9 @@ pub(super) struct SelectText {
     /// Auto Scaling groups, by name.
     #[schemars(inner(length(min = 1, max = GROUP_NAME_CHARS_MAX)), example = json!(["web-prod"]))]
     pub(super) groups: Option<Vec<String>>,
+    /// Single EC2 instances, by id. Members of a group are backed up with their group.
+    #[schemars(inner(length(min = 1, max = WORD_CHARS_MAX)), example = json!(["i-0123456789abcdef0"]))]
+    pub(super) instances: Option<Vec<String>>,
     /// ElastiCache replication groups (Redis or Valkey, of one shard or of several), by name.
     #[schemars(inner(length(min = 1, max = CACHE_NAME_CHARS_MAX)), example = json!(["sessions"]))]
     pub(super) replication_groups: Option<Vec<String>>,
@@ -101,7 +104,7 @@ pub(super) struct SelectText {
     /// ElastiCache serverless caches, by name.
     #[schemars(inner(length(min = 1, max = CACHE_NAME_CHARS_MAX)), example = json!(["catalog"]))]
     pub(super) serverless_caches: Option<Vec<String>>,
-    /// Auto Scaling groups and caches that bear every one of these tags, now or later.
+    /// Auto Scaling groups, instances that are in none, and caches that bear every one of these tags, now or later.
     #[schemars(example = json!({"lastgood": "web"}))]
     pub(super) tags: Option<BTreeMap<String, String>>,
 }
@@ -128,27 +131,39 @@ pub(super) struct RetainText {
     /// The newest of each of the last so many years that have one.
     #[schemars(range(min = 1, max = COUNT_MAX), example = 2)]
     pub(super) yearly: Option<i64>,
+    /// The newest so many for which the instance had shut down in an orderly way.
+    #[schemars(range(min = 1, max = COUNT_MAX), example = 1)]
+    pub(super) consistent: Option<i64>,
 }
 
 /// How an image is made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CaptureText {
-    /// Whether the instance is stopped for it. It never is: Auto Scaling would replace it.
-    #[expect(dead_code, reason = "it can say nothing but what is done anyway")]
+    /// Whether a single instance that runs is shut down for it, and started again. A member of a group never is: Auto Scaling
+    /// would replace it.
     pub(super) reboot: Option<RebootText>,
+    /// How long its system may take to shut down before it is forced to: '60s', which is meant if left out.
+    #[schemars(length(max = WORD_CHARS_MAX), example = &"60s")]
+    pub(super) stop_within: Option<String>,
+    /// It may have another public address afterwards: AWS gives a new one at each start.
+    pub(super) allow_address_change: Option<bool>,
+    /// A member of a group may be backed up by itself: it is in standby while it is stopped.
+    pub(super) standby: Option<bool>,
     /// The instance is protected from scale-in while its image is made.
     pub(super) protect_from_scale_in: Option<bool>,
     /// An image is made also while an instance refresh is under way.
     pub(super) during_refresh: Option<bool>,
 }
 
-/// Whether an instance is stopped for its image. Members of a group never are.
+/// Whether an instance is stopped for its image.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RebootText {
     /// It goes on running.
     Never,
+    /// It is shut down in an orderly way, and started again.
+    Stop,
 }
 
 /// What becomes of a good image.

@@ -17,6 +17,8 @@ const PARAMETER_CHARS_MAX: usize = 1011;
 const PARAMETER_LEVELS_MAX: usize = 15;
 /// The shortest length of time that means anything: schedules know minutes.
 const DURATION_SECONDS_MIN: i64 = 60;
+/// How long a system may take to shut down at most: a server that is away for longer is missed.
+const STOP_WITHIN_SECONDS_MAX: i64 = 15 * 60;
 /// A hundred years.
 const DURATION_SECONDS_MAX: i64 = 100 * 366 * 24 * 60 * 60;
 
@@ -46,7 +48,8 @@ pub(super) fn group_name(name: &str) -> Result<(), Wrong> {
     } else if name.contains('*') {
         "names are taken letter by letter; write each, or select groups by their tags".into()
     } else if is_id(name, "i-") {
-        "it is an instance; write the name of its Auto Scaling group".into()
+        "it is an instance; write the name of its Auto Scaling group, or the id under 'instances' if it is in none"
+            .into()
     } else if is_id(name, "ami-") || is_id(name, "lt-") {
         "it is an id; write the name of an Auto Scaling group".into()
     } else if name.contains(':') || name.chars().any(char::is_control) {
@@ -57,6 +60,18 @@ pub(super) fn group_name(name: &str) -> Result<(), Wrong> {
         return Ok(());
     };
     Err(format!("'{}' can't be the name of a group; {remedy}", shown(name)))
+}
+
+/// The id of an instance.
+pub(super) fn instance_id(id: &str) -> Result<(), Wrong> {
+    if is_id(id, "i-") {
+        return Ok(());
+    }
+    let remedy = match id.rsplit_once('/') {
+        Some((_, id)) if is_id(id, "i-") => format!("write the id alone: '{id}'"),
+        _ => "write one as in 'i-0123456789abcdef0', or select instances by their tags".to_owned(),
+    };
+    Err(format!("'{}' can't be the id of an instance; {remedy}", shown(id)))
 }
 
 /// The name of a cache, as ElastiCache stores it: in lower case (AWS: CreateReplicationGroup).
@@ -135,6 +150,14 @@ pub(super) fn parameter(name: &str) -> Result<(), Wrong> {
 /// A length of time, in seconds: at least a minute.
 pub(super) fn duration(text: &str) -> Result<i64, Wrong> {
     length(text, DURATION_SECONDS_MIN, "a minute")
+}
+
+/// How long a system may take to shut down, in seconds.
+pub(super) fn stop_within(text: &str) -> Result<i64, Wrong> {
+    match seconds(text)? {
+        seconds if seconds <= STOP_WITHIN_SECONDS_MAX => Ok(seconds),
+        _ => Err(format!("'{text}' is too long to be without a server; write at most 15 minutes, as in '60s'")),
+    }
 }
 
 /// A length of time, in seconds: at least one.

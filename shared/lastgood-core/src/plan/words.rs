@@ -4,13 +4,17 @@
 const ALIKE_MIN: f64 = 0.8;
 
 /// Words of other tools, and ours for the same. Written as ours are: in small letters, with '_'.
-const ALSO: [(&str, &str); 55] = [
+const ALSO: [(&str, &str); 59] = [
     ("asg", "groups"),
     ("asgs", "groups"),
     ("asg_names", "groups"),
     ("auto_scaling_groups", "groups"),
     ("autoscaling_groups", "groups"),
     ("auto_scaling_group_names", "groups"),
+    ("instance_ids", "instances"),
+    ("ec2", "instances"),
+    ("servers", "instances"),
+    ("stop_timeout", "stop_within"),
     ("target_tags", "tags"),
     ("labels", "tags"),
     ("selection", "select"),
@@ -62,12 +66,8 @@ const ALSO: [(&str, &str); 55] = [
     ("on_timeout", "otherwise"),
 ];
 
-const NO_INSTANCES: &str =
-    "this version of Lastgood backs up Auto Scaling groups and caches, and no single instances; leave it out";
-
 /// What a file can't say, and what to do instead.
-const INSTEAD: [(&str, &str); 15] = [
-    ("instances", NO_INSTANCES),
+const INSTEAD: [(&str, &str); 13] = [
     ("caches", "there are three kinds; write replication_groups, cache_clusters or serverless_caches"),
     (
         "defaults",
@@ -77,8 +77,7 @@ const INSTEAD: [(&str, &str); 15] = [
     ("disabled", "a plan is in force as long as it is in the file; leave it out, or write 'until' with a date"),
     ("description", "a plan has no description; write a comment: '# …'"),
     ("exclude", "what is not selected is not backed up; write the groups that you want, or tag them"),
-    ("stop", "members of a group are never stopped, for Auto Scaling would replace them; write never"),
-    ("no_reboot", "members of a group are never rebooted; leave it out"),
+    ("no_reboot", "nothing is rebooted unless 'reboot: stop' says so of single instances; leave it out"),
     ("days", "write 'within: 30d' to keep all of the last 30 days, or 'daily: 30' to keep the newest of each"),
     ("hourly", "write 'last: 24', or 'within: 1d', to keep the backups of the last hours"),
     ("minutes", "write a length of time with its unit, as in 'within: 90m'"),

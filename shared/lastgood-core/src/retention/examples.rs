@@ -101,6 +101,7 @@ fn a_stored_policy_of_before_is_read_and_any_is_read_as_it_was_written() {
         weekly: 4,
         monthly: 5,
         yearly: 6,
+        consistent: 7,
         timezone: "Europe/Berlin".into(),
     };
     assert_eq!(policy(&serde_json::to_string(&whole).expect("text")), whole);
@@ -110,7 +111,7 @@ fn a_stored_policy_of_before_is_read_and_any_is_read_as_it_was_written() {
 fn a_policy_that_keeps_nothing_is_known() {
     assert!(policy("{}").keeps_nothing());
     assert!(policy(r#"{"timezone": "Asia/Tokyo"}"#).keeps_nothing());
-    for rule in ["last", "within_seconds", "daily", "weekly", "monthly", "yearly"] {
+    for rule in ["last", "within_seconds", "daily", "weekly", "monthly", "yearly", "consistent"] {
         assert!(!policy(&format!(r#"{{"{rule}": 1}}"#)).keeps_nothing(), "{rule}");
     }
 }

@@ -12,14 +12,15 @@ fn policies() -> impl Strategy<Value = Retention> {
     let zone = prop_oneof![Just("UTC"), Just("America/New_York"), Just("Pacific/Apia"), Just("Mars/Olympus")];
     let count = || prop_oneof![Just(0), 0_u32..6];
     let within = prop_oneof![Just(0), 0_i64..60 * 86_400];
-    (count(), within, count(), count(), count(), count(), zone).prop_map(
-        |(last, within_seconds, daily, weekly, monthly, yearly, zone)| Retention {
+    (count(), within, count(), count(), count(), count(), count(), zone).prop_map(
+        |(last, within_seconds, daily, weekly, monthly, yearly, consistent, zone)| Retention {
             last,
             within_seconds,
             daily,
             weekly,
             monthly,
             yearly,
+            consistent,
             timezone: zone.to_owned(),
         },
     )
@@ -28,16 +29,17 @@ fn policies() -> impl Strategy<Value = Retention> {
 /// Up to forty backups, in any order, with gaps from minutes to half a year. Most are there; few are more than that.
 fn histories() -> impl Strategy<Value = Vec<Candidate>> {
     let gap = prop_oneof![3 => 60_i64..86_400, 2 => 3_600_i64..8 * 86_400, 1 => 86_400_i64..200 * 86_400];
-    let odds = (0_u8..10, 0_u8..10, 0_u8..10, 0_u8..10);
+    let odds = (0_u8..10, 0_u8..10, 0_u8..10, 0_u8..10, 0_u8..10);
     let candidates = prop::collection::vec((gap, odds), 0..40).prop_map(|steps| {
         let mut second = 1_700_000_000;
-        let made = steps.into_iter().map(|(gap, (there, published, publishing, pinned))| {
+        let made = steps.into_iter().map(|(gap, (there, published, publishing, pinned, clean))| {
             second += gap;
             Candidate {
                 there: there > 2,
                 published: published == 0,
                 publishing: publishing == 0,
                 pinned: pinned == 0,
+                clean: clean < 3,
                 ..candidate(Time::from_second(second).expect("in range"))
             }
         });
@@ -60,6 +62,7 @@ fn both(one: &Retention, other: &Retention) -> Retention {
         weekly: one.weekly.max(other.weekly),
         monthly: one.monthly.max(other.monthly),
         yearly: one.yearly.max(other.yearly),
+        consistent: one.consistent.max(other.consistent),
         timezone: one.timezone.clone(),
     }
 }

@@ -35,6 +35,9 @@ pub struct Retention {
     /// The newest of each year, for the last so many years that have one.
     #[serde(default)]
     pub yearly: u32,
+    /// The newest so many for which the instance had shut down in an orderly way.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub consistent: u32,
     /// In whose days, weeks, months and years is counted: a name of the IANA database. One that is not known counts
     /// as UTC.
     #[serde(default = "utc")]
@@ -45,9 +48,15 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl Default for Retention {
     fn default() -> Self {
-        Self { last: 3, within_seconds: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, timezone: utc() }
+        let timezone = utc();
+        Self { last: 3, within_seconds: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0, consistent: 0, timezone }
     }
 }
 
@@ -74,6 +83,9 @@ impl Retention {
         ];
         let asked = tiers.into_iter().filter(|(_, count)| *count > 0);
         rules.extend(asked.map(|(period, count)| Rule::NewestOfEach { period, count, taken: BTreeSet::new() }));
+        if self.consistent > 0 {
+            rules.push(Rule::Consistent { count: self.consistent, taken: 0 });
+        }
         rules
     }
 
@@ -141,6 +153,8 @@ pub(super) struct Place {
     pub(super) at: Zoned,
     /// No older one is there.
     pub(super) nothing_older: bool,
+    /// The instance had shut down in an orderly way for it.
+    pub(super) clean: bool,
 }
 
 /// A rule, and what it has counted so far.
@@ -159,6 +173,10 @@ pub(super) enum Rule {
         /// The periods that have their newest. They are all remembered, not the latest alone: where clocks go back
         /// over midnight, a day ends and begins once more.
         taken: BTreeSet<String>,
+    },
+    Consistent {
+        count: u32,
+        taken: usize,
     },
 }
 
@@ -186,6 +204,9 @@ impl Rule {
                 // While places are left, what is kept reaches back as far as there is anything.
                 place.nothing_older.then_some(Reason::OldestOfAll { period, rank, count })
             }
+            Self::Consistent { count, taken } => {
+                (place.clean && *taken < *count as usize).then(|| Reason::Consistent { rank: taken + 1, count: *count })
+            }
         }
     }
 
@@ -199,6 +220,7 @@ impl Rule {
             Self::NewestOfEach { period, taken, .. } => {
                 taken.insert(period.name(&place.at));
             }
+            Self::Consistent { taken, .. } => *taken += usize::from(place.clean),
         }
     }
 }
@@ -209,6 +231,7 @@ impl fmt::Display for Rule {
             Self::Last { last, .. } => write!(f, "last {last}"),
             Self::Within { seconds, .. } => write!(f, "within {}", length(*seconds)),
             Self::NewestOfEach { period, count, .. } => write!(f, "{} {count}", period.words().0),
+            Self::Consistent { count, .. } => write!(f, "consistent {count}"),
         }
     }
 }
@@ -248,6 +271,13 @@ pub enum Reason {
         /// The rule's number.
         count: u32,
     },
+    /// The instance had shut down in an orderly way for it, and it is number `rank` of the `count` newest such.
+    Consistent {
+        /// Its place among those, the newest being 1.
+        rank: usize,
+        /// The rule's number.
+        count: u32,
+    },
     /// No rule keeps it, but it is the last good one that the source has.
     NewestGood,
     /// The group launches from it.
@@ -274,6 +304,9 @@ impl fmt::Display for Reason {
             }
             Self::OldestOfAll { period, rank, count } => {
                 write!(f, "oldest of all, {} {rank} of {count}", period.words().0)
+            }
+            Self::Consistent { rank, count } => {
+                write!(f, "{rank} of the last {count} of an instance that had shut down")
             }
             Self::NewestGood => f.write_str("the newest good one"),
             Self::Published => f.write_str("the group launches from it"),

@@ -12,7 +12,14 @@ pub(super) fn policy(text: &str) -> Retention {
 
 pub(super) fn candidate(slot: Time) -> Candidate {
     let source = SourceId::Group(GroupName::from("web"));
-    Candidate { id: BackupId { source, slot }, published: false, publishing: false, there: true, pinned: false }
+    Candidate {
+        id: BackupId { source, slot },
+        published: false,
+        publishing: false,
+        there: true,
+        pinned: false,
+        clean: false,
+    }
 }
 
 pub(super) fn at(text: &str) -> Time {
@@ -111,6 +118,13 @@ fn grandfather_father_son() {
 #[test]
 fn places_are_left_so_the_oldest_stays() {
     check(&policy(r#"{"daily": 10, "yearly": 2}"#), week(), &expect_file!["places_left.txt"]);
+}
+
+#[test]
+fn a_consistent_one_stays_behind_others() {
+    let mut week = week();
+    mark(&mut week, &["2026-01-13T00:00", "2026-01-10T12:00", "2026-01-08T00:00"], |it| it.clean = true);
+    check(&policy(r#"{"last": 3, "consistent": 2}"#), week, &expect_file!["consistent_2.txt"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::record::Source;
 use crate::Time;
+use crate::backup::power::Consistency;
 use crate::backup::{Backup, Publication, State};
 use crate::id::{ArtifactId, BackupId};
 use crate::retention::{self, Candidate, Fate, Gone};
@@ -104,6 +105,7 @@ fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<Backu
             || source.change.as_ref().is_some_and(|change| Some(&change.image) == backup.image()),
         there: there.is_none_or(|there| there.contains(&backup.id)),
         pinned: backup.pinned.is_some(),
+        clean: backup.power.consistency == Some(Consistency::Clean),
     };
     good(backups).map(candidate).collect()
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use super::record::Found;
 use super::standing::Standing;
-use crate::facts::{Cache, Group, Resource};
+use crate::facts::{Group, Resource};
 use crate::id::SourceId;
 use crate::plan::{Mistake, PlacedPlan, Plan, PlanFile, PublishTo};
-use crate::{Time, cache, group};
+use crate::{Time, cache, group, instance};
 
 /// A source that is there and that a plan of the file selects, and what stands where that plan publishes.
 pub type Read = (Resource, Standing);
@@ -56,7 +56,12 @@ pub fn fit(
         for (resource, standing) in found {
             match resource {
                 Resource::Group(group) => fit.publishable(placed, group, standing, groups),
-                Resource::Cache(cache) => fit.possible(placed, cache),
+                Resource::Cache(cache) => {
+                    fit.possible(placed, resource, cache::obstacle(cache, &placed.plan.policy.schedule));
+                }
+                Resource::Instance(found) => {
+                    fit.possible(placed, resource, instance::obstacle(found, &placed.plan.policy.capture));
+                }
             }
         }
     }
@@ -92,6 +97,9 @@ impl Fit<'_> {
                 let what = match id {
                     SourceId::Group(name) => format!(
                         "there is no Auto Scaling group '{name}' in this account and region; write the name of one that is there"
+                    ),
+                    SourceId::Instance(id) => format!(
+                        "there is no instance {id} in this account and region; write the id of one that is there"
                     ),
                     SourceId::Cache(cache) => format!(
                         "there is no {cache} in this account and region; write the name of one that is there, under the key of its kind"
@@ -129,10 +137,10 @@ impl Fit<'_> {
         }
     }
 
-    /// Whether AWS makes backups of the cache, and as many as its plan wants.
-    fn possible(&mut self, placed: &PlacedPlan, found: &Cache) {
-        let id = SourceId::Cache(found.id.clone());
-        if let Some(obstacle) = cache::obstacle(found, &placed.plan.policy.schedule) {
+    /// Why backups of it can't be made as its plan wants, if so.
+    fn possible(&mut self, placed: &PlacedPlan, resource: &Resource, obstacle: Option<String>) {
+        let id = resource.id();
+        if let Some(obstacle) = obstacle {
             self.mistake(placed.place_of(&id), format!("{id} {obstacle}"));
         }
     }

@@ -41,6 +41,9 @@ pub struct Source {
     /// The slot of the backup that may publish now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Time>,
+    /// The backup that may take its instance off, and since when: one at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_for: Option<OffFor>,
     /// The rollout that goes, if one of ours does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutId>,
@@ -83,6 +86,15 @@ pub struct Source {
     /// Notices that are not sent yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Notice>,
+}
+
+/// The backup that may take an instance off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffFor {
+    /// Its slot.
+    pub slot: Time,
+    /// Since when.
+    pub since: Time,
 }
 
 /// An image that an operator gives to a source.
@@ -279,6 +291,7 @@ impl Source {
             last_good: None,
             published: None,
             turn: None,
+            off_for: None,
             rollout: None,
             change: None,
             expected: None,

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{apply, end, unplan};
 use super::record::Source;
-use crate::cache;
 use crate::facts::Resource;
 use crate::id::SourceId;
 use crate::notice::News;
 use crate::plan::{Afterwards, Plan};
 use crate::record::{PLANS, Place, Queue, Record};
 use crate::{Time, later, seconds_between};
+use crate::{cache, instance};
 
 /// Pause between two surveys of a plan.
 pub const SURVEY_SECONDS: i64 = 4 * 60;
@@ -102,6 +102,7 @@ fn present(plan: &Plan, resource: &Resource, before: Option<&Source>, now: Time)
         // It is backed up as far as AWS lets it be: that is better than not at all.
         let obstacle = match resource {
             Resource::Cache(cache) => cache::obstacle(cache, &plan.policy.schedule),
+            Resource::Instance(found) => instance::obstacle(found, &plan.policy.capture),
             Resource::Group(_) => None,
         };
         source.tell(&now.as_second().to_string(), now, News::SourceFound { plan: plan.name.clone(), obstacle });
@@ -159,6 +160,7 @@ fn it(id: &SourceId) -> &'static str {
     match id {
         SourceId::Group(_) => "the group",
         SourceId::Cache(_) => "the cache",
+        SourceId::Instance(_) => "the instance",
     }
 }
 

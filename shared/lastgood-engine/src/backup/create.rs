@@ -22,6 +22,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         instance: InstanceId,
     ) -> Carried<Backup> {
         let event = self.ask_for_image(record, group, instance).await?;
+        self.unless_image_made(record, event).await
+    }
+
+    /// What came of asking for the image, unless that gives the backup up and an earlier call made it.
+    pub(super) async fn unless_image_made(&self, record: &Backup, event: Event) -> Carried<Backup> {
         if !gives_up(&event) {
             return Ok(event);
         }

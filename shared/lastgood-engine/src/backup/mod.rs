@@ -2,6 +2,7 @@
 
 mod cache;
 mod create;
+mod instance;
 mod look;
 mod needed;
 mod parameter;
@@ -30,16 +31,24 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
     async fn carry_together(&self, wave: Wave<Backup, Together>) -> Answered<Backup> {
         let (mut choose, mut look, mut read) = (Vec::new(), Vec::new(), Vec::new());
         let (mut choose_node, mut look_at_cache) = (Vec::new(), Vec::new());
+        let (mut find, mut look_at_instance, mut look_at_member) = (Vec::new(), Vec::new(), Vec::new());
         for (record, asked) in wave {
             match asked {
                 Together::ChooseInstance(group) => choose.push((record, group)),
                 Together::ChooseNode(cache) => choose_node.push((record, cache)),
                 Together::LookAtCacheSnapshot(id) => look_at_cache.push((record, id)),
+                Together::FindInstance(instance) => find.push((record, instance)),
+                Together::LookAtInstance(instance) => look_at_instance.push((record, instance)),
+                Together::LookAtMember(group, instance) => look_at_member.push((record, (group, instance))),
                 Together::LookAtImage(image) => look.push((record, image)),
                 Together::ReadTemplate(group) => read.push((record, group)),
             }
         }
-        let mut answered = self.choose_instances(choose).await;
+        // What is off is missed: it is looked at first.
+        let mut answered = Box::pin(self.look_at_instances(look_at_instance)).await;
+        answered.extend(Box::pin(self.look_at_standby(look_at_member)).await);
+        answered.extend(self.choose_instances(choose).await);
+        answered.extend(Box::pin(self.find_instances(find)).await);
         answered.extend(self.look_at_images(look).await);
         answered.extend(self.read_templates(read).await);
         // Boxed, as in drive: most waves have no cache.
@@ -55,6 +64,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::Unprotect(group, instance) => self.unprotect(group, instance).await,
             Alone::CreateImage(group, instance) => self.create_image(record, &group, instance).await,
             Alone::CreateCacheSnapshot(cache, node) => Box::pin(self.create_cache_snapshot(record, cache, node)).await,
+            Alone::StopInstance { instance, force } => self.stop_instance(instance, force).await,
+            Alone::EnterStandby(group, instance) => self.enter_standby(group, instance).await,
+            Alone::LeaveStandby(group, instance) => self.leave_standby(group, instance).await,
+            Alone::StartInstance(instance) => self.start_instance(instance).await,
+            Alone::CreateInstanceImage(instance) => Box::pin(self.create_instance_image(record, instance)).await,
+            Alone::LookAtCopy(image) => Box::pin(self.look_at_copy(record, image)).await,
             Alone::AskTurn => self.ask_turn(record).await,
             Alone::MakeVersion { template, base, image } => {
                 self.make_version(&record.id, template, base, image).await.map(told)
@@ -67,7 +82,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::ReadParameter(group, name) => self.read_parameter(record, &group, &name).await,
             Alone::WriteParameter { name, image, was } => self.write_parameter(&name, image, was).await,
             Alone::Inspect => match &record.id.source {
-                SourceId::Group(group) => self.inspect(record, group).await,
+                SourceId::Group(group) => self.inspect(record, Some(group)).await,
+                SourceId::Instance(_) => self.inspect(record, None).await,
                 SourceId::Cache(cache) => Box::pin(self.inspect_cache(record, cache)).await,
             },
             Alone::DeleteVersions(template, versions) => self.delete_versions(template, versions).await,
@@ -90,6 +106,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             | Alone::Unprotect(..)
             | Alone::CreateImage(..)
             | Alone::CreateCacheSnapshot(..)
+            | Alone::StopInstance { .. }
+            | Alone::StartInstance(_)
+            | Alone::EnterStandby(..)
+            | Alone::LeaveStandby(..)
+            | Alone::CreateInstanceImage(_)
+            | Alone::LookAtCopy(_)
             | Alone::AskTurn
             | Alone::MakeVersion { .. }
             | Alone::PointGroup { .. }

@@ -25,12 +25,12 @@ use crate::port::{Bus, CallFailed, Clock, Store};
 const PUBLIC: &str = "/aws/";
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
-    /// Reads all that may say that the image of `record`, made of the group `own`, is needed: `there`, if AWS tells it. `source`
+    /// Reads all that may say that the image of `record`, made of the group `own` if it is one of a group's, is needed: `there`, if AWS tells it. `source`
     /// is what is on record of its source.
     pub(super) async fn read_account(
         &self,
         record: &Backup,
-        own: &GroupName,
+        own: Option<&GroupName>,
         image: &ImageId,
         there: Option<&Image>,
         source: Option<&Source>,
@@ -83,7 +83,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Every group. Returns the templates that its own group names.
-    async fn groups_into(&self, reading: &mut Reading, own: &GroupName) -> Result<BTreeSet<TemplateId>, CallFailed> {
+    async fn groups_into(
+        &self,
+        reading: &mut Reading,
+        own: Option<&GroupName>,
+    ) -> Result<BTreeSet<TemplateId>, CallFailed> {
         if let Some((at, groups)) = read(reading, self.every_group().await?) {
             (reading.groups, reading.groups_at) = (groups, Some(at));
         }
@@ -95,16 +99,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn groups_again(
         &self,
         reading: &mut Reading,
-        own: &GroupName,
+        own: Option<&GroupName>,
         mut names: Vec<GroupName>,
         source: Option<&Source>,
     ) -> Result<(), CallFailed> {
-        if !names.contains(own) {
+        if let Some(own) = own.filter(|own| !names.contains(own)) {
             names.push(own.clone());
+        }
+        if names.is_empty() {
+            return Ok(());
         }
         let Some(now) = read(reading, self.cloud.call(&GroupsNamed(names.clone())).await?) else { return Ok(()) };
         let doubts = names.iter().filter_map(|name| {
-            let source = (name == own).then_some(source);
+            let source = (Some(name) == own).then_some(source);
             changed_meanwhile(name, group::named(&reading.groups, name), group::named(&now, name), source)
         });
         let doubts: Vec<String> = doubts.collect();
@@ -117,7 +124,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         &self,
         reading: &mut Reading,
         record: &Backup,
-        own: &GroupName,
+        own: Option<&GroupName>,
         source: Option<&Source>,
     ) -> Result<(), CallFailed> {
         let plans = [Some(&record.publish.to), source.map(|source| &source.policy.publish.to)];
@@ -149,20 +156,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn refreshes_into(
         &self,
         reading: &mut Reading,
-        own: &GroupName,
+        own: Option<&GroupName>,
         image: &ImageId,
     ) -> Result<Vec<GroupName>, CallFailed> {
         let with_image = |group: &Group| {
             let named = group.launches_from.templates();
             named.iter().any(|named| reading.templates.iter().any(|found| found.template == named.template))
         };
-        let asked = reading.groups.iter().filter(|group| group.name == *own || with_image(group));
+        let asked = reading.groups.iter().filter(|group| Some(&group.name) == own || with_image(group));
         let asked: Vec<GroupName> = asked.map(|group| group.name.clone()).collect();
         for name in &asked {
             let refresh = match self.cloud.call(&ActiveRefresh(name.clone())).await? {
                 Ok(refresh) => refresh,
                 // A group that is gone launches nothing.
-                Err(refusal) if refusal.why == Why::Missing && name != own => None,
+                Err(refusal) if refusal.why == Why::Missing && Some(name) != own => None,
                 Err(refusal) => {
                     reading.unread.push(refusal.to_string());
                     None
@@ -202,11 +209,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Which version is the default of each template, and which the latest if anybody follows that. Each is asked for once.
     /// And whether the others that somebody names by number are told: one that is not may have the image.
-    async fn followed_into(&self, reading: &mut Reading, own: &GroupName) -> Result<(), CallFailed> {
+    async fn followed_into(&self, reading: &mut Reading, own: Option<&GroupName>) -> Result<(), CallFailed> {
         let mut named: BTreeSet<(TemplateId, VersionRef)> = BTreeSet::new();
         let desired = reading.refreshes.iter().filter_map(|(_, refresh)| refresh.desired.as_ref());
         // Those of its own group are read for what they take their image from.
-        let others = reading.groups.iter().filter(|group| group.name != *own).map(|group| &group.launches_from);
+        let others = reading.groups.iter().filter(|group| Some(&group.name) != own).map(|group| &group.launches_from);
         for source in others.chain(desired) {
             named.extend(source.templates().into_iter().map(|named| (named.template.clone(), named.version)));
         }
@@ -248,6 +255,9 @@ fn read<T>(reading: &mut Reading, answer: Result<T, Refusal>) -> Option<T> {
 }
 
 /// The versions of templates that a group names, as it was read.
-fn named_by<'a>(reading: &'a Reading, group: &GroupName) -> Vec<&'a TemplateRef> {
-    group::named(&reading.groups, group).map(|group| group.launches_from.templates()).unwrap_or_default()
+fn named_by<'a>(reading: &'a Reading, group: Option<&GroupName>) -> Vec<&'a TemplateRef> {
+    group
+        .and_then(|group| group::named(&reading.groups, group))
+        .map(|group| group.launches_from.templates())
+        .unwrap_or_default()
 }

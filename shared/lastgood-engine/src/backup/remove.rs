@@ -20,7 +20,7 @@ use crate::port::{Bus, CallFailed, Clock, Store};
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// What AWS holds of a backup, and who needs it. What can't be read counts as needed.
-    pub(super) async fn inspect(&self, record: &Backup, own: &GroupName) -> Carried<Backup> {
+    pub(super) async fn inspect(&self, record: &Backup, own: Option<&GroupName>) -> Carried<Backup> {
         let refused = |refusal| Ok(Event::Removal(RemovalEvent::Refused(refusal)));
         let (source, newer) = self.source_and_successors(record).await?;
         let began = self.clock.now();

@@ -6,6 +6,7 @@
 pub mod autoscaling;
 pub mod ec2;
 pub mod elasticache;
+pub mod power;
 pub mod ssm;
 
 use std::future::Future;
@@ -56,6 +57,8 @@ cloud! {
     autoscaling::ActiveRefresh,
     autoscaling::LaunchConfigurations,
     autoscaling::SetScaleInProtection,
+    autoscaling::EnterStandby,
+    autoscaling::ExitStandby,
     autoscaling::SetGroupVersion,
     autoscaling::SetMixedVersion,
     autoscaling::NewestRefreshes,
@@ -83,6 +86,12 @@ cloud! {
     ec2::CreateVersion,
     ec2::DeleteVersions,
     ec2::SetDefaultVersion,
+    power::InstancesTagged,
+    power::TypesInStore,
+    power::StopProtected,
+    power::OneTimeSpot,
+    power::StopInstance,
+    power::StartInstance,
     elasticache::CachesById,
     elasticache::CachesTagged,
     elasticache::ReservedMemory,

@@ -15,7 +15,11 @@ pub(super) fn action(name: &str) -> Option<Action> {
     Some(match name {
         "DescribeInstanceStatus" => describe_statuses,
         "DescribeInstances" => describe_instances,
+        "DescribeInstanceAttribute" => describe_attribute,
+        "DescribeSpotInstanceRequests" => describe_spot_requests,
         "RunInstances" => run_instances,
+        "StartInstances" => start_instances,
+        "StopInstances" => stop_instances,
         "TerminateInstances" => terminate_instances,
         _ => return None,
     })
@@ -81,6 +85,67 @@ fn terminate_instances(world: &World, mut query: Query) -> Result<Xml, AwsError>
     Ok(xml)
 }
 
+fn changed(id: &InstanceId, (before, now): (InstanceState, InstanceState)) -> Xml {
+    let mut xml = Xml::default();
+    xml.list("instancesSet", "item", [id], |item, id| {
+        item.leaf("instanceId", id);
+        state(item, "currentState", now);
+        state(item, "previousState", before);
+    });
+    xml
+}
+
+/// One at a time: one unknown id fails a whole call.
+fn one_id(query: &mut Query) -> Result<InstanceId, AwsError> {
+    match query.texts("InstanceId").as_slice() {
+        [id] => Ok(InstanceId::from(id.as_str())),
+        _ => Err(AwsError::new("InvalidParameterValue", "Only one instance at a time is simulated")),
+    }
+}
+
+fn stop_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let id = one_id(&mut query)?;
+    let force = query.take("Force").is_some_and(|force| force == "true");
+    // SkipOsShutdown and Hibernate are not simulated.
+    query.done()?;
+    Ok(changed(&id, world.ec2().stop_instance(&id, force)?))
+}
+
+fn start_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let id = one_id(&mut query)?;
+    query.done()?;
+    Ok(changed(&id, world.ec2().start_instance(&id)?))
+}
+
+fn describe_attribute(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let id = InstanceId::from(query.need("InstanceId")?.as_str());
+    let attribute = query.need("Attribute")?;
+    query.done()?;
+    if attribute != "disableApiStop" {
+        return Err(AwsError::new("InvalidParameterValue", format!("{attribute} is not simulated")));
+    }
+    let protected = world.ec2().stop_protected(&id)?;
+    let mut xml = Xml::default();
+    xml.leaf("instanceId", &id).node("disableApiStop", |value| {
+        value.leaf("value", protected);
+    });
+    Ok(xml)
+}
+
+fn describe_spot_requests(world: &World, mut query: Query) -> Result<Xml, AwsError> {
+    let filters = query.filters()?;
+    query.paging()?;
+    query.done()?;
+    let id = filters.iter().find(|filter| filter.name == "instance-id").and_then(|filter| filter.values.first());
+    let missing = || AwsError::new("InvalidParameterValue", "Only the filter instance-id is simulated");
+    let requests = world.ec2().spot_requests(id.ok_or_else(missing)?)?;
+    let mut xml = Xml::default();
+    xml.list("spotInstanceRequestSet", "item", requests, |item, one_time| {
+        item.leaf("type", if one_time { "one-time" } else { "persistent" });
+    });
+    Ok(xml)
+}
+
 fn state(xml: &mut Xml, name: &str, state: InstanceState) {
     xml.node(name, |told| {
         told.leaf("code", state.code()).leaf("name", state.name());
@@ -104,8 +169,18 @@ fn instance(xml: &mut Xml, instance: &Instance) {
     xml.leaf("instanceType", &instance.instance_type)
         .leaf("launchTime", format!("{:.3}", instance.launched_at))
         .leaf("architecture", instance.architecture)
-        .leaf("rootDeviceType", "ebs")
+        .leaf("rootDeviceType", if instance.nature.root_in_store { "instance-store" } else { "ebs" })
         .leaf("rootDeviceName", &instance.root_device);
+    let nature = &instance.nature;
+    xml.maybe("instanceLifecycle", nature.spot.map(|_| "spot"));
+    xml.node("hibernationOptions", |options| {
+        options.leaf("configured", nature.hibernates);
+    });
+    xml.list("networkInterfaceSet", "item", &nature.address, |item, (address, is_own)| {
+        item.node("association", |association| {
+            association.leaf("publicIp", address).leaf("ipOwnerId", if *is_own { ACCOUNT } else { "amazon" });
+        });
+    });
     let attached = instance.volumes.iter().filter(|_| instance.state != InstanceState::Terminated);
     xml.list("blockDeviceMapping", "item", attached, |item, volume: &Volume| {
         item.leaf("deviceName", &volume.device_name).node("ebs", |ebs| {

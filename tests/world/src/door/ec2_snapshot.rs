@@ -1,10 +1,12 @@
 //! EC2's calls about snapshots.
 
+use lastgood_core::Time;
+
 use super::query::Query;
 use super::xml::Xml;
 use super::{Action, returned, tag_set};
 use crate::fault::AwsError;
-use crate::snapshot::{DescribeSnapshots, Snapshot, SnapshotState};
+use crate::snapshot::{DescribeSnapshots, Snapshot};
 use crate::state::{ACCOUNT, World};
 
 pub(super) fn action(name: &str) -> Option<Action> {
@@ -23,7 +25,7 @@ fn create_snapshot(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     query.done()?;
     let made = world.ec2().create_snapshot(&volume, &description, &tags)?;
     let mut xml = Xml::default();
-    snapshot(&mut xml, &made);
+    snapshot(&mut xml, &made, world.time());
     Ok(xml)
 }
 
@@ -44,15 +46,14 @@ fn describe_snapshots(world: &World, mut query: Query) -> Result<Xml, AwsError> 
     query.done()?;
     let page = world.ec2().describe_snapshots(&asks)?;
     let mut xml = Xml::default();
-    xml.list("snapshotSet", "item", &page.items, snapshot).maybe("nextToken", page.next_token);
+    let now = world.time();
+    xml.list("snapshotSet", "item", &page.items, |item, told| snapshot(item, told, now))
+        .maybe("nextToken", page.next_token);
     Ok(xml)
 }
 
-fn snapshot(xml: &mut Xml, snapshot: &Snapshot) {
-    let progress = match snapshot.state {
-        SnapshotState::Completed => "100%",
-        SnapshotState::Pending | SnapshotState::Error => "0%",
-    };
+fn snapshot(xml: &mut Xml, snapshot: &Snapshot, now: Time) {
+    let progress = format!("{}%", snapshot.percent(now));
     xml.leaf("snapshotId", &snapshot.id)
         .leaf("volumeId", &snapshot.volume)
         .leaf("status", snapshot.state.name())

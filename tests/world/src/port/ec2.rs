@@ -52,7 +52,8 @@ impl World {
                 paging: paging(IDS_A_CALL, token),
             })
         });
-        Ok(found?.iter().map(snapshot_fact).collect())
+        let now = self.time();
+        Ok(found?.iter().map(|snapshot| snapshot_fact(snapshot, now)).collect())
     }
 
     fn all_versions(&self, asks: &DescribeVersions) -> Result<Vec<facts::TemplateVersion>, AwsError> {

@@ -1,5 +1,6 @@
 //! What the ports tell: AWS's things as the engine knows them, and what AWS's errors mean to a decision.
 
+use lastgood_core::Time;
 use lastgood_core::facts::{self, LaunchSource, TemplateDevice};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::port::{Answer, CallFailed, How};
@@ -26,6 +27,10 @@ impl AwsError {
 }
 
 fn classify(error: &AwsError) -> Option<Why> {
+    // It was judged, though AWS calls it a server's error.
+    if error.code.ends_with("InstanceCapacity") || error.code == "InsufficientHostCapacity" {
+        return Some(Why::TooSoon);
+    }
     if error.http_status >= 500 || THROTTLED.contains(&error.code.as_str()) {
         return None;
     }
@@ -145,6 +150,7 @@ pub(crate) fn group_fact(group: &Group) -> facts::Group {
         launches_from: launch_source(&group.from),
         members: group.members.iter().map(member_fact).collect(),
         size: group.desired,
+        size_min: group.min,
         refresh_suspended: group.suspends_refreshes(),
         warmup_seconds: group.times.warmup_seconds(),
         lifetime_seconds_max: group.times.lifetime_seconds_max,
@@ -168,11 +174,25 @@ fn member_fact(member: &Member) -> facts::Member {
 }
 
 pub(crate) fn instance_fact(instance: &Instance) -> facts::Instance {
+    let state = match instance.state {
+        InstanceState::Pending => facts::InstanceState::Pending,
+        InstanceState::Running => facts::InstanceState::Running,
+        InstanceState::Stopping => facts::InstanceState::Stopping,
+        InstanceState::Stopped => facts::InstanceState::Stopped,
+        InstanceState::ShuttingDown | InstanceState::Terminated => facts::InstanceState::Leaving,
+    };
+    let nature = &instance.nature;
+    let passing = nature.address.as_ref().filter(|(_, is_own)| !is_own);
     facts::Instance {
-        id: instance.id.clone(),
-        running: instance.state == InstanceState::Running,
-        launched_at: instance.launched_at,
         image: Some(instance.image.clone()),
+        tags: instance.tags.clone(),
+        instance_type: Some(instance.instance_type.clone()),
+        volumes: instance.volumes.iter().map(|volume| volume.id.as_str().into()).collect(),
+        root_in_store: nature.root_in_store,
+        spot: nature.spot.is_some(),
+        hibernates: nature.hibernates,
+        passing_address: passing.map(|(address, _)| address.clone()),
+        ..facts::Instance::new(instance.id.clone(), state, instance.launched_at)
     }
 }
 
@@ -194,25 +214,42 @@ pub(crate) fn image_fact(image: &Image) -> facts::Image {
         snapshots: image.snapshots(),
         root_device: Some(image.root_device.clone()),
         devices: devices.collect(),
+        sizes: image
+            .mappings
+            .iter()
+            .filter_map(|mapping| Some((mapping.device_name.clone(), u32::try_from(mapping.gib).ok()?)))
+            .collect(),
         architecture: Some(image.architecture.to_string()),
         protected: image.protection != Protection::Off,
         created_at: Some(image.created_at),
     }
 }
 
-pub(crate) fn snapshot_fact(snapshot: &Snapshot) -> facts::Snapshot {
+pub(crate) fn snapshot_fact(snapshot: &Snapshot, now: Time) -> facts::Snapshot {
     let state = match snapshot.state {
         SnapshotState::Pending => facts::SnapshotState::Pending,
         SnapshotState::Completed => facts::SnapshotState::Completed,
         SnapshotState::Error => facts::SnapshotState::Broken(snapshot.message.clone()),
     };
     let started_at = Some(snapshot.started_at);
-    facts::Snapshot { id: snapshot.id.clone(), state, tags: snapshot.tags.clone(), started_at }
+    facts::Snapshot {
+        id: snapshot.id.clone(),
+        state,
+        tags: snapshot.tags.clone(),
+        started_at,
+        volume: Some(snapshot.volume.as_str().into()),
+        gib: u32::try_from(snapshot.gib).ok(),
+        percent: Some(snapshot.percent(now)),
+    }
 }
 
 pub(crate) fn version_fact(version: &TemplateVersion) -> facts::TemplateVersion {
     let devices = version.data.devices.iter();
-    let devices = devices.map(|device| TemplateDevice { name: device.name.clone(), snapshot: device.snapshot.clone() });
+    let devices = devices.map(|device| TemplateDevice {
+        name: device.name.clone(),
+        snapshot: device.snapshot.clone(),
+        gib: device.gib.and_then(|gib| u32::try_from(gib).ok()),
+    });
     let instance_type = version.data.instance_type.clone();
     facts::TemplateVersion {
         number: version.number,

@@ -5,6 +5,7 @@ mod autoscaling;
 mod ec2;
 mod elasticache;
 mod facts;
+mod power;
 mod refresh;
 mod ssm;
 

@@ -1,0 +1,168 @@
+//! Instances, what a stop of one would meet, and their power, in EC2's words.
+
+use lastgood_core::facts::InstanceState;
+use lastgood_core::refusal::Why;
+use lastgood_engine::Answers;
+use lastgood_engine::call::autoscaling::{EnterStandby, ExitStandby};
+use lastgood_engine::call::ec2::{InstancesById, SnapshotsById};
+use lastgood_engine::call::power::{
+    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+};
+
+use super::refusals::{autoscaling_error, ec2_error};
+use super::{Wire, assert_field};
+
+fn answer(action: &str, body: &str) -> String {
+    format!(
+        "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId>{body}</{action}Response>"
+    )
+}
+
+const INSTANCE: &str = r"<reservationSet><item><instancesSet><item>
+    <instanceId>i-1</instanceId><imageId>ami-1</imageId><instanceState><code>80</code><name>stopped</name></instanceState>
+    <instanceType>m5d.large</instanceType><launchTime>2026-01-15T10:30:00.000Z</launchTime><rootDeviceType>ebs</rootDeviceType>
+    <blockDeviceMapping><item><deviceName>/dev/xvda</deviceName><ebs><volumeId>vol-1</volumeId></ebs></item><item><deviceName>/dev/xvdf</deviceName><ebs><volumeId>vol-2</volumeId></ebs></item></blockDeviceMapping>
+    <instanceLifecycle>spot</instanceLifecycle><hibernationOptions><configured>true</configured></hibernationOptions>
+    <networkInterfaceSet><item><association><publicIp>203.0.113.7</publicIp><ipOwnerId>amazon</ipOwnerId></association></item></networkInterfaceSet>
+    <tagSet><item><key>aws:autoscaling:groupName</key><value>web</value></item></tagSet>
+    </item></instancesSet></item></reservationSet>";
+
+#[tokio::test]
+async fn an_instance_is_read_with_all_that_matters_to_a_stop() {
+    let own = INSTANCE.replace("<ipOwnerId>amazon", "<ipOwnerId>123456789012").replace(
+        "<hibernationOptions><configured>true</configured></hibernationOptions>",
+        "<hibernationOptions><configured>false</configured></hibernationOptions>",
+    );
+    let own =
+        own.replace("<instanceLifecycle>spot</instanceLifecycle>", "").replace(">ebs</root", ">instance-store</root");
+    let (one, other) = (answer("DescribeInstances", INSTANCE), answer("DescribeInstances", &own));
+    let wire = Wire::answering(&[(200, &one), (200, &other)]).await;
+    let aws = wire.aws();
+    let found = aws.call(&InstancesById(vec!["i-1".into()])).await.expect("judged").expect("told").remove(0);
+    assert_eq!((found.state, found.spot, found.hibernates), (InstanceState::Stopped, true, true));
+    assert_eq!(found.volumes, ["vol-1".into(), "vol-2".into()]);
+    assert_eq!((found.group(), found.root_in_store), (Some("web".into()), false));
+    assert_eq!(
+        (found.passing_address.as_deref(), found.instance_type.as_deref()),
+        (Some("203.0.113.7"), Some("m5d.large"))
+    );
+    let tags = [("lastgood".to_owned(), "db*".to_owned())].into();
+    let found = aws.call(&InstancesTagged(tags)).await.expect("judged").expect("told").remove(0);
+    assert_eq!((found.spot, found.hibernates, found.passing_address, found.root_in_store), (false, false, None, true));
+    assert_field(&wire.sent()[1], "Filter.1.Name=tag%3Alastgood");
+    assert_field(&wire.sent()[1], "Filter.1.Value.1=db%5C%2A");
+    assert_field(&wire.sent()[1], "Filter.2.Name=instance-state-name");
+}
+
+#[tokio::test]
+async fn an_instance_is_asked_to_shut_down_and_never_to_skip_that() {
+    let changed = answer(
+        "StopInstances",
+        "<instancesSet><item><instanceId>i-1</instanceId><currentState><code>64</code><name>stopping</name></currentState><previousState><code>16</code><name>running</name></previousState></item></instancesSet>",
+    );
+    let wire = Wire::answering(&[(200, &changed), (200, &changed), (200, &changed.replace("Stop", "Start"))]).await;
+    let aws = wire.aws();
+    for force in [false, true] {
+        let stop = StopInstance { instance: "i-1".into(), force };
+        assert_eq!(aws.call(&stop).await.expect("judged"), Ok(()));
+    }
+    assert_eq!(aws.call(&StartInstance("i-1".into())).await.expect("judged"), Ok(()));
+    let sent = wire.sent();
+    for (sent, force) in sent.iter().zip(["Force=false", "Force=true"]) {
+        assert_field(sent, "Action=StopInstances");
+        assert_field(sent, "InstanceId.1=i-1");
+        assert_field(sent, force);
+        assert!(!sent.contains("SkipOsShutdown") && !sent.contains("Hibernate"), "{sent}");
+    }
+    assert_field(&sent[2], "Action=StartInstances");
+}
+
+#[tokio::test]
+async fn what_a_stop_would_meet_is_read_with_care() {
+    let attribute = |body: &str| answer("DescribeInstanceAttribute", &format!("<instanceId>i-1</instanceId>{body}"));
+    let bodies = [
+        attribute("<disableApiStop><value>true</value></disableApiStop>"),
+        attribute("<disableApiStop><value>false</value></disableApiStop>"),
+        attribute(""),
+    ];
+    let wire = Wire::answering(&bodies.iter().map(|body| (200, body.as_str())).collect::<Vec<_>>()).await;
+    for expected in [true, false, true] {
+        assert_eq!(wire.aws().call(&StopProtected("i-1".into())).await.expect("judged"), Ok(expected));
+    }
+    assert_field(&wire.sent()[0], "Attribute=disableApiStop");
+
+    let request = |kind: &str| {
+        answer("DescribeSpotInstanceRequests", &format!("<spotInstanceRequestSet>{kind}</spotInstanceRequestSet>"))
+    };
+    let bodies =
+        [request("<item><type>one-time</type></item>"), request("<item><type>persistent</type></item>"), request("")];
+    let wire = Wire::answering(&bodies.iter().map(|body| (200, body.as_str())).collect::<Vec<_>>()).await;
+    for expected in [true, false, true] {
+        assert_eq!(wire.aws().call(&OneTimeSpot("i-1".into())).await.expect("judged"), Ok(expected));
+    }
+    assert_field(&wire.sent()[0], "Filter.1.Name=instance-id");
+
+    let types = answer(
+        "DescribeInstanceTypes",
+        "<instanceTypeSet><item><instanceType>m5d.large</instanceType><instanceStorageSupported>true</instanceStorageSupported></item><item><instanceType>m5.large</instanceType><instanceStorageSupported>false</instanceStorageSupported></item></instanceTypeSet>",
+    );
+    let wire = Wire::answering(&[(200, &types)]).await;
+    let asked = TypesInStore(vec!["m5d.large".into(), "m5.large".into()]);
+    assert_eq!(wire.aws().call(&asked).await.expect("judged"), Ok(["m5d.large".to_owned()].into()));
+}
+
+#[tokio::test]
+async fn every_refusal_of_a_stop_and_of_a_start() {
+    for (status, code, expected) in [
+        (400, "IncorrectInstanceState", Some(Why::WrongState)),
+        (400, "UnsupportedOperation", Some(Why::Invalid)),
+        (400, "OperationNotPermitted", Some(Why::Invalid)),
+        (400, "InvalidInstanceID.NotFound", Some(Why::Missing)),
+        (403, "UnauthorizedOperation", Some(Why::Denied)),
+        (500, "InsufficientInstanceCapacity", Some(Why::TooSoon)),
+        (500, "InsufficientHostCapacity", Some(Why::TooSoon)),
+        (400, "InstanceLimitExceeded", Some(Why::Quota)),
+        (400, "VcpuLimitExceeded", Some(Why::Quota)),
+        (503, "RequestLimitExceeded", None),
+    ] {
+        let body = ec2_error(code, "AWS's words");
+        let wire = Wire::answering(&[(status, &body), (status, &body)]).await;
+        let stop = StopInstance { instance: "i-1".into(), force: false };
+        let why = wire.aws().call(&stop).await.ok().map(|told| told.expect_err("refused").why);
+        assert_eq!(why, expected, "{code}");
+        let why = wire.aws().call(&StartInstance("i-1".into())).await.ok().map(|told| told.expect_err("refused").why);
+        assert_eq!(why, expected, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_goes_into_standby_and_nobody_takes_its_place() {
+    let done = |action: &str| {
+        format!(
+            "<{action}Response xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><{action}Result/></{action}Response>"
+        )
+    };
+    let refused = autoscaling_error("ValidationError", "The instance i-1 is not in InService.");
+    let wire = Wire::answering(&[(200, &done("EnterStandby")), (200, &done("ExitStandby")), (400, &refused)]).await;
+    let aws = wire.aws();
+    let enter = EnterStandby { group: "web".into(), instance: "i-1".into() };
+    assert_eq!(aws.call(&enter).await.expect("judged"), Ok(()));
+    let exit = ExitStandby { group: "web".into(), instance: "i-1".into() };
+    assert_eq!(aws.call(&exit).await.expect("judged"), Ok(()));
+    assert_eq!(aws.call(&enter).await.expect("judged").expect_err("refused").why, Why::WrongState);
+    assert_field(&wire.sent()[0], "ShouldDecrementDesiredCapacity=true");
+    assert_field(&wire.sent()[1], "InstanceIds.member.1=i-1");
+}
+
+#[tokio::test]
+async fn a_snapshot_tells_its_volume_its_size_and_how_much_is_copied() {
+    let told = answer(
+        "DescribeSnapshots",
+        "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><status>pending</status><progress>80%</progress><volumeSize>500</volumeSize></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress/></item></snapshotSet>",
+    );
+    let wire = Wire::answering(&[(200, &told)]).await;
+    let found = wire.aws().call(&SnapshotsById(vec!["snap-1".into(), "snap-2".into()])).await.expect("judged");
+    let found = found.expect("told");
+    assert_eq!((found[0].volume.clone(), found[0].gib, found[0].percent), (Some("vol-1".into()), Some(500), Some(80)));
+    assert_eq!((found[1].volume.clone(), found[1].gib, found[1].percent), (None, None, None));
+}

@@ -1,0 +1,268 @@
+//! A member of a group that is shut down for its image: it is in standby meanwhile, or Auto Scaling would replace it, and it
+//! serves again afterwards, whoever died in between.
+//!
+//! ```text
+//!  Untouched ─▶ Entering ─▶ In ─▶ Leaving ─▶ Returning ─▶ Left
+//!                  └──────────────▲   ▲ └───────┘          │
+//!         however it ends, once it is │                    │
+//!         on again                    └────────────────────┘ put in standby once more, by one who hung
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::life::{Alone, Effect, State, Together, again, fail, unanswered, wait};
+use super::power::{HEARD_SECONDS_MAX, POLL_SECONDS, Power, is_gone};
+use super::record::Backup;
+use crate::facts::Lifecycle;
+use crate::id::{GroupName, InstanceId};
+use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
+use crate::notice::News;
+use crate::refusal::{Refusal, Why};
+use crate::{Time, later, pace};
+
+/// Whether it is to be taken out of standby by us.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standby {
+    /// It was not to be in standby.
+    #[default]
+    Untouched,
+    /// Since when AWS has heard that it is to be; `None` if it may or may not have.
+    Entering(Option<Time>),
+    /// It is.
+    In,
+    /// It is to serve again, not before this time. AWS may or may not have heard of it.
+    Leaving(Time),
+    /// AWS has heard of it: looked at then.
+    Returning(Time),
+    /// It serves again, or is no member any more.
+    Left,
+}
+
+/// What is on record of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandbyPart {
+    /// Where it stands.
+    #[serde(default)]
+    pub state: Standby,
+    /// Its group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupName>,
+    /// Since when AWS tells no such member, if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold_since: Option<Time>,
+    /// The last refusal to take it out, until a look says what it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The last one that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
+}
+
+impl StandbyPart {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// It is in standby by us, or may be.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !matches!(self.state, Standby::Untouched | Standby::Left)
+    }
+
+    /// When what is owed to it is due.
+    fn owed(&self) -> Option<Time> {
+        match self.state {
+            Standby::Leaving(at) | Standby::Returning(at) => Some(at),
+            Standby::Untouched | Standby::Entering(_) | Standby::In | Standby::Left => None,
+        }
+    }
+}
+
+/// An answer about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StandbyEvent {
+    /// AWS puts it in standby.
+    EnterHeard,
+    /// AWS refused to.
+    EnterRefused(Refusal),
+    /// Nobody knows whether AWS does: the call did not get through, and what was tried.
+    EnterUnanswered(String),
+    /// Where it is in its life in the group; `None`: it is no member.
+    Seen(Option<Lifecycle>),
+    /// AWS takes it out.
+    LeaveHeard,
+    /// AWS refused to.
+    LeaveRefused(Refusal),
+    /// A call or a look did not get through, and what was tried.
+    Unanswered(String),
+}
+
+/// What `event` makes of a record.
+pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> String {
+    let event = match event {
+        StandbyEvent::Seen(None) if !is_gone(&mut record.standby.untold_since, false, now) => {
+            StandbyEvent::Seen(Some(Lifecycle::Other))
+        }
+        StandbyEvent::Seen(Some(lifecycle)) => {
+            record.standby.untold_since = None;
+            StandbyEvent::Seen(Some(lifecycle))
+        }
+        event => event,
+    };
+    let heard_late = matches!(event, StandbyEvent::EnterHeard | StandbyEvent::EnterUnanswered(_));
+    match (record.standby.state, event) {
+        (Standby::Entering(None), StandbyEvent::EnterHeard) => entering(record, now),
+        // An earlier call may have been heard: which, a look says.
+        (Standby::Entering(None), StandbyEvent::EnterRefused(refusal)) if refusal.why == Why::WrongState => {
+            entering(record, now)
+        }
+        (Standby::Entering(None), StandbyEvent::EnterRefused(refusal)) if refusal.why.passes() => {
+            wait(record, now, &refusal)
+        }
+        (Standby::Entering(None), StandbyEvent::EnterRefused(refusal)) => fail(record, now, refusal.to_string()),
+        (Standby::Entering(None), StandbyEvent::EnterUnanswered(why)) => {
+            record.power.doubt_at = Some(now);
+            unanswered(record, &why, now)
+        }
+        (Standby::Entering(_), StandbyEvent::Unanswered(why)) => unanswered(record, &why, now),
+        (Standby::Entering(Some(_)), StandbyEvent::Seen(seen)) => match seen {
+            Some(Lifecycle::Standby) => {
+                record.standby.state = Standby::In;
+                record.power.state = Power::Stopping(None);
+                record.power.asked_at = Some(now);
+                record.look_at = now;
+                let seconds = record.capture.stop_within_seconds;
+                format!("it is in standby, and its system has {seconds} s to shut down")
+            }
+            None | Some(Lifecycle::Leaving) => {
+                record.standby.state = Standby::Left;
+                fail(record, now, "the instance leaves its group".into())
+            }
+            Some(Lifecycle::InService | Lifecycle::Pending | Lifecycle::Other) => {
+                again(record, now, POLL_SECONDS, "it goes into standby")
+            }
+        },
+        (Standby::Leaving(_) | Standby::Returning(_) | Standby::Left, _) if heard_late => {
+            record.standby.state = Standby::Leaving(now);
+            "it was put in standby too late".into()
+        }
+        (Standby::Leaving(_), StandbyEvent::LeaveHeard) => {
+            record.standby.state = Standby::Returning(later(now, POLL_SECONDS));
+            "it comes out of standby".into()
+        }
+        (Standby::Leaving(_), StandbyEvent::LeaveRefused(refusal)) => leave_refused(record, &refusal, now),
+        (Standby::Leaving(_) | Standby::Returning(_), StandbyEvent::Seen(seen)) => match seen {
+            Some(Lifecycle::Standby) => still_in(record, now),
+            Some(Lifecycle::Other) => {
+                record.standby.state = Standby::Returning(later(now, POLL_SECONDS));
+                "it comes out of standby".into()
+            }
+            Some(Lifecycle::InService | Lifecycle::Pending) => serves(record, now),
+            None | Some(Lifecycle::Leaving) => {
+                record.standby.state = Standby::Left;
+                "it is no member of its group any more".into()
+            }
+        },
+        (Standby::Leaving(_) | Standby::Returning(_), StandbyEvent::Unanswered(why)) => {
+            record.failures += 1;
+            let at = pace::again_at(now, RETRY_SECONDS, record.failures, &record.id.to_string());
+            record.standby.state = match record.standby.state {
+                Standby::Returning(_) => Standby::Returning(at),
+                _ => Standby::Leaving(at),
+            };
+            format!("later again: {why}")
+        }
+        (
+            Standby::Untouched
+            | Standby::Entering(_)
+            | Standby::In
+            | Standby::Leaving(_)
+            | Standby::Returning(_)
+            | Standby::Left,
+            StandbyEvent::EnterHeard
+            | StandbyEvent::EnterRefused(_)
+            | StandbyEvent::EnterUnanswered(_)
+            | StandbyEvent::Seen(_)
+            | StandbyEvent::LeaveHeard
+            | StandbyEvent::LeaveRefused(_)
+            | StandbyEvent::Unanswered(_),
+        ) => "stale".into(),
+    }
+}
+
+/// It serves again. A call of somebody who hung may put it in standby once more: it is looked at until that can't be.
+fn serves(record: &mut Backup, now: Time) -> String {
+    let heard_until = record.power.doubt_at.map(|at| later(at, HEARD_SECONDS_MAX));
+    record.standby.state = match heard_until.filter(|until| *until > now) {
+        Some(until) => Standby::Returning(later(now, RETRY_SECONDS).min(until)),
+        None => Standby::Left,
+    };
+    "it serves again".into()
+}
+
+fn entering(record: &mut Backup, now: Time) -> String {
+    record.standby.state = Standby::Entering(Some(now));
+    record.look_at = later(now, POLL_SECONDS);
+    "it goes into standby".into()
+}
+
+/// AWS would not take it out: it is out already, perhaps, or its group is full (AWS: Temporarily remove instances from your Auto
+/// Scaling group). Which, a look says.
+fn leave_refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
+    if refusal.why == Why::Missing {
+        record.standby.state = Standby::Left;
+    } else {
+        record.standby.state = Standby::Returning(later(now, RETRY_SECONDS));
+        record.standby.refused = Some(refusal.to_string());
+    }
+    refusal.to_string()
+}
+
+/// It is in standby still: it is tried again, and told if AWS refused.
+fn still_in(record: &mut Backup, now: Time) -> String {
+    record.standby.state = Standby::Leaving(now);
+    let refused = record.standby.refused.take();
+    if let (Some(reason), Some(instance)) = (refused, record.instance.clone())
+        && record.standby.told.as_ref() != Some(&reason)
+    {
+        record.standby.told = Some(reason.clone());
+        let news = News::StandbyLeft { backup: record.id.clone(), instance, reason };
+        record.tell(&format!("/{}", now.as_second()), now, news);
+    }
+    "it is in standby".into()
+}
+
+/// Once its instance is on again, or its backup is over without having stopped it, it is to serve again.
+pub(super) fn settle(record: &mut Backup, now: Time) {
+    let is_in = matches!(record.standby.state, Standby::Entering(_) | Standby::In);
+    let needs_it = record.state == State::Quiescing || record.power.may_be_off();
+    if is_in && !needs_it {
+        record.standby.state = Standby::Leaving(now);
+    }
+}
+
+/// What is asked for so that it is in standby; nothing once it is, or for one that is no member.
+pub(super) fn enter(record: &Backup, instance: &InstanceId) -> Option<Effect> {
+    let group = record.standby.group.clone()?;
+    match record.standby.state {
+        Standby::Entering(None) => Some(Effect::Alone(Alone::EnterStandby(group, instance.clone()))),
+        Standby::Entering(Some(_)) => Some(Effect::Together(Together::LookAtMember(group, instance.clone()))),
+        Standby::Untouched | Standby::In | Standby::Leaving(_) | Standby::Returning(_) | Standby::Left => None,
+    }
+}
+
+/// What is owed to it now: nothing while its instance is off.
+pub(super) fn due(record: &Backup, instance: &InstanceId, now: Time) -> Option<Effect> {
+    let group = record.standby.group.clone().filter(|_| !record.power.may_be_off())?;
+    match record.standby.state {
+        Standby::Leaving(at) if at <= now => Some(Effect::Alone(Alone::LeaveStandby(group, instance.clone()))),
+        Standby::Returning(at) if at <= now => Some(Effect::Together(Together::LookAtMember(group, instance.clone()))),
+        _ => None,
+    }
+}
+
+/// When that wakes the record.
+pub(super) fn wake(record: &Backup) -> Option<Time> {
+    let owed = record.standby.owed().filter(|_| !record.power.may_be_off())?;
+    Some(if matches!(record.standby.state, Standby::Leaving(_)) { later(owed, LEASE_SECONDS) } else { owed })
+}

@@ -1,0 +1,97 @@
+//! What keeps a single instance from being backed up as its plan wants: all of it is found out before anything is stopped.
+
+use crate::facts::{Instance, StopHazards};
+use crate::plan::Capture;
+
+/// Why it can't be backed up so, and what to do, as far as AWS tells with the instance itself.
+#[must_use]
+pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
+    if let Some(group) = found.group().filter(|_| !capture.standby) {
+        return Some(format!(
+            "is a member of the Auto Scaling group {group}: back that up, or say 'standby: true' under 'capture' to have it put into standby while it is stopped"
+        ));
+    }
+    if found.hibernates {
+        return Some(
+            "may hibernate, and AWS supports no images of such instances; turn that off, or leave it out".into(),
+        );
+    }
+    if found.root_in_store {
+        return Some("has its root volume in instance store: AWS makes no image of it; leave it out".into());
+    }
+    if !capture.stop {
+        return None;
+    }
+    found.passing_address.as_ref().filter(|_| !capture.allow_address_change).map(|address| {
+        format!(
+            "has the public address {address}, and gets another one after a stop; give it an Elastic IP address, or say 'allow_address_change: true' under 'capture'"
+        )
+    })
+}
+
+/// The same of what only other calls tell: what a stop of it would meet.
+#[must_use]
+pub fn hazard(hazards: StopHazards) -> Option<&'static str> {
+    if hazards.protected {
+        return Some("has stop protection on: turn that off, or say 'reboot: never'");
+    }
+    if hazards.in_store {
+        return Some("has volumes of instance store, whose data a stop erases: say 'reboot: never'");
+    }
+    hazards.one_time_spot.then_some("is of a Spot request for one time, which AWS does not stop: say 'reboot: never'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::InstanceState;
+
+    fn instance() -> Instance {
+        let at = "2026-01-15T10:30:00Z".parse().expect("a time");
+        Instance::new("i-1".into(), InstanceState::Running, at)
+    }
+
+    fn stop() -> Capture {
+        Capture { stop: true, ..Capture::default() }
+    }
+
+    #[test]
+    fn what_forbids_a_backup_or_a_stop_says_what_to_do() {
+        let plain = Capture::default();
+        let member = |tags: &[(&str, &str)]| Instance {
+            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            ..instance()
+        };
+        let member = member(&[("aws:autoscaling:groupName", "web")]);
+        let hibernates = Instance { hibernates: true, ..instance() };
+        let in_store = Instance { root_in_store: true, ..instance() };
+        let passing = Instance { passing_address: Some("203.0.113.7".into()), ..instance() };
+        assert_eq!((obstacle(&instance(), &plain), obstacle(&instance(), &stop())), (None, None));
+        for (instance, capture, begins) in [
+            (&member, plain, Some("is a member of the Auto Scaling group web")),
+            (&member, Capture { standby: true, ..stop() }, None),
+            (&hibernates, plain, Some("may hibernate")),
+            (&in_store, plain, Some("has its root volume in instance store")),
+            (&passing, plain, None),
+            (&passing, stop(), Some("has the public address 203.0.113.7")),
+            (&passing, Capture { allow_address_change: true, ..stop() }, None),
+        ] {
+            let told = obstacle(instance, &capture);
+            assert_eq!(told.is_some(), begins.is_some(), "{told:?}");
+            assert!(told.as_deref().unwrap_or_default().starts_with(begins.unwrap_or_default()), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_stop_would_meet_is_told_before_it() {
+        let none = StopHazards::default();
+        assert_eq!(hazard(none), None);
+        for (hazards, begins) in [
+            (StopHazards { protected: true, ..none }, "has stop protection"),
+            (StopHazards { in_store: true, ..none }, "has volumes of instance store"),
+            (StopHazards { one_time_spot: true, ..none }, "is of a Spot request"),
+        ] {
+            assert!(hazard(hazards).is_some_and(|told| told.starts_with(begins)), "{hazards:?}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Backups of single instances: whether one can be made, its shutdown, its image, how the copy comes along, and its start.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use lastgood_core::backup::image;
+use lastgood_core::backup::instance::{Copying, InGroup, asks_hazards, found};
+use lastgood_core::backup::power::{Power, PowerEvent};
+use lastgood_core::backup::standby::StandbyEvent;
+use lastgood_core::backup::{Backup, Event};
+use lastgood_core::facts::{Instance, StopHazards};
+use lastgood_core::group;
+use lastgood_core::id::{ArtifactId, GroupName, ImageId, InstanceId};
+use lastgood_core::name::{DESCRIPTION_CHARS_MAX, TAG_BACKUP, image_name, tag_value, tags};
+use lastgood_core::source::{Source, ask_off};
+
+use super::together::{AskFailed, together};
+use crate::call::autoscaling::{ActiveRefresh, EnterStandby, ExitStandby, GroupsNamed};
+use crate::call::ec2::{CreateImage, ImagesById, InstancesById, SnapshotsTagged};
+use crate::call::power::{OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
+use crate::call::{Answers, Call, Called, Cloud};
+use crate::drive::{Answered, Carried, Wave};
+use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::report::chain;
+use crate::{CALLS_AT_ONCE_MAX, Engine};
+
+impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
+    async fn instances(&self, wave: &Wave<Backup, InstanceId>) -> Result<Vec<Instance>, AskFailed> {
+        let ids: Vec<InstanceId> = wave.iter().map(|(_, id)| id.clone()).collect();
+        together(ids, |ids| async move { self.cloud.call(&InstancesById(ids)).await }).await
+    }
+
+    /// For each record whether its instance can be backed up: one describe for all of them, and for each that is to be stopped
+    /// what that would meet.
+    pub(super) async fn find_instances(&self, wave: Wave<Backup, InstanceId>) -> Answered<Backup> {
+        let told = self.instances(&wave).await;
+        let found = stream::iter(wave).map(|(record, id)| {
+            let told = &told;
+            async move {
+                let carried = match told {
+                    Ok(told) => Box::pin(self.find_instance(&record.record, &id, told)).await,
+                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
+                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                };
+                (record, carried)
+            }
+        });
+        found.buffered(CALLS_AT_ONCE_MAX).collect().await
+    }
+
+    async fn find_instance(&self, record: &Backup, id: &InstanceId, told: &[Instance]) -> Carried<Backup> {
+        let mut hazards = None;
+        let instance = told.iter().find(|instance| instance.id == *id);
+        if let Some(instance) = instance.filter(|_| asks_hazards(record, told)) {
+            hazards = match self.stop_hazards(instance).await? {
+                Ok(hazards) => Some(hazards),
+                // What can't be known is not risked.
+                Err(refusal) => return Ok(Event::NoOrigin(refusal.to_string())),
+            };
+        }
+        let group = match instance.and_then(Instance::group).filter(|_| record.capture.standby) {
+            Some(name) => match self.in_group(name).await? {
+                Ok(group) => group,
+                Err(refusal) => return Ok(Event::NoOrigin(refusal.to_string())),
+            },
+            None => None,
+        };
+        let backups = self.backups_of(&record.id.source).await?;
+        let event = found(record, id, told, hazards, group.as_ref(), &backups);
+        if !matches!(&event, Event::InstanceFound(found) if found.stops) {
+            return Ok(event);
+        }
+        let ask = |source: &Source| ask_off(source, record.id.slot, &backups, self.clock.now());
+        Ok(match self.change_source(&record.id.source, ask).await? {
+            Some(true) => event,
+            Some(false) | None => Event::InstanceBusy("another backup of it may take it off".into()),
+        })
+    }
+
+    async fn in_group(&self, name: GroupName) -> Called<Option<InGroup>> {
+        let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
+            Ok(groups) => groups,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(group) = groups.into_iter().find(|group| group.name == name) else { return Ok(Ok(None)) };
+        Ok(match self.cloud.call(&ActiveRefresh(name)).await? {
+            Ok(refresh) => Ok(Some(InGroup { group, refresh: refresh.map(|refresh| refresh.id) })),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    /// For each record where its instance is in its life in its group: one describe for all of them.
+    pub(super) async fn look_at_standby(&self, wave: Wave<Backup, (GroupName, InstanceId)>) -> Answered<Backup> {
+        let names: Vec<GroupName> = wave.iter().map(|(_, (group, _))| group.clone()).collect();
+        let told = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
+        let seen = wave.into_iter().map(|(record, (name, id))| {
+            let event = match &told {
+                Ok(groups) => {
+                    let members = group::named(groups, &name).map(|group| group.members.as_slice()).unwrap_or_default();
+                    let member = members.iter().find(|member| member.instance == id);
+                    StandbyEvent::Seen(member.map(|member| member.lifecycle))
+                }
+                Err(failed) => StandbyEvent::Unanswered(chain(&failed.unanswered())),
+            };
+            (record, Ok(Event::Standby(event)))
+        });
+        seen.collect()
+    }
+
+    pub(super) async fn enter_standby(&self, group: GroupName, instance: InstanceId) -> Carried<Backup> {
+        Ok(Event::Standby(match self.cloud.call(&EnterStandby { group, instance }).await? {
+            Ok(()) => StandbyEvent::EnterHeard,
+            Err(refusal) => StandbyEvent::EnterRefused(refusal),
+        }))
+    }
+
+    pub(super) async fn leave_standby(&self, group: GroupName, instance: InstanceId) -> Carried<Backup> {
+        Ok(Event::Standby(match self.cloud.call(&ExitStandby { group, instance }).await {
+            Ok(Ok(())) => StandbyEvent::LeaveHeard,
+            Ok(Err(refusal)) => StandbyEvent::LeaveRefused(refusal),
+            Err(error) => StandbyEvent::Unanswered(chain(&error)),
+        }))
+    }
+
+    async fn stop_hazards(&self, instance: &Instance) -> Called<StopHazards> {
+        let mut hazards = StopHazards::default();
+        match self.cloud.call(&StopProtected(instance.id.clone())).await? {
+            Ok(protected) => hazards.protected = protected,
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+        if let Some(kind) = &instance.instance_type {
+            match self.cloud.call(&TypesInStore(vec![kind.clone()])).await? {
+                Ok(in_store) => hazards.in_store = in_store.contains(kind),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        if instance.spot {
+            match self.cloud.call(&OneTimeSpot(instance.id.clone())).await? {
+                Ok(one_time) => hazards.one_time_spot = one_time,
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        Ok(Ok(hazards))
+    }
+
+    /// For each record whether its instance is on: one describe for all of them. What they wait for besides has nothing to do
+    /// with this.
+    pub(super) async fn look_at_instances(&self, wave: Wave<Backup, InstanceId>) -> Answered<Backup> {
+        let told = self.instances(&wave).await;
+        let seen = wave.into_iter().map(|(record, id)| {
+            let event = match &told {
+                Ok(told) => {
+                    let instance = told.iter().find(|instance| instance.id == id);
+                    PowerEvent::Seen(instance.map(|instance| instance.state))
+                }
+                Err(failed) => PowerEvent::Unanswered(chain(&failed.unanswered())),
+            };
+            (record, Ok(Event::Power(event)))
+        });
+        seen.collect()
+    }
+
+    pub(super) async fn stop_instance(&self, instance: InstanceId, force: bool) -> Carried<Backup> {
+        Ok(Event::Power(match self.cloud.call(&StopInstance { instance, force }).await? {
+            Ok(()) => PowerEvent::StopHeard,
+            Err(refusal) => PowerEvent::StopRefused(refusal),
+        }))
+    }
+
+    pub(super) async fn start_instance(&self, instance: InstanceId) -> Carried<Backup> {
+        Ok(Event::Power(match self.cloud.call(&StartInstance(instance)).await {
+            Ok(Ok(())) => PowerEvent::StartHeard,
+            Ok(Err(refusal)) => PowerEvent::StartRefused(refusal),
+            // The record's own wait, for its image, has nothing to do with this.
+            Err(error) => PowerEvent::Unanswered(chain(&error)),
+        }))
+    }
+
+    /// The image of a single instance, as it is.
+    pub(super) async fn create_instance_image(&self, record: &Backup, instance: InstanceId) -> Carried<Backup> {
+        let description = format!("Lastgood backup {}", record.id);
+        let create = CreateImage {
+            instance,
+            name: image_name(&record.id),
+            description: description.chars().filter(char::is_ascii).take(DESCRIPTION_CHARS_MAX).collect(),
+            tags: tags(self.running.stack, &record.id, &record.plan),
+        };
+        let event = match self.cloud.call(&create).await? {
+            Ok(image) => Event::Made(ArtifactId::Image(image)),
+            Err(refusal) => Event::CreateRefused(refusal),
+        };
+        self.unless_image_made(record, event).await
+    }
+
+    /// The image of an instance, the snapshots that bear its backup's tag, and the instance if that is off for it.
+    pub(super) async fn look_at_copy(&self, record: &Backup, id: ImageId) -> Carried<Backup> {
+        let mut instance = None;
+        if let Some(of) = record.instance.as_ref().filter(|_| record.power.state == Power::Stopped) {
+            let told = asked(self.cloud.call(&InstancesById(vec![of.clone()])).await?)?;
+            instance = Some(told.into_iter().find(|told| told.id == *of).map(|told| told.state));
+        }
+        let tagged = SnapshotsTagged { key: TAG_BACKUP.to_owned(), value: tag_value(&record.id.to_string()) };
+        let mut snapshots = asked(self.cloud.call(&tagged).await?)?;
+        snapshots.retain(|snapshot| self.is_ours(record, &snapshot.tags));
+        let images = asked(self.cloud.call(&ImagesById(vec![id.clone()])).await?)?;
+        let sight = image::sight(&id, &images, &snapshots);
+        Ok(Event::Copying(Box::new(Copying { instance, sight, snapshots })))
+    }
+}
+
+/// A look that AWS refuses is one that tells nothing.
+fn asked<T>(answer: Result<T, lastgood_core::refusal::Refusal>) -> Result<T, CallFailed> {
+    answer.map_err(CallFailed::refused(ImagesById::ACTION))
+}

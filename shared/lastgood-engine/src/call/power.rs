@@ -1,0 +1,72 @@
+//! EC2: instances by tag, what a stop of one would meet, and their power.
+
+use std::collections::BTreeSet;
+
+use lastgood_core::facts::{Instance, Tags};
+use lastgood_core::id::InstanceId;
+
+use super::Call;
+use super::ec2::TYPES_A_CALL_MAX;
+
+/// The instances that bear all of these tags and are not terminated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstancesTagged(pub Tags);
+
+impl Call for InstancesTagged {
+    type Told = Vec<Instance>;
+    const ACTION: &'static str = "ec2:DescribeInstances";
+}
+
+/// Those of these instance types that bring volumes of instance store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypesInStore(pub Vec<String>);
+
+impl Call for TypesInStore {
+    type Told = BTreeSet<String>;
+    const ACTION: &'static str = "ec2:DescribeInstanceTypes";
+
+    fn times(&self) -> usize {
+        self.0.len().div_ceil(TYPES_A_CALL_MAX)
+    }
+}
+
+/// Whether stop protection of an instance is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopProtected(pub InstanceId);
+
+impl Call for StopProtected {
+    type Told = bool;
+    const ACTION: &'static str = "ec2:DescribeInstanceAttribute";
+}
+
+/// Whether the Spot request of an instance is for one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneTimeSpot(pub InstanceId);
+
+impl Call for OneTimeSpot {
+    type Told = bool;
+    const ACTION: &'static str = "ec2:DescribeSpotInstanceRequests";
+}
+
+/// Shut an instance down. Its system is asked first, always; with `force` it is taken off if it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StopInstance {
+    /// Which.
+    pub instance: InstanceId,
+    /// Its system had its time.
+    pub force: bool,
+}
+
+impl Call for StopInstance {
+    type Told = ();
+    const ACTION: &'static str = "ec2:StopInstances";
+}
+
+/// Start an instance. One that runs goes on running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartInstance(pub InstanceId);
+
+impl Call for StartInstance {
+    type Told = ();
+    const ACTION: &'static str = "ec2:StartInstances";
+}

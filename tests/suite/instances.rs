@@ -1,0 +1,325 @@
+//! Single instances: shut down, imaged, and on again, whatever happens in between.
+
+use expect_test::expect;
+use lastgood_core::backup::State;
+use lastgood_core::backup::power::{Consistency, Power};
+use lastgood_core::facts::Tags;
+use lastgood_core::id::InstanceId;
+use lastgood_engine::apply::ApplyError;
+use lastgood_tests::cut::{At, Knife};
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{InstanceState, Launch, Nature, World, by_number};
+
+use crate::transcript::{count, messages, told};
+
+const STOP: &str = "capture: {reboot: stop}";
+
+/// An hourly plan that keeps two.
+fn plan(select: &str, more: &str) -> String {
+    format!("plans: [{{name: db, select: {{{select}}}, schedule: hourly, retain: {{last: 2}}, {more}}}]")
+}
+
+/// A deployment over one instance that runs, under a plan that names it, at 09:30.
+pub(crate) fn of(nature: Nature, more: &str) -> (Stack, InstanceId) {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let id = world.instance(&base);
+    world.change_nature(&id, |it| *it = nature);
+    // A copy takes a quarter of an hour.
+    world.change_settings(|pace| pace.image_seconds = 900);
+    let stack = Stack::new(world);
+    stack.apply(&plan(&format!("instances: [{id}]"), more)).expect("applied");
+    (stack, id)
+}
+
+fn source(id: &InstanceId) -> String {
+    format!("instance/{id}")
+}
+
+fn state(stack: &Stack, id: &InstanceId) -> InstanceState {
+    stack.world.machine(id).expect("it is there").state
+}
+
+/// What was done to the instance, in its order.
+fn done(stack: &Stack) -> Vec<String> {
+    let is_act = |action: &str| matches!(action, "ec2:StopInstances" | "ec2:StartInstances" | "ec2:CreateImage");
+    let acts = stack.world.log().into_iter().filter(|call| is_act(&call.action));
+    let act = |call: lastgood_world::Call| {
+        let forced = if call.about.ends_with("forced") { " by force" } else { "" };
+        format!("{} {}{forced}", call.at.strftime("%H:%M:%S"), call.action.trim_start_matches("ec2:"))
+    };
+    acts.map(act).collect()
+}
+
+fn consistency(stack: &Stack, id: &InstanceId) -> Option<Consistency> {
+    stack.backups(&source(id))[0].power.consistency
+}
+
+#[test]
+fn an_instance_is_shut_down_imaged_and_on_again_before_its_image_is_complete() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.run(33);
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.state), (State::Pending, Power::Running), "{}", backup.reason);
+    assert_eq!(backup.copy.copies.iter().map(|copy| copy.gib).collect::<Vec<_>>(), [8, 20]);
+    stack.run(20);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.consistency), (State::Good, Some(Consistency::Clean)));
+    expect![[r#"
+        10:00:00 StopInstances
+        10:01:00 CreateImage
+        10:02:00 StartInstances"#]]
+    .assert_eq(&done(&stack).join("\n"));
+    assert!(stack.world.reboots().is_empty());
+    assert_eq!(backup.power.downtime_seconds(), Some(180));
+}
+
+#[test]
+fn a_system_that_ignores_its_shutdown_is_forced_after_its_window_and_one_of_59_seconds_is_not() {
+    let slow = Nature { shutdown_seconds: Some(59), ..Nature::default() };
+    let deaf = Nature { ignores_shutdown: true, ..Nature::default() };
+    for (nature, more, forced, expected) in [
+        (slow.clone(), STOP, false, Consistency::Clean),
+        (
+            Nature { shutdown_seconds: Some(170), ..slow },
+            "capture: {reboot: stop, stop_within: 3m}",
+            false,
+            Consistency::Clean,
+        ),
+        (deaf, STOP, true, Consistency::Forced),
+    ] {
+        let (stack, id) = of(nature, more);
+        stack.run(40);
+        assert_eq!(done(&stack).iter().any(|act| act.ends_with("by force")), forced, "{:?}", done(&stack));
+        assert_eq!((consistency(&stack, &id), state(&stack, &id)), (Some(expected), InstanceState::Running));
+        assert_eq!(stack.backups(&source(&id))[0].state, State::Pending, "it runs before its image is complete");
+        stack.run(20);
+        assert_eq!(stack.backups(&source(&id))[0].state, State::Good);
+    }
+}
+
+#[test]
+fn one_that_was_off_stays_off_and_one_that_may_not_be_stopped_goes_on() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.stop(&id);
+    stack.run(70);
+    assert_eq!((state(&stack, &id), consistency(&stack, &id)), (InstanceState::Stopped, Some(Consistency::Clean)));
+    assert_eq!(done(&stack).len(), 1, "only its image is made: {:?}", done(&stack));
+    let (stack, id) = of(Nature::default(), "capture: {reboot: never}");
+    stack.run(70);
+    assert_eq!(consistency(&stack, &id), Some(Consistency::CrashConsistent));
+    assert_eq!((state(&stack, &id), done(&stack).len()), (InstanceState::Running, 1));
+}
+
+#[test]
+fn where_there_is_no_room_it_is_tried_on_and_an_operator_is_called() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.no_room(true);
+    stack.run(45);
+    assert_eq!(state(&stack, &id), InstanceState::Stopped);
+    stack.world.no_room(false);
+    stack.run(3);
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    assert_eq!((count(&stack, "Instance Not Started"), count(&stack, "Instance Left Stopped")), (1, 1));
+    stack.run(15);
+    told(
+        &stack,
+        &expect![[r#"
+        10:02 Instance Not Started: instance/i-1: i-1 is off for its backup and can't be started, which is tried on: ec2:StartInstances was asked to wait: InsufficientInstanceCapacity: We currently do not have sufficient capacity in the Availability Zone you requested
+        10:07 Instance Left Stopped: instance/i-1: i-1 is still off, and was to be started at 2026-01-15T10:02:00Z; start it, or see to it that it can be: ec2:StartInstances was asked to wait: InsufficientInstanceCapacity: We currently do not have sufficient capacity in the Availability Zone you requested
+        10:17 Backup Good: instance/i-1: backup of 2026-01-15T10:00:00Z is good (ami-2, 2 snapshots)
+    "#]],
+    );
+}
+
+#[test]
+fn who_starts_it_half_way_has_a_copy_of_a_disk_in_use_and_who_terminates_it_none() {
+    let (stack, id) = of(Nature::default(), STOP);
+    // The snapshots are not told for a while.
+    stack.world.change_settings(|pace| pace.snapshot_visible_seconds = 300);
+    stack.run(32);
+    assert_eq!(stack.backups(&source(&id))[0].power.state, Power::Stopped);
+    stack.world.start(&id);
+    stack.run(30);
+    assert_eq!(
+        (consistency(&stack, &id), state(&stack, &id)),
+        (Some(Consistency::CrashConsistent), InstanceState::Running)
+    );
+    assert!(!done(&stack).iter().any(|act| act.ends_with("StartInstances")), "nothing was owed to it");
+
+    let (stack, id) = of(Nature { shutdown_seconds: Some(50), ..Nature::default() }, STOP);
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    assert_eq!(stack.backups(&source(&id))[0].state, State::Quiescing);
+    stack.world.kill(&id);
+    stack.run(60);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.state), (State::Failed, Power::Gone), "{}", backup.reason);
+    assert!(stack.our_images().is_empty());
+}
+
+#[test]
+fn snapshots_that_never_begin_keep_nobody_off_for_ever() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.change_settings(|pace| pace.snapshot_visible_seconds = 24 * 3600);
+    stack.run(45);
+    assert_eq!(
+        (state(&stack, &id), consistency(&stack, &id)),
+        (InstanceState::Running, Some(Consistency::CrashConsistent))
+    );
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.deny("ec2:CreateImage", "*");
+    stack.run(40);
+    assert_eq!((state(&stack, &id), stack.backups(&source(&id))[0].state), (InstanceState::Running, State::Failed));
+}
+
+#[test]
+fn what_forbids_a_stop_is_found_before_anything_is_stopped() {
+    let why = |nature: Nature, type_name: Option<&str>| {
+        let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+        let launch = Launch { instance_type: type_name.map(str::to_owned), ..Launch::of(&world.base_image()) };
+        let id = world.ec2().run_instance(launch).expect("launched").id;
+        world.advance(60);
+        world.change_nature(&id, |it| *it = nature);
+        let stack = Stack::new(world);
+        let applied = stack.apply(&plan(&format!("instances: [{id}]"), STOP));
+        let told = match applied {
+            Err(ApplyError::Mistakes(mistakes)) => mistakes[0].what.clone(),
+            Err(other) => panic!("{other:?}"),
+            Ok(()) => {
+                stack.run(40);
+                messages(&stack, "Backup Failed").join("; ")
+            }
+        };
+        assert!(done(&stack).is_empty(), "{:?}", done(&stack));
+        assert_eq!(state(&stack, &id), InstanceState::Running);
+        told.replace(id.as_str(), "ID")
+    };
+    let plain = Nature::default();
+    let passing = Some(("203.0.113.7".to_owned(), false));
+    expect![[r#"
+        instance/ID: backup of 2026-01-15T10:00:00Z failed: ID has stop protection on: turn that off, or say 'reboot: never'
+        instance/ID: backup of 2026-01-15T10:00:00Z failed: ID is of a Spot request for one time, which AWS does not stop: say 'reboot: never'
+        instance/ID: backup of 2026-01-15T10:00:00Z failed: ID has volumes of instance store, whose data a stop erases: say 'reboot: never'
+        instance/ID may hibernate, and AWS supports no images of such instances; turn that off, or leave it out
+        instance/ID has its root volume in instance store: AWS makes no image of it; leave it out
+        instance/ID has the public address 203.0.113.7, and gets another one after a stop; give it an Elastic IP address, or say 'allow_address_change: true' under 'capture'"#]].assert_eq(
+        &[
+            why(Nature { stop_protected: true, ..plain.clone() }, None),
+            why(Nature { spot: Some(true), ..plain.clone() }, None),
+            why(plain.clone(), Some("m5d.large")),
+            why(Nature { hibernates: true, ..plain.clone() }, None),
+            why(Nature { root_in_store: true, ..plain.clone() }, None),
+            why(Nature { address: passing, ..plain }, None),
+        ]
+        .join("\n"),
+    );
+    for nature in [
+        Nature { spot: Some(false), ..Nature::default() },
+        Nature { address: Some(("203.0.113.7".to_owned(), true)), ..Nature::default() },
+    ] {
+        let (stack, id) = of(nature, STOP);
+        stack.run(40);
+        assert_eq!((consistency(&stack, &id), state(&stack, &id)), (Some(Consistency::Clean), InstanceState::Running));
+    }
+}
+
+#[test]
+fn members_of_a_group_are_backed_up_with_their_group() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    world.group("web", &by_number(&template, 1), 1);
+    let member = world.instances().remove(0).id;
+    let alone = world.instance(&base);
+    let tag = |id: &InstanceId| {
+        let tags = Tags::from([("lastgood".to_owned(), "db".to_owned())]);
+        world.ec2().create_tags(&[id.to_string()], &tags).expect("tagged");
+    };
+    tag(&member);
+    tag(&alone);
+    let stack = Stack::new(world);
+    let mistakes = match stack.apply(&plan(&format!("instances: [{member}]"), STOP)) {
+        Err(ApplyError::Mistakes(mistakes)) => mistakes[0].what.replace(member.as_str(), "ID"),
+        other => panic!("{other:?}"),
+    };
+    assert!(mistakes.starts_with("instance/ID is a member of the Auto Scaling group web: back that up"), "{mistakes}");
+    stack.apply(&plan("tags: {lastgood: db}", STOP)).expect("applied");
+    stack.run(60);
+    assert!(stack.backups(&source(&member)).is_empty(), "it has its tags from its group, perhaps");
+    assert_eq!(consistency(&stack, &alone), Some(Consistency::Clean));
+}
+
+#[test]
+fn the_newest_clean_one_stays_as_long_as_its_plan_says() {
+    let (stack, id) = of(Nature::default(), "capture: {reboot: stop}");
+    stack
+        .apply(&plan(&format!("instances: [{id}]"), STOP).replace("last: 2", "last: 1, consistent: 1"))
+        .expect("applied");
+    stack.run(60);
+    let clean = stack.backups(&source(&id))[0].id.clone();
+    stack.world.change_nature(&id, |nature| nature.ignores_shutdown = true);
+    stack.run(4 * 60);
+    let good: Vec<_> = stack.backups(&source(&id)).into_iter().filter(|backup| backup.state == State::Good).collect();
+    let kept: Vec<_> = good.iter().map(|backup| backup.power.consistency).collect();
+    assert_eq!(kept, [Some(Consistency::Forced), Some(Consistency::Clean)]);
+    assert_eq!(good[1].id, clean);
+}
+
+#[test]
+fn whoever_dies_between_any_two_calls_leaves_nothing_off() {
+    for deaf in [false, true] {
+        let nature = || Nature { ignores_shutdown: deaf, ..Nature::default() };
+        // Each invocation of the first minutes is cut at each of its calls.
+        for minute in 0..6 {
+            let (stack, _) = of(nature(), STOP);
+            stack.run(29 + minute);
+            stack.world.advance(60);
+            let knife = Knife::new(None);
+            let invocation = || if minute == 0 { Invocation::Tick } else { Invocation::Poll };
+            stack.invoke_behind(&knife, invocation()).expect("it ends");
+            for call in 0..knife.calls() {
+                for at in [At::Before(call), At::After(call)] {
+                    let (stack, id) = of(nature(), STOP);
+                    stack.run(29 + minute);
+                    stack.world.advance(60);
+                    assert!(stack.invoke_behind(&Knife::new(Some(at)), invocation()).is_none(), "{at:?}");
+                    stack.run(25);
+                    let backup = &stack.backups(&source(&id))[0];
+                    assert_eq!(
+                        state(&stack, &id),
+                        InstanceState::Running,
+                        "minute {minute}, {at:?}: {:?}",
+                        backup.power
+                    );
+                    stack.run(25);
+                    let backups = stack.backups(&source(&id));
+                    let first = backups.last().expect("one");
+                    assert_eq!(first.state, State::Good, "minute {minute}, killed at {at:?}: {}", first.reason);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stop_that_is_heard_late_is_undone() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.lose_next("ec2:StopInstances", 1);
+    stack.run(37);
+    let backup = &stack.backups(&source(&id))[0];
+    assert!(matches!(backup.power.state, Power::Watched(..)), "{:?}", backup.power);
+    // The call of somebody who hung is heard only now.
+    let before = stack.world.act_as(Some(1));
+    stack.world.ec2().stop_instance(&id, false).expect("heard");
+    stack.world.act_as(before);
+    stack.run(5);
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    stack.run(25);
+    assert_eq!(stack.backups(&source(&id))[0].power.state, Power::Running);
+    // After that it is its operator's.
+    stack.world.stop(&id);
+    stack.run(15);
+    assert_eq!(state(&stack, &id), InstanceState::Stopped);
+}

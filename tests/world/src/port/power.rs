@@ -1,0 +1,72 @@
+//! EC2's calls about the power of instances.
+
+use std::collections::BTreeSet;
+
+use lastgood_core::facts;
+use lastgood_engine::call::power::{
+    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+};
+use lastgood_engine::{Answers, Call, Called};
+
+use super::facts::{answer, instance_fact};
+use super::{all, paging, parts};
+use crate::filter::Filter;
+use crate::instance::DescribeInstances;
+use crate::instance_type::{DescribeInstanceTypes, InstanceType};
+use crate::state::World;
+
+const A_PAGE: usize = 200;
+const NAMES_A_CALL: usize = 100;
+
+impl Answers<InstancesTagged> for World {
+    async fn call(&self, InstancesTagged(tags): &InstancesTagged) -> Called<Vec<facts::Instance>> {
+        let there = ["pending", "running", "stopping", "stopped", "shutting-down"];
+        let mut filters: Vec<Filter> =
+            tags.iter().map(|(key, value)| Filter::new(&format!("tag:{key}"), value)).collect();
+        filters.push(Filter::any("instance-state-name", there));
+        let found = all(|token| {
+            let paging = paging(A_PAGE, token);
+            self.ec2().describe_instances(&DescribeInstances { ids: Vec::new(), filters: filters.clone(), paging })
+        });
+        answer(InstancesTagged::ACTION, found.map(|instances| instances.iter().map(instance_fact).collect()))
+    }
+}
+
+impl Answers<TypesInStore> for World {
+    async fn call(&self, TypesInStore(types): &TypesInStore) -> Called<BTreeSet<String>> {
+        let found = parts(types, NAMES_A_CALL, |names| {
+            all(|next_token| {
+                let paging = crate::filter::Paging { next_token, ..crate::filter::Paging::default() };
+                let asks = DescribeInstanceTypes { names: names.to_vec(), filters: Vec::new(), paging };
+                self.ec2().describe_instance_types(&asks)
+            })
+        });
+        let with = |found: Vec<InstanceType>| found.into_iter().filter(InstanceType::is_in_store).map(|kind| kind.name);
+        answer(TypesInStore::ACTION, found.map(|found| with(found).collect()))
+    }
+}
+
+impl Answers<StopProtected> for World {
+    async fn call(&self, StopProtected(instance): &StopProtected) -> Called<bool> {
+        answer(StopProtected::ACTION, self.ec2().stop_protected(instance))
+    }
+}
+
+impl Answers<OneTimeSpot> for World {
+    async fn call(&self, OneTimeSpot(instance): &OneTimeSpot) -> Called<bool> {
+        let requests = self.ec2().spot_requests(instance.as_str());
+        answer(OneTimeSpot::ACTION, requests.map(|requests| !requests.contains(&false)))
+    }
+}
+
+impl Answers<StopInstance> for World {
+    async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<()> {
+        answer(StopInstance::ACTION, self.ec2().stop_instance(instance, *force).map(|_| ()))
+    }
+}
+
+impl Answers<StartInstance> for World {
+    async fn call(&self, StartInstance(instance): &StartInstance) -> Called<()> {
+        answer(StartInstance::ACTION, self.ec2().start_instance(instance).map(|_| ()))
+    }
+}
