@@ -2,16 +2,24 @@
 
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::python::Boto;
+
+/// How long it may take to answer.
+const READY_MAX: Duration = Duration::from_mins(1);
 
 /// A running MiniStack, on 127.0.0.1.
 #[derive(Debug)]
 pub struct MiniStack {
     process: Child,
-    /// Where it listens, as soon as it is ready.
-    pub port: u16,
+    port: u16,
 }
 
 impl MiniStack {
@@ -41,6 +49,20 @@ impl MiniStack {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until it answers; whether it does within a minute.
+    pub fn wait_ready(&self, boto: &mut Boto) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < READY_MAX {
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+                && boto.call("sts", &self.url(), "get_caller_identity", json!({})).is_ok()
+            {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        false
     }
 
     /// Ends it, and every function that it started.

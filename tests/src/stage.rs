@@ -114,14 +114,16 @@ impl Stage {
 
         let log = folder.join("ministack.log");
         let ministack = MiniStack::start(&python, SCHEDULE_SPEED, &door.url(), &log).map_err(machine("MiniStack"))?;
-        let (port, endpoint) = (ministack.port, ministack.url());
-        let boto = Arc::new(Mutex::new(Boto::start()?));
+        let mut boto = Boto::start()?;
+        if !ministack.wait_ready(&mut boto) {
+            return Err(StageError::NotReady(log));
+        }
         let mut stage = Self {
             world,
             stack: name.to_owned(),
-            endpoint,
+            endpoint: ministack.url(),
             queue: String::new(),
-            boto,
+            boto: Arc::new(Mutex::new(boto)),
             outputs: Value::Null,
             door: Some(door),
             runtime: Some(runtime),
@@ -129,7 +131,6 @@ impl Stage {
             pump: None,
             stopped: Arc::new(AtomicBool::new(false)),
         };
-        stage.wait_ready(port, &log)?;
         stage.deploy(&target, &folder)?;
         stage.subscribe()?;
         clock.begin();
@@ -225,19 +226,6 @@ impl Stage {
     pub fn stop_servers(&self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.ministack.lock().unwrap_or_else(PoisonError::into_inner).stop();
-    }
-
-    fn wait_ready(&self, port: u16, log: &Path) -> Result<(), StageError> {
-        let deadline = Instant::now() + Duration::from_secs(DEPLOY_SECONDS_MAX);
-        while Instant::now() < deadline {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
-                && self.call("sts", "get_caller_identity", json!({})).is_ok()
-            {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Err(StageError::NotReady(log.to_owned()))
     }
 
     /// Packages the functions as `sam package` does, and creates the stack.

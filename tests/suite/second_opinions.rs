@@ -3,7 +3,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use lastgood_tests::ministack::MiniStack;
@@ -59,11 +58,7 @@ fn moto_and_ministack_answer_most_calls_about_caches_as_the_world_does() {
     let log = target_dir().expect("a target directory").join("stage/second-opinions.log");
     let ministack = MiniStack::start(&python, 1, &door.url(), &log).expect("MiniStack");
     let mut boto = Boto::start().unwrap_or_else(|error| panic!("{error}"));
-    let begun = Instant::now();
-    while boto.call("sts", &ministack.url(), "get_caller_identity", json!({})).is_err() {
-        assert!(begun.elapsed() < Duration::from_mins(1), "MiniStack did not start: {}", log.display());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    assert!(ministack.wait_ready(&mut boto), "MiniStack did not start: {}", log.display());
     prepare(&mut boto, "moto");
     prepare(&mut boto, &ministack.url());
     let snapshot = |name: &str| json!({ "SnapshotName": name });

@@ -154,7 +154,7 @@ pub(super) fn wrongs(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
     let is_dead = crew.world().machine(member).is_some_and(|it| it.terminated_at.is_some());
     let killed = crew.world().was_killed(member);
     if (is_replaced || is_dead) && !killed {
-        let state = crew.world().machine(member).map(|it| it.state).unwrap_or(InstanceState::Terminated);
+        let state = crew.world().machine(member).map_or(InstanceState::Terminated, |it| it.state);
         wrongs.push(format!("{member} was replaced by its group ({state:?}), and nobody terminated it"));
     }
 }

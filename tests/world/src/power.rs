@@ -13,6 +13,7 @@ use crate::state::{Asked, Due, State, World, ec2_arn};
 const FORCED_SECONDS: i64 = 10;
 
 /// What an instance is that matters to a stop.
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nature {
     /// Its system does not shut down when it is asked to.

@@ -117,7 +117,7 @@ pub(super) fn instance(found: &types::Instance) -> Option<Instance> {
         volumes: volumes.map(VolumeId::from).collect(),
         root_in_store: found.root_device_type() == Some(&types::DeviceType::InstanceStore),
         spot: found.instance_lifecycle() == Some(&types::InstanceLifecycleType::Spot),
-        hibernates: found.hibernation_options().and_then(|options| options.configured()).unwrap_or(false),
+        hibernates: found.hibernation_options().and_then(types::HibernationOptions::configured).unwrap_or(false),
         passing_address: found.network_interfaces().iter().find_map(is_passing),
         ..Instance::new(InstanceId::from(found.instance_id()?), state, launched_at)
     })

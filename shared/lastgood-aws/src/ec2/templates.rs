@@ -1,6 +1,8 @@
 //! DescribeLaunchTemplateVersions, CreateLaunchTemplateVersion, ModifyLaunchTemplate, DeleteLaunchTemplateVersions.
 
-use aws_sdk_ec2::types::{LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData};
+use aws_sdk_ec2::types::{
+    LaunchTemplateEbsBlockDevice, LaunchTemplateVersion, RequestLaunchTemplateData, ResponseLaunchTemplateData,
+};
 use lastgood_core::facts::{TemplateDevice, TemplateVersion};
 use lastgood_core::id::SnapshotId;
 use lastgood_core::refusal::{Refusal, Why};
@@ -59,7 +61,8 @@ fn described(version: &LaunchTemplateVersion) -> Result<TemplateVersion, CallFai
     let with_data = mapped.iter().filter(|mapping| mapping.virtual_name().is_none());
     let devices = with_data.filter_map(|mapping| {
         let snapshot = mapping.ebs().and_then(|volume| volume.snapshot_id()).map(SnapshotId::from);
-        let gib = mapping.ebs().and_then(|volume| volume.volume_size()).and_then(|gib| u32::try_from(gib).ok());
+        let gib =
+            mapping.ebs().and_then(LaunchTemplateEbsBlockDevice::volume_size).and_then(|gib| u32::try_from(gib).ok());
         Some(TemplateDevice { name: mapping.device_name()?.to_owned(), snapshot, gib })
     });
     Ok(TemplateVersion {

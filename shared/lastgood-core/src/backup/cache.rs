@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::image::Named;
 use super::inspection::Remains;
 use super::life::{Event, State, enter, fail, wait};
+use super::moves::{newer, overtaken};
 use super::record::{Artifact, Backup};
 use super::sight::{Completeness, Sight};
 use crate::cache::{Choice, Full, Origin, Taken, choose, taken, unfit, warnings};
@@ -184,20 +185,6 @@ fn is_of(snapshot: &CacheSnapshot, cache: &Cache) -> bool {
 fn expected_seconds(backups: &[Backup]) -> i64 {
     let took = |backup: &Backup| Some((backup.id.slot, seconds_between(backup.cache.begun_at?, backup.good_at?)));
     backups.iter().filter_map(took).max().map_or(EXPECTED_SECONDS_DEFAULT, |(_, seconds)| seconds.max(1))
-}
-
-/// A backup of an earlier slot that is made later would be kept for older than it is: it gives way.
-pub(super) fn overtaken(record: &Backup, backups: &[Backup]) -> Option<Event> {
-    let is_begun =
-        |other: &Backup| matches!(other.state, State::Quiescing | State::Creating | State::Pending | State::Good);
-    let slot = newer(record, backups, is_begun)?;
-    Some(Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place")))
-}
-
-/// The slot of the newest backup after this one that is so.
-pub(super) fn newer(record: &Backup, backups: &[Backup], is_so: impl Fn(&Backup) -> bool) -> Option<Time> {
-    let later = backups.iter().filter(|other| other.id.slot > record.id.slot && is_so(other));
-    later.map(|other| other.id.slot).max()
 }
 
 /// It is chosen what the snapshot is made of.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{newer, overtaken};
 use super::life::{Event, State, again, enter};
+use super::moves::{newer, overtaken};
 use super::power::{self, Consistency, FIRST_LOOK_SECONDS, Power};
 use super::record::{Artifact, Backup};
+use super::shutdown;
 use super::sight::{self, Sight};
 use super::standby::Standby;
-use crate::facts::{Group, Instance, InstanceState, Lifecycle, Snapshot, StopHazards};
+use crate::facts::{Group, Instance, InstanceState, Lifecycle, Member, Snapshot, StopHazards};
 use crate::group::refreshing;
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, VolumeId};
 use crate::instance::{hazard, obstacle};
@@ -194,9 +195,9 @@ pub fn found(
     }
     let group = match (instance.group(), group) {
         (None, _) => None,
-        (Some(name), group) => match standby(id, running, &name, group) {
-            Ok(()) => Some(name),
-            Err(event) => return event,
+        (Some(name), group) => match no_standby(id, running, &name, group) {
+            Some(event) => return event,
+            None => Some(name),
         },
     };
     Event::InstanceFound(Box::new(FoundInstance {
@@ -217,28 +218,28 @@ pub fn holds_it(backup: &Backup) -> bool {
     is_off || backup.power.owed().is_some() || backup.standby.is_unsettled()
 }
 
-/// Whether a member of a group can be put in standby for its image, and what happens to its backup if not.
-fn standby(id: &InstanceId, running: bool, name: &GroupName, group: Option<&InGroup>) -> Result<(), Event> {
-    let never = |why: String| Err(Event::NoOrigin(why));
-    let Some(InGroup { group, refresh }) = group else { return never(format!("there is no group {name} any more")) };
+/// What happens to the backup of a member that can't be put in standby for its image; `None` if it can.
+fn no_standby(id: &InstanceId, running: bool, name: &GroupName, group: Option<&InGroup>) -> Option<Event> {
+    let Some(InGroup { group, refresh }) = group else {
+        return Some(Event::NoOrigin(format!("there is no group {name} any more")));
+    };
     if !running {
-        return never(format!("{id} is off, and {name} replaces it"));
+        return Some(Event::NoOrigin(format!("{id} is off, and {name} replaces it")));
     }
     if let Some(refresh) = refresh {
-        return Err(Event::InstanceBusy(refreshing(name, refresh)));
+        return Some(Event::InstanceBusy(refreshing(name, refresh)));
     }
-    let member = group.members.iter().find(|member| member.instance == *id);
-    if !member.is_some_and(|member| member.lifecycle == Lifecycle::InService) {
-        return Err(Event::InstanceBusy(format!("{id} is not in service in {name}")));
+    let is_in_service = |member: &Member| member.instance == *id && member.lifecycle == Lifecycle::InService;
+    if !group.members.iter().any(is_in_service) {
+        return Some(Event::InstanceBusy(format!("{id} is not in service in {name}")));
     }
     // The group wants one less while it is in standby (AWS: EnterStandby, ShouldDecrementDesiredCapacity).
-    if group.size <= group.size_min {
-        return never(format!(
+    (group.size <= group.size_min).then(|| {
+        Event::NoOrigin(format!(
             "{name} wants {} members and has a minimum of {}: there is no room for one in standby; lower the minimum, or raise the size",
             group.size, group.size_min
-        ));
-    }
-    Ok(())
+        ))
+    })
 }
 
 /// Whether what a stop would meet is to be asked for.
@@ -271,10 +272,8 @@ pub(super) fn is_found(record: &mut Backup, found: FoundInstance, now: Time) -> 
         return enter(record, State::Quiescing, now, "it goes into standby first".into());
     }
     if found.stops {
-        record.power.state = Power::Stopping(None);
-        record.power.asked_at = Some(now);
-        let seconds = record.capture.stop_within_seconds;
-        return enter(record, State::Quiescing, now, format!("its system has {seconds} s to shut down"));
+        let reason = shutdown::begin(record, now);
+        return enter(record, State::Quiescing, now, reason);
     }
     record.artifact = Artifact::Asked;
     let (consistency, reason) = if found.running {

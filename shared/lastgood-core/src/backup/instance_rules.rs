@@ -178,7 +178,7 @@ fn every_state_of_the_power_and_every_event_of_its_own() {
     let at = later(start(), 10);
     let until = later(start(), HEARD_SECONDS_MAX);
     let mut table = String::new();
-    for (name, record) in [
+    let states = vec![
         ("Untouched, Creating", with(State::Creating, Power::Untouched)),
         ("Stopping, not heard", with(State::Quiescing, Power::Stopping(None))),
         ("Stopping", with(State::Quiescing, Power::Stopping(Some(start())))),
@@ -191,7 +191,8 @@ fn every_state_of_the_power_and_every_event_of_its_own() {
         ("Watched", with(State::Good, Power::Watched(at, until))),
         ("Running", with(State::Good, Power::Running)),
         ("Gone", with(State::Failed, Power::Gone)),
-    ] {
+    ];
+    for (name, record) in states {
         let asks = due(&record, Queue::Poll, now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
         table += &format!("{name}\n  asks for {asks}\n{}", lines(&record, &power_events()));
     }

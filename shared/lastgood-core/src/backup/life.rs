@@ -171,7 +171,7 @@ impl Event {
     fn is_answer(&self) -> bool {
         match self {
             Self::Power(event) => event.is_answer(),
-            Self::Standby(event) => !matches!(event, StandbyEvent::EnterUnanswered(_) | StandbyEvent::Unanswered(_)),
+            Self::Standby(event) => event.is_answer(),
             Self::InstanceChosen(_)
             | Self::InstanceFound(_)
             | Self::InstanceBusy(_)
@@ -305,9 +305,8 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         )
         | (
             Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted | Failed,
-            Event::InstanceFound(_) | Event::InstanceBusy(_),
+            Event::InstanceChosen(_) | Event::InstanceFound(_) | Event::InstanceBusy(_),
         )
-        | (Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted | Failed, Event::InstanceChosen(_))
         | (
             Quiescing | Pending | Good | Expiring | Deleting | Deleted | Failed,
             Event::NoOrigin(_) | Event::CacheChosen(_) | Event::CacheBusy(_) | Event::CacheFull { .. },

@@ -1,7 +1,7 @@
-//! The moves that every part of a life makes: into a state, into failure, and the same again later.
+//! The moves that every part of a life makes: into a state, into failure, the same again later, and out of a newer one's way.
 
 use super::instance::COPY_BEGINS_SECONDS_MAX;
-use super::life::{CREATING_SECONDS_MAX, QUIESCING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
+use super::life::{CREATING_SECONDS_MAX, Event, QUIESCING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
 use super::power::Power;
 use super::record::Backup;
 use super::{kinds, power, publication, removal, scale_in};
@@ -81,4 +81,18 @@ pub(super) fn unanswered(record: &mut Backup, why: &str, now: Time) -> String {
 /// AWS wants a pause: the same call again, later.
 pub(super) fn wait(record: &mut Backup, now: Time, refusal: &Refusal) -> String {
     again(record, now, RETRY_SECONDS, &refusal.to_string())
+}
+
+/// A backup of an earlier slot that is made later would be kept for older than it is: it gives way.
+pub(super) fn overtaken(record: &Backup, backups: &[Backup]) -> Option<Event> {
+    let is_begun =
+        |other: &Backup| matches!(other.state, State::Quiescing | State::Creating | State::Pending | State::Good);
+    let slot = newer(record, backups, is_begun)?;
+    Some(Event::NoOrigin(format!("it waited until the backup of {slot} was begun, which takes its place")))
+}
+
+/// The slot of the newest backup after this one that is so.
+pub(super) fn newer(record: &Backup, backups: &[Backup], is_so: impl Fn(&Backup) -> bool) -> Option<Time> {
+    let later = backups.iter().filter(|other| other.id.slot > record.id.slot && is_so(other));
+    later.map(|other| other.id.slot).max()
 }

@@ -30,6 +30,9 @@ pub(super) const POLL_SECONDS: i64 = 15;
 /// How long a call of somebody who hung may still be on its way, in seconds (AWS: Common error types, RequestExpired), and five
 /// minutes more.
 pub const HEARD_SECONDS_MAX: i64 = 20 * 60;
+/// The pause that a first look at something of AWS is given.
+pub(super) const FIRST_LOOK_SECONDS: i64 = RETRY_SECONDS / 4;
+
 /// Whether its instance is to be started by us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -123,6 +126,11 @@ impl PowerPart {
     #[must_use]
     pub fn downtime_seconds(&self) -> Option<i64> {
         Some(seconds_between(self.asked_at?, self.on_at?))
+    }
+
+    /// Until when a call of somebody who hung may still take it off, or into standby; `None` if none may any more.
+    pub(super) fn heard_until(&self, now: Time) -> Option<Time> {
+        self.doubt_at.map(|at| later(at, HEARD_SECONDS_MAX)).filter(|until| *until > now)
     }
 
     /// When what is owed to it is due, whatever else its backup waits for.
@@ -359,6 +367,3 @@ pub(super) fn due(record: &Backup, instance: &InstanceId, now: Time) -> Option<E
         _ => Some(Effect::Together(Together::LookAtInstance(instance.clone()))),
     }
 }
-
-/// The pause that a first look at something of AWS is given.
-pub(super) const FIRST_LOOK_SECONDS: i64 = RETRY_SECONDS / 4;

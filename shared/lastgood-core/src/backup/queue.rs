@@ -102,9 +102,7 @@ impl Life for Backup {
     fn holds_whoever_saved(event: &Event) -> bool {
         match event {
             Event::Power(event) => event.holds_whoever_saved(),
-            Event::Standby(event) => {
-                matches!(event, StandbyEvent::EnterHeard | StandbyEvent::EnterUnanswered(_))
-            }
+            Event::Standby(event) => event.holds_whoever_saved(),
             event => matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_))),
         }
     }

@@ -10,6 +10,14 @@ use crate::{Time, later, seconds_between};
 
 /// How long AWS may take to force it off, once its system had its time, before the backup fails.
 pub(super) const FORCING_SECONDS_MAX: i64 = 20 * 60;
+
+/// It is to go off from now on.
+pub(super) fn begin(record: &mut Backup, now: Time) -> String {
+    record.power.state = Power::Stopping(None);
+    record.power.asked_at = Some(now);
+    format!("its system has {} s to shut down", record.capture.stop_within_seconds)
+}
+
 /// What is asked for so that it goes off.
 pub(super) fn quiesce(record: &Backup, instance: &InstanceId) -> Option<Effect> {
     let instance = instance.clone();

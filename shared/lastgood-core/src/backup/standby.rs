@@ -11,8 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::life::{Alone, Effect, State, Together, again, fail, unanswered, wait};
-use super::power::{HEARD_SECONDS_MAX, POLL_SECONDS, Power, is_gone};
+use super::power::{POLL_SECONDS, is_gone};
 use super::record::Backup;
+use super::shutdown;
 use crate::facts::Lifecycle;
 use crate::id::{GroupName, InstanceId};
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
@@ -97,6 +98,21 @@ pub enum StandbyEvent {
     Unanswered(String),
 }
 
+impl StandbyEvent {
+    /// Whether it says that a call got through.
+    pub(super) fn is_answer(&self) -> bool {
+        match self {
+            Self::EnterHeard | Self::EnterRefused(_) | Self::Seen(_) | Self::LeaveHeard | Self::LeaveRefused(_) => true,
+            Self::EnterUnanswered(_) | Self::Unanswered(_) => false,
+        }
+    }
+
+    /// Whether it must be on record whoever saved meanwhile: the instance goes into standby, or may.
+    pub(super) fn holds_whoever_saved(&self) -> bool {
+        matches!(self, Self::EnterHeard | Self::EnterUnanswered(_))
+    }
+}
+
 /// What `event` makes of a record.
 pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> String {
     let event = match event {
@@ -109,7 +125,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
         }
         event => event,
     };
-    let heard_late = matches!(event, StandbyEvent::EnterHeard | StandbyEvent::EnterUnanswered(_));
+    let goes_in = event.holds_whoever_saved();
     match (record.standby.state, event) {
         (Standby::Entering(None), StandbyEvent::EnterHeard) => entering(record, now),
         // An earlier call may have been heard: which, a look says.
@@ -128,11 +144,8 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
         (Standby::Entering(Some(_)), StandbyEvent::Seen(seen)) => match seen {
             Some(Lifecycle::Standby) => {
                 record.standby.state = Standby::In;
-                record.power.state = Power::Stopping(None);
-                record.power.asked_at = Some(now);
                 record.look_at = now;
-                let seconds = record.capture.stop_within_seconds;
-                format!("it is in standby, and its system has {seconds} s to shut down")
+                format!("it is in standby, and {}", shutdown::begin(record, now))
             }
             None | Some(Lifecycle::Leaving) => {
                 record.standby.state = Standby::Left;
@@ -142,7 +155,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
                 again(record, now, POLL_SECONDS, "it goes into standby")
             }
         },
-        (Standby::Leaving(_) | Standby::Returning(_) | Standby::Left, _) if heard_late => {
+        (Standby::Leaving(_) | Standby::Returning(_) | Standby::Left, _) if goes_in => {
             record.standby.state = Standby::Leaving(now);
             "it was put in standby too late".into()
         }
@@ -192,8 +205,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
 
 /// It serves again. A call of somebody who hung may put it in standby once more: it is looked at until that can't be.
 fn serves(record: &mut Backup, now: Time) -> String {
-    let heard_until = record.power.doubt_at.map(|at| later(at, HEARD_SECONDS_MAX));
-    record.standby.state = match heard_until.filter(|until| *until > now) {
+    record.standby.state = match record.power.heard_until(now) {
         Some(until) => Standby::Returning(later(now, RETRY_SECONDS).min(until)),
         None => Standby::Left,
     };

@@ -1,6 +1,6 @@
 //! Putting an instance on again that was off for its image: on and on, until it runs.
 
-use super::power::{HEARD_SECONDS_MAX, POLL_SECONDS, Power, gone};
+use super::power::{POLL_SECONDS, Power, gone};
 use super::record::Backup;
 use crate::facts::InstanceState;
 use crate::notice::News;
@@ -53,8 +53,7 @@ pub(super) fn coming(record: &mut Backup, seen: Option<InstanceState>, now: Time
         Some(InstanceState::Running) => {
             record.power.on_at = Some(now);
             record.failures = 0;
-            let heard_until = record.power.doubt_at.map(|at| later(at, HEARD_SECONDS_MAX));
-            record.power.state = match heard_until.filter(|until| *until > now) {
+            record.power.state = match record.power.heard_until(now) {
                 Some(until) => Power::Watched(later(now, WATCH_SECONDS), until),
                 None => Power::Running,
             };

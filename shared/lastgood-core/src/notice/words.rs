@@ -92,24 +92,11 @@ impl News {
                 "{source}: the image of {} is {generation} images deep, as many as its plan allows; give the group a clean image soon",
                 backup.slot
             ),
-            Self::ProtectionLeft { backup, instance, reason } => format!(
-                "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
-                backup.slot
-            ),
-            Self::BackupStuck { backup, reason, .. } => {
-                format!("{source}: the copy for the backup of {} stands still: {reason}", backup.slot)
-            }
-            Self::InstanceNotStarted { instance, reason, .. } => {
-                format!("{source}: {instance} is off for its backup and can't be started, which is tried on: {reason}")
-            }
-            Self::InstanceLeftStopped { instance, since, reason, .. } => {
-                format!(
-                    "{source}: {instance} is still off, and was to be started at {since}; start it, or see to it that it can be: {reason}"
-                )
-            }
-            Self::StandbyLeft { instance, reason, .. } => {
-                format!("{source}: {instance} is still in standby after its backup, which is tried on: {reason}")
-            }
+            Self::ProtectionLeft { .. }
+            | Self::BackupStuck { .. }
+            | Self::InstanceNotStarted { .. }
+            | Self::InstanceLeftStopped { .. }
+            | Self::StandbyLeft { .. } => self.of_instance(source),
             Self::DeletionHalted { backups, failed, reason } => format!(
                 "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
                 count(*backups, "backup")
@@ -159,6 +146,31 @@ impl News {
             | Self::RolloutRolledBack { .. }
             | Self::RolloutFailed { .. }
             | Self::RolloutChanged { .. } => self.of_rollout(source),
+        }
+    }
+
+    /// Those of the instance that an image is made of; of others it says nothing.
+    fn of_instance(&self, source: &SourceId) -> String {
+        match self {
+            Self::ProtectionLeft { backup, instance, reason } => format!(
+                "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
+                backup.slot
+            ),
+            Self::BackupStuck { backup, reason, .. } => {
+                format!("{source}: the copy for the backup of {} stands still: {reason}", backup.slot)
+            }
+            Self::InstanceNotStarted { instance, reason, .. } => {
+                format!("{source}: {instance} is off for its backup and can't be started, which is tried on: {reason}")
+            }
+            Self::InstanceLeftStopped { instance, since, reason, .. } => {
+                format!(
+                    "{source}: {instance} is still off, and was to be started at {since}; start it, or see to it that it can be: {reason}"
+                )
+            }
+            Self::StandbyLeft { instance, reason, .. } => {
+                format!("{source}: {instance} is still in standby after its backup, which is tried on: {reason}")
+            }
+            _ => String::new(),
         }
     }
 

@@ -53,6 +53,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             }
         }
         let description = format!("Lastgood backup {} of {instance}", record.id);
+        self.image_of(record, instance, &description).await
+    }
+
+    /// Asks for an image of the instance, as it is, that says and bears what it is for.
+    pub(super) async fn image_of(&self, record: &Backup, instance: InstanceId, description: &str) -> Carried<Backup> {
         let create = CreateImage {
             instance,
             name: image_name(&record.id),

@@ -9,13 +9,13 @@ use lastgood_core::backup::standby::StandbyEvent;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Instance, StopHazards};
 use lastgood_core::group;
-use lastgood_core::id::{ArtifactId, GroupName, ImageId, InstanceId};
-use lastgood_core::name::{DESCRIPTION_CHARS_MAX, TAG_BACKUP, image_name, tag_value, tags};
+use lastgood_core::id::{GroupName, ImageId, InstanceId};
+use lastgood_core::name::{TAG_BACKUP, tag_value};
 use lastgood_core::source::{Source, ask_off};
 
 use super::together::{AskFailed, together};
 use crate::call::autoscaling::{ActiveRefresh, EnterStandby, ExitStandby, GroupsNamed};
-use crate::call::ec2::{CreateImage, ImagesById, InstancesById, SnapshotsTagged};
+use crate::call::ec2::{ImagesById, InstancesById, SnapshotsTagged};
 use crate::call::power::{OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
@@ -38,8 +38,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             async move {
                 let carried = match told {
                     Ok(told) => Box::pin(self.find_instance(&record.record, &id, told)).await,
-                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
-                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                    Err(failed) => failed.no_origin(),
                 };
                 (record, carried)
             }
@@ -177,17 +176,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// The image of a single instance, as it is.
     pub(super) async fn create_instance_image(&self, record: &Backup, instance: InstanceId) -> Carried<Backup> {
-        let description = format!("Lastgood backup {}", record.id);
-        let create = CreateImage {
-            instance,
-            name: image_name(&record.id),
-            description: description.chars().filter(char::is_ascii).take(DESCRIPTION_CHARS_MAX).collect(),
-            tags: tags(self.running.stack, &record.id, &record.plan),
-        };
-        let event = match self.cloud.call(&create).await? {
-            Ok(image) => Event::Made(ArtifactId::Image(image)),
-            Err(refusal) => Event::CreateRefused(refusal),
-        };
+        let event = self.image_of(record, instance, &format!("Lastgood backup {}", record.id)).await?;
         self.unless_image_made(record, event).await
     }
 
@@ -195,19 +184,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(super) async fn look_at_copy(&self, record: &Backup, id: ImageId) -> Carried<Backup> {
         let mut instance = None;
         if let Some(of) = record.instance.as_ref().filter(|_| record.power.state == Power::Stopped) {
-            let told = asked(self.cloud.call(&InstancesById(vec![of.clone()])).await?)?;
+            let told = self
+                .cloud
+                .call(&InstancesById(vec![of.clone()]))
+                .await?
+                .map_err(CallFailed::refused(InstancesById::ACTION))?;
             instance = Some(told.into_iter().find(|told| told.id == *of).map(|told| told.state));
         }
         let tagged = SnapshotsTagged { key: TAG_BACKUP.to_owned(), value: tag_value(&record.id.to_string()) };
-        let mut snapshots = asked(self.cloud.call(&tagged).await?)?;
+        let mut snapshots = self.cloud.call(&tagged).await?.map_err(CallFailed::refused(SnapshotsTagged::ACTION))?;
         snapshots.retain(|snapshot| self.is_ours(record, &snapshot.tags));
-        let images = asked(self.cloud.call(&ImagesById(vec![id.clone()])).await?)?;
+        let images =
+            self.cloud.call(&ImagesById(vec![id.clone()])).await?.map_err(CallFailed::refused(ImagesById::ACTION))?;
         let sight = image::sight(&id, &images, &snapshots);
         Ok(Event::Copying(Box::new(Copying { instance, sight, snapshots })))
     }
-}
-
-/// A look that AWS refuses is one that tells nothing.
-fn asked<T>(answer: Result<T, lastgood_core::refusal::Refusal>) -> Result<T, CallFailed> {
-    answer.map_err(CallFailed::refused(ImagesById::ACTION))
 }

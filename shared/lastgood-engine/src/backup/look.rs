@@ -27,8 +27,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let carried = match found {
                     // Boxed, as in drive.
                     Ok((groups, instances)) => Box::pin(self.choose(&record.record, &name, groups, instances)).await,
-                    Err(AskFailed::Refused(refusal)) => Ok(Event::NoOrigin(refusal.to_string())),
-                    Err(failed @ AskFailed::Unanswered { .. }) => Err(failed.unanswered()),
+                    Err(failed) => failed.no_origin(),
                 };
                 (record, carried)
             }

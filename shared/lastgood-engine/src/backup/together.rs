@@ -1,8 +1,10 @@
 //! One question for many records.
 
+use lastgood_core::backup::{Backup, Event};
 use lastgood_core::refusal::Refusal;
 
 use crate::call::Called;
+use crate::drive::Carried;
 use crate::port::{CallFailed, How};
 use crate::report::chain;
 
@@ -35,6 +37,14 @@ pub(super) enum AskFailed {
 }
 
 impl AskFailed {
+    /// The same of a question what a backup can be made of.
+    pub(super) fn no_origin(&self) -> Carried<Backup> {
+        match self {
+            Self::Refused(refusal) => Ok(Event::NoOrigin(refusal.to_string())),
+            Self::Unanswered { .. } => Err(self.unanswered()),
+        }
+    }
+
     pub(super) fn unanswered(&self) -> CallFailed {
         match self {
             Self::Refused(refusal) => CallFailed::new(How::Refused, "a look", refusal.clone()),

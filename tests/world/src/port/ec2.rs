@@ -16,7 +16,7 @@ use super::{all, paging, parts};
 use crate::fault::AwsError;
 use crate::filter::{Filter, Paging};
 use crate::image_calls::DescribeImages;
-use crate::instance::DescribeInstances;
+use crate::instance::{DescribeInstances, Instance};
 use crate::instance_type::{Architecture, DescribeInstanceTypes};
 use crate::reference::{DescribeReferences, VERSION_DEPTH_MAX};
 use crate::snapshot::DescribeSnapshots;
@@ -27,9 +27,19 @@ use crate::{image, template};
 
 /// Ids in one call (AWS: Filter: at most 200 values); names of instance types in one call.
 const IDS_A_CALL: usize = 200;
-const NAMES_A_CALL: usize = 100;
+pub(super) const NAMES_A_CALL: usize = 100;
 
 impl World {
+    /// Those that are not terminated and pass these filters.
+    pub(super) fn instances_there(&self, mut filters: Vec<Filter>) -> Result<Vec<Instance>, AwsError> {
+        let there = ["pending", "running", "stopping", "stopped", "shutting-down"];
+        filters.push(Filter::any("instance-state-name", there));
+        all(|token| {
+            let paging = paging(IDS_A_CALL, token);
+            self.ec2().describe_instances(&DescribeInstances { ids: Vec::new(), filters: filters.clone(), paging })
+        })
+    }
+
     fn all_images(&self, filter: &Filter) -> Result<Vec<facts::Image>, AwsError> {
         let found = all(|token| {
             self.ec2().describe_images(&DescribeImages {
@@ -103,14 +113,7 @@ impl Answers<StatusesOf> for World {
 
 impl Answers<InstancesOf> for World {
     async fn call(&self, InstancesOf(image): &InstancesOf) -> Called<Vec<InstanceId>> {
-        let there = ["pending", "running", "stopping", "stopped", "shutting-down"];
-        let found = all(|token| {
-            self.ec2().describe_instances(&DescribeInstances {
-                ids: Vec::new(),
-                filters: vec![Filter::new("image-id", image.as_str()), Filter::any("instance-state-name", there)],
-                paging: paging(IDS_A_CALL, token),
-            })
-        });
+        let found = self.instances_there(vec![Filter::new("image-id", image.as_str())]);
         let found = found.map(|found| found.into_iter().map(|instance| instance.id).collect());
         answer(InstancesOf::ACTION, found)
     }

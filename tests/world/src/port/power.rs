@@ -8,26 +8,17 @@ use lastgood_engine::call::power::{
 };
 use lastgood_engine::{Answers, Call, Called};
 
+use super::ec2::NAMES_A_CALL;
 use super::facts::{answer, instance_fact};
-use super::{all, paging, parts};
-use crate::filter::Filter;
-use crate::instance::DescribeInstances;
+use super::{all, parts};
+use crate::filter::{Filter, Paging};
 use crate::instance_type::{DescribeInstanceTypes, InstanceType};
 use crate::state::World;
 
-const A_PAGE: usize = 200;
-const NAMES_A_CALL: usize = 100;
-
 impl Answers<InstancesTagged> for World {
     async fn call(&self, InstancesTagged(tags): &InstancesTagged) -> Called<Vec<facts::Instance>> {
-        let there = ["pending", "running", "stopping", "stopped", "shutting-down"];
-        let mut filters: Vec<Filter> =
-            tags.iter().map(|(key, value)| Filter::new(&format!("tag:{key}"), value)).collect();
-        filters.push(Filter::any("instance-state-name", there));
-        let found = all(|token| {
-            let paging = paging(A_PAGE, token);
-            self.ec2().describe_instances(&DescribeInstances { ids: Vec::new(), filters: filters.clone(), paging })
-        });
+        let tags = tags.iter().map(|(key, value)| Filter::new(&format!("tag:{key}"), value));
+        let found = self.instances_there(tags.collect());
         answer(InstancesTagged::ACTION, found.map(|instances| instances.iter().map(instance_fact).collect()))
     }
 }
@@ -36,7 +27,7 @@ impl Answers<TypesInStore> for World {
     async fn call(&self, TypesInStore(types): &TypesInStore) -> Called<BTreeSet<String>> {
         let found = parts(types, NAMES_A_CALL, |names| {
             all(|next_token| {
-                let paging = crate::filter::Paging { next_token, ..crate::filter::Paging::default() };
+                let paging = Paging { next_token, ..Paging::default() };
                 let asks = DescribeInstanceTypes { names: names.to_vec(), filters: Vec::new(), paging };
                 self.ec2().describe_instance_types(&asks)
             })
