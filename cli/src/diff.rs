@@ -120,10 +120,17 @@ fn dates(source: &Source) -> String {
 /// A plan as rows of name and value, in the words of the plan file.
 fn rows(plan: &Plan) -> Vec<(&'static str, String)> {
     let policy = &plan.policy;
-    let groups: Vec<_> = plan.select.sources.iter().map(SourceId::name).collect();
+    let named = |kind: &str| {
+        let names = plan.select.sources.iter().filter(|id| id.kind() == kind).map(SourceId::name);
+        names.collect::<Vec<_>>().join(", ")
+    };
     let tags: Vec<_> = plan.select.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     vec![
-        ("groups", groups.join(", ")),
+        ("groups", named("group")),
+        ("instances", named("instance")),
+        ("replication_groups", named("replication-group")),
+        ("cache_clusters", named("cache-cluster")),
+        ("serverless_caches", named("serverless-cache")),
         ("tags", tags.join(", ")),
         ("schedule", policy.schedule.to_string()),
         ("spread", if policy.spread_seconds == 0 { String::new() } else { length(policy.spread_seconds) }),

@@ -78,7 +78,13 @@ fn five_backups_through_the_deployed_stack() {
 
 #[test]
 fn three_caches_through_the_deployed_stack() {
-    toured("three_caches_through_the_deployed_stack", "lastgood-caches", tour::three_caches, 11);
+    toured("three_caches_through_the_deployed_stack", "lastgood-caches", tour::three_caches, 12);
+}
+
+#[test]
+fn an_instance_that_ignores_its_shutdown_through_the_deployed_stack() {
+    let test = "an_instance_that_ignores_its_shutdown_through_the_deployed_stack";
+    toured(test, "lastgood-instance", tour::one_instance, 10);
 }
 
 #[test]

@@ -50,9 +50,11 @@ pub(super) fn lay(world: &World) -> Before {
 /// The whole of it.
 pub(super) fn tell(tour: &mut Tour<'_>, before: &Before) -> Result<(), StageError> {
     tour.say("\nThree caches: one with a replica, one of two shards, one serverless. Of one somebody has a snapshot already.");
-    tour.apply(&format!(
+    let told = tour.apply(&format!(
         "plans:\n  - name: caches\n    select:\n      replication_groups: [sessions, carts]\n      serverless_caches: [catalog]\n    schedule: daily\n    retain: {{last: {KEPT}}}\n"
     ))?;
+    let named = told.contains("replication_groups carts, sessions\n") && told.contains("serverless_caches  catalog\n");
+    tour.check("apply shows each cache as its plan names it", named);
     for round in 1..=ROUNDS {
         for (id, _, _) in CACHES {
             tour.lastgood(&["backup", id, "--reason", "the tour", "--by", "demo"])?;

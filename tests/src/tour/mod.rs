@@ -2,6 +2,7 @@
 
 mod backups;
 mod caches;
+mod instance;
 mod judge;
 mod rollouts;
 
@@ -32,17 +33,24 @@ pub struct Ground {
     backups: backups::Before,
     rollouts: rollouts::Before,
     caches: caches::Before,
+    instance: instance::Before,
 }
 
 /// Lays it, in a world whose clock stands still yet.
 pub fn ground(world: &World) -> Ground {
-    Ground { backups: backups::lay(world), rollouts: rollouts::lay(world), caches: caches::lay(world) }
+    Ground {
+        backups: backups::lay(world),
+        rollouts: rollouts::lay(world),
+        caches: caches::lay(world),
+        instance: instance::lay(world),
+    }
 }
 
 /// The whole tour. `say` gets a line for each thing that happens.
 pub fn whole(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, StageError> {
     let mut tour = Tour::new(stage, say);
     backups::tell(&mut tour, &ground.backups)?;
+    instance::tell(&mut tour, &ground.instance)?;
     caches::tell(&mut tour, &ground.caches)?;
     rollouts::tell(&mut tour, &ground.rollouts)?;
     tour.end()
@@ -52,6 +60,13 @@ pub fn whole(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, St
 pub fn three_caches(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, StageError> {
     let mut tour = Tour::new(stage, say);
     caches::tell(&mut tour, &ground.caches)?;
+    tour.end()
+}
+
+/// One instance that ignores its shutdown.
+pub fn one_instance(stage: &Stage, ground: &Ground, say: fn(&str)) -> Result<Checks, StageError> {
+    let mut tour = Tour::new(stage, say);
+    instance::tell(&mut tour, &ground.instance)?;
     tour.end()
 }
 
