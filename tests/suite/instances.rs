@@ -323,3 +323,38 @@ fn a_stop_that_is_heard_late_is_undone() {
     stack.run(15);
     assert_eq!(state(&stack, &id), InstanceState::Stopped);
 }
+
+#[test]
+fn one_that_is_to_be_started_goes_before_whatever_else_is_due() {
+    const GROUPS: usize = 12;
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let id = world.instance(&base);
+    let names: Vec<String> = (0..GROUPS).map(|number| format!("web-{number}")).collect();
+    for name in &names {
+        let template = world.template(name, &base);
+        world.group(name, &by_number(&template, 1), 1);
+    }
+    let stack = Stack::new(world);
+    let groups = format!("{{name: web, select: {{groups: [{}]}}, schedule: hourly}}", names.join(", "));
+    let instance = format!("{{name: db, select: {{instances: [{id}]}}, schedule: hourly, {STOP}}}");
+    stack.apply(&format!("plans: [{groups}, {instance}]")).expect("applied");
+    stack.run(29);
+    // Who asks for the images of the groups hears nothing; the instance has its image, and no room.
+    stack.world.no_room(true);
+    stack.world.lose_next("ec2:CreateImage", GROUPS);
+    for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Poll] {
+        stack.world.advance(60);
+        stack.invoke(invocation);
+    }
+    assert_eq!(state(&stack, &id), InstanceState::Stopped);
+    // Nothing runs for a while: then all of it is due at once, and what the groups ask for has waited longer.
+    stack.world.no_room(false);
+    stack.world.advance(1200);
+    let before = done(&stack).len();
+    stack.invoke(Invocation::Poll);
+    let acts = done(&stack).split_off(before);
+    assert_eq!(acts[0], "10:22:00 StartInstances");
+    assert_eq!(acts[1..], vec!["10:22:00 CreateImage"; GROUPS]);
+    assert_eq!(state(&stack, &id), InstanceState::Pending);
+}

@@ -113,6 +113,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let is_due =
                 |record: &Versioned<L>| record.record.due(part, now).is_some() || !record.record.outbox().is_empty();
             live.retain(is_due);
+            // Each wave anew: one may have become urgent in the last.
+            live.sort_by_key(|record| !record.record.is_urgent());
             if live.is_empty() {
                 return report;
             }

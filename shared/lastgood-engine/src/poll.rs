@@ -65,8 +65,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Self: Carries<L>,
     {
         let mut report = Report::default();
-        let mut records = self.load::<L>(ids, &mut report).await;
-        records.sort_by_key(|record| !record.record.is_urgent());
+        let records = self.load::<L>(ids, &mut report).await;
         let woken = records.into_iter().map(|record| (record, L::woken())).collect();
         report.add(self.drive(queue, woken).await);
         report
