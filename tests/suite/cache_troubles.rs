@@ -3,8 +3,9 @@
 
 use lastgood_core::backup::State;
 use lastgood_core::id::CacheId;
+use lastgood_core::seconds_between;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{AwsError, CacheShape, World};
+use lastgood_world::{AwsError, CacheShape, Call, World};
 
 use crate::caches::{asked, of, plan, states};
 use crate::transcript::{count, messages};
@@ -156,4 +157,25 @@ fn what_aws_said_of_a_full_node_holds_for_the_next_backup_too() {
     assert_eq!(asked(&stack).len(), 1, "AWS is not asked again within the hour");
     stack.run(40);
     assert_eq!(states(&stack, &id)[0], State::Good);
+}
+
+#[test]
+fn a_deletion_that_waited_long_for_its_call_is_looked_into_again_right_before_it() {
+    let (stack, id) = of(CacheShape::Replicated(2));
+    for _ in 0..3 {
+        stack.world.advance(2 * 60 * 60);
+        stack.back_up_only(5);
+    }
+    assert_eq!(states(&stack, &id), [State::Good; 3]);
+    // Others have drained our share, and what was seen before a deletion holds for half a minute.
+    stack.drain("elasticache:DeleteSnapshot", 60);
+    let begun = stack.world.time();
+    stack.invoke(Invocation::Cleanup);
+    assert!(seconds_between(begun, stack.world.time()) > 30, "it had to wait");
+    let log = stack.world.log();
+    let last = |log: &[Call], action: &str| log.iter().rposition(|call| call.action == action).expect("made");
+    let deleted = last(&log, "elasticache:DeleteSnapshot");
+    assert_eq!(log.iter().filter(|call| call.action == "elasticache:DeleteSnapshot").count(), 1);
+    let looked = &log[last(&log[..deleted], "elasticache:DescribeSnapshots")];
+    assert!(seconds_between(looked.at, log[deleted].at) <= 2, "it was looked at before the wait alone");
 }

@@ -2,6 +2,7 @@
 //! spent on another.
 
 use lastgood_core::facts::{Parameter, Tags, VersionRef};
+use lastgood_core::id::{CacheFamily, CacheSnapshotId};
 use lastgood_engine::Call;
 use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, SetGroupVersion, SetMixedVersion,
@@ -10,6 +11,7 @@ use lastgood_engine::call::ec2::{
     Architectures, DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, STATUSES_A_CALL_MAX,
     SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
 };
+use lastgood_engine::call::elasticache::{CacheSnapshotsById, DeleteCacheSnapshot};
 use lastgood_engine::call::ssm::PutParameter;
 
 /// As many things as one call takes are one call, one more is two, and of nothing there is none.
@@ -30,6 +32,9 @@ fn a_list_costs_as_many_calls_as_aws_takes_for_it() {
     costs(FILTER_VALUES_MAX, |count| ImagesById(names(count)));
     costs(FILTER_VALUES_MAX, |count| SnapshotsById(names(count)));
     costs(TYPES_A_CALL_MAX, |count| Architectures(names(count)));
+    let cache_snapshot = |name: String| CacheSnapshotId { family: CacheFamily::Nodes, name };
+    let cache_snapshots = |count| names::<String>(count).into_iter().map(cache_snapshot).collect();
+    costs(1, |count| CacheSnapshotsById(cache_snapshots(count)));
     let versions = |count: usize| (0..u64::try_from(count).expect("few")).collect();
     costs(VERSIONS_A_CALL_MAX, |count| DeleteVersions { template: "lt-1".into(), versions: versions(count) });
     let one = [GroupsTagged(Tags::new()).times(), ActiveRefresh("web".into()).times(), LaunchConfigurations.times()];
@@ -42,6 +47,8 @@ fn a_call_says_what_it_changes() {
     let put = PutParameter { name: "/images/web".into(), parameter };
     assert_eq!(put.changes(), Some("/images/web"));
     assert_eq!(DeregisterImage("ami-1".into()).changes(), Some("ami-1"));
+    let snapshot = CacheSnapshotId { family: CacheFamily::Nodes, name: "web-1".into() };
+    assert_eq!(DeleteCacheSnapshot(snapshot).changes(), Some("web-1"));
     assert_eq!(DeleteVersions { template: "lt-1".into(), versions: vec![2] }.changes(), Some("lt-1"));
     assert_eq!(SetDefaultVersion { template: "lt-1".into(), version: 2 }.changes(), Some("lt-1"));
     let set = SetGroupVersion { group: "web".into(), template: "lt-1".into(), version: 2 };

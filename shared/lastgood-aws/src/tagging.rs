@@ -66,14 +66,18 @@ impl Answers<CacheSnapshotsTagged> for Aws {
         let is_of = |family| {
             tagged.iter().filter_map(|(arn, _)| read_arn(arn)).any(|(word, _)| SNAPSHOTS.contains(&(word, family)))
         };
-        let all = ManualCacheSnapshots { nodes: is_of(CacheFamily::Nodes), serverless: is_of(CacheFamily::Serverless) };
         // What bears a tag is told for a while after it is gone: what is there the describe says.
-        Ok(self.call(&all).await?.map(|snapshots| {
-            let with = |snapshot: CacheSnapshot| {
-                let (_, tags) = tagged.iter().find(|(arn, _)| *arn == snapshot.arn)?;
-                Some(CacheSnapshot { tags: tags.clone(), ..snapshot })
-            };
-            snapshots.into_iter().filter_map(with).collect()
-        }))
+        let with = |snapshot: CacheSnapshot| {
+            let (_, tags) = tagged.iter().find(|(arn, _)| *arn == snapshot.arn)?;
+            Some(CacheSnapshot { tags: tags.clone(), ..snapshot })
+        };
+        let mut found = Vec::new();
+        for family in [CacheFamily::Nodes, CacheFamily::Serverless].into_iter().filter(|family| is_of(*family)) {
+            match self.call(&ManualCacheSnapshots(family)).await? {
+                Ok(snapshots) => found.extend(snapshots.into_iter().filter_map(with)),
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+        Ok(Ok(found))
     }
 }

@@ -193,6 +193,10 @@ fn what_makes_a_backup_risky_is_told() {
     let shard = |id: &str, replicas| CacheShard { id: id.into(), slots: None, replicas };
     let shards = |cache: &mut Cache| cache.setup.shards = vec![shard("0001", 1), shard("0002", 0)];
     assert_eq!(warned(CacheShape::Sharded, &shards), ["no replica in shard 0002"]);
+    let bare = |cache: &mut Cache| cache.setup.shards = vec![shard("0001", 0), shard("0002", 0)];
+    assert_eq!(warned(CacheShape::Sharded, &bare), ["no replica in shard 0001, 0002"]);
+    let full = |cache: &mut Cache| cache.setup.shards = vec![shard("0001", 1), shard("0002", 2)];
+    assert!(warned(CacheShape::Sharded, &full).is_empty());
     let fine = cache(CacheStatus::Available, CacheShape::Serverless);
     for (percent, warns) in [(24, true), (25, false)] {
         let strain = CacheStrain { reserved_memory_percent: Some(percent), ..CacheStrain::default() };

@@ -1,5 +1,7 @@
 //! Snapshots of caches. There are two families of calls, for caches of nodes and for serverless ones.
 
+use aws_sdk_elasticache::operation::describe_serverless_cache_snapshots::DescribeServerlessCacheSnapshotsOutput;
+use aws_sdk_elasticache::operation::describe_snapshots::DescribeSnapshotsOutput;
 use aws_sdk_elasticache::types::{ServerlessCacheSnapshot, Snapshot, Tag};
 use lastgood_core::facts::{CacheSnapshot, CacheSnapshotState, Tags};
 use lastgood_core::id::{CacheFamily, CacheKind, CacheSnapshotId};
@@ -22,33 +24,23 @@ const BY_HAND: &str = "user";
 const DESCRIBE_SERVERLESS: &str = "elasticache:DescribeServerlessCacheSnapshots";
 
 impl Answers<ManualCacheSnapshots> for Aws {
-    async fn call(&self, asked: &ManualCacheSnapshots) -> Called<Vec<CacheSnapshot>> {
-        let mut found = Vec::new();
-        if asked.nodes {
-            let request = self.cache.describe_snapshots().snapshot_source(BY_HAND).max_records(PAGE_MAX);
-            let pages = request.into_paginator().send();
-            let read = |page: aws_sdk_elasticache::operation::describe_snapshots::DescribeSnapshotsOutput| {
-                page.snapshots().iter().map(of_nodes).collect()
-            };
-            match pages::all(ManualCacheSnapshots::ACTION, pages, read).await? {
-                Ok(snapshots) => found.extend(snapshots),
-                Err(refusal) => return Ok(Err(refusal)),
+    async fn call(&self, ManualCacheSnapshots(family): &ManualCacheSnapshots) -> Called<Vec<CacheSnapshot>> {
+        let found = match family {
+            CacheFamily::Nodes => {
+                let request = self.cache.describe_snapshots().snapshot_source(BY_HAND).max_records(PAGE_MAX);
+                let read = |page: DescribeSnapshotsOutput| page.snapshots().iter().map(of_nodes).collect();
+                pages::all(ManualCacheSnapshots::ACTION, request.into_paginator().send(), read).await?
             }
-        }
-        if asked.serverless {
-            let request = self.cache.describe_serverless_cache_snapshots().max_results(PAGE_MAX);
-            let pages = request.into_paginator().send();
-            let read = |page: aws_sdk_elasticache::operation::describe_serverless_cache_snapshots::DescribeServerlessCacheSnapshotsOutput| {
-                page.serverless_cache_snapshots().iter().map(of_serverless).collect()
-            };
-            match pages::all(DESCRIBE_SERVERLESS, pages, read).await? {
-                Ok(snapshots) => found.extend(snapshots),
-                Err(refusal) => return Ok(Err(refusal)),
+            CacheFamily::Serverless => {
+                let request = self.cache.describe_serverless_cache_snapshots().max_results(PAGE_MAX);
+                let read = |page: DescribeServerlessCacheSnapshotsOutput| {
+                    page.serverless_cache_snapshots().iter().map(of_serverless).collect()
+                };
+                pages::all(DESCRIBE_SERVERLESS, request.into_paginator().send(), read).await?
             }
-        }
+        };
         // Whatever the filter lets through.
-        found.retain(|snapshot: &CacheSnapshot| snapshot.manual);
-        Ok(Ok(found))
+        Ok(found.map(|found| found.into_iter().filter(|snapshot: &CacheSnapshot| snapshot.manual).collect()))
     }
 }
 

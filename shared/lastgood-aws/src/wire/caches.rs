@@ -152,8 +152,10 @@ async fn snapshots_are_read_page_by_page_and_only_those_by_hand() {
         r"<ServerlessCacheSnapshots><ServerlessCacheSnapshot><ServerlessCacheSnapshotName>cata-1</ServerlessCacheSnapshotName><ARN>c</ARN><SnapshotType>manual</SnapshotType><Status>available</Status><CreateTime>2026-01-15T10:30:00Z</CreateTime><BytesUsedForCache>123456</BytesUsedForCache><ServerlessCacheConfiguration><ServerlessCacheName>catalog</ServerlessCacheName></ServerlessCacheConfiguration></ServerlessCacheSnapshot></ServerlessCacheSnapshots>",
     );
     let wire = Wire::answering(&[(200, &one), (200, &two), (200, &serverless)]).await;
-    let all = ManualCacheSnapshots { nodes: true, serverless: true };
-    let told = wire.aws().call(&all).await.expect("judged").expect("told");
+    let mut told = Vec::new();
+    for family in [CacheFamily::Nodes, CacheFamily::Serverless] {
+        told.extend(wire.aws().call(&ManualCacheSnapshots(family)).await.expect("judged").expect("told"));
+    }
     let sent = wire.sent();
     assert_field(&sent[0], "SnapshotSource=user");
     assert_field(&sent[1], "Marker=next");

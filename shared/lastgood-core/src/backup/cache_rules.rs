@@ -2,12 +2,13 @@
 
 use expect_test::expect_file;
 
-use super::cache::{ChosenCache, FULL_SECONDS, QUOTA_WAIT_SECONDS_MAX, chosen, sight};
+use super::cache::{ChosenCache, FULL_SECONDS, QUOTA_WAIT_SECONDS_MAX, chosen, is_there, sight};
 use super::fixtures::{came_to, now, refusal, start, was_good};
 use super::life::{Alone, Effect, Event, REQUESTED_SECONDS_MAX, State, Together, decide, due};
 use super::life_table::lines;
 use super::record::Backup;
 use super::sight::Sight;
+use crate::cache::Full;
 use crate::facts::{
     Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus,
 };
@@ -86,6 +87,7 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
             later(start(), REQUESTED_SECONDS_MAX),
         ),
         ("full", full(later(soon, 7200)), soon),
+        ("full for as long as it waits", full(later(start(), QUOTA_WAIT_SECONDS_MAX)), soon),
         ("full for too long", full(later(start(), QUOTA_WAIT_SECONDS_MAX + 1)), soon),
         ("no cache", Event::NoOrigin("there is no sessions any more".into()), soon),
         ("snapshot made", Event::Made(artifact()), soon),
@@ -205,6 +207,46 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
         let event = choose(&[], &[Backup { state, ..newer.clone() }]);
         assert_eq!(matches!(event, Event::NoOrigin(_)), overtaken, "{state:?}");
     }
+}
+
+#[test]
+fn what_is_of_another_cache_or_of_the_other_family_does_not_count() {
+    let ours = Cache { shape: CacheShape::Sharded, ..cache(&[]) };
+    let has_room = |snapshots: &[CacheSnapshot]| {
+        let caches = [ours.clone()];
+        let event = chosen(&backup(State::Requested), &id(), &caches, snapshots, &[], now());
+        assert!(matches!(event, Event::CacheChosen(_) | Event::CacheFull { .. }), "{event:?}");
+        matches!(event, Event::CacheChosen(_))
+    };
+    assert!(!has_room(&seen(20, "sessions")));
+    assert!(has_room(&seen(20, "sessions-of-another")));
+    let namesake = |snapshot: CacheSnapshot| CacheSnapshot {
+        id: CacheSnapshotId { family: CacheFamily::Serverless, ..snapshot.id.clone() },
+        ..snapshot
+    };
+    let serverless: Vec<CacheSnapshot> = seen(20, "sessions").into_iter().map(namesake).collect();
+    assert!(has_room(&serverless));
+    assert!(has_room(&[serverless, seen(19, "sessions")].concat()));
+}
+
+#[test]
+fn a_node_that_is_full_again_is_full_for_as_long_as_it_was_told_last_and_the_others_as_before() {
+    let refused = Event::CreateRefused(refusal(Why::Quota));
+    let full = |of: &str, seconds| Full { of: of.into(), until: later(now(), seconds) };
+    let mut record = backup(State::Creating);
+    record.cache.full = vec![full(NODE, 60), full("sessions-003", 120)];
+    let after = decide(&record, refused, now()).record;
+    assert_eq!(after.cache.full, [full("sessions-003", 120), full(NODE, FULL_SECONDS)]);
+}
+
+#[test]
+fn a_snapshot_can_be_restored_if_it_is_there_and_available() {
+    let told = [snapshot(CacheSnapshotState::Available)];
+    assert!(is_there(&snapshot_id(), &told));
+    let other = CacheSnapshotId { name: "theirs-1".into(), ..snapshot_id() };
+    assert!(!is_there(&other, &told), "another one is");
+    assert!(!is_there(&snapshot_id(), &[snapshot(CacheSnapshotState::Deleting)]));
+    assert!(!is_there(&snapshot_id(), &[]));
 }
 
 #[test]

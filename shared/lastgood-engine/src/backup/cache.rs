@@ -30,8 +30,11 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let mut answered = Vec::new();
         let (nodes, serverless): (Wave<_, _>, Wave<_, _>) =
             wave.into_iter().partition(|(_, id)| id.kind.family() == CacheFamily::Nodes);
-        for wave in [nodes, serverless].into_iter().filter(|wave| !wave.is_empty()) {
-            let found = self.caches(&wave).await;
+        for (family, wave) in [(CacheFamily::Nodes, nodes), (CacheFamily::Serverless, serverless)] {
+            if wave.is_empty() {
+                continue;
+            }
+            let found = self.caches(family, &wave).await;
             let choices = stream::iter(wave).map(|(record, id)| {
                 let found = &found;
                 async move {
@@ -86,11 +89,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         strain
     }
 
-    /// The caches of a wave, all of one family, and whose snapshots by hand there are of that.
-    async fn caches(&self, wave: &Wave<Backup, CacheId>) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
-        let ids: Vec<CacheId> = wave.iter().map(|(_, id)| id.clone()).collect();
-        let of = |family| ids.iter().any(|id| id.kind.family() == family);
-        let all = ManualCacheSnapshots { nodes: of(CacheFamily::Nodes), serverless: of(CacheFamily::Serverless) };
+    /// The caches of a wave, all of one family, and every snapshot by hand that there is of that.
+    async fn caches(
+        &self,
+        family: CacheFamily,
+        wave: &Wave<Backup, CacheId>,
+    ) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
+        let ids = wave.iter().map(|(_, id)| id.clone());
+        let all = ManualCacheSnapshots(family);
         let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
         // Also of a cache that is gone: an earlier call may have made the snapshot, and then it is there still.
         let snapshots = together([()], |_| async move { self.cloud.call(&all).await }).await?;

@@ -2,7 +2,7 @@
 
 use lastgood_core::Time;
 use lastgood_core::facts::{Cache, CacheSnapshot, Tags};
-use lastgood_core::id::{CacheId, CacheSnapshotId};
+use lastgood_core::id::{CacheFamily, CacheId, CacheSnapshotId};
 
 use super::Call;
 
@@ -61,22 +61,13 @@ impl Call for CacheTags {
     const ACTION: &'static str = "elasticache:ListTagsForResource";
 }
 
-/// Every snapshot by hand of caches of nodes, and of serverless ones, without their tags: whoever took them.
+/// Every snapshot by hand of caches of one family, without their tags: whoever took them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ManualCacheSnapshots {
-    /// Those of caches of nodes.
-    pub nodes: bool,
-    /// Those of serverless caches.
-    pub serverless: bool,
-}
+pub struct ManualCacheSnapshots(pub CacheFamily);
 
 impl Call for ManualCacheSnapshots {
     type Told = Vec<CacheSnapshot>;
     const ACTION: &'static str = DESCRIBE_SNAPSHOTS;
-
-    fn times(&self) -> usize {
-        usize::from(self.nodes) + usize::from(self.serverless)
-    }
 }
 
 /// These snapshots, without their tags: one call for each.

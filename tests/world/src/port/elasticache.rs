@@ -86,11 +86,8 @@ impl Answers<CacheTags> for World {
 }
 
 impl Answers<ManualCacheSnapshots> for World {
-    async fn call(&self, asked: &ManualCacheSnapshots) -> Called<Vec<facts::CacheSnapshot>> {
-        let families = [(asked.nodes, CacheFamily::Nodes), (asked.serverless, CacheFamily::Serverless)];
-        let wanted = families.into_iter().filter(|(wanted, _)| *wanted);
-        let found: Result<Vec<_>, _> = wanted.map(|(_, family)| self.manual(family)).collect();
-        answer(ManualCacheSnapshots::ACTION, found.map(|found| found.concat()))
+    async fn call(&self, ManualCacheSnapshots(family): &ManualCacheSnapshots) -> Called<Vec<facts::CacheSnapshot>> {
+        answer(ManualCacheSnapshots::ACTION, self.manual(*family))
     }
 }
 
