@@ -19,6 +19,7 @@ mod door;
 mod e2e;
 mod fuzz;
 mod image_changes;
+mod instance_troubles;
 mod instances;
 mod interruptions;
 mod kill;

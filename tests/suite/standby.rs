@@ -78,6 +78,25 @@ fn one_that_its_group_can_not_take_back_is_told_and_tried_on() {
 }
 
 #[test]
+fn one_that_no_call_takes_out_of_standby_is_told_though_nobody_answers() {
+    let (stack, id) = of(1);
+    stack.run(32);
+    assert_eq!(stack.backups(&format!("instance/{id}"))[0].standby.state, Standby::In);
+    for action in ["autoscaling:ExitStandby", "autoscaling:DescribeAutoScalingGroups"] {
+        stack.world.deny(action, "*");
+    }
+    stack.run(4);
+    assert_eq!(count(&stack, "Standby Left"), 0, "it may come yet");
+    stack.run(20);
+    assert_eq!(count(&stack, "Standby Left"), 1);
+    for action in ["autoscaling:ExitStandby", "autoscaling:DescribeAutoScalingGroups"] {
+        stack.world.allow(action);
+    }
+    stack.run(20);
+    assert_eq!(lifecycles(&stack), [Lifecycle::InService; 2]);
+}
+
+#[test]
 fn whoever_dies_between_any_two_calls_leaves_nobody_in_standby() {
     for minute in 0..7 {
         let (stack, _) = of(1);

@@ -48,7 +48,8 @@ pub fn limit_of(action: &str) -> Limit {
         ("ec2", "CreateLaunchTemplateVersion" | "ModifyLaunchTemplate" | "DeregisterImage" | "DeleteSnapshot") => {
             (100, 5)
         }
-        ("ec2", "StartInstances") => (5, 2),
+        // No faster off than on again.
+        ("ec2", "StartInstances" | "StopInstances") => (5, 2),
         // CreateImage among them.
         ("ec2", _) => (50, 5),
         (_, _) if reads => (50, 10),
@@ -157,6 +158,7 @@ mod tests {
             "autoscaling:UpdateAutoScalingGroup",
             "autoscaling:DescribeAutoScalingGroups",
             "ec2:StartInstances",
+            "ec2:StopInstances",
         ] {
             table += &minute(action, 50);
             table += &minute(action, 100);
@@ -177,6 +179,8 @@ mod tests {
             autoscaling:DescribeAutoScalingGroups 100 %:  50 at once,  640 in the first minute
             ec2:StartInstances                50 %:   2 at once,   61 in the first minute
             ec2:StartInstances               100 %:   5 at once,  123 in the first minute
+            ec2:StopInstances                 50 %:   2 at once,   61 in the first minute
+            ec2:StopInstances                100 %:   5 at once,  123 in the first minute
             ec2:CreateImage                    1 %:   1 at once,    3 in the first minute
         "#]]
         .assert_eq(&table);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The form that is written.
-pub const FORM: u32 = 7;
+pub const FORM: u32 = 8;
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub fn decode<T: DeserializeOwned>(text: &str) -> Result<T, StoredError> {
             if form < 3 {
                 upgrade_from_2(&mut stored.record);
             }
-            // Form 4 knew no image of an operator's and no backup of a pause, form 5 no cache, form 6 no instance; what they say means the same.
+            // Form 4 knew no image of an operator's and no backup of a pause, form 5 no cache, form 6 no instance, form 7 less of both; what they say means the same.
             if form < 4 {
                 upgrade_from_3(&mut stored.record);
             }

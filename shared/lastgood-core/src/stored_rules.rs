@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{decode, encode};
 use crate::Time;
 use crate::backup::cache::{CachePart, ChosenCache};
-use crate::backup::instance::{Copied, CopyPart, Took};
+use crate::backup::copy::{Copied, CopyPart, Took};
 use crate::backup::power::{Consistency, Power, PowerPart};
 use crate::backup::standby::{Standby, StandbyPart};
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
@@ -242,6 +242,8 @@ fn backup() -> Backup {
             off_at: Some(at(32)),
             owed_at: Some(at(33)),
             on_at: Some(at(34)),
+            was_off: true,
+            start_heard_at: Some(at(42)),
             doubt_at: Some(at(38)),
             untold_since: Some(at(41)),
             refusal_told: true,
@@ -338,9 +340,9 @@ fn holds<T: Serialize + DeserializeOwned + PartialEq + Debug>(record: &T, golden
 
 #[test]
 fn every_field_of_every_record_is_stored_as_it_always_was() {
-    holds(&backup(), &expect_file!["stored/backup_7.json"]);
-    holds(&source(), &expect_file!["stored/source_7.json"]);
-    holds(&planned(), &expect_file!["stored/plan_7.json"]);
-    holds(&sweep(), &expect_file!["stored/sweep_7.json"]);
-    holds(&rollout(), &expect_file!["stored/rollout_7.json"]);
+    holds(&backup(), &expect_file!["stored/backup_8.json"]);
+    holds(&source(), &expect_file!["stored/source_8.json"]);
+    holds(&planned(), &expect_file!["stored/plan_8.json"]);
+    holds(&sweep(), &expect_file!["stored/sweep_8.json"]);
+    holds(&rollout(), &expect_file!["stored/rollout_8.json"]);
 }

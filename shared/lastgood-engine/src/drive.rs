@@ -146,6 +146,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 None => telling.push(record),
             }
         }
+        let (urgent, looks): (Wave<L, _>, Wave<L, _>) =
+            looks.into_iter().partition(|(record, _)| record.record.is_urgent());
         let singly = stream::iter(single).map(|(record, own)| async move {
             if self.out_of_time() {
                 return (None, Report { out_of_time: true, ..Report::default() });
@@ -160,12 +162,20 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let carried = Box::pin(self.carry(&record.record, own)).await;
             self.feed_carried(record, carried).await
         });
-        let mut moved: Vec<Moved<L>> = singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await;
-        let answered = stream::iter(self.carry_together(looks).await);
-        let feeds = answered.map(|(record, carried)| self.feed_carried(record, carried));
-        moved.extend(feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Moved<L>>>().await);
+        let mut moved = self.look_together(urgent).await;
+        moved.extend(singly.buffer_unordered(CALLS_AT_ONCE_MAX).collect::<Vec<Moved<L>>>().await);
+        moved.extend(self.look_together(looks).await);
         moved.extend(self.send_all(telling, report).await);
         moved
+    }
+
+    async fn look_together<L: Life>(&self, looks: Wave<L, L::Together>) -> Vec<Moved<L>>
+    where
+        Self: Carries<L>,
+    {
+        let answered = stream::iter(self.carry_together(looks).await);
+        let feeds = answered.map(|(record, carried)| self.feed_carried(record, carried));
+        feeds.buffer_unordered(CALLS_AT_ONCE_MAX).collect().await
     }
 
     async fn feed_carried<L: Life>(&self, record: Versioned<L>, carried: Carried<L>) -> Moved<L>

@@ -95,13 +95,7 @@ pub(super) async fn described<T>(
 
 /// An instance whose launch time AWS does not tell can't be the newest one.
 pub(super) fn instance(found: &types::Instance) -> Option<Instance> {
-    let state = match found.state().and_then(|state| state.name()) {
-        Some(InstanceStateName::Running) => InstanceState::Running,
-        Some(InstanceStateName::Stopping) => InstanceState::Stopping,
-        Some(InstanceStateName::Stopped) => InstanceState::Stopped,
-        Some(InstanceStateName::ShuttingDown | InstanceStateName::Terminated) => InstanceState::Leaving,
-        _ => InstanceState::Pending,
-    };
+    let state = state(found.state()).unwrap_or(InstanceState::Pending);
     let launched_at = Time::from_second(found.launch_time()?.secs()).ok()?;
     let volumes = found.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()?.volume_id());
     // What is associated with an address of the account's own says so; AWS's own are `amazon` (AWS: InstanceNetworkInterfaceAssociation).
@@ -120,6 +114,17 @@ pub(super) fn instance(found: &types::Instance) -> Option<Instance> {
         hibernates: found.hibernation_options().and_then(types::HibernationOptions::configured).unwrap_or(false),
         passing_address: found.network_interfaces().iter().find_map(is_passing),
         ..Instance::new(InstanceId::from(found.instance_id()?), state, launched_at)
+    })
+}
+
+/// A state, if AWS says one.
+pub(super) fn state(told: Option<&types::InstanceState>) -> Option<InstanceState> {
+    Some(match told?.name()? {
+        InstanceStateName::Running => InstanceState::Running,
+        InstanceStateName::Stopping => InstanceState::Stopping,
+        InstanceStateName::Stopped => InstanceState::Stopped,
+        InstanceStateName::ShuttingDown | InstanceStateName::Terminated => InstanceState::Leaving,
+        _ => InstanceState::Pending,
     })
 }
 

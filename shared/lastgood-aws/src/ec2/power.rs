@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{InstanceAttributeName, InstanceType, SpotInstanceType};
-use lastgood_core::facts::Instance;
+use lastgood_core::facts::{Instance, InstanceState};
 use lastgood_engine::call::ec2::TYPES_A_CALL_MAX;
 use lastgood_engine::call::power::{
     InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 use lastgood_engine::{Answers, Call, Called};
 
-use super::instances::{THERE, described, instance};
+use super::instances::{THERE, described, instance, state};
 use super::{filter, literal};
 use crate::refusals::answer;
 use crate::{Aws, pages};
@@ -72,10 +72,14 @@ impl Answers<OneTimeSpot> for Aws {
 }
 
 impl Answers<StopInstance> for Aws {
-    async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<()> {
+    async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<Option<InstanceState>> {
         // Never SkipOsShutdown: what is not written out is lost with it (AWS: StopInstances).
         let request = self.ec2.stop_instances().instance_ids(instance.as_str()).force(*force);
-        Ok(answer(StopInstance::ACTION, request.send().await)?.map(|_| ()))
+        Ok(answer(StopInstance::ACTION, request.send().await)?.map(|output| {
+            let changed =
+                output.stopping_instances().iter().find(|changed| changed.instance_id() == Some(instance.as_str()));
+            state(changed?.previous_state())
+        }))
     }
 }
 

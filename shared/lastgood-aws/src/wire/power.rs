@@ -64,7 +64,7 @@ async fn an_instance_is_asked_to_shut_down_and_never_to_skip_that() {
     let aws = wire.aws();
     for force in [false, true] {
         let stop = StopInstance { instance: "i-1".into(), force };
-        assert_eq!(aws.call(&stop).await.expect("judged"), Ok(()));
+        assert_eq!(aws.call(&stop).await.expect("judged"), Ok(Some(InstanceState::Running)), "what it was before");
     }
     assert_eq!(aws.call(&StartInstance("i-1".into())).await.expect("judged"), Ok(()));
     let sent = wire.sent();

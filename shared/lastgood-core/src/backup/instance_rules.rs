@@ -3,11 +3,12 @@
 
 use expect_test::expect_file;
 
+use super::copy::{Copied, Copying, STILL_SECONDS_MIN, Took};
 use super::fixtures::{came_to, now, refusal, start, was_good};
-use super::instance::{COPY_BEGINS_SECONDS_MAX, Copied, Copying, FoundInstance, STILL_SECONDS_MIN, Took, found};
-use super::life::{Alone, Effect, Event, State, Together, decide, due, queue, wake};
+use super::instance::{FoundInstance, found};
+use super::life::{Alone, Effect, Event, State, decide, due, queue, wake};
 use super::life_table::lines;
-use super::power::{Consistency, HEARD_SECONDS_MAX, Power, PowerEvent};
+use super::power::{Consistency, HEARD_SECONDS_MAX, OFF_SECONDS_MAX, Power, PowerEvent};
 use super::record::Backup;
 use super::shutdown::FORCING_SECONDS_MAX;
 use super::sight::{Completeness, Sight};
@@ -20,11 +21,11 @@ use crate::record::Queue;
 use crate::refusal::Why;
 use crate::{Time, later};
 
-fn id() -> InstanceId {
+pub(super) fn id() -> InstanceId {
     "i-1".into()
 }
 
-fn artifact() -> ArtifactId {
+pub(super) fn artifact() -> ArtifactId {
     ArtifactId::Image("ami-1".into())
 }
 
@@ -39,7 +40,7 @@ fn backup(state: State) -> Backup {
     with(state, power)
 }
 
-fn with(state: State, power: Power) -> Backup {
+pub(super) fn with(state: State, power: Power) -> Backup {
     let mut record = came_to(state, "instance/i-1@20260115T103000Z".parse().expect("a backup"), artifact());
     record.capture = Capture { stop: true, ..Capture::default() };
     record.power.state = power;
@@ -50,6 +51,7 @@ fn with(state: State, power: Power) -> Backup {
     }
     if matches!(power, Power::Stopped) {
         record.power.consistency = Some(Consistency::Clean);
+        record.power.off_at = Some(start());
     }
     if matches!(power, Power::Starting(_) | Power::Coming(_) | Power::Watched(..)) {
         record.power.owed_at = Some(start());
@@ -63,8 +65,9 @@ fn with(state: State, power: Power) -> Backup {
     record
 }
 
-fn instance(state: InstanceState) -> Instance {
-    Instance { image: Some("ami-base".into()), volumes: vec!["vol-1".into()], ..Instance::new(id(), state, start()) }
+pub(super) fn instance(state: InstanceState) -> Instance {
+    let volumes = vec!["vol-1".into(), "vol-2".into()];
+    Instance { image: Some("ami-base".into()), volumes, ..Instance::new(id(), state, start()) }
 }
 
 fn snapshot(volume: &str, percent: u32) -> Snapshot {
@@ -83,20 +86,21 @@ fn sight(completeness: Completeness) -> Sight {
     Sight::There { artifact: artifact(), snapshots: None, bytes: None, completeness }
 }
 
-fn look(instance: Option<InstanceState>, volumes: &[&str]) -> Event {
+pub(super) fn look(state: Option<InstanceState>, volumes: &[&str]) -> Event {
     Event::Copying(Box::new(Copying {
-        instance: Some(instance),
+        instance: Some(state.map(instance)),
         sight: sight(Completeness::Incomplete("the image is pending".into())),
         snapshots: volumes.iter().map(|volume| snapshot(volume, 40)).collect(),
     }))
 }
 
-fn found_instance(running: bool) -> Event {
+pub(super) fn found_instance(running: bool) -> Event {
     Event::InstanceFound(Box::new(FoundInstance {
         instance: id(),
         base: Some("ami-base".into()),
         running,
         stops: running,
+        goes_on: None,
         group: None,
         volumes: vec!["vol-1".into(), "vol-2".into()],
         last: Some(Took { seconds: 600, gib: 100 }),
@@ -118,7 +122,7 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
         ("create refused: gone", Event::CreateRefused(refusal(Why::Missing)), soon),
         ("create refused: too soon", Event::CreateRefused(refusal(Why::TooSoon)), soon),
         ("one volume is copied", look(stopped, &["vol-1"]), soon),
-        ("one volume is copied, late", look(stopped, &["vol-1"]), later(start(), COPY_BEGINS_SECONDS_MAX)),
+        ("one volume is copied, late", look(stopped, &["vol-1"]), later(start(), OFF_SECONDS_MAX)),
         ("both volumes are copied", look(stopped, &["vol-1", "vol-2"]), soon),
         ("started by somebody", look(Some(InstanceState::Running), &["vol-1"]), soon),
         ("terminated", look(Some(InstanceState::Leaving), &["vol-1"]), soon),
@@ -148,7 +152,8 @@ fn power_events() -> Vec<(&'static str, Event, Time)> {
     let (window, forced) = (later(start(), 60), later(start(), FORCING_SECONDS_MAX));
     let left = later(start(), LEFT_SECONDS_MAX);
     vec![
-        ("stop heard", power(PowerEvent::StopHeard), soon),
+        ("stop heard", power(PowerEvent::StopHeard(Some(InstanceState::Running))), soon),
+        ("stop heard: it was off", power(PowerEvent::StopHeard(Some(InstanceState::Stopped))), soon),
         ("stop refused: protected", power(PowerEvent::StopRefused(refusal(Why::Denied))), soon),
         ("stop refused: gone", power(PowerEvent::StopRefused(refusal(Why::Missing))), soon),
         ("stop refused: wrong state", power(PowerEvent::StopRefused(refusal(Why::WrongState))), soon),
@@ -157,6 +162,7 @@ fn power_events() -> Vec<(&'static str, Event, Time)> {
         ("seen: stopping, past its time", seen(InstanceState::Stopping), window),
         ("seen: stopping, past all time", seen(InstanceState::Stopping), forced),
         ("seen: running", seen(InstanceState::Running), soon),
+        ("seen: running, past its time", seen(InstanceState::Running), later(window, 60)),
         ("seen: running, much later", seen(InstanceState::Running), later(start(), HEARD_SECONDS_MAX)),
         ("seen: pending", seen(InstanceState::Pending), soon),
         ("seen: stopped", seen(InstanceState::Stopped), soon),
@@ -214,10 +220,16 @@ fn standby_events() -> Vec<(&'static str, Event, Time)> {
         ("seen: in between", seen(Lifecycle::Other), soon),
         ("seen: leaving", seen(Lifecycle::Leaving), soon),
         ("no member", of(StandbyEvent::Seen(None)), soon),
+        ("not alone", of(StandbyEvent::NotAlone("i-2 went into standby, too".into())), soon),
         ("leave heard", of(StandbyEvent::LeaveHeard), soon),
         ("leave refused: full", of(StandbyEvent::LeaveRefused(refusal(Why::Invalid))), soon),
         ("leave refused: gone", of(StandbyEvent::LeaveRefused(refusal(Why::Missing))), soon),
         ("no answer", of(StandbyEvent::Unanswered("no answer".into())), soon),
+        (
+            "no answer, five minutes on",
+            of(StandbyEvent::Unanswered("no answer".into())),
+            later(start(), LEFT_SECONDS_MAX),
+        ),
         ("woken", Event::Woken, soon),
     ]
 }
@@ -261,24 +273,6 @@ fn what_is_to_be_started_goes_before_all_else_and_before_the_cleanup() {
     let refused = decide(&failed, refused, now()).record;
     assert_eq!(due(&refused, Queue::Poll, later(now(), START_RETRY_SECONDS - 1)), None);
     assert_eq!(due(&refused, Queue::Poll, later(now(), START_RETRY_SECONDS)), start);
-}
-
-#[test]
-fn an_instance_whose_stop_may_be_heard_late_is_watched_until_that_can_not_be() {
-    let stopping = with(State::Quiescing, Power::Stopping(None));
-    let woken = decide(&stopping, Event::Woken, now()).record;
-    assert_eq!(woken.power.doubt_at, Some(now()), "somebody else may still be at it");
-    let mut coming = with(State::Pending, Power::Coming(now()));
-    coming.power.doubt_at = Some(now());
-    let runs = Event::Power(PowerEvent::Seen(Some(InstanceState::Running)));
-    let until = later(now(), HEARD_SECONDS_MAX);
-    let watched = decide(&coming, runs.clone(), later(now(), 30)).record;
-    assert_eq!(watched.power.state, Power::Watched(later(now(), 90), until));
-    let look = Some(Effect::Together(Together::LookAtInstance(id())));
-    assert_eq!(due(&watched, Queue::Poll, later(now(), 90)), look);
-    let off = decide(&watched, Event::Power(PowerEvent::Seen(Some(InstanceState::Stopped))), later(now(), 90)).record;
-    assert_eq!(off.power.state, Power::Starting(later(now(), 90)));
-    assert_eq!(decide(&watched, runs, until).record.power.state, Power::Running);
 }
 
 #[test]

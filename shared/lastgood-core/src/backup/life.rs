@@ -29,8 +29,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::cache::{self, ChosenCache};
+use super::copy::{self, Copying};
 pub use super::effect::{Alone, Effect, Together};
-use super::instance::{self, Copying, FoundInstance};
+use super::instance::{self, FoundInstance};
 use super::kinds;
 use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
@@ -211,7 +212,12 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step<Backup> {
     let mut next = record.clone();
     let is_answer = event.is_answer();
     let gives_up = matches!(event, Event::Woken | Event::Unanswered(_));
-    let reason = step(&mut next, event, now);
+    let is_look = is_answer || matches!(event, Event::Unanswered(_));
+    let mut reason = step(&mut next, event, now);
+    // A deadline is met by a look, never by the clock alone.
+    if is_look && let Some(started) = power::settle(&mut next, now) {
+        reason = started;
+    }
     standby::settle(&mut next, now);
     if gives_up {
         late::note_publishing(record, &mut next, now);
@@ -251,7 +257,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         }
         (Requested, Event::InstanceFound(found)) => instance::is_found(record, *found, now),
         (Requested, Event::InstanceBusy(why)) => instance::busy(record, &why, now),
-        (Pending, Event::Copying(look)) => instance::copying(record, *look, now),
+        (Pending, Event::Copying(look)) => copy::copying(record, *look, now),
         // What AWS says of a cache is looked at again right before the call.
         (Requested | Creating, Event::CacheChosen(chosen)) => cache::is_chosen(record, *chosen, now),
         (Requested | Creating, Event::CacheBusy(why)) => again(record, now, RETRY_SECONDS, &why),

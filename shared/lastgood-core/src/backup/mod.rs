@@ -6,6 +6,7 @@
 //! ([`power`]), and whether it is in standby meanwhile ([`standby`]).
 
 pub mod cache;
+pub mod copy;
 mod effect;
 pub mod image;
 pub mod inspection;
@@ -48,5 +49,7 @@ mod life_rules;
 mod life_table;
 #[cfg(test)]
 mod part_tables;
+#[cfg(test)]
+mod power_rules;
 #[cfg(test)]
 mod step_rules;

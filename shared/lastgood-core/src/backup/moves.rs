@@ -1,10 +1,9 @@
 //! The moves that every part of a life makes: into a state, into failure, the same again later, and out of a newer one's way.
 
-use super::instance::COPY_BEGINS_SECONDS_MAX;
 use super::life::{CREATING_SECONDS_MAX, Event, QUIESCING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
-use super::power::Power;
 use super::record::Backup;
-use super::{kinds, power, publication, removal, scale_in};
+use super::startup::START_RETRY_SECONDS;
+use super::{kinds, power, publication, removal, scale_in, shutdown};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::Refusal;
@@ -44,7 +43,11 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     record.trouble = Some(why.to_owned());
     // A wait for room in a quota has an end of its own.
     let quota = record.cache.quota_until.filter(|_| matches!(record.state, State::Requested | State::Creating));
-    let waited = seconds_between(quota.map_or(record.since, |until| until.max(record.since)), now);
+    let since = match record.state {
+        State::Quiescing => record.power.asked_at.unwrap_or(record.since),
+        _ => quota.map_or(record.since, |until| until.max(record.since)),
+    };
+    let waited = seconds_between(since, now);
     let words = kinds::words(record);
     let over = |seconds_max: i64, what: &str| {
         let length =
@@ -53,9 +56,10 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     };
     let reason = match record.state {
         State::Requested => over(REQUESTED_SECONDS_MAX, words.unfound),
-        State::Quiescing => over(QUIESCING_SECONDS_MAX, "the instance did not shut down"),
-        // It is not left off for an image that does not come.
-        State::Creating if record.power.state == Power::Stopped => over(COPY_BEGINS_SECONDS_MAX, words.unmade),
+        State::Quiescing if record.power.is_off() => {
+            over(shutdown::seconds_max(record), "the instance did not shut down")
+        }
+        State::Quiescing => over(QUIESCING_SECONDS_MAX, "the instance did not go into standby"),
         State::Creating => over(CREATING_SECONDS_MAX, words.unmade),
         State::Pending => {
             let what = format!("{} did not become complete", words.artifact);
@@ -71,10 +75,15 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     }
 }
 
-/// A call did not get through: the same again after a pause that grows.
+/// A call did not get through: the same again after a pause that grows, but not for an instance that is off meanwhile.
 pub(super) fn unanswered(record: &mut Backup, why: &str, now: Time) -> String {
     record.failures += 1;
-    let pause = pace::again_at(now, RETRY_SECONDS, record.failures, &record.id.to_string());
+    let (pause, failures) = if record.power.is_off() {
+        (START_RETRY_SECONDS, record.failures.min(2))
+    } else {
+        (RETRY_SECONDS, record.failures)
+    };
+    let pause = pace::again_at(now, pause, failures, &record.id.to_string());
     again(record, now, seconds_between(now, pause), why)
 }
 

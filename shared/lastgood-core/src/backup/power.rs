@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::life::{Alone, Effect, State, Together, fail, unanswered};
 use super::record::Backup;
-use super::shutdown::{forcing, stop_refused, stopping};
+use super::shutdown::{forcing, shutting_down, stop_refused, stopping};
 use super::sight::VISIBLE_SECONDS_MAX;
 use super::standby::Standby;
 use super::startup::{START_RETRY_SECONDS, coming, left, start_refused, watched};
@@ -27,6 +27,8 @@ use crate::{Time, later, pace, seconds_between};
 
 /// Pause between two looks at one that goes off or comes up.
 pub(super) const POLL_SECONDS: i64 = 15;
+/// How long an instance is off at most until AWS copies its volumes.
+pub const OFF_SECONDS_MAX: i64 = 10 * 60;
 /// How long a call of somebody who hung may still be on its way, in seconds (AWS: Common error types, RequestExpired), and five
 /// minutes more.
 pub const HEARD_SECONDS_MAX: i64 = 20 * 60;
@@ -103,6 +105,12 @@ pub struct PowerPart {
     /// When it was seen to run again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_at: Option<Time>,
+    /// It was off, or going off, by somebody else's will when AWS heard of us: it stays off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_off: bool,
+    /// When AWS heard that it is to be started, if it has not been seen off since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_heard_at: Option<Time>,
     /// When somebody last took up a stop that another may still be at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_at: Option<Time>,
@@ -184,8 +192,8 @@ impl PowerPart {
 /// An answer about the power.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PowerEvent {
-    /// AWS takes it off.
-    StopHeard,
+    /// AWS takes it off, and what it was before, if AWS says.
+    StopHeard(Option<InstanceState>),
     /// AWS refused to.
     StopRefused(Refusal),
     /// Nobody knows whether AWS does: the call did not get through, and what was tried.
@@ -206,14 +214,16 @@ impl PowerEvent {
     /// Whether it says that a call got through.
     pub(super) fn is_answer(&self) -> bool {
         match self {
-            Self::StopHeard | Self::StopRefused(_) | Self::Seen(_) | Self::StartHeard | Self::StartRefused(_) => true,
+            Self::StopHeard(_) | Self::StopRefused(_) | Self::Seen(_) | Self::StartHeard | Self::StartRefused(_) => {
+                true
+            }
             Self::StopUnanswered(_) | Self::Unanswered(_) | Self::News => false,
         }
     }
 
     /// Whether it must be on record whoever saved meanwhile: the instance goes off, or may.
     pub(super) fn holds_whoever_saved(&self) -> bool {
-        matches!(self, Self::StopHeard | Self::StopUnanswered(_))
+        matches!(self, Self::StopHeard(_) | Self::StopUnanswered(_))
     }
 }
 
@@ -226,12 +236,8 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
         event => event,
     };
     match (record.power.state, event) {
-        (Power::Stopping(None), PowerEvent::StopHeard) => {
-            record.power.state = Power::Stopping(Some(now));
-            record.look_at = later(now, POLL_SECONDS);
-            "its system shuts down".into()
-        }
-        (Power::ForceStopping(None), PowerEvent::StopHeard) => {
+        (Power::Stopping(None), PowerEvent::StopHeard(was)) => shutting_down(record, was, now),
+        (Power::ForceStopping(None), PowerEvent::StopHeard(_)) => {
             record.power.state = Power::ForceStopping(Some(now));
             record.look_at = later(now, POLL_SECONDS);
             "it is forced off".into()
@@ -253,7 +259,7 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
         // Whoever asked for it hung, and others went on meanwhile: it goes off, or may.
         (
             Power::Starting(_) | Power::Coming(_) | Power::Watched(..) | Power::Running,
-            PowerEvent::StopHeard | PowerEvent::StopUnanswered(_),
+            PowerEvent::StopHeard(_) | PowerEvent::StopUnanswered(_),
         ) => {
             record.power.doubt_at = Some(now);
             record.power.state = Power::Starting(now);
@@ -261,6 +267,7 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
         }
         (Power::Starting(_), PowerEvent::StartHeard) => {
             record.power.state = Power::Coming(later(now, POLL_SECONDS));
+            record.power.start_heard_at = Some(now);
             "AWS starts it".into()
         }
         (Power::Starting(_) | Power::Coming(_) | Power::Watched(..), PowerEvent::StartRefused(refusal)) => {
@@ -293,7 +300,7 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
             | Power::Watched(..)
             | Power::Running
             | Power::Gone,
-            PowerEvent::StopHeard
+            PowerEvent::StopHeard(_)
             | PowerEvent::StopRefused(_)
             | PowerEvent::StopUnanswered(_)
             | PowerEvent::Seen(_)
@@ -346,17 +353,33 @@ pub(super) fn woken(record: &mut Backup, now: Time) -> String {
 
 /// The image has what it needs, or will never be made: what was stopped is owed back.
 pub(super) fn owe(record: &mut Backup, now: Time) {
-    if matches!(record.power.state, Power::Stopping(_) | Power::ForceStopping(_) | Power::Stopped) {
+    if !matches!(record.power.state, Power::Stopping(_) | Power::ForceStopping(_) | Power::Stopped) {
+        return;
+    }
+    if record.power.was_off {
+        record.power.state = Power::Untouched;
+    } else {
         record.power.state = Power::Starting(now);
         record.power.owed_at = Some(now);
     }
 }
 
-/// It was started by somebody else meanwhile: nothing is owed, and what is copied is of a disk in use.
-pub(super) fn started_by_others(record: &mut Backup, now: Time) {
+/// It is not left off for an image for long, however that comes along and whatever AWS does not answer. Why it is started, if
+/// that is so.
+pub(super) fn settle(record: &mut Backup, now: Time) -> Option<String> {
+    let until = later(record.power.off_at.filter(|_| record.power.state == Power::Stopped)?, OFF_SECONDS_MAX);
+    if now < until {
+        record.look_at = record.look_at.min(until);
+        return None;
+    }
+    let minutes = OFF_SECONDS_MAX / 60;
+    if record.state == State::Creating {
+        let last = record.trouble.take().unwrap_or_default();
+        return Some(fail(record, now, format!("CreateImage did not come about within {minutes} min; last: {last}")));
+    }
     record.power.consistency = Some(Consistency::CrashConsistent);
-    record.power.owed_at = Some(now);
-    let _ = coming(record, Some(InstanceState::Running), now);
+    owe(record, now);
+    Some(format!("AWS did not begin to copy each of its volumes within {minutes} min: it is started all the same"))
 }
 
 /// What is owed to it now.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::cache::CachePart;
-use super::instance::CopyPart;
+use super::copy::CopyPart;
 use super::life::State;
 use super::power::PowerPart;
 use super::publication::Publication;

@@ -11,6 +11,10 @@ use crate::{Time, later, seconds_between};
 /// How long AWS may take to force it off, once its system had its time, before the backup fails.
 pub(super) const FORCING_SECONDS_MAX: i64 = 20 * 60;
 
+/// How long AWS may tell that it runs once it had its time: a stop that was heard is told late (AWS: Eventual consistency).
+const RUNS_ON_SECONDS_MAX: i64 = 60;
+const RUNS: &str = "it runs: somebody has started it, or AWS did not take it off";
+
 /// It is to go off from now on.
 pub(super) fn begin(record: &mut Backup, now: Time) -> String {
     record.power.state = Power::Stopping(None);
@@ -50,6 +54,20 @@ pub(super) fn stop_refused(record: &mut Backup, refusal: &Refusal, now: Time) ->
     fail(record, now, refusal.to_string())
 }
 
+/// AWS has heard of it. What was off before, or going off, and not by us, is so by somebody else's will.
+pub(super) fn shutting_down(record: &mut Backup, was: Option<InstanceState>, now: Time) -> String {
+    record.power.was_off =
+        record.power.doubt_at.is_none() && matches!(was, Some(InstanceState::Stopped | InstanceState::Stopping));
+    record.power.state = Power::Stopping(Some(now));
+    record.look_at = later(now, POLL_SECONDS);
+    if record.power.was_off { "somebody else has taken it off: it stays so" } else { "its system shuts down" }.into()
+}
+
+/// How long it may take until it is off, before the backup fails.
+pub(super) fn seconds_max(record: &Backup) -> i64 {
+    record.capture.stop_within_seconds + FORCING_SECONDS_MAX + RUNS_ON_SECONDS_MAX
+}
+
 /// Its system has its time to shut down.
 pub(super) fn stopping(record: &mut Backup, since: Time, seen: Option<InstanceState>, now: Time) -> String {
     let within = record.capture.stop_within_seconds;
@@ -57,13 +75,21 @@ pub(super) fn stopping(record: &mut Backup, since: Time, seen: Option<InstanceSt
     match seen {
         Some(InstanceState::Stopped) => off(record, Consistency::Clean, now),
         Some(InstanceState::Leaving) => gone(record, now),
-        Some(InstanceState::Running | InstanceState::Stopping | InstanceState::Pending) if waited >= within => {
+        // It is not taken off against whoever has started it.
+        Some(InstanceState::Running | InstanceState::Pending) if waited >= within + RUNS_ON_SECONDS_MAX => {
+            fail(record, now, RUNS.into())
+        }
+        Some(InstanceState::Stopping) if waited >= within && record.power.was_off => {
+            fail(record, now, format!("somebody else is taking it off, and that takes longer than {within} s"))
+        }
+        Some(InstanceState::Stopping) if waited >= within => {
             record.power.state = Power::ForceStopping(None);
             record.look_at = now;
             format!("its system did not shut down within {within} s, and is forced to")
         }
         Some(InstanceState::Running | InstanceState::Stopping | InstanceState::Pending) | None => {
-            record.look_at = later(now, (within - waited).clamp(1, POLL_SECONDS));
+            let left = if waited < within { within - waited } else { within + RUNS_ON_SECONDS_MAX - waited };
+            record.look_at = later(now, left.clamp(1, POLL_SECONDS));
             "its system shuts down".into()
         }
     }
@@ -74,6 +100,9 @@ pub(super) fn forcing(record: &mut Backup, since: Time, seen: Option<InstanceSta
     match seen {
         Some(InstanceState::Stopped) => off(record, Consistency::Forced, now),
         Some(InstanceState::Leaving) => gone(record, now),
+        Some(InstanceState::Running | InstanceState::Pending) if seconds_between(since, now) >= RUNS_ON_SECONDS_MAX => {
+            fail(record, now, RUNS.into())
+        }
         _ if seconds_between(since, now) >= FORCING_SECONDS_MAX => {
             let minutes = FORCING_SECONDS_MAX / 60;
             fail(record, now, format!("AWS did not take the instance off within {minutes} minutes, forced"))
@@ -86,7 +115,7 @@ pub(super) fn forcing(record: &mut Backup, since: Time, seen: Option<InstanceSta
 
 /// It is off: its image is made now.
 fn off(record: &mut Backup, consistency: Consistency, now: Time) -> String {
-    record.power.state = Power::Stopped;
+    record.power.state = if record.power.was_off { Power::Untouched } else { Power::Stopped };
     record.power.consistency = Some(consistency);
     record.power.off_at = Some(now);
     record.artifact = Artifact::Asked;

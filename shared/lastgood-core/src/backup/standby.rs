@@ -14,12 +14,13 @@ use super::life::{Alone, Effect, State, Together, again, fail, unanswered, wait}
 use super::power::{POLL_SECONDS, is_gone};
 use super::record::Backup;
 use super::shutdown;
+use super::startup::LEFT_SECONDS_MAX;
 use crate::facts::Lifecycle;
 use crate::id::{GroupName, InstanceId};
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
-use crate::{Time, later, pace};
+use crate::{Time, later, pace, seconds_between};
 
 /// Whether it is to be taken out of standby by us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -90,6 +91,8 @@ pub enum StandbyEvent {
     EnterUnanswered(String),
     /// Where it is in its life in the group; `None`: it is no member.
     Seen(Option<Lifecycle>),
+    /// Another member is in standby, too, and why that matters.
+    NotAlone(String),
     /// AWS takes it out.
     LeaveHeard,
     /// AWS refused to.
@@ -102,7 +105,12 @@ impl StandbyEvent {
     /// Whether it says that a call got through.
     pub(super) fn is_answer(&self) -> bool {
         match self {
-            Self::EnterHeard | Self::EnterRefused(_) | Self::Seen(_) | Self::LeaveHeard | Self::LeaveRefused(_) => true,
+            Self::EnterHeard
+            | Self::EnterRefused(_)
+            | Self::Seen(_)
+            | Self::NotAlone(_)
+            | Self::LeaveHeard
+            | Self::LeaveRefused(_) => true,
             Self::EnterUnanswered(_) | Self::Unanswered(_) => false,
         }
     }
@@ -155,6 +163,8 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
                 again(record, now, POLL_SECONDS, "it goes into standby")
             }
         },
+        // Nothing was stopped yet, and it serves again.
+        (Standby::Entering(Some(_)), StandbyEvent::NotAlone(why)) => fail(record, now, why),
         (Standby::Leaving(_) | Standby::Returning(_) | Standby::Left, _) if goes_in => {
             record.standby.state = Standby::Leaving(now);
             "it was put in standby too late".into()
@@ -183,6 +193,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
                 Standby::Returning(_) => Standby::Returning(at),
                 _ => Standby::Leaving(at),
             };
+            left_in(record, &why, now);
             format!("later again: {why}")
         }
         (
@@ -196,6 +207,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
             | StandbyEvent::EnterRefused(_)
             | StandbyEvent::EnterUnanswered(_)
             | StandbyEvent::Seen(_)
+            | StandbyEvent::NotAlone(_)
             | StandbyEvent::LeaveHeard
             | StandbyEvent::LeaveRefused(_)
             | StandbyEvent::Unanswered(_),
@@ -233,15 +245,29 @@ fn leave_refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
 /// It is in standby still: it is tried again, and told if AWS refused.
 fn still_in(record: &mut Backup, now: Time) -> String {
     record.standby.state = Standby::Leaving(now);
-    let refused = record.standby.refused.take();
-    if let (Some(reason), Some(instance)) = (refused, record.instance.clone())
-        && record.standby.told.as_ref() != Some(&reason)
-    {
-        record.standby.told = Some(reason.clone());
-        let news = News::StandbyLeft { backup: record.id.clone(), instance, reason };
-        record.tell(&format!("/{}", now.as_second()), now, news);
+    if let Some(refused) = record.standby.refused.take() {
+        tell_left(record, refused, now);
     }
     "it is in standby".into()
+}
+
+/// That it is in standby still is told, unless that was told for this reason.
+fn tell_left(record: &mut Backup, reason: String, now: Time) {
+    let Some(instance) = record.instance.clone().filter(|_| record.standby.told.as_ref() != Some(&reason)) else {
+        return;
+    };
+    record.standby.told = Some(reason.clone());
+    let news = News::StandbyLeft { backup: record.id.clone(), instance, reason };
+    record.tell(&format!("/{}", now.as_second()), now, news);
+}
+
+/// No call gets through that takes it out, or says where it is: after a while that is told, once.
+fn left_in(record: &mut Backup, why: &str, now: Time) {
+    let since = record.power.on_at.unwrap_or(record.since);
+    if record.standby.told.is_none() && seconds_between(since, now) >= LEFT_SECONDS_MAX {
+        let reason = record.standby.refused.clone().unwrap_or_else(|| why.to_owned());
+        tell_left(record, reason, now);
+    }
 }
 
 /// Once its instance is on again, or its backup is over without having stopped it, it is to serve again.

@@ -14,6 +14,9 @@ pub(super) const LEFT_SECONDS_MAX: i64 = 5 * 60;
 /// Pause between two looks at one that may be stopped once more.
 const WATCH_SECONDS: i64 = 60;
 
+/// Why one is off again that AWS had begun to start, as far as is known here.
+const FELL_BACK: &str = "AWS began to start it, and it is off again; its StateReason may say why (AWS: DescribeInstances), as does the key of its volumes";
+
 /// AWS would not start it: there may be no room for it (AWS: Insufficient instance capacity). It is tried on and on.
 pub(super) fn start_refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
     if refusal.why == Why::Missing {
@@ -24,15 +27,21 @@ pub(super) fn start_refused(record: &mut Backup, refusal: &Refusal, now: Time) -
     record.power.state = if refusal.why == Why::WrongState { Power::Coming(at) } else { Power::Starting(at) };
     let reason = refusal.to_string();
     // One that is on its way down takes the call as soon as it is off.
-    let is_news = refusal.why != Why::WrongState && !record.power.refusal_told;
-    if let Some(instance) = record.instance.clone().filter(|_| is_news) {
-        record.power.refusal_told = true;
-        let backup = record.id.clone();
-        let news = News::InstanceNotStarted { backup, instance, reason: reason.clone() };
-        record.tell(&format!("/{}", now.as_second()), now, news);
+    let is_news = refusal.why != Why::WrongState;
+    if is_news {
+        not_started(record, &reason, now);
     }
     left(record, now, &reason);
     reason
+}
+
+/// That it could not be started is told once.
+fn not_started(record: &mut Backup, reason: &str, now: Time) {
+    if let Some(instance) = record.instance.clone().filter(|_| !record.power.refusal_told) {
+        record.power.refusal_told = true;
+        let news = News::InstanceNotStarted { backup: record.id.clone(), instance, reason: reason.to_owned() };
+        record.tell(&format!("/{}", now.as_second()), now, news);
+    }
 }
 
 /// Whether it is off for so long that an operator is wanted.
@@ -71,6 +80,9 @@ pub(super) fn coming(record: &mut Backup, seen: Option<InstanceState>, now: Time
         // The call was not heard, or somebody has stopped it again: it was on before, and is to be on.
         Some(InstanceState::Stopped | InstanceState::Stopping) => {
             record.power.state = Power::Starting(now);
+            if record.power.start_heard_at.take().is_some() {
+                not_started(record, FELL_BACK, now);
+            }
             left(record, now, "it is off");
             "it is off, and is started again".into()
         }

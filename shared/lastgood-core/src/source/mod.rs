@@ -26,7 +26,7 @@ pub mod turn;
 mod turn_rules;
 
 pub use life::{Claim, Outcome, apply, begins_anew, claim, expect, halt, hear, overdue, unplan};
-pub use off::ask_off;
+pub use off::{MayTakeOff, ask_off};
 pub use record::{Asked, Because, Changing, Expected, Failure, Found, Good, Hold, OffFor, Published, Retry, Source};
 pub use standing::Standing;
 pub use turn::{Turn, ask_to_roll, ask_turn, forget_rollout, free_turn, is_at_it, rolls, rolls_no_more};

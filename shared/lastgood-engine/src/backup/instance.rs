@@ -1,17 +1,20 @@
 //! Backups of single instances: whether one can be made, its shutdown, its image, how the copy comes along, and its start.
 
+use std::collections::BTreeSet;
+
 use futures_util::StreamExt;
 use futures_util::stream;
+use lastgood_core::backup::copy::{Copying, asks_instance};
 use lastgood_core::backup::image;
-use lastgood_core::backup::instance::{Copying, InGroup, asks_hazards, found};
-use lastgood_core::backup::power::{Power, PowerEvent};
-use lastgood_core::backup::standby::StandbyEvent;
+use lastgood_core::backup::instance::{InGroup, asks_hazards, found};
+use lastgood_core::backup::power::PowerEvent;
+use lastgood_core::backup::standby::{Standby, StandbyEvent};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Instance, StopHazards};
+use lastgood_core::facts::{Group, Instance, Lifecycle, StopHazards};
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, ImageId, InstanceId};
 use lastgood_core::name::{TAG_BACKUP, tag_value};
-use lastgood_core::source::{Source, ask_off};
+use lastgood_core::source::{MayTakeOff, Source, ask_off};
 
 use super::together::{AskFailed, together};
 use crate::call::autoscaling::{ActiveRefresh, EnterStandby, ExitStandby, GroupsNamed};
@@ -43,7 +46,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 (record, carried)
             }
         });
-        found.buffered(CALLS_AT_ONCE_MAX).collect().await
+        one_of_a_group(found.buffered(CALLS_AT_ONCE_MAX).collect().await)
     }
 
     async fn find_instance(&self, record: &Backup, id: &InstanceId, told: &[Instance]) -> Carried<Backup> {
@@ -65,13 +68,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         };
         let backups = self.backups_of(&record.id.source).await?;
         let event = found(record, id, told, hazards, group.as_ref(), &backups);
-        if !matches!(&event, Event::InstanceFound(found) if found.stops) {
-            return Ok(event);
+        let Event::InstanceFound(mut found) = event else { return Ok(event) };
+        if !found.stops {
+            return Ok(Event::InstanceFound(found));
         }
         let ask = |source: &Source| ask_off(source, record.id.slot, &backups, self.clock.now());
         Ok(match self.change_source(&record.id.source, ask).await? {
-            Some(true) => event,
-            Some(false) | None => Event::InstanceBusy("another backup of it may take it off".into()),
+            Some(MayTakeOff::Yes) => Event::InstanceFound(found),
+            Some(MayTakeOff::NotYet) | None => Event::InstanceBusy("another backup of it may take it off".into()),
+            Some(MayTakeOff::Never(why)) => Event::NoOrigin(why),
+            Some(MayTakeOff::TooLate(why)) => {
+                (found.stops, found.group, found.goes_on) = (false, None, Some(why));
+                Event::InstanceFound(found)
+            }
         })
     }
 
@@ -93,11 +102,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let told = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
         let seen = wave.into_iter().map(|(record, (name, id))| {
             let event = match &told {
-                Ok(groups) => {
-                    let members = group::named(groups, &name).map(|group| group.members.as_slice()).unwrap_or_default();
-                    let member = members.iter().find(|member| member.instance == id);
-                    StandbyEvent::Seen(member.map(|member| member.lifecycle))
-                }
+                Ok(groups) => in_standby(&record.record, group::named(groups, &name), &id),
                 Err(failed) => StandbyEvent::Unanswered(chain(&failed.unanswered())),
             };
             (record, Ok(Event::Standby(event)))
@@ -160,7 +165,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     pub(super) async fn stop_instance(&self, instance: InstanceId, force: bool) -> Carried<Backup> {
         Ok(Event::Power(match self.cloud.call(&StopInstance { instance, force }).await? {
-            Ok(()) => PowerEvent::StopHeard,
+            Ok(was) => PowerEvent::StopHeard(was),
             Err(refusal) => PowerEvent::StopRefused(refusal),
         }))
     }
@@ -183,13 +188,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// The image of an instance, the snapshots that bear its backup's tag, and the instance if that is off for it.
     pub(super) async fn look_at_copy(&self, record: &Backup, id: ImageId) -> Carried<Backup> {
         let mut instance = None;
-        if let Some(of) = record.instance.as_ref().filter(|_| record.power.state == Power::Stopped) {
+        if let Some(of) = record.instance.as_ref().filter(|_| asks_instance(record)) {
             let told = self
                 .cloud
                 .call(&InstancesById(vec![of.clone()]))
                 .await?
                 .map_err(CallFailed::refused(InstancesById::ACTION))?;
-            instance = Some(told.into_iter().find(|told| told.id == *of).map(|told| told.state));
+            instance = Some(told.into_iter().find(|told| told.id == *of));
         }
         let tagged = SnapshotsTagged { key: TAG_BACKUP.to_owned(), value: tag_value(&record.id.to_string()) };
         let mut snapshots = self.cloud.call(&tagged).await?.map_err(CallFailed::refused(SnapshotsTagged::ACTION))?;
@@ -198,5 +203,33 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             self.cloud.call(&ImagesById(vec![id.clone()])).await?.map_err(CallFailed::refused(ImagesById::ACTION))?;
         let sight = image::sight(&id, &images, &snapshots);
         Ok(Event::Copying(Box::new(Copying { instance, sight, snapshots })))
+    }
+}
+
+/// Of the members of one group that may go into standby now, one: their looks know nothing of each other.
+fn one_of_a_group(mut found: Answered<Backup>) -> Answered<Backup> {
+    let mut groups = BTreeSet::new();
+    for (_, carried) in &mut found {
+        if let Ok(Event::InstanceFound(one)) = carried
+            && let Some(group) = one.group.clone()
+            && !groups.insert(group.clone())
+        {
+            *carried = Ok(Event::InstanceBusy(format!("another member of {group} goes into standby")));
+        }
+    }
+    found
+}
+
+/// Where a member is. Two that went into standby at once leave a gap of two: neither is shut down then.
+fn in_standby(record: &Backup, group: Option<&Group>, id: &InstanceId) -> StandbyEvent {
+    let members = group.map(|group| group.members.as_slice()).unwrap_or_default();
+    let lifecycle = members.iter().find(|member| member.instance == *id).map(|member| member.lifecycle);
+    let is_another = |instance: &InstanceId, lifecycle| lifecycle == Lifecycle::Standby && instance != id;
+    let another = members.iter().find(|member| is_another(&member.instance, member.lifecycle));
+    match another.filter(|_| matches!(record.standby.state, Standby::Entering(_))) {
+        Some(another) if lifecycle == Some(Lifecycle::Standby) => {
+            StandbyEvent::NotAlone(format!("{} went into standby, too: one is away at a time", another.instance))
+        }
+        _ => StandbyEvent::Seen(lifecycle),
     }
 }

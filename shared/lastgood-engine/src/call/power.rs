@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lastgood_core::facts::{Instance, Tags};
+use lastgood_core::facts::{Instance, InstanceState, Tags};
 use lastgood_core::id::InstanceId;
 
 use super::Call;
@@ -48,7 +48,8 @@ impl Call for OneTimeSpot {
     const ACTION: &'static str = "ec2:DescribeSpotInstanceRequests";
 }
 
-/// Shut an instance down. Its system is asked first, always; with `force` it is taken off if it does not.
+/// Shut an instance down, and tell what it was before, if AWS says. Its system is asked first, always; with `force` it is taken
+/// off if it does not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopInstance {
     /// Which.
@@ -58,7 +59,7 @@ pub struct StopInstance {
 }
 
 impl Call for StopInstance {
-    type Told = ();
+    type Told = Option<InstanceState>;
     const ACTION: &'static str = "ec2:StopInstances";
 }
 

@@ -174,13 +174,7 @@ fn member_fact(member: &Member) -> facts::Member {
 }
 
 pub(crate) fn instance_fact(instance: &Instance) -> facts::Instance {
-    let state = match instance.state {
-        InstanceState::Pending => facts::InstanceState::Pending,
-        InstanceState::Running => facts::InstanceState::Running,
-        InstanceState::Stopping => facts::InstanceState::Stopping,
-        InstanceState::Stopped => facts::InstanceState::Stopped,
-        InstanceState::ShuttingDown | InstanceState::Terminated => facts::InstanceState::Leaving,
-    };
+    let state = state_fact(instance.state);
     let nature = &instance.nature;
     let passing = nature.address.as_ref().filter(|(_, is_own)| !is_own);
     facts::Instance {
@@ -193,6 +187,16 @@ pub(crate) fn instance_fact(instance: &Instance) -> facts::Instance {
         hibernates: nature.hibernates,
         passing_address: passing.map(|(address, _)| address.clone()),
         ..facts::Instance::new(instance.id.clone(), state, instance.launched_at)
+    }
+}
+
+pub(crate) fn state_fact(state: InstanceState) -> facts::InstanceState {
+    match state {
+        InstanceState::Pending => facts::InstanceState::Pending,
+        InstanceState::Running => facts::InstanceState::Running,
+        InstanceState::Stopping => facts::InstanceState::Stopping,
+        InstanceState::Stopped => facts::InstanceState::Stopped,
+        InstanceState::ShuttingDown | InstanceState::Terminated => facts::InstanceState::Leaving,
     }
 }
 

@@ -9,7 +9,7 @@ use lastgood_engine::call::power::{
 use lastgood_engine::{Answers, Call, Called};
 
 use super::ec2::NAMES_A_CALL;
-use super::facts::{answer, instance_fact};
+use super::facts::{answer, instance_fact, state_fact};
 use super::{all, parts};
 use crate::filter::{Filter, Paging};
 use crate::instance_type::{DescribeInstanceTypes, InstanceType};
@@ -51,8 +51,9 @@ impl Answers<OneTimeSpot> for World {
 }
 
 impl Answers<StopInstance> for World {
-    async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<()> {
-        answer(StopInstance::ACTION, self.ec2().stop_instance(instance, *force).map(|_| ()))
+    async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<Option<facts::InstanceState>> {
+        let stopped = self.ec2().stop_instance(instance, *force);
+        answer(StopInstance::ACTION, stopped.map(|(before, _)| Some(state_fact(before))))
     }
 }
 

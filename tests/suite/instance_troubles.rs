@@ -1,0 +1,198 @@
+//! Single instances and whoever else has a hand in them: calls that are not answered, operators who stop and start, plans that
+//! change, and functions that come hours late.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lastgood_core::backup::State;
+use lastgood_core::backup::power::{Consistency, OFF_SECONDS_MAX, Power};
+
+use lastgood_core::seconds_between;
+use lastgood_tests::cut::{Knife, Meanwhile};
+use lastgood_tests::stack::{Invocation, Stack};
+use lastgood_world::{InstanceState, Lifecycle, Nature, UpdateGroup, World, by_number};
+
+use crate::instances::{STOP, consistency, done, of, plan, source, state};
+
+/// When a call was first made.
+fn first(stack: &Stack, action: &str) -> lastgood_core::Time {
+    let log = stack.world.log();
+    log.iter().find(|call| call.action == action).unwrap_or_else(|| panic!("{action} was not called")).at
+}
+
+#[test]
+fn looks_that_nobody_answers_keep_no_instance_off() {
+    for action in ["ec2:DescribeSnapshots", "ec2:DescribeImages", "ec2:DescribeInstances"] {
+        let (stack, id) = of(Nature::default(), STOP);
+        stack.world.change_settings(|pace| pace.snapshot_visible_seconds = 300);
+        stack.run(31);
+        assert_eq!(stack.backups(&source(&id))[0].power.state, Power::Stopped, "{action}");
+        stack.world.deny(action, "*");
+        stack.run(15);
+        assert_eq!(state(&stack, &id), InstanceState::Running, "{action}");
+        let off_seconds = seconds_between(first(&stack, "ec2:StopInstances"), first(&stack, "ec2:StartInstances"));
+        assert!(off_seconds <= OFF_SECONDS_MAX + 180, "{action}: off for {off_seconds} s");
+        assert_eq!(consistency(&stack, &id), Some(Consistency::CrashConsistent), "{action}");
+        stack.world.allow(action);
+        stack.run(40);
+        assert_eq!(stack.backups(&source(&id))[0].state, State::Good, "{action}");
+    }
+}
+
+#[test]
+fn functions_that_come_hours_late_take_nothing_off() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.apply(&plan(&format!("instances: [{id}]"), STOP).replace("hourly", "'0 10 * * *'")).expect("applied");
+    stack.world.advance(8 * 60 * 60);
+    stack.run(30);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.consistency), (State::Good, Some(Consistency::CrashConsistent)));
+    assert!(!done(&stack).iter().any(|act| act.ends_with("StopInstances")), "{:?}", done(&stack));
+    // What somebody asks for by hand is not late.
+    stack.request(&source(&id));
+    stack.run(5);
+    assert!(done(&stack).iter().any(|act| act.ends_with("StopInstances")), "{:?}", done(&stack));
+}
+
+#[test]
+fn what_is_not_wanted_off_any_more_stays_on() {
+    let without_a_stop = plan("instances: [ID]", "");
+    let without_it = "plans: [{name: db, select: {tags: {a: b}}, schedule: hourly}]\nremoved: {instance/ID: keep}";
+    let changes = [
+        (without_a_stop.as_str(), "its plan does not take it off any more"),
+        (without_it, "it is in no plan any more"),
+    ];
+    for (change, why) in changes {
+        let (stack, id) = of(Nature::default(), STOP);
+        stack.world.advance(30 * 60 - 5);
+        // It is being started when its time comes, and that is waited for.
+        stack.world.stop(&id);
+        stack.world.start(&id);
+        stack.world.advance(5);
+        stack.invoke(Invocation::Tick);
+        assert_eq!(stack.backups(&source(&id))[0].state, State::Requested);
+        stack.apply(&change.replace("ID", id.as_str())).expect("applied");
+        stack.run(10);
+        let backup = &stack.backups(&source(&id))[0];
+        assert_eq!(backup.state, State::Failed);
+        assert!(backup.reason.contains(why), "{}", backup.reason);
+        assert!(done(&stack).is_empty(), "{:?}", done(&stack));
+        assert_eq!(state(&stack, &id), InstanceState::Running);
+    }
+}
+
+#[test]
+fn whoever_stops_it_right_before_we_do_finds_it_off() {
+    let tick = |stack: &Stack| stack.world.advance(30 * 60);
+    let (stack, _) = of(Nature::default(), STOP);
+    tick(&stack);
+    let knife = Knife::new(None);
+    stack.invoke_behind(&knife, Invocation::Tick).expect("it ends");
+    let mut before = 0;
+    for call in 0..knife.calls() {
+        let (stack, id) = of(Nature::default(), STOP);
+        tick(&stack);
+        let is_first = AtomicBool::new(false);
+        let gate = Meanwhile::new(|number| {
+            if number == call && !stack.world.calls().contains_key("ec2:StopInstances") {
+                stack.world.stop(&id);
+                is_first.store(true, Ordering::Relaxed);
+            }
+        });
+        stack.invoke_behind(&gate, Invocation::Tick).expect("it ends");
+        let is_first = is_first.load(Ordering::Relaxed);
+        before += usize::from(is_first);
+        stack.run(45);
+        let expected = if is_first { InstanceState::Stopped } else { InstanceState::Running };
+        assert_eq!(state(&stack, &id), expected, "before call {call}");
+        let backup = &stack.backups(&source(&id))[0];
+        assert_eq!((backup.state, backup.power.consistency), (State::Good, Some(Consistency::Clean)), "call {call}");
+    }
+    assert!(before > 5, "{before}");
+}
+
+#[test]
+fn one_that_its_operator_starts_while_it_is_to_shut_down_is_not_taken_off_again() {
+    let (stack, id) = of(Nature { shutdown_seconds: Some(5), ..Nature::default() }, STOP);
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    stack.world.advance(20);
+    stack.world.start(&id);
+    // The news of it are lost, and the poll comes late.
+    stack.world.advance(120);
+    stack.invoke(Invocation::Poll);
+    stack.run(10);
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    let acts = done(&stack);
+    assert!(!acts.iter().any(|act| act.ends_with("by force")), "{acts:?}");
+    assert_eq!(acts.iter().filter(|act| act.ends_with("StopInstances")).count(), 1, "{acts:?}");
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!(backup.state, State::Failed);
+    assert!(backup.reason.contains("somebody has started it"), "{}", backup.reason);
+}
+
+#[test]
+fn one_that_was_off_and_is_started_before_its_copy_begins_is_not_called_clean() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.change_settings(|pace| pace.snapshot_visible_seconds = 300);
+    stack.world.stop(&id);
+    stack.run(31);
+    assert_eq!(consistency(&stack, &id), Some(Consistency::Clean));
+    stack.world.start(&id);
+    stack.run(29);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.consistency), (State::Good, Some(Consistency::CrashConsistent)));
+}
+
+#[test]
+fn of_the_members_of_a_group_one_is_away_at_a_time() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    world.group("web", &by_number(&template, 1), 3);
+    let update = UpdateGroup { name: "web".into(), min: Some(0), max: Some(3), ..UpdateGroup::default() };
+    world.autoscaling().update_group(&update).expect("updated");
+    let ids: Vec<String> = world.instances().iter().map(|one| one.id.to_string()).collect();
+    let stack = Stack::new(world);
+    stack
+        .apply(&plan(&format!("instances: [{}]", ids.join(", ")), "capture: {reboot: stop, standby: true}"))
+        .expect("applied");
+    stack.run(28);
+    for minute in 0..50 {
+        stack.run(1);
+        let group = stack.world.group_view("web").expect("it is there");
+        let away = group.members.iter().filter(|member| member.lifecycle != Lifecycle::InService).count();
+        let off = ids.iter().filter(|id| state(&stack, &id.as_str().into()) != InstanceState::Running).count();
+        assert!(away <= 1 && off <= 1, "minute {minute}: {away} out of service, {off} off");
+    }
+    for id in &ids {
+        let backup = &stack.backups(&format!("instance/{id}"))[0];
+        assert_eq!((backup.state, backup.power.consistency), (State::Good, Some(Consistency::Clean)), "{id}");
+    }
+}
+
+#[test]
+fn a_member_goes_into_standby_only_if_all_the_others_serve() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    world.group("web", &by_number(&template, 1), 2);
+    let update = UpdateGroup { name: "web".into(), min: Some(0), max: Some(2), ..UpdateGroup::default() };
+    world.autoscaling().update_group(&update).expect("updated");
+    let (id, other) = (world.instances().remove(0).id, world.instances().remove(1).id);
+    let stack = Stack::new(world);
+    stack.apply(&plan(&format!("instances: [{id}]"), "capture: {reboot: stop, standby: true}")).expect("applied");
+    stack.run(28);
+    stack.world.enter_standby("web", std::slice::from_ref(&other));
+    stack.run(15);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!(backup.state, State::Requested);
+    assert!(
+        backup.trouble.as_deref().is_some_and(|why| why.ends_with("does not serve either")),
+        "{:?}",
+        backup.trouble
+    );
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    stack.world.autoscaling().exit_standby("web", std::slice::from_ref(&other)).expect("taken out");
+    stack.run(25);
+    assert_eq!(stack.backups(&source(&id))[0].state, State::Good);
+}
