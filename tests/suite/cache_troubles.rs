@@ -1,9 +1,12 @@
 //! Caches and what AWS makes of them meanwhile: nodes that ail, looks that are refused, caches that come and go, and plans that
 //! take all that AWS gives.
 
-use lastgood_core::backup::State;
+use std::collections::BTreeSet;
+
+use lastgood_core::backup::{Backup, State};
 use lastgood_core::id::CacheId;
 use lastgood_core::seconds_between;
+use lastgood_engine::apply::ApplyError;
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{AwsError, CacheShape, Call, World};
 
@@ -136,13 +139,21 @@ fn a_cache_found_by_its_tag_is_told_with_what_aws_does_not_do_of_it() {
 }
 
 #[test]
-fn a_plan_that_takes_all_that_aws_gives_waits_for_minutes_and_tells_nobody() {
+fn a_plan_that_takes_all_that_aws_gives_is_late_by_minutes_until_one_slot_gives_way() {
     let (stack, id) = of(CacheShape::Serverless);
     let hourly = "plans: [{name: web, select: {serverless_caches: [sessions]}, schedule: hourly, retain: {last: 3}}]";
     stack.apply(hourly).expect("applied");
-    stack.run(3 * 24 * 60);
-    assert_eq!((count(&stack, "Backup Waits"), count(&stack, "Backup Failed")), (0, 0));
-    assert!(states(&stack, &id).len() >= 72);
+    let days = 34;
+    stack.run(days * 24 * 60);
+    assert_eq!(count(&stack, "Backup Waits"), 0);
+    let failed = messages(&stack, "Backup Failed");
+    assert!(failed.len() == 1 && failed[0].contains("it would come 30 min late, and gives way"), "{failed:?}");
+    let backups = stack.backups(&id.to_string());
+    assert!(backups.len() >= usize::try_from(days).expect("few") * 24 - 1, "{}", backups.len());
+    let begun = |backup: &Backup| backup.cache.begun_at.map(|at| seconds_between(backup.id.slot, at));
+    let late_seconds = backups.iter().filter_map(begun).max();
+    assert!(late_seconds.is_some_and(|late| late < 30 * 60), "{late_seconds:?}");
+    assert!(backups.iter().find_map(begun).is_some_and(|late| late <= 4 * 60), "the last ones are on time again");
 }
 
 #[test]
@@ -178,4 +189,51 @@ fn a_deletion_that_waited_long_for_its_call_is_looked_into_again_right_before_it
     assert_eq!(log.iter().filter(|call| call.action == "elasticache:DeleteSnapshot").count(), 1);
     let looked = &log[last(&log[..deleted], "elasticache:DescribeSnapshots")];
     assert!(seconds_between(looked.at, log[deleted].at) <= 2, "it was looked at before the wait alone");
+}
+
+#[test]
+fn the_nodes_of_a_group_that_bear_its_tags_are_backed_up_with_it() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let id = world.put_cache("sessions", CacheShape::Replicated(3));
+    world.change_cache(&id, |cache| drop(cache.tags.insert("lastgood".into(), "web".into())));
+    let stack = Stack::new(world);
+    stack.apply(&plan("tags: {lastgood: web}")).expect("applied");
+    stack.run(3 * 60);
+    let sources: BTreeSet<String> =
+        stack.store.all_backups().into_iter().map(|backup| backup.id.source.to_string()).collect();
+    assert_eq!(sources, ["replication-group/sessions".to_owned()].into());
+    assert_eq!((count(&stack, "Backup Failed"), count(&stack, "Source Found")), (0, 0));
+    let Err(ApplyError::Mistakes(mistakes)) = stack.apply(&plan("cache_clusters: [sessions-002]")) else {
+        panic!("a node is not backed up by itself")
+    };
+    let why = &mistakes[0].what;
+    assert!(why.contains("it is a node of replication group sessions, and is backed up with that"), "{why}");
+}
+
+#[test]
+fn the_roles_of_many_caches_are_as_told_in_the_last_half_minute_when_a_node_is_asked_for() {
+    const CACHES: usize = 120;
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let names: Vec<String> = (0..CACHES).map(|number| format!("c{number:03}")).collect();
+    for name in &names {
+        world.put_cache(name, CacheShape::Replicated(2));
+    }
+    let stack = Stack::new(world);
+    stack.apply(&plan(&format!("replication_groups: [{}]", names.join(", ")))).expect("applied");
+    stack.run(45);
+    let good = stack.store.all_backups().into_iter().filter(|backup| backup.state == State::Good);
+    assert_eq!(good.count(), CACHES);
+    let (mut told, mut made) = (None, 0);
+    for call in stack.world.log() {
+        match call.action.as_str() {
+            "elasticache:DescribeReplicationGroups" => told = Some(call.at),
+            "elasticache:CreateSnapshot" => {
+                let age_seconds = told.map(|told| seconds_between(told, call.at));
+                assert!(age_seconds.is_some_and(|age| age <= 31), "{age_seconds:?}");
+                made += 1;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(made, CACHES);
 }

@@ -100,7 +100,7 @@ pub fn choose(cache: &Cache, taken: &[Taken], full: &[Full], now: Time) -> Choic
         let origin = Origin { node: None, why: why.to_owned() };
         match free_at(cache, &cache.id.name, taken.iter(), full, now) {
             None => Choice::Now(origin),
-            Some(until) => none_now(cache, until),
+            Some(room) => none_now(cache, room),
         }
     };
     match &cache.shape {
@@ -114,13 +114,13 @@ pub fn choose(cache: &Cache, taken: &[Taken], full: &[Full], now: Time) -> Choic
 fn of_nodes(cache: &Cache, nodes: &[CacheNode], taken: &[Taken], full: &[Full], now: Time) -> Choice {
     let mut nodes: Vec<&CacheNode> = nodes.iter().collect();
     nodes.sort_by_key(|node| (rank(node.role), node.cluster.clone()));
-    let replicas: Vec<&&CacheNode> = nodes.iter().filter(|node| node.role == CacheRole::Replica).collect();
-    let (mut until, mut busy) = (None, None);
-    for node in &nodes {
-        if node.status != CacheStatus::Available {
-            busy.get_or_insert_with(|| format!("{} is not available", node.cluster));
-            continue;
-        }
+    let has_replica = nodes.iter().any(|node| node.role == CacheRole::Replica);
+    let (well, ailing): (Vec<&CacheNode>, Vec<&CacheNode>) =
+        nodes.into_iter().partition(|node| node.status == CacheStatus::Available);
+    // The primary's turn comes only if no other is available: one that has no room today is waited for.
+    let others: Vec<&CacheNode> = well.iter().filter(|node| node.role != CacheRole::Primary).copied().collect();
+    let mut until = None;
+    for node in if others.is_empty() { well } else { others } {
         // One that names no node may be of any.
         let names_none = |taken: &&Taken| taken.of.iter().all(|of| *of == cache.id.name);
         let of_it = taken.iter().filter(|taken| names_none(taken) || taken.of.contains(&node.cluster));
@@ -128,27 +128,35 @@ fn of_nodes(cache: &Cache, nodes: &[CacheNode], taken: &[Taken], full: &[Full], 
             None => {
                 let why = match node.role {
                     CacheRole::Replica => format!("{} is a replica", node.cluster),
-                    CacheRole::Primary if replicas.is_empty() => {
-                        format!("{} is the primary: there is no replica", node.cluster)
-                    }
-                    CacheRole::Primary if replicas.iter().all(|node| node.status != CacheStatus::Available) => {
+                    CacheRole::Primary if has_replica => {
                         format!("{} is the primary: no replica is available", node.cluster)
                     }
-                    CacheRole::Primary => {
-                        format!("{} is the primary: of its replicas AWS takes no more today", node.cluster)
-                    }
+                    CacheRole::Primary => format!("{} is the primary: there is no replica", node.cluster),
                     CacheRole::Unknown => format!("AWS does not say what {} is", node.cluster),
                 };
                 return Choice::Now(Origin { node: Some(node.cluster.clone()), why });
             }
-            Some(at) => until = Some(until.map_or(at, |other: Time| other.min(at))),
+            Some(room) => until = Some(until.map_or(room, |other: Room| other.min(room))),
         }
     }
-    match (busy, until) {
-        (Some(busy), _) => Choice::Busy(busy),
-        (None, Some(until)) => none_now(cache, until),
+    match (until, ailing.first()) {
+        (Some(room), _) => none_now(cache, room),
+        (None, Some(node)) => Choice::Busy(format!("{} is not available", node.cluster)),
         (None, None) => Choice::Busy(format!("AWS tells no node of {}", cache.id.name)),
     }
+}
+
+/// Until when AWS counts it.
+pub(crate) fn counts_until(taken: &Taken) -> Time {
+    later(taken.at, QUOTA_SECONDS + CLOCKS_SECONDS_APART_MAX)
+}
+
+/// When there is room for one more, and how that is known.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Room {
+    until: Time,
+    /// AWS said that there is none, though fewer are counted.
+    is_told: bool,
 }
 
 fn rank(role: CacheRole) -> u8 {
@@ -166,22 +174,26 @@ fn free_at<'a>(
     taken: impl Iterator<Item = &'a Taken>,
     full: &[Full],
     now: Time,
-) -> Option<Time> {
+) -> Option<Room> {
     let (quota, _) = quota(cache.id.kind.family());
-    let counts_until = |taken: &Taken| later(taken.at, QUOTA_SECONDS + CLOCKS_SECONDS_APART_MAX);
     let mut ends: Vec<Time> = taken.map(counts_until).filter(|until| *until > now).collect();
     ends.sort();
     // So many must have ended that one more makes the quota full.
     let over = (ends.len() + 1).saturating_sub(quota);
     let counted = over.checked_sub(1).and_then(|last| ends.get(last).copied());
     let told = full.iter().filter(|full| full.of == node && full.until > now).map(|full| full.until).max();
-    counted.max(told)
+    let room = |is_told| move |until| Room { until, is_told };
+    counted.map(room(false)).max(told.map(room(true)))
 }
 
-fn none_now(cache: &Cache, until: Time) -> Choice {
+fn none_now(cache: &Cache, Room { until, is_told }: Room) -> Choice {
     let (quota, of) = quota(cache.id.kind.family());
-    let why =
-        format!("AWS takes {quota} backups by hand of {of} in 24 hours, and of {} that many were taken", cache.id);
+    let taken = if is_told {
+        "AWS took no more, though fewer are counted: somebody has deleted some, and when there is room AWS does not say"
+    } else {
+        "that many were taken"
+    };
+    let why = format!("AWS takes {quota} backups by hand of {of} in 24 hours, and of {} {taken}", cache.id);
     Choice::Quota { until, why }
 }
 
@@ -214,9 +226,12 @@ fn too_often(id: &CacheId, schedule: &Schedule) -> Option<String> {
     ))
 }
 
-/// Why AWS makes no backups of a cache at all, if so (AWS: Backup constraints; CreateSnapshot).
+/// Why a cache can't be backed up by itself at all, if so (AWS: Backup constraints; CreateSnapshot).
 #[must_use]
 pub fn unfit(cache: &Cache) -> Option<String> {
+    if let Some(group) = &cache.member_of {
+        return Some(format!("it is a node of replication group {group}, and is backed up with that"));
+    }
     let is_of_nodes = cache.id.kind.family() == CacheFamily::Nodes;
     if is_of_nodes && cache.setup.engine == "memcached" {
         return Some("it is a Memcached cluster of nodes, and AWS makes no backups of those".into());
@@ -227,9 +242,9 @@ pub fn unfit(cache: &Cache) -> Option<String> {
     }
 }
 
-/// What makes a backup of a cache, or its restore, likelier to fail or to be felt, in words.
+/// What makes a backup of a cache likelier to fail or to be felt by what is measured of it, in words.
 #[must_use]
-pub fn warnings(cache: &Cache, strain: &CacheStrain) -> Vec<String> {
+pub fn strained(strain: &CacheStrain) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(percent) = strain.reserved_memory_percent.filter(|percent| *percent < RESERVED_MEMORY_PERCENT_MIN) {
         warnings.push(format!(
@@ -241,6 +256,13 @@ pub fn warnings(cache: &Cache, strain: &CacheStrain) -> Vec<String> {
             "the replica that is backed up is {seconds} seconds behind its primary: so much of the newest data its backup lacks"
         ));
     }
+    warnings
+}
+
+/// The same by how it is built, of a backup of that node, and what makes its restore likelier to fail.
+#[must_use]
+pub fn warnings(cache: &Cache, node: Option<&str>) -> Vec<String> {
+    let mut warnings = Vec::new();
     match &cache.shape {
         CacheShape::Replicated(nodes) if !nodes.iter().any(|node| node.role == CacheRole::Replica) => {
             warnings.push("no replica of it is told: the primary bears the load of its backups".into());
@@ -251,7 +273,13 @@ pub fn warnings(cache: &Cache, strain: &CacheStrain) -> Vec<String> {
                 cache.setup.shards.iter().filter(|shard| shard.replicas == 0).map(|shard| shard.id.as_str()).collect();
             warnings.push(format!("no replica in shard {}: its primary bears the load of backups", bare.join(", ")));
         }
-        CacheShape::Replicated(_) | CacheShape::Sharded | CacheShape::Serverless => {}
+        CacheShape::Replicated(nodes) => {
+            let is_it = |one: &&CacheNode| Some(one.cluster.as_str()) == node && one.role == CacheRole::Primary;
+            warnings.extend(nodes.iter().find(is_it).map(|primary| {
+                format!("no replica is available: the primary, {}, bears the load of the backup", primary.cluster)
+            }));
+        }
+        CacheShape::Sharded | CacheShape::Serverless => {}
     }
     if cache.setup.data_tiering {
         warnings

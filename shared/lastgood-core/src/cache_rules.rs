@@ -22,7 +22,15 @@ fn ailing(cluster: &str, role: CacheRole) -> CacheNode {
 fn cache(status: CacheStatus, shape: CacheShape) -> Cache {
     let kind = if shape == CacheShape::Serverless { CacheKind::Serverless } else { CacheKind::ReplicationGroup };
     let id = CacheId { kind, name: "web".into() };
-    Cache { id, tags: crate::facts::Tags::new(), arn: String::new(), status, shape, setup: CacheSetup::default() }
+    Cache {
+        id,
+        tags: crate::facts::Tags::new(),
+        arn: String::new(),
+        member_of: None,
+        status,
+        shape,
+        setup: CacheSetup::default(),
+    }
 }
 
 fn replicated(nodes: &[(&str, CacheRole)]) -> Cache {
@@ -105,17 +113,13 @@ fn the_twenty_first_of_a_day_waits_until_the_oldest_counts_no_more() {
 }
 
 #[test]
-fn a_full_replica_leaves_it_to_another_and_then_to_the_primary() {
+fn a_full_replica_leaves_it_to_another_and_never_to_the_primary() {
     let nodes = [("web-001", CacheRole::Primary), ("web-002", CacheRole::Replica), ("web-003", CacheRole::Replica)];
     let cache = replicated(&nodes);
     let mut taken = of("web-002", 20, 0);
     assert_eq!(chosen(choose(&cache, &taken, &[], now())).0.as_deref(), Some("web-003"));
     taken.extend(of("web-003", 20, 600));
-    let (node, why) = chosen(choose(&cache, &taken, &[], now()));
-    assert_eq!(node.as_deref(), Some("web-001"));
-    assert_eq!(why, "web-001 is the primary: of its replicas AWS takes no more today");
-    taken.extend(of("web-001", 20, 300));
-    // The one that has room first.
+    // The one that has room first; the primary, which has, is not asked for it.
     assert_eq!(until(choose(&cache, &taken, &[], now())), QUOTA_SECONDS + 60 - 600 - 19 * 60);
     // One of which AWS does not say of what counts against each of them.
     assert!(matches!(choose(&cache, &of("", 20, 0), &[], now()), Choice::Quota { .. }));
@@ -142,10 +146,13 @@ fn what_others_took_counts_and_what_aws_took_does_not() {
 fn a_node_of_which_aws_took_no_more_is_left_alone_for_a_while() {
     let nodes = [("web-001", CacheRole::Primary), ("web-002", CacheRole::Replica)];
     let full = |of: &str, seconds| Full { of: of.into(), until: later(now(), seconds) };
-    let (node, _) = chosen(choose(&replicated(&nodes), &[], &[full("web-002", 3600)], now()));
-    assert_eq!(node.as_deref(), Some("web-001"));
-    let both = [full("web-002", 3600), full("web-001", 1800)];
-    assert_eq!(until(choose(&replicated(&nodes), &[], &both, now())), 1800, "the one that may have room first");
+    let three = [nodes[0], nodes[1], ("web-003", CacheRole::Replica)];
+    let (node, _) = chosen(choose(&replicated(&three), &[], &[full("web-002", 3600)], now()));
+    assert_eq!(node.as_deref(), Some("web-003"));
+    let both = [full("web-002", 3600), full("web-003", 1800)];
+    assert_eq!(until(choose(&replicated(&three), &[], &both, now())), 1800, "the one that may have room first");
+    let Choice::Quota { why, .. } = choose(&replicated(&three), &[], &both, now()) else { panic!("no room") };
+    assert!(why.ends_with("AWS took no more, though fewer are counted: somebody has deleted some, and when there is room AWS does not say"), "{why}");
     assert_eq!(chosen(choose(&replicated(&nodes), &[], &[full("web-002", 0)], now())).0.as_deref(), Some("web-002"));
     let sharded = cache(CacheStatus::Available, CacheShape::Sharded);
     assert_eq!(until(choose(&sharded, &[], &[full("web", 600)], now())), 600);
@@ -163,6 +170,8 @@ fn what_aws_makes_no_backups_of_says_why() {
     };
     assert_eq!(with(CacheKind::Cluster, "redis", Some("cache.t3.micro")), None);
     assert_eq!(with(CacheKind::Serverless, "memcached", None), None, "a serverless one is backed up");
+    let node = Cache { member_of: Some("web".into()), ..cache(CacheStatus::Available, CacheShape::Single) };
+    assert_eq!(unfit(&node).as_deref(), Some("it is a node of replication group web, and is backed up with that"));
     assert_eq!(
         with(CacheKind::Cluster, "memcached", Some("cache.t3.micro")).as_deref(),
         Some("it is a Memcached cluster of nodes, and AWS makes no backups of those")
@@ -178,7 +187,7 @@ fn what_makes_a_backup_risky_is_told() {
     let warned = |shape, change: &dyn Fn(&mut Cache)| {
         let mut cache = cache(CacheStatus::Available, shape);
         change(&mut cache);
-        warnings(&cache, &CacheStrain::default())
+        warnings(&cache, None)
             .iter()
             .map(|text| text.split(':').next().unwrap_or_default().to_owned())
             .collect::<Vec<_>>()
@@ -186,6 +195,14 @@ fn what_makes_a_backup_risky_is_told() {
     let none = |_: &mut Cache| {};
     let both = vec![node("web-001", CacheRole::Primary), node("web-002", CacheRole::Replica)];
     assert!(warned(CacheShape::Replicated(both), &none).is_empty());
+    let primary = |nodes| {
+        let cache = cache(CacheStatus::Available, CacheShape::Replicated(nodes));
+        (warnings(&cache, Some("web-001")), warnings(&cache, Some("web-002")))
+    };
+    let (of_primary, of_replica) =
+        primary(vec![node("web-001", CacheRole::Primary), ailing("web-002", CacheRole::Replica)]);
+    assert_eq!(of_primary, ["no replica is available: the primary, web-001, bears the load of the backup"]);
+    assert!(of_replica.is_empty());
     let alone = vec![node("web-001", CacheRole::Primary)];
     assert_eq!(warned(CacheShape::Replicated(alone), &none), ["no replica of it is told"]);
     assert_eq!(warned(CacheShape::Single, &none), ["it has no replica"]);
@@ -197,14 +214,13 @@ fn what_makes_a_backup_risky_is_told() {
     assert_eq!(warned(CacheShape::Sharded, &bare), ["no replica in shard 0001, 0002"]);
     let full = |cache: &mut Cache| cache.setup.shards = vec![shard("0001", 1), shard("0002", 2)];
     assert!(warned(CacheShape::Sharded, &full).is_empty());
-    let fine = cache(CacheStatus::Available, CacheShape::Serverless);
     for (percent, warns) in [(24, true), (25, false)] {
         let strain = CacheStrain { reserved_memory_percent: Some(percent), ..CacheStrain::default() };
-        assert_eq!(!warnings(&fine, &strain).is_empty(), warns, "{percent}");
+        assert_eq!(!strained(&strain).is_empty(), warns, "{percent}");
     }
     for (seconds, warns) in [(31, true), (30, false)] {
         let strain = CacheStrain { lag_seconds: Some(seconds), ..CacheStrain::default() };
-        assert_eq!(!warnings(&fine, &strain).is_empty(), warns, "{seconds}");
+        assert_eq!(!strained(&strain).is_empty(), warns, "{seconds}");
     }
     let tiering = |cache: &mut Cache| cache.setup.data_tiering = true;
     assert_eq!(warned(CacheShape::Sharded, &tiering).len(), 1);
@@ -217,8 +233,12 @@ fn a_node_that_is_not_available_itself_is_passed_over() {
         |nodes: Vec<CacheNode>| choose(&cache(CacheStatus::Available, CacheShape::Replicated(nodes)), &[], &[], now());
     let both = of(vec![node("web-001", Primary), ailing("web-002", Replica), node("web-003", Replica)]);
     assert_eq!(chosen(both).0.as_deref(), Some("web-003"));
-    let (node, why) = chosen(of(vec![node("web-001", Primary), ailing("web-002", Replica)]));
-    assert_eq!((node.as_deref(), why.as_str()), (Some("web-001"), "web-001 is the primary: no replica is available"));
+    let (one, why) = chosen(of(vec![node("web-001", Primary), ailing("web-002", Replica)]));
+    assert_eq!((one.as_deref(), why.as_str()), (Some("web-001"), "web-001 is the primary: no replica is available"));
+    // Where one has no room and another is not available, room is waited for: that may take longer.
+    let nodes = vec![node("web-001", Primary), node("web-002", Replica), ailing("web-003", Replica)];
+    let cache = cache(CacheStatus::Available, CacheShape::Replicated(nodes));
+    assert_eq!(until(choose(&cache, &super::rules::of("web-002", 20, 0), &[], now())), QUOTA_SECONDS + 60 - 19 * 60);
     let none = of(vec![ailing("web-001", Primary), ailing("web-002", Replica)]);
     assert_eq!(none, Choice::Busy("web-002 is not available".into()));
 }

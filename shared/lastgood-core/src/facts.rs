@@ -13,8 +13,8 @@ use crate::Time;
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, SnapshotId, SourceId, TemplateId, VolumeId};
 
 pub use cache::{
-    Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheSnapshot, CacheSnapshotState, CacheStatus,
-    CacheStrain,
+    Cache, CacheAccess, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheSnapshot, CacheSnapshotState,
+    CacheStatus, CacheStrain,
 };
 pub use instance::{Instance, InstanceState, StopHazards};
 pub use refresh::{Fitness, RefreshStatus, RefreshView, StatusCheck};
@@ -28,7 +28,7 @@ pub enum Resource {
     /// An Auto Scaling group.
     Group(Group),
     /// A cache.
-    Cache(Cache),
+    Cache(Box<Cache>),
     /// A single instance.
     Instance(Box<Instance>),
 }

@@ -17,7 +17,7 @@ use crate::backup::power::{Consistency, Power, PowerPart};
 use crate::backup::standby::{Standby, StandbyPart};
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
 use crate::cache::Full;
-use crate::facts::{CacheSetup, CacheShard, TemplateRef, VersionRef};
+use crate::facts::{CacheAccess, CacheSetup, CacheShard, TemplateRef, VersionRef};
 use crate::id::{ArtifactId, BackupId, RolloutId, SourceId};
 use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
@@ -181,6 +181,41 @@ fn policy() -> Policy {
     }
 }
 
+fn cache_part() -> CachePart {
+    CachePart {
+        chosen: Some(ChosenCache {
+            node: Some("sessions-002".into()),
+            why: "sessions-002 is a replica".into(),
+            setup: CacheSetup {
+                engine: "valkey".into(),
+                engine_version: Some("8.0".into()),
+                node_type: Some("cache.r7g.large".into()),
+                shards: vec![CacheShard { id: "0001".into(), slots: Some("0-16383".into()), replicas: 1 }],
+                parameter_group: Some("default.valkey8".into()),
+                subnets: vec!["cache-subnets".into()],
+                port: Some(6379),
+                security_groups: vec!["sg-1".into()],
+                encrypted: true,
+                kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/k-1".into()),
+                tls: Some("required".into()),
+                access: CacheAccess::UserGroups(vec!["users".into()]),
+                multi_az: true,
+                limits: Some("data at most 10 GB".into()),
+                data_tiering: true,
+            },
+            warnings: vec!["no replica".into()],
+            is_measured: true,
+            expected_seconds: 600,
+        }),
+        chosen_at: Some(at(30)),
+        begun_at: Some(at(31)),
+        bytes: Some(1_000_000),
+        full: vec![Full { of: "sessions-001".into(), until: at(50) }],
+        quota_until: Some(at(51)),
+        quota_told: true,
+    }
+}
+
 fn backup() -> Backup {
     Backup {
         id: BackupId { source: source_id(), slot: at(30) },
@@ -199,32 +234,7 @@ fn backup() -> Backup {
         instance: Some("i-1".into()),
         base: Some("ami-base".into()),
         generation: 3,
-        cache: CachePart {
-            chosen: Some(ChosenCache {
-                node: Some("sessions-002".into()),
-                why: "sessions-002 is a replica".into(),
-                setup: CacheSetup {
-                    engine: "valkey".into(),
-                    engine_version: Some("8.0".into()),
-                    node_type: Some("cache.r7g.large".into()),
-                    shards: vec![CacheShard { id: "0001".into(), slots: Some("0-16383".into()), replicas: 1 }],
-                    parameter_group: Some("default.valkey8".into()),
-                    subnets: vec!["cache-subnets".into()],
-                    port: Some(6379),
-                    security_groups: vec!["sg-1".into()],
-                    kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/k-1".into()),
-                    data_tiering: true,
-                },
-                warnings: vec!["no replica".into()],
-                expected_seconds: 600,
-            }),
-            chosen_at: Some(at(30)),
-            begun_at: Some(at(31)),
-            bytes: Some(1_000_000),
-            full: vec![Full { of: "sessions-001".into(), until: at(50) }],
-            quota_until: Some(at(51)),
-            quota_told: true,
-        },
+        cache: cache_part(),
         capture: Capture { protect_from_scale_in: true, ..Capture::default() },
         copy: CopyPart {
             volumes: vec!["vol-1".into()],

@@ -149,8 +149,12 @@ fn is_old(begun: Option<Time>, now: Time) -> bool {
     begun.is_some_and(|begun| seconds_between(begun, now) >= ORPHAN_SECONDS_MIN)
 }
 
-/// The same of the snapshot of a cache. One that failed and tells no time becomes nothing any more.
+/// The same of the snapshot of a cache. One that failed and tells no time becomes nothing any more; one that is on its way out
+/// is told for a while.
 fn is_old_snapshot(snapshot: &CacheSnapshot, now: Time) -> bool {
+    if snapshot.state == CacheSnapshotState::Deleting {
+        return false;
+    }
     let is_over = snapshot.begun_at.is_none() && snapshot.state == CacheSnapshotState::Failed;
     is_over || is_old(snapshot.begun_at, now)
 }

@@ -33,9 +33,9 @@ pub(crate) trait Carries<L: Life> {
     fn carry_together(&self, wave: Wave<L, L::Together>) -> impl Future<Output = Answered<L>> + Send;
     /// Carries out what one record asks for by itself.
     fn carry(&self, record: &L, own: L::Alone) -> impl Future<Output = Carried<L>> + Send;
-    /// Waits for the call of an effect that destroys something, so that nothing comes between the last look at the record
-    /// and that. Should there be no call for now, the effect finds that out by itself.
-    fn wait_to_destroy(&self, own: &L::Alone) -> impl Future<Output = ()> + Send;
+    /// Waits for the call of an effect that destroys something, or makes what may be wrong a moment later, so that nothing comes
+    /// between the last look at the record and that. Should there be no call for now, the effect finds that out by itself.
+    fn wait_to_change(&self, record: &L, own: &L::Alone) -> impl Future<Output = ()> + Send;
     /// Writes a line of the log: where the record is after `event`, and why. Nothing for one that is no news.
     fn log(record: &L, event: &L::Event, reason: &str);
 }
@@ -152,12 +152,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             if self.out_of_time() {
                 return (None, Report { out_of_time: true, ..Report::default() });
             }
-            self.wait_to_destroy(&own).await;
             // Its turn may have come late: what the record asks for now counts, not what it asked for then.
-            let own = match record.record.due(part, self.clock.now()) {
-                Some(Effect::Alone(now)) if now == own => own,
-                _ => return (Some(record), Report::default()),
-            };
+            let asks_for_it =
+                || matches!(record.record.due(part, self.clock.now()), Some(Effect::Alone(now)) if now == own);
+            if !asks_for_it() {
+                return (Some(record), Report::default());
+            }
+            self.wait_to_change(&record.record, &own).await;
+            if !asks_for_it() {
+                return (Some(record), Report::default());
+            }
             // Boxed, as in drive.
             let carried = Box::pin(self.carry(&record.record, own)).await;
             self.feed_carried(record, carried).await

@@ -26,7 +26,7 @@ pub(crate) async fn named(cloud: &impl Cloud, ids: Vec<SourceId>) -> Called<Vec<
     }
     if !caches.is_empty() {
         match caches_named(cloud, caches).await? {
-            Ok(told) => found.extend(told.into_iter().map(Resource::Cache)),
+            Ok(told) => found.extend(told.into_iter().map(|cache| Resource::Cache(Box::new(cache)))),
             Err(refusal) => return Ok(Err(refusal)),
         }
     }
@@ -89,9 +89,11 @@ async fn tagged(cloud: &impl Cloud, tags: &Tags, members: bool) -> Called<Vec<Re
             Ok(caches) => caches,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        found.extend(caches.into_iter().filter_map(|cache| {
+        // The nodes of a replication group bear its tags, and are backed up with it.
+        let whole = caches.into_iter().filter(|cache| cache.member_of.is_none());
+        found.extend(whole.filter_map(|cache| {
             let (_, tags) = tagged.iter().find(|(id, _)| *id == cache.id)?;
-            Some(Resource::Cache(Cache { tags: tags.clone(), ..cache }))
+            Some(Resource::Cache(Box::new(Cache { tags: tags.clone(), ..cache })))
         }));
     }
     Ok(Ok(found))
@@ -111,9 +113,12 @@ pub(crate) async fn of_plan(cloud: &impl Cloud, plan: &Plan, known: &[Source]) -
         }
     }
     ids.retain(|id| !found.iter().any(|resource: &Resource| resource.id() == *id));
-    match named(cloud, ids).await? {
-        Ok(named) => found.extend(named),
+    let is_node = |resource: &Resource| matches!(resource, Resource::Cache(cache) if cache.member_of.is_some());
+    let named = match named(cloud, ids).await? {
+        Ok(named) => named,
         Err(refusal) => return Ok(Err(refusal)),
-    }
+    };
+    // One that became a node of a group is found with that. Whoever names it is told.
+    found.extend(named.into_iter().filter(|found| !is_node(found) || plan.select.sources.contains(&found.id())));
     Ok(Ok(found))
 }

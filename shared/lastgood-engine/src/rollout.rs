@@ -291,7 +291,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Rollout> for Engine<'_, S, C,
     }
 
     /// No call of a rollout deletes anything.
-    async fn wait_to_destroy(&self, _: &Alone) {}
+    async fn wait_to_change(&self, _: &Rollout, _: &Alone) {}
 
     fn log(record: &Rollout, event: &Event, reason: &str) {
         if !matches!(event, Event::Woken | Event::Told) {

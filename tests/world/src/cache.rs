@@ -291,7 +291,14 @@ impl State {
     }
 
     fn tagged_things(&self) -> Vec<(String, Tags)> {
-        let caches = self.caches.values().map(|cache| (cache.arn(), cache.tags.clone()));
+        // The nodes of a replication group bear its tags (AWS: CreateReplicationGroup, Tags).
+        let arns = |cache: &Cache| {
+            let nodes = cache.clusters().into_iter().flatten().filter(|node| *node != cache.id.name);
+            let nodes = nodes.map(|node| cache_arn(kind_word(CacheKind::Cluster), &node));
+            std::iter::once(cache.arn()).chain(nodes).collect::<Vec<_>>()
+        };
+        let caches = self.caches.values();
+        let caches = caches.flat_map(|cache| arns(cache).into_iter().map(|arn| (arn, cache.tags.clone())));
         let snapshots = self.cache_snapshots.values().map(|snapshot| (snapshot.arn(), snapshot.tags.clone()));
         caches.chain(snapshots).collect()
     }

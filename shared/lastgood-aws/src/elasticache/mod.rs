@@ -5,9 +5,12 @@ mod snapshots;
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticache::types::{
-    CacheCluster, DataTieringStatus, Endpoint, NodeGroup, ReplicationGroup, ServerlessCache,
+    CacheCluster, CacheUsageLimits, DataStorageUnit, DataTieringStatus, Endpoint, MultiAzStatus, NodeGroup,
+    ReplicationGroup, ServerlessCache, TransitEncryptionMode,
 };
-use lastgood_core::facts::{Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheStatus, Tags};
+use lastgood_core::facts::{
+    Cache, CacheAccess, CacheNode, CacheRole, CacheSetup, CacheShape, CacheShard, CacheStatus, Tags,
+};
 use lastgood_core::id::{CacheFamily, CacheId, CacheKind};
 use lastgood_engine::call::elasticache::{CacheTags, CachesById, ReservedMemory};
 use lastgood_engine::{Answers, Call, CallFailed, Called};
@@ -71,11 +74,9 @@ impl Aws {
     }
 }
 
-/// A cluster by itself. One that became a node of a replication group is there, and is backed up with that.
+/// A cluster, by itself or as a node of a replication group.
 fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
     let action = CachesById::ACTION;
-    let own = status(told(action, cluster.cache_cluster_status(), "a cluster's status")?);
-    let of_group = |group: &str| CacheStatus::Other(format!("a node of replication group {group}"));
     let name = told(action, cluster.cache_cluster_id(), "a cluster's id")?.to_owned();
     let setup =
         CacheSetup { port: cluster.cache_nodes().iter().find_map(|node| port(node.endpoint())), ..of_cluster(cluster) };
@@ -83,7 +84,8 @@ fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
         id: CacheId { kind: CacheKind::Cluster, name },
         tags: Tags::new(),
         arn: told(action, cluster.arn(), "a cluster's ARN")?.to_owned(),
-        status: cluster.replication_group_id().map_or(own, of_group),
+        member_of: cluster.replication_group_id().map(str::to_owned),
+        status: status(told(action, cluster.cache_cluster_status(), "a cluster's status")?),
         shape: CacheShape::Single,
         setup,
     })
@@ -102,7 +104,24 @@ fn of_cluster(cluster: &CacheCluster) -> CacheSetup {
             .map(str::to_owned),
         subnets: cluster.cache_subnet_group_name().map(str::to_owned).into_iter().collect(),
         security_groups: ids.map(str::to_owned).collect(),
+        encrypted: cluster.at_rest_encryption_enabled().unwrap_or(false),
+        tls: tls(cluster.transit_encryption_enabled(), cluster.transit_encryption_mode()),
+        access: access(&[], cluster.auth_token_enabled()),
         ..CacheSetup::default()
+    }
+}
+
+/// Whether clients speak TLS. Where AWS says no more than that they do, they must.
+fn tls(is_on: Option<bool>, mode: Option<&TransitEncryptionMode>) -> Option<String> {
+    let is_on = is_on.unwrap_or(false);
+    is_on.then(|| mode.map_or("required", TransitEncryptionMode::as_str).to_owned())
+}
+
+fn access(user_groups: &[String], has_token: Option<bool>) -> CacheAccess {
+    match (user_groups, has_token.unwrap_or(false)) {
+        ([], false) => CacheAccess::Anyone,
+        ([], true) => CacheAccess::Token,
+        (groups, _) => CacheAccess::UserGroups(groups.to_vec()),
     }
 }
 
@@ -119,7 +138,11 @@ fn group(found: &ReplicationGroup, clusters: &[CacheCluster]) -> Result<Cache, C
         node_type: found.cache_node_type().map(str::to_owned).or(of_member.node_type),
         shards: found.node_groups().iter().map(shard).collect(),
         port: port(endpoint).or_else(primary),
+        encrypted: found.at_rest_encryption_enabled().unwrap_or(of_member.encrypted),
         kms_key: found.kms_key_id().map(str::to_owned),
+        tls: tls(found.transit_encryption_enabled(), found.transit_encryption_mode()),
+        access: access(found.user_group_ids(), found.auth_token_enabled()),
+        multi_az: found.multi_az() == Some(&MultiAzStatus::Enabled),
         data_tiering: found.data_tiering() == Some(&DataTieringStatus::Enabled),
         ..of_member
     };
@@ -138,6 +161,7 @@ fn group(found: &ReplicationGroup, clusters: &[CacheCluster]) -> Result<Cache, C
         id: CacheId { kind: CacheKind::ReplicationGroup, name },
         tags: Tags::new(),
         arn: told(action, found.arn(), "a replication group's ARN")?.to_owned(),
+        member_of: None,
         status,
         shape,
         setup,
@@ -184,17 +208,40 @@ fn serverless(found: &ServerlessCache) -> Result<Cache, CallFailed> {
         subnets: found.subnet_ids().to_vec(),
         security_groups: found.security_group_ids().to_vec(),
         port: port(found.endpoint()),
+        // Always, and in more than one zone (AWS: ElastiCache Serverless).
+        encrypted: true,
+        tls: Some(TransitEncryptionMode::Required.as_str().to_owned()),
+        multi_az: true,
         kms_key: found.kms_key_id().map(str::to_owned),
+        access: access(found.user_group_id().map(str::to_owned).as_slice(), None),
+        limits: found.cache_usage_limits().and_then(limits),
         ..CacheSetup::default()
     };
     Ok(Cache {
         id: CacheId { kind: CacheKind::Serverless, name },
         tags: Tags::new(),
         arn: told(action, found.arn(), "a serverless cache's ARN")?.to_owned(),
+        member_of: None,
         status: status(told(action, found.status(), "a serverless cache's status")?),
         shape: CacheShape::Serverless,
         setup,
     })
+}
+
+/// The limits of a serverless cache, as far as it has any.
+fn limits(told: &CacheUsageLimits) -> Option<String> {
+    let range = |what: &str, least: Option<i32>, most: Option<i32>, unit: &str| {
+        let least = least.map(|least| format!("at least {least} {unit}"));
+        let most = most.map(|most| format!("at most {most} {unit}"));
+        let both: Vec<String> = least.into_iter().chain(most).collect();
+        (!both.is_empty()).then(|| format!("{what} {}", both.join(", ")))
+    };
+    let data = told.data_storage().and_then(|data| {
+        range("data", data.minimum(), data.maximum(), data.unit().map_or("GB", DataStorageUnit::as_str))
+    });
+    let ecpu = told.ecpu_per_second().and_then(|ecpu| range("work", ecpu.minimum(), ecpu.maximum(), "ECPU a second"));
+    let all: Vec<String> = data.into_iter().chain(ecpu).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 const SNAPSHOTTING: &str = "snapshotting";

@@ -149,7 +149,10 @@ fn of_serverless(found: &ServerlessCacheSnapshot) -> Result<CacheSnapshot, CallF
         of: of.map(str::to_owned).into_iter().collect(),
         state: state(told(DESCRIBE_SERVERLESS, found.status(), "a snapshot's status")?),
         // No page lists the words: what is not AWS's own daily one counts.
-        manual: found.snapshot_type().is_none_or(|kind| !kind.starts_with("auto") && kind != "system"),
+        manual: found.snapshot_type().is_none_or(|kind| {
+            let kind = kind.to_ascii_lowercase();
+            !kind.starts_with("auto") && kind != "system"
+        }),
         begun_at: found.create_time().and_then(time),
         bytes: found.bytes_used_for_cache().and_then(bytes),
     })

@@ -1,7 +1,7 @@
 //! ElastiCache and the Tagging API: caches of every kind, their snapshots, and every fault of the calls that make and delete
 //! those.
 
-use lastgood_core::facts::{CacheRole, CacheShape, CacheSnapshotState, CacheStatus};
+use lastgood_core::facts::{CacheAccess, CacheRole, CacheShape, CacheSnapshotState, CacheStatus};
 use lastgood_core::id::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::elasticache::{
@@ -54,7 +54,7 @@ async fn caches_of_nodes_are_read_whole() {
     let clusters = answer(
         "DescribeCacheClusters",
         r"<CacheClusters>
-        <CacheCluster><CacheClusterId>queue</CacheClusterId><CacheClusterStatus>available</CacheClusterStatus><Engine>redis</Engine><EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.small</CacheNodeType><NumCacheNodes>1</NumCacheNodes><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup><CacheSubnetGroupName>caches</CacheSubnetGroupName><SecurityGroups><member><SecurityGroupId>sg-1</SecurityGroupId><Status>active</Status></member></SecurityGroups><CacheNodes><CacheNode><CacheNodeId>0001</CacheNodeId><Endpoint><Address>queue.example</Address><Port>6380</Port></Endpoint></CacheNode></CacheNodes><ARN>arn:aws:elasticache:us-east-1:123456789012:cluster:queue</ARN></CacheCluster>
+        <CacheCluster><CacheClusterId>queue</CacheClusterId><CacheClusterStatus>available</CacheClusterStatus><TransitEncryptionEnabled>true</TransitEncryptionEnabled><AuthTokenEnabled>true</AuthTokenEnabled><Engine>redis</Engine><EngineVersion>7.1.0</EngineVersion><CacheNodeType>cache.t4g.small</CacheNodeType><NumCacheNodes>1</NumCacheNodes><CacheParameterGroup><CacheParameterGroupName>default.redis7</CacheParameterGroupName></CacheParameterGroup><CacheSubnetGroupName>caches</CacheSubnetGroupName><SecurityGroups><member><SecurityGroupId>sg-1</SecurityGroupId><Status>active</Status></member></SecurityGroups><CacheNodes><CacheNode><CacheNodeId>0001</CacheNodeId><Endpoint><Address>queue.example</Address><Port>6380</Port></Endpoint></CacheNode></CacheNodes><ARN>arn:aws:elasticache:us-east-1:123456789012:cluster:queue</ARN></CacheCluster>
         <CacheCluster><CacheClusterId>sessions-001</CacheClusterId><ReplicationGroupId>sessions</ReplicationGroupId><CacheClusterStatus>available</CacheClusterStatus><Engine>valkey</Engine><EngineVersion>8.0.1</EngineVersion><CacheNodeType>cache.r7g.large</CacheNodeType><CacheParameterGroup><CacheParameterGroupName>sessions</CacheParameterGroupName></CacheParameterGroup><CacheSubnetGroupName>caches</CacheSubnetGroupName><SecurityGroups><member><SecurityGroupId>sg-2</SecurityGroupId></member></SecurityGroups><ARN>arn:aws:elasticache:us-east-1:123456789012:cluster:sessions-001</ARN></CacheCluster>
         <CacheCluster><CacheClusterId>sessions-002</CacheClusterId><ReplicationGroupId>sessions</ReplicationGroupId><CacheClusterStatus>snapshotting</CacheClusterStatus><Engine>valkey</Engine><ARN>arn:aws:elasticache:us-east-1:123456789012:cluster:sessions-002</ARN></CacheCluster>
         </CacheClusters>",
@@ -62,7 +62,7 @@ async fn caches_of_nodes_are_read_whole() {
     let groups = answer(
         "DescribeReplicationGroups",
         r"<ReplicationGroups>
-        <ReplicationGroup><ReplicationGroupId>sessions</ReplicationGroupId><Status>available</Status><MemberClusters><ClusterId>sessions-001</ClusterId><ClusterId>sessions-002</ClusterId><ClusterId>sessions-003</ClusterId></MemberClusters><NodeGroups><NodeGroup><NodeGroupId>0001</NodeGroupId><Status>available</Status><PrimaryEndpoint><Address>p</Address><Port>6379</Port></PrimaryEndpoint><NodeGroupMembers><NodeGroupMember><CacheClusterId>sessions-001</CacheClusterId><CurrentRole>primary</CurrentRole></NodeGroupMember><NodeGroupMember><CacheClusterId>sessions-002</CacheClusterId><CurrentRole>replica</CurrentRole></NodeGroupMember></NodeGroupMembers></NodeGroup></NodeGroups><ClusterEnabled>false</ClusterEnabled><CacheNodeType>cache.r7g.large</CacheNodeType><KmsKeyId>k-1</KmsKeyId><ARN>arn:aws:elasticache:us-east-1:123456789012:replicationgroup:sessions</ARN><DataTiering>disabled</DataTiering></ReplicationGroup>
+        <ReplicationGroup><ReplicationGroupId>sessions</ReplicationGroupId><Status>available</Status><MemberClusters><ClusterId>sessions-001</ClusterId><ClusterId>sessions-002</ClusterId><ClusterId>sessions-003</ClusterId></MemberClusters><NodeGroups><NodeGroup><NodeGroupId>0001</NodeGroupId><Status>available</Status><PrimaryEndpoint><Address>p</Address><Port>6379</Port></PrimaryEndpoint><NodeGroupMembers><NodeGroupMember><CacheClusterId>sessions-001</CacheClusterId><CurrentRole>primary</CurrentRole></NodeGroupMember><NodeGroupMember><CacheClusterId>sessions-002</CacheClusterId><CurrentRole>replica</CurrentRole></NodeGroupMember></NodeGroupMembers></NodeGroup></NodeGroups><ClusterEnabled>false</ClusterEnabled><CacheNodeType>cache.r7g.large</CacheNodeType><KmsKeyId>k-1</KmsKeyId><AtRestEncryptionEnabled>true</AtRestEncryptionEnabled><TransitEncryptionEnabled>true</TransitEncryptionEnabled><TransitEncryptionMode>preferred</TransitEncryptionMode><AuthTokenEnabled>false</AuthTokenEnabled><UserGroupIds><member>users</member></UserGroupIds><MultiAZ>enabled</MultiAZ><ARN>arn:aws:elasticache:us-east-1:123456789012:replicationgroup:sessions</ARN><DataTiering>disabled</DataTiering></ReplicationGroup>
         <ReplicationGroup><ReplicationGroupId>carts</ReplicationGroupId><Status>modifying</Status><MemberClusters/><NodeGroups><NodeGroup><NodeGroupId>0001</NodeGroupId><Slots>0-8191</Slots><NodeGroupMembers><NodeGroupMember><CacheClusterId>carts-0001-001</CacheClusterId></NodeGroupMember><NodeGroupMember><CacheClusterId>carts-0001-002</CacheClusterId></NodeGroupMember></NodeGroupMembers></NodeGroup><NodeGroup><NodeGroupId>0002</NodeGroupId><Slots>8192-16383</Slots><NodeGroupMembers><NodeGroupMember><CacheClusterId>carts-0002-001</CacheClusterId></NodeGroupMember></NodeGroupMembers></NodeGroup></NodeGroups><ConfigurationEndpoint><Address>c</Address><Port>6390</Port></ConfigurationEndpoint><ClusterEnabled>true</ClusterEnabled><CacheNodeType>cache.r6gd.xlarge</CacheNodeType><Engine>redis</Engine><ARN>arn:aws:elasticache:us-east-1:123456789012:replicationgroup:carts</ARN><DataTiering>enabled</DataTiering></ReplicationGroup>
         </ReplicationGroups>",
     );
@@ -84,6 +84,8 @@ async fn caches_of_nodes_are_read_whole() {
         (queue.setup.subnets.as_slice(), queue.setup.security_groups.as_slice()),
         (["caches".to_owned()].as_slice(), ["sg-1".to_owned()].as_slice())
     );
+    assert_eq!((queue.setup.tls.as_deref(), &queue.setup.access), (Some("required"), &CacheAccess::Token));
+    assert_eq!((queue.setup.encrypted, queue.setup.multi_az, queue.member_of.as_deref()), (false, false, None));
     assert_eq!(queue.arn, "arn:aws:elasticache:us-east-1:123456789012:cluster:queue");
 
     let sessions = &caches[1];
@@ -101,7 +103,14 @@ async fn caches_of_nodes_are_read_whole() {
     assert_eq!((sessions.setup.engine.as_str(), sessions.setup.port), ("valkey", Some(6379)));
     assert_eq!((sessions.setup.kms_key.as_deref(), sessions.setup.security_groups[0].as_str()), (Some("k-1"), "sg-2"));
 
+    assert_eq!(
+        (sessions.setup.tls.as_deref(), &sessions.setup.access),
+        (Some("preferred"), &CacheAccess::UserGroups(vec!["users".into()]))
+    );
+    assert!(sessions.setup.encrypted && sessions.setup.multi_az);
+
     let carts = &caches[2];
+    assert_eq!((carts.setup.tls.as_deref(), &carts.setup.access), (None, &CacheAccess::Anyone));
     assert_eq!((&carts.status, &carts.shape), (&CacheStatus::Other("modifying".into()), &CacheShape::Sharded));
     let shards: Vec<_> = carts.setup.shards.iter().map(|shard| (shard.slots.as_deref(), shard.replicas)).collect();
     assert_eq!(shards, [(Some("0-8191"), 1), (Some("8192-16383"), 0)]);
@@ -119,15 +128,14 @@ async fn a_cluster_that_got_replicas_is_there_though_it_can_not_be_backed_up_by_
     let wire = Wire::answering(&[(200, &clusters), (200, &groups)]).await;
     let asked = CachesById(vec![id(CacheKind::Cluster, "queue")]);
     let caches = wire.aws().call(&asked).await.expect("judged").expect("told");
-    let status = CacheStatus::Other("a node of replication group queues".into());
-    assert_eq!(caches.iter().map(|cache| &cache.status).collect::<Vec<_>>(), [&status]);
+    assert_eq!(caches.iter().map(|cache| cache.member_of.as_deref()).collect::<Vec<_>>(), [Some("queues")]);
 }
 
 #[tokio::test]
 async fn serverless_caches_are_read_by_their_own_calls() {
     let caches = answer(
         "DescribeServerlessCaches",
-        r"<ServerlessCaches><member><ServerlessCacheName>catalog</ServerlessCacheName><Status>available</Status><Engine>valkey</Engine><MajorEngineVersion>8</MajorEngineVersion><FullEngineVersion>8.0</FullEngineVersion><SecurityGroupIds><SecurityGroupId>sg-1</SecurityGroupId></SecurityGroupIds><SubnetIds><SubnetId>subnet-1</SubnetId><SubnetId>subnet-2</SubnetId></SubnetIds><Endpoint><Address>e</Address><Port>6379</Port></Endpoint><ARN>arn:aws:elasticache:us-east-1:123456789012:serverlesscache:catalog</ARN></member></ServerlessCaches>",
+        r"<ServerlessCaches><member><ServerlessCacheName>catalog</ServerlessCacheName><Status>available</Status><UserGroupId>users</UserGroupId><CacheUsageLimits><DataStorage><Maximum>10</Maximum><Unit>GB</Unit></DataStorage><ECPUPerSecond><Minimum>1000</Minimum><Maximum>5000</Maximum></ECPUPerSecond></CacheUsageLimits><Engine>valkey</Engine><MajorEngineVersion>8</MajorEngineVersion><FullEngineVersion>8.0</FullEngineVersion><SecurityGroupIds><SecurityGroupId>sg-1</SecurityGroupId></SecurityGroupIds><SubnetIds><SubnetId>subnet-1</SubnetId><SubnetId>subnet-2</SubnetId></SubnetIds><Endpoint><Address>e</Address><Port>6379</Port></Endpoint><ARN>arn:aws:elasticache:us-east-1:123456789012:serverlesscache:catalog</ARN></member></ServerlessCaches>",
     );
     let wire = Wire::answering(&[(200, &caches)]).await;
     let ids = vec![id(CacheKind::Serverless, "catalog")];
@@ -135,6 +143,11 @@ async fn serverless_caches_are_read_by_their_own_calls() {
     assert_eq!((&caches[0].status, &caches[0].shape), (&CacheStatus::Available, &CacheShape::Serverless));
     assert_eq!((caches[0].setup.subnets.len(), caches[0].setup.node_type.as_deref()), (2, None));
     assert_eq!(caches[0].setup.engine_version.as_deref(), Some("8.0"));
+    assert_eq!(caches[0].setup.access, CacheAccess::UserGroups(vec!["users".into()]));
+    assert_eq!(
+        caches[0].setup.limits.as_deref(),
+        Some("data at most 10 GB; work at least 1000 ECPU a second, at most 5000 ECPU a second")
+    );
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use super::image::Named;
 use super::inspection::Remains;
 use super::life::{Event, State, enter, fail, wait};
 use super::moves::{newer, overtaken};
-use super::record::{Artifact, Backup};
+use super::record::{Artifact, Backup, Origin as By};
 use super::sight::{Completeness, Sight};
-use crate::cache::{Choice, Full, Origin, Taken, choose, taken, unfit, warnings};
+use crate::cache::{Choice, Full, Origin, Taken, choose, counts_until, strained, taken, unfit, warnings};
 use crate::facts::{Cache, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStrain};
 use crate::id::{ArtifactId, CacheId, CacheSnapshotId};
 use crate::name::cache_snapshot_id;
@@ -74,6 +74,9 @@ pub struct ChosenCache {
     /// What makes the backup, or its restore, likelier to fail or to be felt, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What is measured of it is among these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_measured: bool,
     /// How long the snapshot is expected to take, in seconds: as long as the last one.
     pub expected_seconds: i64,
 }
@@ -86,6 +89,11 @@ impl CachePart {
     /// Whether what was chosen still holds.
     pub(super) fn is_fresh(&self, now: Time) -> bool {
         self.chosen_at.is_some_and(|at| seconds_between(at, now) <= CHOSEN_SECONDS_MAX)
+    }
+
+    /// It waits for room in AWS's quota, and is looked at then.
+    pub(super) fn waits_for_room(&self, look_at: Time) -> bool {
+        self.chosen_at.is_none() && self.quota_until.is_some_and(|until| look_at <= until)
     }
 
     /// The cluster that is one of several nodes, once that is chosen.
@@ -109,7 +117,8 @@ impl CachePart {
     }
 }
 
-/// What AWS tells of a cache, and whose snapshots of it there are, lets happen to a backup. `backups` are all of the cache.
+/// What AWS tells of a cache at `now`, and whose snapshots of it there are, lets happen to a backup. `backups` are all of the
+/// cache.
 #[must_use]
 pub fn chosen(
     record: &Backup,
@@ -130,30 +139,54 @@ pub fn chosen(
     }
     // What one backup was told of a node holds for the next one.
     let full: Vec<Full> = backups.iter().chain([record]).flat_map(|backup| backup.cache.full.clone()).collect();
-    match choose(cache, &ledger(cache, snapshots, backups, now), &full, now) {
-        Choice::Now(Origin { node, why }) => Event::CacheChosen(Box::new(ChosenCache {
-            node,
-            why,
-            setup: cache.setup.clone(),
-            warnings: Vec::new(),
-            expected_seconds: expected_seconds(backups),
-        })),
+    let all = ledger(cache, snapshots, backups, now);
+    match choose(cache, &all, &full, now) {
+        Choice::Now(Origin { node, why }) => {
+            let warnings = warnings(cache, node.as_deref());
+            let (setup, expected_seconds) = (cache.setup.clone(), expected_seconds(backups));
+            let chosen = ChosenCache { node, why, setup, warnings, is_measured: false, expected_seconds };
+            Event::CacheChosen(Box::new(chosen), now)
+        }
         Choice::Busy(why) => Event::CacheBusy(why),
         Choice::Quota { until, why } => match newer(record, backups, |other| other.state == State::Requested) {
             Some(slot) => Event::NoOrigin(format!("{why}; the backup of {slot} takes its place")),
+            None if gives_way(record, cache, &all, &full, backups, until, now) => {
+                let minutes = seconds_between(record.id.slot, until) / 60;
+                let why = format!("{why}, each of them by its plan: it would come {minutes} min late");
+                Event::NoOrigin(format!("{why}, and gives way, so that the next ones are on time again"))
+            }
             None => Event::CacheFull { until, why },
         },
     }
 }
 
-/// The same with what is warned of, as far as AWS tells more of the cache.
-#[must_use]
-pub fn strained(event: Event, id: &CacheId, caches: &[Cache], strain: &CacheStrain) -> Event {
-    match (event, caches.iter().find(|cache| cache.id == *id)) {
-        (Event::CacheChosen(chosen), Some(cache)) => {
-            Event::CacheChosen(Box::new(ChosenCache { warnings: warnings(cache, strain), ..*chosen }))
-        }
-        (event, _) => event,
+/// Whether a slot is left out: of a plan with as many slots as AWS takes each comes a minute later than a day ago, and would be
+/// late by half an hour now.
+fn gives_way(
+    record: &Backup,
+    cache: &Cache,
+    all: &[Taken],
+    full: &[Full],
+    backups: &[Backup],
+    until: Time,
+    now: Time,
+) -> bool {
+    let is_scheduled = |taken: &Taken| {
+        let is_it = |backup: &&Backup| cache_snapshot_id(&backup.id, &cache.id) == taken.id;
+        backups.iter().find(is_it).is_some_and(|backup| backup.origin == By::Schedule)
+    };
+    let is_told_full = full.iter().any(|full| full.until > now);
+    record.origin == By::Schedule
+        && seconds_between(record.id.slot, until) >= QUOTA_TOLD_SECONDS_MIN
+        && !is_told_full
+        && all.iter().filter(|taken| counts_until(taken) > now).all(is_scheduled)
+}
+
+/// What is measured of a cache that a snapshot is being made of is known now: for warnings alone.
+pub(super) fn is_measured(record: &mut Backup, strain: &CacheStrain) {
+    if let Some(chosen) = record.cache.chosen.as_mut().filter(|chosen| !chosen.is_measured) {
+        chosen.is_measured = true;
+        chosen.warnings.extend(strained(strain));
     }
 }
 
@@ -187,14 +220,14 @@ fn expected_seconds(backups: &[Backup]) -> i64 {
     backups.iter().filter_map(took).max().map_or(EXPECTED_SECONDS_DEFAULT, |(_, seconds)| seconds.max(1))
 }
 
-/// It is chosen what the snapshot is made of.
-pub(super) fn is_chosen(record: &mut Backup, chosen: ChosenCache, now: Time) -> String {
+/// It is chosen what the snapshot is made of, by what AWS told at `at`.
+pub(super) fn is_chosen(record: &mut Backup, chosen: ChosenCache, at: Time, now: Time) -> String {
     let reason = match &chosen.node {
         Some(node) => format!("of {node}: {}", chosen.why),
         None => chosen.why.clone(),
     };
     record.cache.chosen = Some(chosen);
-    record.cache.chosen_at = Some(now);
+    record.cache.chosen_at = Some(at);
     record.artifact = Artifact::Asked;
     record.look_at = now;
     match record.state {

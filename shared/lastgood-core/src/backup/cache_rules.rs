@@ -10,7 +10,7 @@ use super::record::Backup;
 use super::sight::Sight;
 use crate::cache::Full;
 use crate::facts::{
-    Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus,
+    Cache, CacheNode, CacheRole, CacheSetup, CacheShape, CacheSnapshot, CacheSnapshotState, CacheStatus, CacheStrain,
 };
 use crate::id::{ArtifactId, CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 use crate::name::cache_snapshot_name;
@@ -39,6 +39,7 @@ fn choice(node: &str) -> ChosenCache {
         why: format!("{node} is a replica"),
         setup: CacheSetup::default(),
         warnings: Vec::new(),
+        is_measured: false,
         expected_seconds: 600,
     }
 }
@@ -74,12 +75,16 @@ fn snapshot(state: CacheSnapshotState) -> CacheSnapshot {
     }
 }
 
+fn strain() -> CacheStrain {
+    CacheStrain { reserved_memory_percent: Some(10), lag_seconds: Some(40) }
+}
+
 pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
     let soon = later(start(), 5);
     let seen = |state| Event::Seen(sight(&snapshot_id(), &[snapshot(state)]));
     let full = |until| Event::CacheFull { until, why: "AWS takes 20 in 24 hours".into() };
     vec![
-        ("node chosen", Event::CacheChosen(Box::new(choice(NODE))), soon),
+        ("node chosen", Event::CacheChosen(Box::new(choice(NODE)), soon), soon),
         ("busy", Event::CacheBusy("sessions is modifying".into()), soon),
         (
             "busy, past the deadline",
@@ -100,6 +105,11 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
         ("available", seen(CacheSnapshotState::Available), soon),
         ("failed", seen(CacheSnapshotState::Failed), soon),
         ("deleting", seen(CacheSnapshotState::Deleting), soon),
+        (
+            "measured",
+            Event::CacheMeasured(strain(), sight(&snapshot_id(), &[snapshot(CacheSnapshotState::Creating)])),
+            soon,
+        ),
         ("another word", seen(CacheSnapshotState::Other("resting".into())), soon),
         ("not told by the sweep", Event::ArtifactGone, soon),
         ("let go", Event::LetGo("older than the last 3 good ones".into()), soon),
@@ -152,6 +162,7 @@ fn cache(nodes: &[(&str, CacheRole)]) -> Cache {
         id: id(),
         tags: crate::facts::Tags::new(),
         arn: String::new(),
+        member_of: None,
         status: CacheStatus::Available,
         shape: CacheShape::Replicated(nodes),
         setup: CacheSetup { engine: "redis".into(), ..CacheSetup::default() },
@@ -173,7 +184,7 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     let both = [cache(&[("sessions-001", CacheRole::Primary), (NODE, CacheRole::Replica)])];
     let record = backup(State::Requested);
     let node = |event| match event {
-        Event::CacheChosen(chosen) => chosen.node,
+        Event::CacheChosen(chosen, _) => chosen.node,
         other => panic!("{other:?}"),
     };
     let choose =
@@ -181,12 +192,12 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     assert_eq!(node(choose(&seen(19, NODE), &[])).as_deref(), Some(NODE));
     let mut deleted = backup(State::Deleted);
     deleted.id.slot = later(start(), -7200);
-    assert_eq!(node(choose(&seen(19, NODE), &[deleted.clone()])).as_deref(), Some("sessions-001"));
+    assert!(matches!(choose(&seen(19, NODE), &[deleted.clone()]), Event::CacheFull { .. }));
     // One that AWS tells and that is on record counts once.
     let good = backup(State::Good);
     let with = |count| [seen(count, NODE), vec![snapshot(CacheSnapshotState::Available)]].concat();
     assert_eq!(node(choose(&with(18), std::slice::from_ref(&good))).as_deref(), Some(NODE));
-    assert_eq!(node(choose(&with(19), &[good])).as_deref(), Some("sessions-001"));
+    assert!(matches!(choose(&with(19), &[good]), Event::CacheFull { .. }));
     // Those of another cache do not count, nor what is of the other family.
     assert_eq!(node(choose(&seen(20, "other-002"), &[])).as_deref(), Some(NODE));
     let theirs = |number: i64, of: &str| CacheSnapshot {
@@ -200,7 +211,7 @@ fn what_is_deleted_counts_against_the_quota_as_what_is_there() {
     let mut newer = backup(State::Requested);
     newer.id.slot = later(start(), 3600);
     assert!(matches!(choose(&full, &[newer.clone()]), Event::NoOrigin(why) if why.ends_with("takes its place")));
-    assert!(matches!(choose(&[], &[newer.clone()]), Event::CacheChosen(_)), "where there is room both are made");
+    assert!(matches!(choose(&[], &[newer.clone()]), Event::CacheChosen(..)), "where there is room both are made");
     for (state, overtaken) in
         [(State::Creating, true), (State::Good, true), (State::Failed, false), (State::Deleted, false)]
     {
@@ -215,8 +226,8 @@ fn what_is_of_another_cache_or_of_the_other_family_does_not_count() {
     let has_room = |snapshots: &[CacheSnapshot]| {
         let caches = [ours.clone()];
         let event = chosen(&backup(State::Requested), &id(), &caches, snapshots, &[], now());
-        assert!(matches!(event, Event::CacheChosen(_) | Event::CacheFull { .. }), "{event:?}");
-        matches!(event, Event::CacheChosen(_))
+        assert!(matches!(event, Event::CacheChosen(..) | Event::CacheFull { .. }), "{event:?}");
+        matches!(event, Event::CacheChosen(..))
     };
     assert!(!has_room(&seen(20, "sessions")));
     assert!(has_room(&seen(20, "sessions-of-another")));
@@ -250,11 +261,41 @@ fn a_snapshot_can_be_restored_if_it_is_there_and_available() {
 }
 
 #[test]
+fn what_aws_told_is_as_old_as_the_look_and_not_as_the_save() {
+    let event = Event::CacheChosen(Box::new(choice(NODE)), start());
+    let chosen = decide(&backup(State::Requested), event, later(start(), 20)).record;
+    let create = Effect::Alone(Alone::CreateCacheSnapshot(id(), Some(NODE.into())));
+    assert_eq!(due(&chosen, Queue::Tick, later(start(), 30)), Some(create));
+    let choose = Effect::Together(Together::ChooseNode(id()));
+    assert_eq!(due(&chosen, Queue::Tick, later(start(), 31)), Some(choose));
+}
+
+#[test]
+fn what_is_measured_of_a_cache_is_warned_of_once() {
+    let measured = |record: &Backup| {
+        let sight = sight(&snapshot_id(), &[snapshot(CacheSnapshotState::Creating)]);
+        decide(record, Event::CacheMeasured(strain(), sight), now()).record
+    };
+    let once = measured(&backup(State::Pending));
+    let chosen = once.cache.chosen.clone().expect("chosen");
+    assert!(chosen.is_measured);
+    assert_eq!(chosen.warnings.len(), 2, "{:?}", chosen.warnings);
+    assert_eq!(measured(&once).cache.chosen, once.cache.chosen);
+}
+
+#[test]
+fn one_that_waits_for_room_is_looked_at_as_soon_as_there_is_some() {
+    let full = Event::CacheFull { until: later(now(), 61), why: "AWS takes 20 in 24 hours".into() };
+    let waits = decide(&backup(State::Requested), full, now()).record;
+    assert_eq!(super::life::wake(&Backup { outbox: Vec::new(), ..waits }), Some(later(now(), 61)));
+}
+
+#[test]
 fn what_is_chosen_brings_what_a_restore_needs_and_what_to_be_warned_of() {
     let alone = [cache(&[("sessions-001", CacheRole::Primary)])];
     let mut last = backup(State::Good);
     last.id.slot = later(start(), -3600);
-    let Event::CacheChosen(chosen) = chosen(&backup(State::Requested), &id(), &alone, &[], &[last], now()) else {
+    let Event::CacheChosen(chosen, _) = chosen(&backup(State::Requested), &id(), &alone, &[], &[last], now()) else {
         panic!("chosen")
     };
     assert_eq!((chosen.setup.engine.as_str(), chosen.expected_seconds), ("redis", 300));

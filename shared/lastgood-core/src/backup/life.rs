@@ -37,18 +37,19 @@ use super::late;
 pub(super) use super::moves::{again, enter, fail, lost, unanswered, wait};
 use super::power::{self, PowerEvent};
 use super::publication::{self, PublicationEvent};
-pub use super::queue::{is_work_of, queue};
+pub use super::queue::{is_work_of, queue, wake};
 pub use super::record::Chosen;
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use super::standby::{self, StandbyEvent};
+use crate::Time;
+use crate::facts::CacheStrain;
 use crate::id::{ArtifactId, SnapshotId};
-use crate::life::{LEASE_SECONDS, RETRY_SECONDS, Step};
+use crate::life::{RETRY_SECONDS, Step};
 use crate::record::Queue;
 use crate::refusal::Refusal;
-use crate::{Time, later};
 
 /// How long an instance to image is looked for before the backup fails.
 pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
@@ -117,8 +118,8 @@ pub enum Event {
     Power(PowerEvent),
     /// Of the standby of its instance.
     Standby(StandbyEvent),
-    /// What the snapshot of a cache is made of.
-    CacheChosen(Box<ChosenCache>),
+    /// What the snapshot of a cache is made of, and when AWS told that.
+    CacheChosen(Box<ChosenCache>, Time),
     /// The cache can't be backed up for now, and why.
     CacheBusy(String),
     /// AWS takes no more backups of the cache before then, and why.
@@ -136,6 +137,8 @@ pub enum Event {
     CreateRefused(Refusal),
     /// What AWS says of the artifact.
     Seen(Sight),
+    /// The same of the snapshot of a cache, with what is measured of that.
+    CacheMeasured(CacheStrain, Sight),
     /// Of the protection of its instance.
     ScaleIn(ScaleInEvent),
     /// Of its publication.
@@ -177,7 +180,8 @@ impl Event {
             | Self::InstanceFound(_)
             | Self::InstanceBusy(_)
             | Self::Copying(_)
-            | Self::CacheChosen(_)
+            | Self::CacheChosen(..)
+            | Self::CacheMeasured(..)
             | Self::CacheBusy(_)
             | Self::CacheFull { .. }
             | Self::NoOrigin(_)
@@ -259,7 +263,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (Requested, Event::InstanceBusy(why)) => instance::busy(record, &why, now),
         (Pending, Event::Copying(look)) => copy::copying(record, *look, now),
         // What AWS says of a cache is looked at again right before the call.
-        (Requested | Creating, Event::CacheChosen(chosen)) => cache::is_chosen(record, *chosen, now),
+        (Requested | Creating, Event::CacheChosen(chosen, at)) => cache::is_chosen(record, *chosen, at, now),
         (Requested | Creating, Event::CacheBusy(why)) => again(record, now, RETRY_SECONDS, &why),
         (Requested | Creating, Event::CacheFull { until, why }) => cache::is_full(record, until, &why, now),
         // Whatever an earlier call may have made of it is looked for by the cleanup.
@@ -279,6 +283,10 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
             format!("AWS says that {} changed", kinds::words(record).artifact)
         }
         (Pending, Event::Seen(sight)) => sight::seen(record, sight, now),
+        (Pending, Event::CacheMeasured(strain, sight)) => {
+            cache::is_measured(record, &strain);
+            sight::seen(record, sight, now)
+        }
 
         (Good, Event::Publication(event)) => publication::step(record, event, now),
         (Good, Event::Released) => publication::released(record, now),
@@ -307,7 +315,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         // What comes too late, or speaks of a state that is past, changes nothing.
         (
             Requested | Quiescing | Creating | Good | Expiring | Deleting | Deleted | Failed,
-            Event::ArtifactNews | Event::Seen(_) | Event::Copying(_),
+            Event::ArtifactNews | Event::Seen(_) | Event::CacheMeasured(..) | Event::Copying(_),
         )
         | (
             Quiescing | Creating | Pending | Good | Expiring | Deleting | Deleted | Failed,
@@ -315,7 +323,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         )
         | (
             Quiescing | Pending | Good | Expiring | Deleting | Deleted | Failed,
-            Event::NoOrigin(_) | Event::CacheChosen(_) | Event::CacheBusy(_) | Event::CacheFull { .. },
+            Event::NoOrigin(_) | Event::CacheChosen(..) | Event::CacheBusy(_) | Event::CacheFull { .. },
         )
         | (
             Requested | Quiescing | Pending | Good | Expiring | Deleting | Deleted | Failed,
@@ -362,32 +370,4 @@ pub(super) fn work(record: &Backup, now: Time) -> Option<Effect> {
         State::Expiring | State::Deleting | State::Failed => removal::due(record, now),
         State::Deleted => None,
     }
-}
-
-/// When others must look at the record; `None` when it is at rest. Who moves a record goes on with it at once; others
-/// come a lease later, in case that it died.
-#[must_use]
-pub fn wake(record: &Backup) -> Option<Time> {
-    if !record.source_told || !record.outbox.is_empty() {
-        let told = later(record.since.min(record.look_at), LEASE_SECONDS);
-        return [record.power.wake(), standby::wake(record), Some(told)].into_iter().flatten().min();
-    }
-    let owed = match record.scale_in {
-        ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
-        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Protected | ScaleIn::GivenBack => None,
-    };
-    let works = work(record, record.look_at).map(|_| match record.state {
-        State::Pending => record.look_at,
-        // A shutdown is waited for, and not somebody who is at it.
-        State::Quiescing if record.power.is_going_off() || record.is_going_into_standby() => record.look_at,
-        State::Requested
-        | State::Quiescing
-        | State::Creating
-        | State::Good
-        | State::Expiring
-        | State::Deleting
-        | State::Deleted
-        | State::Failed => later(record.look_at, LEASE_SECONDS),
-    });
-    [record.power.wake(), standby::wake(record), owed, works].into_iter().flatten().min()
 }

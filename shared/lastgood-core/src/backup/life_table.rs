@@ -161,7 +161,7 @@ fn kind(event: &Event) -> usize {
         Event::Removal(_) => 16,
         Event::Unanswered(_) => 17,
         Event::SourceTold => 18,
-        Event::CacheChosen(_) => 19,
+        Event::CacheChosen(..) => 19,
         Event::CacheBusy(_) => 20,
         Event::CacheFull { .. } => 21,
         Event::InstanceFound(_) => 22,
@@ -169,6 +169,7 @@ fn kind(event: &Event) -> usize {
         Event::Copying(_) => 24,
         Event::Power(_) => 25,
         Event::Standby(_) => 26,
+        Event::CacheMeasured(..) => 27,
     }
 }
 
@@ -176,7 +177,7 @@ fn kind(event: &Event) -> usize {
 fn every_kind_of_event_is_in_the_table() {
     let all = events().into_iter().chain(super::cache_rules::events()).chain(super::instance_rules::events());
     let kinds: std::collections::BTreeSet<usize> = all.map(|(_, event, _)| kind(&event)).collect();
-    assert_eq!(kinds, (0..27).collect());
+    assert_eq!(kinds, (0..28).collect());
     for (at, state) in State::ALL.into_iter().enumerate() {
         // The compiler names whoever adds a state.
         let place = match state {

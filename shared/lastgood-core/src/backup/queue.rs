@@ -1,12 +1,12 @@
 //! A backup as a record: where it stands, which function does the work of its state, and where it waits for that.
 
-use super::life::{Alone, Effect, Event, State, Together, decide, due, wake, work};
+use super::life::{Alone, Effect, Event, State, Together, decide, due, work};
 use super::power::PowerEvent;
 use super::record::{Artifact, Backup};
 use super::scale_in::{ScaleIn, ScaleInEvent};
 use super::standby::{self, Standby, StandbyEvent};
 use crate::id::{ArtifactId, BackupId, SourceId};
-use crate::life::{Life, Step};
+use crate::life::{LEASE_SECONDS, Life, Step};
 use crate::notice::Notice;
 use crate::record::{BACKUPS, EXPIRES_SECONDS, Place, Queue, Record, Tells};
 use crate::{Time, later};
@@ -106,6 +106,36 @@ impl Life for Backup {
             event => matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_))),
         }
     }
+}
+
+/// When others must look at the record; `None` when it is at rest. Who moves a record goes on with it at once; others
+/// come a lease later, in case that it died.
+#[must_use]
+pub fn wake(record: &Backup) -> Option<Time> {
+    if !record.source_told || !record.outbox.is_empty() {
+        let told = later(record.since.min(record.look_at), LEASE_SECONDS);
+        return [record.power.wake(), standby::wake(record), Some(told)].into_iter().flatten().min();
+    }
+    let owed = match record.scale_in {
+        ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
+        ScaleIn::Untouched | ScaleIn::Asked | ScaleIn::Protected | ScaleIn::GivenBack => None,
+    };
+    let works = work(record, record.look_at).map(|_| match record.state {
+        State::Pending => record.look_at,
+        // So is room in a quota.
+        State::Requested | State::Creating if record.cache.waits_for_room(record.look_at) => record.look_at,
+        // A shutdown is waited for, and not somebody who is at it.
+        State::Quiescing if record.power.is_going_off() || record.is_going_into_standby() => record.look_at,
+        State::Requested
+        | State::Quiescing
+        | State::Creating
+        | State::Good
+        | State::Expiring
+        | State::Deleting
+        | State::Deleted
+        | State::Failed => later(record.look_at, LEASE_SECONDS),
+    });
+    [record.power.wake(), standby::wake(record), owed, works].into_iter().flatten().min()
 }
 
 /// Which function looks at it then.

@@ -15,6 +15,9 @@ pub struct Cache {
     pub tags: Tags,
     /// Its ARN.
     pub arn: String,
+    /// The replication group that it is a node of: what is selected by tag bears the tags of that, too (AWS:
+    /// CreateReplicationGroup, Tags).
+    pub member_of: Option<String>,
     /// Its status.
     pub status: CacheStatus,
     /// How it is built.
@@ -106,12 +109,40 @@ pub struct CacheSetup {
     /// The security groups.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<String>,
+    /// What it stores is encrypted.
+    #[serde(default)]
+    pub encrypted: bool,
     /// The key that it is encrypted with, if it is one of the account's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
+    /// Whether clients speak TLS: `required`, `preferred`; none where they don't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+    /// Whom it lets in.
+    #[serde(default)]
+    pub access: CacheAccess,
+    /// Multi-AZ is on.
+    #[serde(default)]
+    pub multi_az: bool,
+    /// The limits of a serverless one, in words, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
     /// Part of its data lies on disks: it can be restored only to a node type that does the same (AWS: Data tiering).
     #[serde(default)]
     pub data_tiering: bool,
+}
+
+/// Whom a cache lets in. AWS keeps nothing of it in a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheAccess {
+    /// Whoever reaches it.
+    #[default]
+    Anyone,
+    /// Whoever knows its token (AWS: AUTH).
+    Token,
+    /// The users of these groups (AWS: Role-Based Access Control).
+    UserGroups(Vec<String>),
 }
 
 /// One shard.

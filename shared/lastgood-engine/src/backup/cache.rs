@@ -2,6 +2,7 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use lastgood_core::Time;
 use lastgood_core::backup::cache::{self, ChosenCache, chosen, remains};
 use lastgood_core::backup::image::{given_up, gives_up, unlooked};
 use lastgood_core::backup::inspection::{Inspection, rank};
@@ -12,6 +13,7 @@ use lastgood_core::facts::{Cache, CacheSnapshot, CacheStrain};
 use lastgood_core::id::{ArtifactId, CacheFamily, CacheId, CacheSnapshotId};
 use lastgood_core::name::{cache_snapshot_id, tags};
 use lastgood_core::needed::{wants, words};
+use lastgood_core::refusal::Why;
 
 use super::together::{AskFailed, together};
 use crate::call::elasticache::{
@@ -34,13 +36,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             if wave.is_empty() {
                 continue;
             }
+            let at = self.clock.now();
             let found = self.caches(family, &wave).await;
             let choices = stream::iter(wave).map(|(record, id)| {
                 let found = &found;
                 async move {
                     let carried = match found {
                         Ok((caches, snapshots)) => {
-                            Box::pin(self.choose_node(&record.record, &id, caches, snapshots)).await
+                            Box::pin(self.choose_node(&record.record, &id, caches, snapshots, at)).await
                         }
                         Err(AskFailed::Refused(refusal)) => {
                             self.unless_made(&record.record, &id, Event::NoOrigin(refusal.to_string())).await
@@ -61,6 +64,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         id: &CacheId,
         caches: &[Cache],
         snapshots: &[CacheSnapshot],
+        at: Time,
     ) -> Carried<Backup> {
         // An earlier call may have made it, and its answer was lost: then its cache is busy with it.
         let own = cache_snapshot_id(&record.id, id);
@@ -71,22 +75,21 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
         }
         let backups = self.backups_of(&record.id.source).await?;
-        let event = chosen(record, id, caches, snapshots, &backups, self.clock.now());
-        let Event::CacheChosen(choice) = &event else { return Ok(event) };
-        let strain = self.strain(choice).await;
-        Ok(cache::strained(event, id, caches, &strain))
+        Ok(chosen(record, id, caches, snapshots, &backups, at))
     }
 
-    /// It is for warnings alone: what can't be read keeps no backup from being made.
-    async fn strain(&self, choice: &ChosenCache) -> CacheStrain {
+    /// What is measured of a cache, for warnings alone: looked up once its snapshot is being made, which waits for none of it.
+    /// `None` if it can't be read now.
+    async fn strain(&self, choice: &ChosenCache) -> Option<CacheStrain> {
         let mut strain = CacheStrain::default();
         if let Some(group) = &choice.setup.parameter_group {
-            strain.reserved_memory_percent = told(self.cloud.call(&ReservedMemory(group.clone())).await);
+            strain.reserved_memory_percent = self.cloud.call(&ReservedMemory(group.clone())).await.ok()?.ok()?;
         }
         if let Some(node) = &choice.node {
-            strain.lag_seconds = told(self.cloud.call(&ReplicaLag { node: node.clone(), at: self.clock.now() }).await);
+            let at = self.clock.now();
+            strain.lag_seconds = self.cloud.call(&ReplicaLag { node: node.clone(), at }).await.ok()?.ok()?;
         }
-        strain
+        Some(strain)
     }
 
     /// The caches of a wave, all of one family, and every snapshot by hand that there is of that.
@@ -115,6 +118,16 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(found.map(|found| found.into_iter().find(|snapshot| snapshot.id == *id)))
     }
 
+    pub(super) fn cache_snapshot_of(
+        &self,
+        record: &Backup,
+        cache: CacheId,
+        node: Option<String>,
+    ) -> CreateCacheSnapshot {
+        let tags = tags(self.running.stack, &record.id, &record.plan);
+        CreateCacheSnapshot { id: cache_snapshot_id(&record.id, &cache), cache, node, tags }
+    }
+
     /// Makes the snapshot. Before the backup is given up it is looked whether an earlier call made it and its answer was lost.
     pub(super) async fn create_cache_snapshot(
         &self,
@@ -122,9 +135,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         cache: CacheId,
         node: Option<String>,
     ) -> Carried<Backup> {
-        let id = cache_snapshot_id(&record.id, &cache);
-        let tags = tags(self.running.stack, &record.id, &record.plan);
-        let create = CreateCacheSnapshot { cache: cache.clone(), node, id: id.clone(), tags };
+        let create = self.cache_snapshot_of(record, cache.clone(), node);
+        let id = create.id.clone();
         let event = match self.cloud.call(&create).await? {
             Ok(()) => Event::Made(ArtifactId::CacheSnapshot(id.clone())),
             Err(refusal) => Event::CreateRefused(refusal),
@@ -156,15 +168,28 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub(super) async fn look_at_cache_snapshots(&self, wave: Wave<Backup, CacheSnapshotId>) -> Answered<Backup> {
         let ids = wave.iter().map(|(_, id)| id.clone());
         let found = together(ids, |ids| async move { self.cloud.call(&CacheSnapshotsById(ids)).await }).await;
-        wave.into_iter()
-            .map(|(record, id)| {
-                let carried = match &found {
-                    Ok(snapshots) => Ok(Event::Seen(cache::sight(&id, snapshots))),
+        let looks = stream::iter(wave).map(|(record, id)| {
+            let found = &found;
+            async move {
+                let carried = match found {
+                    Ok(snapshots) => {
+                        let sight = cache::sight(&id, snapshots);
+                        let unmeasured = record.record.cache.chosen.as_ref().filter(|chosen| !chosen.is_measured);
+                        let strain = match unmeasured {
+                            Some(chosen) => self.strain(chosen).await,
+                            None => None,
+                        };
+                        Ok(match strain {
+                            Some(strain) => Event::CacheMeasured(strain, sight),
+                            None => Event::Seen(sight),
+                        })
+                    }
                     Err(failed) => Err(failed.unanswered()),
                 };
                 (record, carried)
-            })
-            .collect()
+            }
+        });
+        looks.buffered(CALLS_AT_ONCE_MAX).collect().await
     }
 
     /// What AWS holds of a backup of a cache, and who needs it: a pin, or a source that has no newer one.
@@ -180,10 +205,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return refused(refusal),
         };
         let found = told.iter().find(|snapshot| snapshot.id == id).cloned();
-        let ours = match &found {
-            None => false,
-            Some(snapshot) => match self.is_our_snapshot(record, snapshot).await? {
-                Ok(ours) => ours,
+        let (found, ours) = match found {
+            None => (None, false),
+            Some(snapshot) => match self.is_our_snapshot(record, &snapshot).await? {
+                Ok(ours) => (Some(snapshot), ours),
+                // Somebody has deleted it meanwhile.
+                Err(refusal) if refusal.why == Why::Missing => (None, false),
                 Err(refusal) => return refused(refusal),
             },
         };
@@ -204,9 +231,4 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let deleted = self.cloud.call(&DeleteCacheSnapshot(id)).await?;
         Ok(Event::Removal(RemovalEvent::ArtifactDeleted(deleted.map(|()| Vec::new()))))
     }
-}
-
-/// What a look told, if it got through.
-fn told<T>(called: Called<Option<T>>) -> Option<T> {
-    called.ok()?.ok().flatten()
 }

@@ -93,10 +93,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
         }
     }
 
-    async fn wait_to_destroy(&self, own: &Alone) {
+    async fn wait_to_change(&self, record: &Backup, own: &Alone) {
         let _ = match own {
             Alone::Deregister(image) => self.cloud.ready(&DeregisterImage(image.clone())).await,
             Alone::DeleteCacheSnapshot(id) => self.cloud.ready(&DeleteCacheSnapshot(id.clone())).await,
+            // Which node it is of holds for a moment only.
+            Alone::CreateCacheSnapshot(cache, node) => {
+                self.cloud.ready(&self.cache_snapshot_of(record, cache.clone(), node.clone())).await
+            }
             Alone::DeleteVersions(template, versions) => {
                 let delete = DeleteVersions { template: template.clone(), versions: versions.clone() };
                 self.cloud.ready(&delete).await
@@ -105,7 +109,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             | Alone::Protect(..)
             | Alone::Unprotect(..)
             | Alone::CreateImage(..)
-            | Alone::CreateCacheSnapshot(..)
             | Alone::StopInstance { .. }
             | Alone::StartInstance(_)
             | Alone::EnterStandby(..)

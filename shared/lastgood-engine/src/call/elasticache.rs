@@ -114,6 +114,10 @@ pub struct CreateCacheSnapshot {
 impl Call for CreateCacheSnapshot {
     type Told = ();
     const ACTION: &'static str = "elasticache:CreateSnapshot";
+
+    fn changes(&self) -> Option<&str> {
+        Some(&self.id.name)
+    }
 }
 
 /// Deletes a snapshot.

@@ -10,7 +10,7 @@ use lastgood_engine::{Answers, Call, Called};
 
 use super::facts::answer;
 use super::{all, paging};
-use crate::cache::{Cache, CacheShape, CacheTold, kind_word};
+use crate::cache::{Cache, CacheShape, CacheTold, cache_arn, kind_word};
 use crate::cache_snapshot::{self, CacheOrigin, CacheSnapshot, CacheSnapshotState};
 use crate::fault::AwsError;
 use crate::state::World;
@@ -20,9 +20,12 @@ const A_PAGE: usize = 50;
 
 impl World {
     fn told_caches(&self, ids: &[CacheId]) -> Result<Vec<facts::Cache>, AwsError> {
-        let mut told = Vec::new();
+        let (mut told, mut members) = (Vec::new(), Vec::new());
         if ids.iter().any(|id| id.kind.family() == CacheFamily::Nodes) {
             let clusters = all(|token| self.elasticache().describe_cache_clusters(&paging(A_PAGE, token)))?;
+            let nodes = clusters.iter().filter(|(_, told)| told.cache.id.kind != CacheKind::Cluster);
+            let nodes: Vec<facts::Cache> = nodes.map(|(cluster, told)| node_fact(cluster, told)).collect();
+            members.extend(nodes);
             let alone = clusters.into_iter().map(|(_, told)| told);
             told.extend(alone.filter(|told| told.cache.id.kind == CacheKind::Cluster));
             told.extend(all(|token| self.elasticache().describe_replication_groups(&paging(A_PAGE, token)))?);
@@ -30,7 +33,8 @@ impl World {
         if ids.iter().any(|id| id.kind.family() == CacheFamily::Serverless) {
             told.extend(all(|token| self.elasticache().describe_serverless_caches(&paging(A_PAGE, token)))?);
         }
-        Ok(told.iter().filter(|told| ids.contains(&told.cache.id)).map(cache_fact).collect())
+        let all = told.iter().map(cache_fact).chain(members);
+        Ok(all.filter(|cache| ids.contains(&cache.id)).collect())
     }
 
     fn manual(&self, family: CacheFamily) -> Result<Vec<facts::CacheSnapshot>, AwsError> {
@@ -156,9 +160,21 @@ fn cache_fact(told: &CacheTold) -> facts::Cache {
         id: cache.id.clone(),
         tags: Tags::new(),
         arn: cache.arn(),
+        member_of: None,
         status,
         shape: shape_fact(cache),
         setup: setup_fact(cache),
+    }
+}
+
+/// A node of a replication group, as a cluster.
+fn node_fact(cluster: &str, told: &CacheTold) -> facts::Cache {
+    facts::Cache {
+        id: CacheId { kind: CacheKind::Cluster, name: cluster.to_owned() },
+        arn: cache_arn(kind_word(CacheKind::Cluster), cluster),
+        member_of: Some(told.cache.id.name.clone()),
+        shape: facts::CacheShape::Single,
+        ..cache_fact(told)
     }
 }
 
