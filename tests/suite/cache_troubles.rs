@@ -237,3 +237,25 @@ fn the_roles_of_many_caches_are_as_told_in_the_last_half_minute_when_a_node_is_a
     }
     assert_eq!(made, CACHES);
 }
+
+#[test]
+fn the_last_backup_of_a_cache_that_was_made_anew_under_its_name_stays_for_a_month() {
+    let (stack, id) = of(CacheShape::Replicated(2));
+    stack.run(3 * 60);
+    let last = stack.backups(&id.to_string()).remove(0);
+    assert_eq!(last.state, State::Good);
+    // Somebody's template replaces it: for AWS it is never gone.
+    stack.world.put_cache("sessions", CacheShape::Replicated(2));
+    let is_there = || {
+        let backups = stack.backups(&id.to_string());
+        backups.into_iter().find(|backup| backup.id == last.id).map(|backup| backup.state)
+    };
+    stack.run(24 * 60);
+    assert_eq!((is_there(), states(&stack, &id)[..2].to_vec()), (Some(State::Good), vec![State::Good; 2]));
+    assert_eq!(stack.our_cache_snapshots().len(), 3, "two of the new one, and the last one of the old one");
+    let warnings = stack.source(&id.to_string()).warnings;
+    assert!(warnings.iter().any(|text| text.starts_with("it was made anew at 2026-01-15T12:30:00Z")), "{warnings:?}");
+    stack.run(30 * 24 * 60);
+    assert_eq!((is_there(), stack.our_cache_snapshots().len()), (Some(State::Deleted), 2));
+    assert!(stack.source(&id.to_string()).warnings.is_empty());
+}

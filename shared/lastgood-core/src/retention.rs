@@ -16,7 +16,7 @@ use rules::Place;
 
 /// A good backup, as retention sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five facts that do not depend on each other")]
+#[expect(clippy::struct_excessive_bools, reason = "six facts that do not depend on each other")]
 pub struct Candidate {
     /// Which backup.
     pub id: BackupId,
@@ -29,6 +29,8 @@ pub struct Candidate {
     pub there: bool,
     /// An operator asked that it stays, however old it gets.
     pub pinned: bool,
+    /// The last one of what its source was before it was made anew under its name.
+    pub former: bool,
     /// The instance had shut down in an orderly way for it.
     pub clean: bool,
 }
@@ -46,7 +48,7 @@ pub enum Fate {
 ///
 /// * Each rule goes through those that are there, newest first. A backup stays if one rule keeps it, and tells every
 ///   rule that does.
-/// * What is published, being published or pinned stays beside the rules, and takes its places in them like any other
+/// * What is published, being published, pinned or the last of a former source stays beside the rules, and takes its places in them like any other
 ///   good backup: `last 3` with a pinned one among the newest three keeps three, not four.
 /// * The newest that is there stays, whatever the policy says: a stored one of all zeros too.
 /// * One that is not there takes no place. It stays as long as a real backup in its place would, so it goes only when
@@ -82,6 +84,7 @@ pub fn judge(policy: &Retention, mut candidates: Vec<Candidate>) -> Vec<(BackupI
             (candidate.published, Reason::Published),
             (candidate.publishing, Reason::Publishing),
             (candidate.pinned, Reason::Pinned),
+            (candidate.former, Reason::Former),
         ];
         reasons.extend(beside.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)));
         let fate = if reasons.is_empty() { Fate::LetGo(Reason::NoRule(policy.clone())) } else { Fate::Keep(reasons) };

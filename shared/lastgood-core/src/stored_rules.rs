@@ -193,6 +193,7 @@ fn cache_part() -> CachePart {
                 shards: vec![CacheShard { id: "0001".into(), slots: Some("0-16383".into()), replicas: 1 }],
                 parameter_group: Some("default.valkey8".into()),
                 subnets: vec!["cache-subnets".into()],
+                created_at: Some(at(1)),
                 port: Some(6379),
                 security_groups: vec!["sg-1".into()],
                 encrypted: true,

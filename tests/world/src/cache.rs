@@ -54,6 +54,8 @@ pub struct Cache {
     pub tags: Tags,
     /// Which of its nodes is the primary, from 0; with one shard alone.
     pub primary: usize,
+    /// When it was made.
+    pub created_at: Time,
     /// A status that somebody's change gives it, and until when.
     pub changing: Option<(String, Time)>,
 }
@@ -226,8 +228,10 @@ impl World {
     /// A cache of this name and shape, available, of Valkey; replaces one that is there. Not a call.
     pub fn put_cache(&self, name: &str, shape: CacheShape) -> CacheId {
         let id = CacheId { kind: shape.kind(), name: name.to_owned() };
+        let created_at = self.lock().now;
         let cache = Cache {
             id: id.clone(),
+            created_at,
             shape,
             engine: "valkey".to_owned(),
             node_type: "cache.r7g.large".to_owned(),

@@ -15,6 +15,7 @@ use lastgood_core::id::{CacheFamily, CacheId, CacheKind};
 use lastgood_engine::call::elasticache::{CacheTags, CachesById, ReservedMemory};
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
+use self::snapshots::time;
 use crate::Aws;
 use crate::pages;
 use crate::refusals::{answer, told};
@@ -78,8 +79,11 @@ impl Aws {
 fn single(cluster: &CacheCluster) -> Result<Cache, CallFailed> {
     let action = CachesById::ACTION;
     let name = told(action, cluster.cache_cluster_id(), "a cluster's id")?.to_owned();
-    let setup =
-        CacheSetup { port: cluster.cache_nodes().iter().find_map(|node| port(node.endpoint())), ..of_cluster(cluster) };
+    let setup = CacheSetup {
+        port: cluster.cache_nodes().iter().find_map(|node| port(node.endpoint())),
+        created_at: cluster.cache_cluster_create_time().and_then(time),
+        ..of_cluster(cluster)
+    };
     Ok(Cache {
         id: CacheId { kind: CacheKind::Cluster, name },
         tags: Tags::new(),
@@ -137,6 +141,7 @@ fn group(found: &ReplicationGroup, clusters: &[CacheCluster]) -> Result<Cache, C
         engine: found.engine().map_or(of_member.engine, str::to_owned),
         node_type: found.cache_node_type().map(str::to_owned).or(of_member.node_type),
         shards: found.node_groups().iter().map(shard).collect(),
+        created_at: found.replication_group_create_time().and_then(time),
         port: port(endpoint).or_else(primary),
         encrypted: found.at_rest_encryption_enabled().unwrap_or(of_member.encrypted),
         kms_key: found.kms_key_id().map(str::to_owned),
@@ -208,6 +213,7 @@ fn serverless(found: &ServerlessCache) -> Result<Cache, CallFailed> {
         subnets: found.subnet_ids().to_vec(),
         security_groups: found.security_group_ids().to_vec(),
         port: port(found.endpoint()),
+        created_at: found.create_time().and_then(time),
         // Always, and in more than one zone (AWS: ElastiCache Serverless).
         encrypted: true,
         tls: Some(TransitEncryptionMode::Required.as_str().to_owned()),

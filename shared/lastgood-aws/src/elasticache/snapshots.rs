@@ -169,7 +169,7 @@ fn state(word: &str) -> CacheSnapshotState {
     }
 }
 
-fn time(told: &aws_smithy_types::DateTime) -> Option<Time> {
+pub(super) fn time(told: &aws_smithy_types::DateTime) -> Option<Time> {
     Time::from_second(told.secs()).ok().map(whole_second)
 }
 

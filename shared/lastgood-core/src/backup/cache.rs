@@ -14,6 +14,7 @@ use crate::id::{ArtifactId, CacheId, CacheSnapshotId};
 use crate::name::cache_snapshot_id;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
+use crate::source::cleanup::FORMER_SECONDS;
 use crate::{Time, later, seconds_between};
 
 /// How long what was seen of a cache holds, in seconds: a failover makes another node the primary.
@@ -91,6 +92,11 @@ impl CachePart {
         self.chosen_at.is_some_and(|at| seconds_between(at, now) <= CHOSEN_SECONDS_MAX)
     }
 
+    /// When the cache was made that it is of, if AWS told.
+    pub(crate) fn born_at(&self) -> Option<Time> {
+        self.chosen.as_ref()?.setup.created_at
+    }
+
     /// It waits for room in AWS's quota, and is looked at then.
     pub(super) fn waits_for_room(&self, look_at: Time) -> bool {
         self.chosen_at.is_none() && self.quota_until.is_some_and(|until| look_at <= until)
@@ -142,7 +148,8 @@ pub fn chosen(
     let all = ledger(cache, snapshots, backups, now);
     match choose(cache, &all, &full, now) {
         Choice::Now(Origin { node, why }) => {
-            let warnings = warnings(cache, node.as_deref());
+            let mut warnings = warnings(cache, node.as_deref());
+            warnings.extend(made_anew(cache, backups, now));
             let (setup, expected_seconds) = (cache.setup.clone(), expected_seconds(backups));
             let chosen = ChosenCache { node, why, setup, warnings, is_measured: false, expected_seconds };
             Event::CacheChosen(Box::new(chosen), now)
@@ -158,6 +165,18 @@ pub fn chosen(
             None => Event::CacheFull { until, why },
         },
     }
+}
+
+/// That the cache was made anew under its name since its last good backup of before.
+fn made_anew(cache: &Cache, backups: &[Backup], now: Time) -> Option<String> {
+    let born = cache.setup.created_at.filter(|born| seconds_between(*born, now) < FORMER_SECONDS)?;
+    let is_former =
+        |backup: &&Backup| backup.state == State::Good && backup.cache.born_at().is_some_and(|at| at < born);
+    let last = backups.iter().filter(is_former).map(|backup| backup.id.slot).max()?;
+    let until = later(born, FORMER_SECONDS);
+    Some(format!(
+        "it was made anew at {born}: the backup of {last}, the last one of what it was before, stays until {until}; pin it to keep it longer"
+    ))
 }
 
 /// Whether a slot is left out: of a plan with as many slots as AWS takes each comes a minute later than a day ago, and would be

@@ -103,6 +103,9 @@ pub struct CacheSetup {
     /// The subnet group; of a serverless one its subnets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
+    /// When it was made: one that is made anew under its name has none of its data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u32>,

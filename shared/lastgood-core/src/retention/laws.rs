@@ -39,6 +39,7 @@ fn histories() -> impl Strategy<Value = Vec<Candidate>> {
                 published: published == 0,
                 publishing: publishing == 0,
                 pinned: pinned == 0,
+                former: false,
                 clean: clean < 3,
                 ..candidate(Time::from_second(second).expect("in range"))
             }

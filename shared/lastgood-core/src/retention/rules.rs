@@ -286,6 +286,8 @@ pub enum Reason {
     Publishing,
     /// An operator asked that it stays.
     Pinned,
+    /// Its source was made anew since, and had other data before.
+    Former,
     /// Its image is not there, and too few younger ones are: what is left of it can wait.
     NotThere,
     /// No rule of this policy keeps it, nor anything else.
@@ -312,6 +314,7 @@ impl fmt::Display for Reason {
             Self::Published => f.write_str("the group launches from it"),
             Self::Publishing => f.write_str("it is being published"),
             Self::Pinned => f.write_str("it is pinned"),
+            Self::Former => f.write_str("it is the last one of what its source was before it was made anew"),
             Self::NotThere => f.write_str("its image is not there; it counts for nothing"),
             Self::SourceGone(super::Gone::Deleted) => {
                 f.write_str("its source was deleted, and its plan says that its backups go too")

@@ -18,6 +18,7 @@ pub(super) fn candidate(slot: Time) -> Candidate {
         publishing: false,
         there: true,
         pinned: false,
+        former: false,
         clean: false,
     }
 }
@@ -174,6 +175,13 @@ fn zone_new_york() {
     let slots = (6..=10).flat_map(|day| hours.map(|hour| at(&format!("2026-03-{day:02}T{hour}"))));
     let policy = policy(r#"{"last": 1, "daily": 4, "weekly": 2, "timezone": "America/New_York"}"#);
     check(&policy, slots.map(candidate).collect(), &expect_file!["zone_new_york.txt"]);
+}
+
+#[test]
+fn the_last_of_a_former_source() {
+    let mut week = week();
+    mark(&mut week, &["2026-01-11T12:00"], |it| it.former = true);
+    check(&policy(r#"{"last": 3}"#), week, &expect_file!["former.txt"]);
 }
 
 #[test]

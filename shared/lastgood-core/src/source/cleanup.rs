@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 
 use super::record::Source;
-use crate::Time;
 use crate::backup::power::Consistency;
 use crate::backup::{Backup, Publication, State};
 use crate::id::{ArtifactId, BackupId};
 use crate::retention::{self, Candidate, Fate, Gone};
+use crate::{Time, seconds_between};
+
+/// How long after a cache was made anew under its name the last good backup of what it was before stays: its operator may have
+/// meant its data to stay, too.
+pub const FORMER_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// What AWS has told so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,6 +101,7 @@ pub fn cleanup(source: &Source, backups: &[Backup], known: &Known, now: Time) ->
 fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<BackupId>>, now: Time) -> Vec<Candidate> {
     let published = |backup: &&Backup| matches!(backup.publication, Publication::Published(_));
     let newest_published = backups.iter().filter(published).map(|backup| backup.id.slot).max();
+    let former = former(backups, now);
     let candidate = |backup: &Backup| Candidate {
         id: backup.id.clone(),
         published: Some(backup.id.slot) == newest_published
@@ -105,9 +110,21 @@ fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<Backu
             || source.change.as_ref().is_some_and(|change| Some(&change.image) == backup.image()),
         there: there.is_none_or(|there| there.contains(&backup.id)),
         pinned: backup.pinned.is_some(),
+        former: former.contains(&&backup.id),
         clean: backup.power.consistency == Some(Consistency::Clean),
     };
     good(backups).map(candidate).collect()
+}
+
+/// The last good backup of each cache that was there under this name before the one of the newest.
+fn former(backups: &[Backup], now: Time) -> Vec<&BackupId> {
+    let birth = |backup: &Backup| backup.cache.born_at();
+    let mut newest_first: Vec<&Backup> = good(backups).filter(|backup| birth(backup).is_some()).collect();
+    newest_first.sort_by_key(|backup| std::cmp::Reverse(backup.id.slot));
+    let mut seen: BTreeSet<Time> = newest_first.first().and_then(|backup| birth(backup)).into_iter().collect();
+    let is_recent = seen.first().is_some_and(|born| seconds_between(*born, now) < FORMER_SECONDS);
+    let is_last = |backup: &&&Backup| birth(backup).is_some_and(|born| seen.insert(born));
+    newest_first.iter().filter(|_| is_recent).filter(is_last).map(|backup| &backup.id).collect()
 }
 
 fn good(backups: &[Backup]) -> impl Iterator<Item = &Backup> {

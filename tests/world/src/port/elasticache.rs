@@ -210,6 +210,7 @@ fn setup_fact(cache: &Cache) -> CacheSetup {
         shards: shards.collect(),
         parameter_group: (!serverless).then(|| cache.parameter_group()),
         port: Some(6379),
+        created_at: Some(cache.created_at),
         ..CacheSetup::default()
     }
 }
