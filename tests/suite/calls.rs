@@ -12,6 +12,7 @@ use lastgood_engine::call::ec2::{
     SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
 };
 use lastgood_engine::call::elasticache::{CacheSnapshotsById, DeleteCacheSnapshot};
+use lastgood_engine::call::power::TypesInStore;
 use lastgood_engine::call::ssm::PutParameter;
 
 /// As many things as one call takes are one call, one more is two, and of nothing there is none.
@@ -32,6 +33,7 @@ fn a_list_costs_as_many_calls_as_aws_takes_for_it() {
     costs(FILTER_VALUES_MAX, |count| ImagesById(names(count)));
     costs(FILTER_VALUES_MAX, |count| SnapshotsById(names(count)));
     costs(TYPES_A_CALL_MAX, |count| Architectures(names(count)));
+    costs(TYPES_A_CALL_MAX, |count| TypesInStore(names(count)));
     let cache_snapshot = |name: String| CacheSnapshotId { family: CacheFamily::Nodes, name };
     let cache_snapshots = |count| names::<String>(count).into_iter().map(cache_snapshot).collect();
     costs(1, |count| CacheSnapshotsById(cache_snapshots(count)));

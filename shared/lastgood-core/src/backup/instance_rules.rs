@@ -382,4 +382,14 @@ fn slow_as_expected_is_told_from_stuck() {
     assert_eq!(told, [still]);
     record = decide(&record, copying(20, 50), later(now(), 90 * 60)).record;
     assert_eq!((record.outbox.len(), record.state), (1, State::Pending), "told once, and waited for");
+    // Of ten times as much half of ten hours is no reason to worry; an empty list is no progress of none percent.
+    let mut large = decide(&with(State::Pending, Power::Running), copying(10, 500), now()).record;
+    large = decide(&large, copying(10, 500), later(now(), 5 * 3600 - 1)).record;
+    assert!(large.outbox.is_empty());
+    assert_eq!(decide(&large, copying(10, 500), later(now(), 5 * 3600)).record.outbox.len(), 1);
+    let mut none = with(State::Pending, Power::Running);
+    let Event::Copying(mut empty) = copying(10, 50) else { panic!("a look") };
+    empty.snapshots.clear();
+    none = decide(&none, Event::Copying(empty), now()).record;
+    assert_eq!(none.copy.percent, None);
 }

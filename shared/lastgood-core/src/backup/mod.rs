@@ -52,4 +52,6 @@ mod part_tables;
 #[cfg(test)]
 mod power_rules;
 #[cfg(test)]
+mod standby_rules;
+#[cfg(test)]
 mod step_rules;
