@@ -2,7 +2,7 @@
 //! spent on another.
 
 use lastgood_core::facts::{Parameter, Tags, VersionRef};
-use lastgood_core::id::{CacheFamily, CacheSnapshotId};
+use lastgood_core::id::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 use lastgood_engine::Call;
 use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, SetGroupVersion, SetMixedVersion,
@@ -11,7 +11,7 @@ use lastgood_engine::call::ec2::{
     Architectures, DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, STATUSES_A_CALL_MAX,
     SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
 };
-use lastgood_engine::call::elasticache::{CacheSnapshotsById, DeleteCacheSnapshot};
+use lastgood_engine::call::elasticache::{CacheSnapshotsById, CreateCacheSnapshot, DeleteCacheSnapshot};
 use lastgood_engine::call::power::TypesInStore;
 use lastgood_engine::call::ssm::PutParameter;
 
@@ -50,7 +50,10 @@ fn a_call_says_what_it_changes() {
     assert_eq!(put.changes(), Some("/images/web"));
     assert_eq!(DeregisterImage("ami-1".into()).changes(), Some("ami-1"));
     let snapshot = CacheSnapshotId { family: CacheFamily::Nodes, name: "web-1".into() };
-    assert_eq!(DeleteCacheSnapshot(snapshot).changes(), Some("web-1"));
+    assert_eq!(DeleteCacheSnapshot(snapshot.clone()).changes(), Some("web-1"));
+    let cache = CacheId { kind: CacheKind::ReplicationGroup, name: "web".into() };
+    let create = CreateCacheSnapshot { cache, node: None, id: snapshot, tags: Tags::new() };
+    assert_eq!(create.changes(), Some("web-1"), "each its own");
     assert_eq!(DeleteVersions { template: "lt-1".into(), versions: vec![2] }.changes(), Some("lt-1"));
     assert_eq!(SetDefaultVersion { template: "lt-1".into(), version: 2 }.changes(), Some("lt-1"));
     let set = SetGroupVersion { group: "web".into(), template: "lt-1".into(), version: 2 };

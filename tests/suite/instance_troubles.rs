@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lastgood_core::backup::State;
 use lastgood_core::backup::power::{Consistency, OFF_SECONDS_MAX, Power};
+use lastgood_core::backup::standby::Standby;
 
 use lastgood_core::seconds_between;
 use lastgood_tests::cut::{Knife, Meanwhile};
@@ -195,4 +196,29 @@ fn a_member_goes_into_standby_only_if_all_the_others_serve() {
     stack.world.autoscaling().exit_standby("web", std::slice::from_ref(&other)).expect("taken out");
     stack.run(25);
     assert_eq!(stack.backups(&source(&id))[0].state, State::Good);
+}
+
+#[test]
+fn two_members_that_went_into_standby_at_once_leave_it_again_with_nothing_stopped() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let base = world.base_image();
+    let template = world.template("web", &base);
+    world.group("web", &by_number(&template, 1), 2);
+    let update = UpdateGroup { name: "web".into(), min: Some(0), max: Some(2), ..UpdateGroup::default() };
+    world.autoscaling().update_group(&update).expect("updated");
+    let (id, other) = (world.instances().remove(0).id, world.instances().remove(1).id);
+    let stack = Stack::new(world);
+    stack.apply(&plan(&format!("instances: [{id}]"), "capture: {reboot: stop, standby: true}")).expect("applied");
+    stack.world.advance(30 * 60);
+    stack.invoke(Invocation::Tick);
+    assert!(matches!(stack.backups(&source(&id))[0].standby.state, Standby::Entering(Some(_))));
+    stack.world.enter_standby("web", std::slice::from_ref(&other));
+    stack.run(5);
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.standby.state), (State::Failed, Standby::Left));
+    assert!(backup.reason.ends_with("went into standby, too: one is away at a time"), "{}", backup.reason);
+    assert!(done(&stack).is_empty(), "{:?}", done(&stack));
+    let group = stack.world.group_view("web").expect("it is there");
+    let serving = group.members.iter().filter(|member| member.lifecycle == Lifecycle::InService);
+    assert_eq!(serving.map(|member| member.instance.clone()).collect::<Vec<_>>(), [id]);
 }

@@ -3,7 +3,8 @@
 use super::*;
 use crate::backup::Origin;
 use crate::backup::fixtures;
-use crate::facts::{ImageState, SnapshotState, Tags};
+use crate::facts::{CacheSnapshot, CacheSnapshotState, ImageState, SnapshotState, Tags};
+use crate::id::{CacheFamily, CacheSnapshotId};
 use crate::name::TAG_MANAGED_BY;
 use crate::plan::Policy;
 
@@ -213,4 +214,26 @@ fn no_more_than_a_thousand_things_are_remembered() {
     assert_eq!(Sweep::first().done(&strangers(TOLD_MAX), &[], now()).told.len(), TOLD_MAX);
     let most = Sweep::first().done(&strangers(TOLD_MAX + 5), &[], now());
     assert_eq!((most.told.len(), most.outbox.len()), (TOLD_MAX, 1));
+}
+
+#[test]
+fn the_snapshot_of_a_cache_that_is_on_its_way_out_is_no_surprise() {
+    let of = |state| CacheSnapshot {
+        id: CacheSnapshotId { family: CacheFamily::Nodes, name: "web-1".into() },
+        arn: String::new(),
+        tags: tags(TAG),
+        of: vec!["web".into()],
+        state,
+        manual: true,
+        begun_at: Some(later(now(), -9_999)),
+        bytes: None,
+    };
+    let account = |state| Account { cache_snapshots: vec![of(state)], ..held(Vec::new(), Vec::new()) };
+    let deleted = backup(State::Deleted, Artifact::Gone);
+    let failed = backup(State::Failed, Artifact::Gone);
+    for (state, surprises) in [(CacheSnapshotState::Available, true), (CacheSnapshotState::Deleting, false)] {
+        let account = account(state);
+        assert_eq!(unknown(&[&deleted], &account, now()).len(), usize::from(surprises), "{account:?}");
+        assert_eq!(of_backup(&failed, &account, now()).is_some(), surprises, "{account:?}");
+    }
 }

@@ -164,7 +164,7 @@ async fn snapshots_are_read_page_by_page_and_only_those_by_hand() {
     );
     let serverless = answer(
         "DescribeServerlessCacheSnapshots",
-        r"<ServerlessCacheSnapshots><ServerlessCacheSnapshot><ServerlessCacheSnapshotName>cata-1</ServerlessCacheSnapshotName><ARN>c</ARN><SnapshotType>manual</SnapshotType><Status>available</Status><CreateTime>2026-01-15T10:30:00Z</CreateTime><BytesUsedForCache>123456</BytesUsedForCache><ServerlessCacheConfiguration><ServerlessCacheName>catalog</ServerlessCacheName></ServerlessCacheConfiguration></ServerlessCacheSnapshot></ServerlessCacheSnapshots>",
+        r"<ServerlessCacheSnapshots><ServerlessCacheSnapshot><ServerlessCacheSnapshotName>cata-1</ServerlessCacheSnapshotName><ARN>c</ARN><SnapshotType>manual</SnapshotType><Status>available</Status><CreateTime>2026-01-15T10:30:00Z</CreateTime><BytesUsedForCache>123456</BytesUsedForCache><ServerlessCacheConfiguration><ServerlessCacheName>catalog</ServerlessCacheName></ServerlessCacheConfiguration></ServerlessCacheSnapshot><ServerlessCacheSnapshot><ServerlessCacheSnapshotName>auto-1</ServerlessCacheSnapshotName><ARN>d</ARN><SnapshotType>AUTOMATED</SnapshotType><Status>available</Status></ServerlessCacheSnapshot></ServerlessCacheSnapshots>",
     );
     let wire = Wire::answering(&[(200, &one), (200, &two), (200, &serverless)]).await;
     let mut told = Vec::new();

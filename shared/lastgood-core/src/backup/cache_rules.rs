@@ -333,3 +333,32 @@ fn looks_and_deadlines_follow_from_how_long_the_last_one_took() {
     assert_eq!([0, 30, 60, 120, 3600].map(pause), [15, 15, 30, 60, 60], "a small one is seen soon");
     assert_eq!(FULL_SECONDS, 3_600);
 }
+
+#[test]
+fn the_only_node_of_a_group_counts_as_it() {
+    let alone = [cache(&[("sessions-001", CacheRole::Primary)])];
+    let event = chosen(&backup(State::Requested), &id(), &alone, &seen(20, "sessions-001"), &[], now());
+    assert!(matches!(event, Event::CacheFull { .. }), "{event:?}");
+}
+
+#[test]
+fn a_cache_that_was_made_anew_says_so_as_long_as_the_last_backup_of_before_stays() {
+    let born = later(start(), -3_600);
+    let mut anew = cache(&[(NODE, CacheRole::Replica)]);
+    anew.setup.created_at = Some(born);
+    let mut before = backup(State::Good);
+    before.id.slot = later(born, -7_200);
+    before.cache.chosen.as_mut().expect("chosen").setup.created_at = Some(later(born, -86_400));
+    let warnings = |backups: &[Backup], at| {
+        let event = chosen(&backup(State::Requested), &id(), &[anew.clone()], &[], backups, at);
+        let Event::CacheChosen(chosen, _) = event else { panic!("{event:?}") };
+        chosen.warnings.iter().filter(|text| text.starts_with("it was made anew")).count()
+    };
+    let month = crate::source::cleanup::FORMER_SECONDS;
+    assert_eq!(warnings(&[before.clone()], later(born, month - 1)), 1);
+    assert_eq!(warnings(&[before.clone()], later(born, month)), 0);
+    let gone = Backup { state: State::Deleted, ..before.clone() };
+    let mut own = before;
+    own.cache.chosen.as_mut().expect("chosen").setup.created_at = Some(born);
+    assert_eq!(warnings(&[gone, own], later(born, 60)), 0, "there is none of before");
+}

@@ -146,3 +146,34 @@ fn an_instance_whose_stop_may_be_heard_late_is_watched_until_that_can_not_be() {
     assert_eq!(off.power.state, Power::Starting(later(now(), 90)));
     assert_eq!(decide(&watched, runs, until).record.power.state, Power::Running);
 }
+
+#[test]
+fn a_shutdown_of_which_nothing_is_heard_ends_after_its_time_and_that_of_the_force() {
+    let stopping = with(State::Quiescing, Power::Stopping(None));
+    let unanswered = |seconds| {
+        let event = Event::Power(PowerEvent::StopUnanswered("no answer".into()));
+        decide(&stopping, event, later(start(), seconds)).record
+    };
+    assert_eq!(unanswered(60 + 20 * 60 + 59).state, State::Quiescing);
+    let failed = unanswered(60 + 20 * 60 + 60);
+    assert_eq!((failed.state, failed.power.state), (State::Failed, Power::Starting(later(start(), 22 * 60))));
+    assert_eq!(failed.reason, "the instance did not shut down within 22 min; last: no answer");
+}
+
+#[test]
+fn one_that_runs_on_is_looked_at_for_a_minute_longer() {
+    let stopping = with(State::Quiescing, Power::Stopping(Some(start())));
+    let next =
+        |waited| seconds_between(start(), seen(&stopping, InstanceState::Running, later(start(), waited)).look_at);
+    assert_eq!([next(10), next(59), next(60), next(115), next(119)], [25, 60, 75, 120, 120]);
+    assert_eq!(seen(&stopping, InstanceState::Running, later(start(), 119)).state, State::Quiescing);
+}
+
+#[test]
+fn one_volume_that_is_copied_is_enough_for_who_has_no_other() {
+    let mut one = with(State::Pending, Power::Untouched);
+    (one.power.consistency, one.copy.volumes) = (Some(Consistency::Clean), vec!["vol-1".into()]);
+    assert!(asks_instance(&one));
+    let copied = decide(&one, look(Some(InstanceState::Stopped), &["vol-1"]), now()).record;
+    assert!(!asks_instance(&copied));
+}

@@ -9,6 +9,7 @@ use super::queue::wake;
 use super::record::Backup;
 use super::standby::{Standby, StandbyEvent};
 use crate::facts::{Instance, InstanceState, LaunchSource, Lifecycle, Member};
+use crate::id::GroupName;
 use crate::life::Life;
 use crate::record::Queue;
 use crate::refusal::Why;
@@ -39,7 +40,7 @@ fn a_member_goes_into_standby_if_it_serves_and_all_the_others_do() {
     let serves = |id: &str| member(id, Lifecycle::InService, true);
     let Event::InstanceFound(one) = in_group(vec![serves("i-1"), serves("i-2")], 2) else { panic!("it can") };
     let FoundInstance { stops, group, .. } = *one;
-    assert_eq!((stops, group.as_ref().map(|group| group.as_str())), (true, Some("web")));
+    assert_eq!((stops, group.as_ref().map(GroupName::as_str)), (true, Some("web")));
     let busy = |members, why: &str| {
         let event = in_group(members, 2);
         assert!(matches!(&event, Event::InstanceBusy(told) if told == why), "{event:?}");

@@ -25,6 +25,13 @@ use crate::drive::{Answered, Carried, Wave};
 use crate::port::{Bus, CallFailed, Clock, How, Store};
 use crate::{CALLS_AT_ONCE_MAX, Engine};
 
+/// What AWS told of caches, and when it was asked for that.
+struct Told {
+    caches: Vec<Cache>,
+    snapshots: Vec<CacheSnapshot>,
+    at: Time,
+}
+
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// For each record what of its cache a snapshot is made of: two looks for all of one family. What AWS refuses of the one
     /// says nothing of the other.
@@ -36,15 +43,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             if wave.is_empty() {
                 continue;
             }
-            let at = self.clock.now();
             let found = self.caches(family, &wave).await;
             let choices = stream::iter(wave).map(|(record, id)| {
                 let found = &found;
                 async move {
                     let carried = match found {
-                        Ok((caches, snapshots)) => {
-                            Box::pin(self.choose_node(&record.record, &id, caches, snapshots, at)).await
-                        }
+                        Ok(told) => Box::pin(self.choose_node(&record.record, &id, told)).await,
                         Err(AskFailed::Refused(refusal)) => {
                             self.unless_made(&record.record, &id, Event::NoOrigin(refusal.to_string())).await
                         }
@@ -62,9 +66,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         &self,
         record: &Backup,
         id: &CacheId,
-        caches: &[Cache],
-        snapshots: &[CacheSnapshot],
-        at: Time,
+        Told { caches, snapshots, at }: &Told,
     ) -> Carried<Backup> {
         // An earlier call may have made it, and its answer was lost: then its cache is busy with it.
         let own = cache_snapshot_id(&record.id, id);
@@ -75,35 +77,33 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
         }
         let backups = self.backups_of(&record.id.source).await?;
-        Ok(chosen(record, id, caches, snapshots, &backups, at))
+        Ok(chosen(record, id, caches, snapshots, &backups, *at))
     }
 
     /// What is measured of a cache, for warnings alone: looked up once its snapshot is being made, which waits for none of it.
-    /// `None` if it can't be read now.
+    /// `None` if a call gets no answer now; what AWS refuses to tell is not known.
     async fn strain(&self, choice: &ChosenCache) -> Option<CacheStrain> {
         let mut strain = CacheStrain::default();
         if let Some(group) = &choice.setup.parameter_group {
-            strain.reserved_memory_percent = self.cloud.call(&ReservedMemory(group.clone())).await.ok()?.ok()?;
+            strain.reserved_memory_percent = self.cloud.call(&ReservedMemory(group.clone())).await.ok()?.ok().flatten();
         }
         if let Some(node) = &choice.node {
             let at = self.clock.now();
-            strain.lag_seconds = self.cloud.call(&ReplicaLag { node: node.clone(), at }).await.ok()?.ok()?;
+            strain.lag_seconds = self.cloud.call(&ReplicaLag { node: node.clone(), at }).await.ok()?.ok().flatten();
         }
         Some(strain)
     }
 
-    /// The caches of a wave, all of one family, and every snapshot by hand that there is of that.
-    async fn caches(
-        &self,
-        family: CacheFamily,
-        wave: &Wave<Backup, CacheId>,
-    ) -> Result<(Vec<Cache>, Vec<CacheSnapshot>), AskFailed> {
+    /// Every snapshot by hand that there is of a family, and the caches of a wave, all of that: those last, for what they tell
+    /// holds for a moment only.
+    async fn caches(&self, family: CacheFamily, wave: &Wave<Backup, CacheId>) -> Result<Told, AskFailed> {
         let ids = wave.iter().map(|(_, id)| id.clone());
         let all = ManualCacheSnapshots(family);
-        let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
         // Also of a cache that is gone: an earlier call may have made the snapshot, and then it is there still.
         let snapshots = together([()], |_| async move { self.cloud.call(&all).await }).await?;
-        Ok((caches, snapshots))
+        let at = self.clock.now();
+        let caches = together(ids, |ids| async move { self.cloud.call(&CachesById(ids)).await }).await?;
+        Ok(Told { caches, snapshots, at })
     }
 
     /// Whether the tags of a snapshot say that this backup is it.
