@@ -18,7 +18,8 @@ const CONNECT_SECONDS_MAX: u64 = 2;
 // A call that hangs ends before Lambda ends the function, and there is time for a second try.
 const _: () = assert!(CALL_SECONDS_MAX < STOP_BEFORE_DEADLINE_SECONDS.unsigned_abs());
 const _: () = assert!(CONNECT_SECONDS_MAX < TRY_SECONDS_MAX && TRY_SECONDS_MAX < CALL_SECONDS_MAX);
-/// Tries of a call that was throttled or met a server's error. Every call of ours is safe to repeat.
+/// Tries of a call that was throttled or met a server's error. Every call of ours is safe to repeat but StopInstances, which is
+/// made once.
 const TRIES_MAX: u32 = 3;
 
 fn defaults() -> ConfigLoader {

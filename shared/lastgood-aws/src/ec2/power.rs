@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::types::{InstanceAttributeName, InstanceType, SpotInstanceType};
 use lastgood_core::facts::{Instance, InstanceState};
 use lastgood_engine::call::ec2::TYPES_A_CALL_MAX;
@@ -75,7 +76,10 @@ impl Answers<StopInstance> for Aws {
     async fn call(&self, StopInstance { instance, force }: &StopInstance) -> Called<Option<InstanceState>> {
         // Never SkipOsShutdown: what is not written out is lost with it (AWS: StopInstances).
         let request = self.ec2.stop_instances().instance_ids(instance.as_str()).force(*force);
-        Ok(answer(StopInstance::ACTION, request.send().await)?.map(|output| {
+        // Once: a second try would be told the state that the first one, whose answer was lost, has brought about.
+        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+        let result = request.customize().config_override(once).send().await;
+        Ok(answer(StopInstance::ACTION, result)?.map(|output| {
             let changed =
                 output.stopping_instances().iter().find(|changed| changed.instance_id() == Some(instance.as_str()));
             state(changed?.previous_state())

@@ -1,6 +1,7 @@
 //! The adapters against literal bodies: what they send, how they read answers and refusals, page by page.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -60,6 +61,12 @@ impl Wire {
 
     fn aws(&self) -> Aws {
         Aws::new(&self.config)
+    }
+
+    /// One that tries again by itself, as a function's does.
+    fn aws_that_retries(&self) -> Aws {
+        let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+        Aws::new(&self.config.to_builder().retry_config(retries).build())
     }
 
     fn table(&self) -> Table {

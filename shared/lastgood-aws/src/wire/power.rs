@@ -78,6 +78,18 @@ async fn an_instance_is_asked_to_shut_down_and_never_to_skip_that() {
 }
 
 #[tokio::test]
+async fn a_stop_is_asked_for_once_and_what_got_no_answer_is_for_the_record_to_try_again() {
+    let (trouble, started) = (ec2_error("Unavailable", "try again"), answer("StartInstances", "<instancesSet/>"));
+    let wire = Wire::answering(&[(503, &trouble), (503, &trouble), (200, &started)]).await;
+    let aws = wire.aws_that_retries();
+    let stop = StopInstance { instance: "i-1".into(), force: false };
+    assert!(aws.call(&stop).await.is_err());
+    assert_eq!(wire.sent().len(), 1, "a second one would be told that it is stopping, and not by whom");
+    assert_eq!(aws.call(&StartInstance("i-1".into())).await.expect("judged"), Ok(()));
+    assert_eq!(wire.sent().len(), 3, "any other is tried again");
+}
+
+#[tokio::test]
 async fn what_a_stop_would_meet_is_read_with_care() {
     let attribute = |body: &str| answer("DescribeInstanceAttribute", &format!("<instanceId>i-1</instanceId>{body}"));
     let bodies = [

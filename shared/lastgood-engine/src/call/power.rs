@@ -49,7 +49,7 @@ impl Call for OneTimeSpot {
 }
 
 /// Shut an instance down, and tell what it was before, if AWS says. Its system is asked first, always; with `force` it is taken
-/// off if it does not.
+/// off if it does not. Made once: an adapter that tries again by itself would tell what its own first try has brought about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopInstance {
     /// Which.
