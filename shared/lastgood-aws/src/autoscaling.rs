@@ -140,6 +140,7 @@ fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
             | S::Detaching
             | S::Detached,
         ) => Lifecycle::Leaving,
+        Some(state) if state.as_str().starts_with("Warmed:") => Lifecycle::Warm,
         Some(_) | None => Lifecycle::Other,
     }
 }

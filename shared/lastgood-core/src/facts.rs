@@ -230,7 +230,9 @@ pub enum Lifecycle {
     Pending,
     /// It is on its way out of the group, or out already.
     Leaving,
-    /// A state that says nothing here: warm pools, a root volume being replaced.
+    /// It waits in the group's warm pool, and is none of those that the group wants (AWS: Warm pools).
+    Warm,
+    /// A state that says nothing here: going into standby, a root volume being replaced.
     Other,
 }
 

@@ -175,3 +175,35 @@ async fn a_launch_configuration_tells_its_image() {
     let found = vec![Configuration { name: "old".into(), image: "ami-1".into() }];
     assert_eq!(wire.aws().call(&LaunchConfigurations).await.expect("judged"), Ok(found));
 }
+
+#[tokio::test]
+async fn every_lifecycle_state_of_a_member_is_read() {
+    let states = [
+        ("Pending", Lifecycle::Pending),
+        ("Pending:Wait", Lifecycle::Pending),
+        ("Quarantined", Lifecycle::Pending),
+        ("InService", Lifecycle::InService),
+        ("EnteringStandby", Lifecycle::Other),
+        ("Standby", Lifecycle::Standby),
+        ("ReplacingRootVolume", Lifecycle::Other),
+        ("Terminating:Wait", Lifecycle::Leaving),
+        ("Detached", Lifecycle::Leaving),
+        ("Warmed:Stopped", Lifecycle::Warm),
+        ("Warmed:Pending:Wait", Lifecycle::Warm),
+        ("Warmed:Frozen", Lifecycle::Warm),
+        ("Resting", Lifecycle::Other),
+    ];
+    let member = |(state, _): &(&str, Lifecycle)| {
+        format!(
+            "<member><InstanceId>i-1</InstanceId><LifecycleState>{state}</LifecycleState><HealthStatus>Healthy</HealthStatus><ProtectedFromScaleIn>false</ProtectedFromScaleIn></member>"
+        )
+    };
+    let members: String = states.iter().map(member).collect();
+    let web = group("web", &template("<Version>3</Version>"));
+    let (before, after) = (web.find("<Instances>").expect("members"), web.find("</Instances>").expect("members"));
+    let web = format!("{}<Instances>{members}{}", &web[..before], &web[after..]);
+    let wire = Wire::answering(&[(200, &describe(&web))]).await;
+    let groups = wire.aws().call(&GroupsNamed(vec![GroupName::from("web")])).await.expect("judged").expect("told");
+    let told: Vec<Lifecycle> = groups[0].members.iter().map(|member| member.lifecycle).collect();
+    assert_eq!(told, states.map(|(_, lifecycle)| lifecycle));
+}

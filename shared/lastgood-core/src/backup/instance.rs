@@ -124,7 +124,8 @@ fn no_standby(id: &InstanceId, running: bool, name: &GroupName, group: Option<&I
     }
     // It leaves a gap, and no second one: others may be in standby for their own backups.
     let serves = |member: &Member| member.lifecycle == Lifecycle::InService && member.healthy;
-    let gap = group.members.iter().find(|member| member.instance != *id && !serves(member));
+    let is_wanted = |member: &&Member| member.instance != *id && member.lifecycle != Lifecycle::Warm;
+    let gap = group.members.iter().filter(is_wanted).find(|member| !serves(member));
     if let Some(gap) = gap {
         return Some(Event::InstanceBusy(format!("{} of {name} does not serve either", gap.instance)));
     }

@@ -159,7 +159,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
                 record.standby.state = Standby::Left;
                 fail(record, now, "the instance leaves its group".into())
             }
-            Some(Lifecycle::InService | Lifecycle::Pending | Lifecycle::Other) => {
+            Some(Lifecycle::InService | Lifecycle::Pending | Lifecycle::Warm | Lifecycle::Other) => {
                 again(record, now, POLL_SECONDS, "it goes into standby")
             }
         },
@@ -176,7 +176,7 @@ pub(super) fn step(record: &mut Backup, event: StandbyEvent, now: Time) -> Strin
         (Standby::Leaving(_), StandbyEvent::LeaveRefused(refusal)) => leave_refused(record, &refusal, now),
         (Standby::Leaving(_) | Standby::Returning(_), StandbyEvent::Seen(seen)) => match seen {
             Some(Lifecycle::Standby) => still_in(record, now),
-            Some(Lifecycle::Other) => {
+            Some(Lifecycle::Warm | Lifecycle::Other) => {
                 record.standby.state = Standby::Returning(later(now, POLL_SECONDS));
                 "it comes out of standby".into()
             }

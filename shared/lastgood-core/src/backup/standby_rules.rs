@@ -41,6 +41,8 @@ fn a_member_goes_into_standby_if_it_serves_and_all_the_others_do() {
     let Event::InstanceFound(one) = in_group(vec![serves("i-1"), serves("i-2")], 2) else { panic!("it can") };
     let FoundInstance { stops, group, .. } = *one;
     assert_eq!((stops, group.as_ref().map(GroupName::as_str)), (true, Some("web")));
+    let warm = in_group(vec![serves("i-1"), serves("i-2"), member("i-3", Lifecycle::Warm, true)], 2);
+    assert!(matches!(warm, Event::InstanceFound(_)), "one that waits in the warm pool leaves no gap: {warm:?}");
     let busy = |members, why: &str| {
         let event = in_group(members, 2);
         assert!(matches!(&event, Event::InstanceBusy(told) if told == why), "{event:?}");

@@ -72,7 +72,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let own = cache_snapshot_id(&record.id, id);
         if record.state == State::Creating
             && let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.id == own)
-            && self.is_our_snapshot(record, snapshot).await?.unwrap_or(false)
+            && self.is_our_snapshot(record, snapshot).await?.map_err(CallFailed::refused(CacheTags::ACTION))?
         {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
         }
