@@ -184,7 +184,6 @@ fn backup_json(backup: &Backup) -> Value {
         "consistency": backup.power.consistency,
         "downtime_seconds": backup.power.downtime_seconds(),
         "power": backup.id.source.instance().map(|_| backup.power.state),
-        "standby": backup.id.source.instance().map(|_| backup.standby.state),
         "base": backup.base,
         "generation": backup.generation,
         "pinned": backup.pinned,

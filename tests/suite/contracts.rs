@@ -83,7 +83,6 @@ fn every_notice_matches_its_sample() {
         ("backup-stuck.json", expect_file!["../../events/lastgood/backup-stuck.json"]),
         ("instance-not-started.json", expect_file!["../../events/lastgood/instance-not-started.json"]),
         ("instance-left-stopped.json", expect_file!["../../events/lastgood/instance-left-stopped.json"]),
-        ("standby-left.json", expect_file!["../../events/lastgood/standby-left.json"]),
     ];
     let notices = notices();
     assert_eq!(files.len(), notices.len());
@@ -266,12 +265,7 @@ fn of_instances(slot: Time) -> Vec<(SourceId, News)> {
             reason: "40 percent are copied, and no more since 2026-01-15T10:30:00Z".into(),
         },
         News::InstanceNotStarted { backup: backup.clone(), instance: instance(), reason: no_room.into() },
-        News::InstanceLeftStopped { backup: backup.clone(), instance: instance(), since: slot, reason: no_room.into() },
-        News::StandbyLeft {
-            backup,
-            instance: instance(),
-            reason: "autoscaling:ExitStandby was refused: ValidationError: the group has its maximum".into(),
-        },
+        News::InstanceLeftStopped { backup, instance: instance(), since: slot, reason: no_room.into() },
     ];
     news.into_iter().map(|news| (source.clone(), news)).collect()
 }

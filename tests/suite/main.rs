@@ -39,7 +39,6 @@ mod rollout_holds;
 mod rollouts;
 mod second_opinions;
 mod selection;
-mod standby;
 mod stories;
 mod transcript;
 mod two_at_once;

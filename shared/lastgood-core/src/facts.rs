@@ -68,8 +68,6 @@ pub struct Group {
     pub members: Vec<Member>,
     /// How many members it wants.
     pub size: usize,
-    /// How many it may want at the least.
-    pub size_min: usize,
     /// Its instance refreshes are kept from going on: one of the processes that they need is suspended.
     pub refresh_suspended: bool,
     /// How long a new member takes until it counts as warmed up: the default instance warm-up, else the health check
@@ -230,9 +228,7 @@ pub enum Lifecycle {
     Pending,
     /// It is on its way out of the group, or out already.
     Leaving,
-    /// It waits in the group's warm pool, and is none of those that the group wants (AWS: Warm pools).
-    Warm,
-    /// A state that says nothing here: going into standby, a root volume being replaced.
+    /// A state that says nothing here: going into standby, warm pools, a root volume being replaced.
     Other,
 }
 

@@ -125,7 +125,7 @@ fn judge<'a>(
         Lifecycle::InService => {}
         Lifecycle::Standby => return Err(Unable::Standby),
         Lifecycle::Leaving => return Err(Unable::Leaving),
-        Lifecycle::Pending | Lifecycle::Warm | Lifecycle::Other => return Err(Unable::ComingUp),
+        Lifecycle::Pending | Lifecycle::Other => return Err(Unable::ComingUp),
     }
     if !member.healthy {
         return Err(Unable::Unhealthy);

@@ -6,10 +6,8 @@ use crate::plan::Capture;
 /// Why it can't be backed up so, and what to do, as far as AWS tells with the instance itself.
 #[must_use]
 pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
-    if let Some(group) = found.group().filter(|_| !capture.standby) {
-        return Some(format!(
-            "is a member of the Auto Scaling group {group}: back that up, or say 'standby: true' under 'capture' to have it put into standby while it is stopped"
-        ));
+    if let Some(group) = found.group() {
+        return Some(format!("is a member of the Auto Scaling group {group}: back that up, its members go with it"));
     }
     if found.hibernates {
         return Some(
@@ -69,7 +67,7 @@ mod tests {
         assert_eq!((obstacle(&instance(), &plain), obstacle(&instance(), &stop())), (None, None));
         for (instance, capture, begins) in [
             (&member, plain, Some("is a member of the Auto Scaling group web")),
-            (&member, Capture { standby: true, ..stop() }, None),
+            (&member, stop(), Some("is a member of the Auto Scaling group web")),
             (&hibernates, plain, Some("may hibernate")),
             (&in_store, plain, Some("has its root volume in instance store")),
             (&passing, plain, None),

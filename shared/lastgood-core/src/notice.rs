@@ -158,16 +158,6 @@ pub enum News {
         /// Why.
         reason: String,
     },
-    /// A member that was in standby for its image could not be taken out again. It is tried on.
-    #[serde(rename = "Standby Left")]
-    StandbyLeft {
-        /// Which backup.
-        backup: BackupId,
-        /// The instance.
-        instance: InstanceId,
-        /// Why.
-        reason: String,
-    },
     /// The image is good, but the group was not pointed at it.
     #[serde(rename = "Publication Held")]
     PublicationHeld {

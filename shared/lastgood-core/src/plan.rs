@@ -135,9 +135,6 @@ pub struct Capture {
     /// It may have another public address afterwards.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_address_change: bool,
-    /// A member of a group may be a source of its own: it is in standby while it is stopped.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub standby: bool,
 }
 
 fn stop_within() -> i64 {
@@ -157,7 +154,6 @@ impl Default for Capture {
             stop: false,
             stop_within_seconds: STOP_WITHIN_SECONDS_DEFAULT,
             allow_address_change: false,
-            standby: false,
         }
     }
 }

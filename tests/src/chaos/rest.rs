@@ -68,7 +68,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
         wrong(format!("the protection of {:?} is {:?}", backup.instance, backup.scale_in));
     }
     if !instances::is_settled(backup) {
-        wrong(format!("its instance is {:?}, {:?}", backup.power.state, backup.standby.state));
+        wrong(format!("its instance is {:?}", backup.power.state));
     }
     if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
         wrong("it was good, and nobody was told".into());

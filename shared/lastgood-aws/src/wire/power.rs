@@ -3,13 +3,12 @@
 use lastgood_core::facts::InstanceState;
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
-use lastgood_engine::call::autoscaling::{EnterStandby, ExitStandby};
 use lastgood_engine::call::ec2::{InstancesById, SnapshotsById};
 use lastgood_engine::call::power::{
     InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 
-use super::refusals::{autoscaling_error, ec2_error};
+use super::refusals::ec2_error;
 use super::{Wire, assert_field};
 
 fn answer(action: &str, body: &str) -> String {
@@ -145,25 +144,6 @@ async fn every_refusal_of_a_stop_and_of_a_start() {
         let why = wire.aws().call(&StartInstance("i-1".into())).await.ok().map(|told| told.expect_err("refused").why);
         assert_eq!(why, expected, "{code}");
     }
-}
-
-#[tokio::test]
-async fn a_member_goes_into_standby_and_nobody_takes_its_place() {
-    let done = |action: &str| {
-        format!(
-            "<{action}Response xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><{action}Result/></{action}Response>"
-        )
-    };
-    let refused = autoscaling_error("ValidationError", "The instance i-1 is not in InService.");
-    let wire = Wire::answering(&[(200, &done("EnterStandby")), (200, &done("ExitStandby")), (400, &refused)]).await;
-    let aws = wire.aws();
-    let enter = EnterStandby { group: "web".into(), instance: "i-1".into() };
-    assert_eq!(aws.call(&enter).await.expect("judged"), Ok(()));
-    let exit = ExitStandby { group: "web".into(), instance: "i-1".into() };
-    assert_eq!(aws.call(&exit).await.expect("judged"), Ok(()));
-    assert_eq!(aws.call(&enter).await.expect("judged").expect_err("refused").why, Why::WrongState);
-    assert_field(&wire.sent()[0], "ShouldDecrementDesiredCapacity=true");
-    assert_field(&wire.sent()[1], "InstanceIds.member.1=i-1");
 }
 
 #[tokio::test]

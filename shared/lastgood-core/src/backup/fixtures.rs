@@ -119,7 +119,6 @@ pub(crate) fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group 
         tags: Tags::new(),
         launches_from,
         size: members.len(),
-        size_min: 0,
         members,
         refresh_suspended: false,
         warmup_seconds: 300,

@@ -8,7 +8,6 @@ use super::life::State;
 use super::power::PowerPart;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
-use super::standby::{Standby, StandbyPart};
 use crate::Time;
 use crate::group::Wish;
 use crate::id::{ArtifactId, BackupId, CacheSnapshotId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
@@ -67,9 +66,6 @@ pub struct Backup {
     /// Whether its instance is on.
     #[serde(default, skip_serializing_if = "PowerPart::is_empty")]
     pub power: PowerPart,
-    /// Whether its instance is in standby by us.
-    #[serde(default, skip_serializing_if = "StandbyPart::is_empty")]
-    pub standby: StandbyPart,
     /// What its plan says of making the image.
     #[serde(default)]
     pub capture: Capture,
@@ -263,7 +259,6 @@ impl Backup {
             cache: CachePart::default(),
             copy: CopyPart::default(),
             power: PowerPart::default(),
-            standby: StandbyPart::default(),
             capture,
             scale_in: ScaleIn::Untouched,
             protection_told: None,
@@ -324,11 +319,6 @@ impl Backup {
             Origin::Retry { lost, .. } => Wish::Not(lost),
             Origin::Checkpoint { template, version, .. } => Wish::On(template, *version),
         }
-    }
-
-    /// AWS has heard that its instance is to be in standby: that is waited for.
-    pub(super) fn is_going_into_standby(&self) -> bool {
-        matches!(self.standby.state, Standby::Entering(Some(_)))
     }
 
     /// Why nobody can have it kept any more, if so.

@@ -26,7 +26,6 @@ impl News {
             Self::ManualChange { .. } => "Manual Change",
             Self::LineageDeep { .. } => "Lineage Deep",
             Self::ProtectionLeft { .. } => "Protection Left",
-            Self::StandbyLeft { .. } => "Standby Left",
             Self::ArtifactUnknown { .. } => "Artifact Unknown",
             Self::BackupLost { .. } => "Backup Lost",
             Self::DeletionHalted { .. } => "Deletion Halted",
@@ -95,8 +94,7 @@ impl News {
             Self::ProtectionLeft { .. }
             | Self::BackupStuck { .. }
             | Self::InstanceNotStarted { .. }
-            | Self::InstanceLeftStopped { .. }
-            | Self::StandbyLeft { .. } => self.of_instance(source),
+            | Self::InstanceLeftStopped { .. } => self.of_instance(source),
             Self::DeletionHalted { backups, failed, reason } => format!(
                 "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
                 count(*backups, "backup")
@@ -166,9 +164,6 @@ impl News {
                 format!(
                     "{source}: {instance} is still off, and was to be started at {since}; start it, or see to it that it can be: {reason}"
                 )
-            }
-            Self::StandbyLeft { instance, reason, .. } => {
-                format!("{source}: {instance} is still in standby after its backup, which is tried on: {reason}")
             }
             _ => String::new(),
         }

@@ -206,16 +206,11 @@ fn meaningless(select: &Select, capture: &Capture, node: &Node, mistakes: &mut M
             of_groups,
         ),
         (groups && capture.stop, "is for groups", &[&["capture", "reboot"]], replaced),
-        (
-            groups,
-            "is for groups",
-            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
-            replaced,
-        ),
+        (groups, "is for groups", &[&["capture", "stop_within"], &["capture", "allow_address_change"]], replaced),
         (
             !caches && !groups && !capture.stop,
             "stops no instance",
-            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
+            &[&["capture", "stop_within"], &["capture", "allow_address_change"]],
             of_stops,
         ),
     ];
@@ -241,7 +236,6 @@ fn capture(text: Option<&CaptureText>, node: &Node, mistakes: &mut Mistakes<'_>)
         stop: matches!(text.reboot, Some(RebootText::Stop)),
         stop_within_seconds: within.unwrap_or(STOP_WITHIN_SECONDS_DEFAULT),
         allow_address_change: text.allow_address_change.unwrap_or_default(),
-        standby: text.standby.unwrap_or_default(),
     }
 }
 

@@ -57,8 +57,6 @@ cloud! {
     autoscaling::ActiveRefresh,
     autoscaling::LaunchConfigurations,
     autoscaling::SetScaleInProtection,
-    autoscaling::EnterStandby,
-    autoscaling::ExitStandby,
     autoscaling::SetGroupVersion,
     autoscaling::SetMixedVersion,
     autoscaling::NewestRefreshes,

@@ -150,7 +150,6 @@ pub(crate) fn group_fact(group: &Group) -> facts::Group {
         launches_from: launch_source(&group.from),
         members: group.members.iter().map(member_fact).collect(),
         size: group.desired,
-        size_min: group.min,
         refresh_suspended: group.suspends_refreshes(),
         warmup_seconds: group.times.warmup_seconds(),
         lifetime_seconds_max: group.times.lifetime_seconds_max,
