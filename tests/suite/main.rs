@@ -17,6 +17,7 @@ mod deletions;
 mod disasters;
 mod door;
 mod e2e;
+mod foreign;
 mod fuzz;
 mod image_changes;
 mod instance_troubles;

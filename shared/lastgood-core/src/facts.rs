@@ -317,6 +317,8 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// Its tags.
     pub tags: Tags,
+    /// How whoever made it describes it; AWS itself, if that was CreateImage. Nobody can change it.
+    pub description: String,
     /// When it was begun, if AWS tells.
     pub started_at: Option<Time>,
     /// The volume that it is of, if AWS tells.

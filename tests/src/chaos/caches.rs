@@ -82,6 +82,13 @@ pub(super) struct Memory {
     restored: Vec<CacheSnapshotId>,
 }
 
+impl Memory {
+    /// What somebody took.
+    pub(super) fn theirs(&self) -> Vec<CacheSnapshotId> {
+        self.theirs.iter().cloned().collect()
+    }
+}
+
 /// Somebody does something to a cache.
 pub(super) fn act(crew: &mut Crew<'_>) {
     let id = crew.scene.caches.all[crew.rng.usize(0..crew.scene.caches.all.len())].clone();
@@ -132,7 +139,9 @@ fn take(crew: &mut Crew<'_>, id: &CacheId) {
 /// A snapshot of ours that is complete, if there is any.
 fn one_of_ours(crew: &mut Crew<'_>) -> Option<CacheSnapshotId> {
     let mut ours = crew.scene.stack.our_cache_snapshots();
-    ours.retain(|snapshot| snapshot.state == CacheSnapshotState::Available);
+    ours.retain(|snapshot| {
+        snapshot.state == CacheSnapshotState::Available && !crew.hand.tagged.contains(&snapshot.id.name)
+    });
     (!ours.is_empty()).then(|| ours.swap_remove(crew.rng.usize(0..ours.len())).id)
 }
 

@@ -14,6 +14,7 @@ mod refreshes;
 mod release;
 mod rest;
 mod scene;
+mod tags;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -166,7 +166,7 @@ pub fn by_number(template: &TemplateId, number: u64) -> TemplateRef {
 
 impl State {
     /// A snapshot that was complete before the world began.
-    fn old_snapshot(&mut self, gib: i64) -> SnapshotId {
+    pub(crate) fn old_snapshot(&mut self, gib: i64) -> SnapshotId {
         let id = SnapshotId(format!("snap-0{}", self.digits()));
         let snapshot = Snapshot {
             id: id.clone(),

@@ -114,6 +114,26 @@ impl Ec2<'_> {
         })
     }
 
+    /// CopySnapshot, within the region. The copy has an arbitrary volume, and is described as whoever copies it says (AWS:
+    /// CopySnapshot).
+    pub fn copy_snapshot(&self, id: &str, description: &str, tags: &Tags) -> Result<SnapshotId, AwsError> {
+        let asked = Asked::new("ec2:CopySnapshot", shared_arn("snapshot", id), id);
+        self.0.serve(asked, |state| {
+            check_tags(tags)?;
+            let from = state.snapshot(id)?.clone();
+            if from.state != SnapshotState::Completed {
+                return Err(AwsError::new("IncorrectState", format!("The snapshot '{id}' is not completed.")));
+            }
+            let copy = state.old_snapshot(from.gib);
+            if let Some(copy) = state.snapshots.get_mut(&copy) {
+                copy.description = description.to_owned();
+                copy.tags = tags.clone();
+            }
+            state.witness_makes(copy.to_string());
+            Ok(copy)
+        })
+    }
+
     /// DescribeSnapshots.
     pub fn describe_snapshots(&self, asks: &DescribeSnapshots) -> Result<Page<Snapshot>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.filters);

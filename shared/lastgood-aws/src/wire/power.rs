@@ -147,14 +147,20 @@ async fn every_refusal_of_a_stop_and_of_a_start() {
 }
 
 #[tokio::test]
-async fn a_snapshot_tells_its_volume_its_size_and_how_much_is_copied() {
+async fn a_snapshot_tells_its_volume_its_size_how_it_is_described_and_how_much_is_copied() {
     let told = answer(
         "DescribeSnapshots",
-        "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><status>pending</status><progress>80%</progress><volumeSize>500</volumeSize></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress/></item></snapshotSet>",
+        "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><description>Created by CreateImage(i-1) for ami-1</description><startTime>2026-01-15T10:30:00.000Z</startTime><status>pending</status><progress>80%</progress><volumeSize>500</volumeSize></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress/></item></snapshotSet>",
     );
     let wire = Wire::answering(&[(200, &told)]).await;
     let found = wire.aws().call(&SnapshotsById(vec!["snap-1".into(), "snap-2".into()])).await.expect("judged");
     let found = found.expect("told");
     assert_eq!((found[0].volume.clone(), found[0].gib, found[0].percent), (Some("vol-1".into()), Some(500), Some(80)));
     assert_eq!((found[1].volume.clone(), found[1].gib, found[1].percent), (None, None, None));
+    let begun = "2026-01-15T10:30:00Z".parse().expect("a time");
+    assert_eq!(
+        (found[0].description.as_str(), found[0].started_at),
+        ("Created by CreateImage(i-1) for ami-1", Some(begun))
+    );
+    assert_eq!((found[1].description.as_str(), found[1].started_at), ("", None));
 }

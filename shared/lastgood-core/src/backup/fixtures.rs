@@ -108,7 +108,7 @@ pub(crate) fn image(state: ImageState) -> Image {
         sizes: Vec::new(),
         architecture: Some("x86_64".into()),
         protected: false,
-        created_at: None,
+        created_at: Some(now()),
     }
 }
 
@@ -142,6 +142,7 @@ pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
             id: id.into(),
             state: state?,
             tags: Tags::new(),
+            description: String::new(),
             started_at: None,
             volume: None,
             gib: None,

@@ -74,6 +74,7 @@ fn snapshot(volume: &str, percent: u32) -> Snapshot {
         id: format!("snap-{volume}").as_str().into(),
         state: SnapshotState::Pending,
         tags: Tags::new(),
+        description: String::new(),
         started_at: Some(start()),
         volume: Some(volume.into()),
         gib: Some(50),

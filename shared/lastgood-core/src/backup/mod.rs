@@ -19,6 +19,7 @@ mod moves;
 mod parameter;
 mod place;
 pub mod power;
+pub mod proof;
 pub mod publication;
 pub mod queue;
 mod reading;

@@ -239,6 +239,7 @@ pub(crate) fn snapshot_fact(snapshot: &Snapshot, now: Time) -> facts::Snapshot {
         id: snapshot.id.clone(),
         state,
         tags: snapshot.tags.clone(),
+        description: snapshot.description.clone(),
         started_at,
         volume: Some(snapshot.volume.as_str().into()),
         gib: u32::try_from(snapshot.gib).ok(),
