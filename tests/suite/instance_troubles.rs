@@ -8,14 +8,17 @@ use lastgood_core::backup::power::{Consistency, OFF_SECONDS_MAX, Power};
 use lastgood_core::seconds_between;
 use lastgood_tests::cut::{Knife, Meanwhile};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{InstanceState, Nature};
+use lastgood_world::{InstanceState, Nature, TRIAL};
 
 use crate::instances::{STOP, consistency, done, of, plan, source, state};
 
 /// When a call was first made.
 fn first(stack: &Stack, action: &str) -> lastgood_core::Time {
     let log = stack.world.log();
-    log.iter().find(|call| call.action == action).unwrap_or_else(|| panic!("{action} was not called")).at
+    log.iter()
+        .find(|call| call.action == action && !call.about.ends_with(TRIAL))
+        .unwrap_or_else(|| panic!("{action} was not called"))
+        .at
 }
 
 #[test]

@@ -135,6 +135,9 @@ const TABLE: &[(&str, Class)] = &[
     ("ValidationException", Class::Refused(Why::Invalid)),
 ];
 
+/// The code of a trial run that AWS would have carried out. It stands in no table: who asks in earnest is never told it.
+const WOULD_BE_DONE: &str = "DryRunOperation";
+
 /// Codes that mean several things: which one, only the words tell. (AWS: How an instance refresh works; the other
 /// texts are seen in the wild and documented nowhere.)
 const WORDS: &[(&str, &str, Why)] = &[
@@ -185,6 +188,22 @@ where
         }
     }
     Err(failed(action, error))
+}
+
+/// The same of a trial run, whose yes is an error, too (AWS: Error codes, DryRunOperation).
+pub(crate) fn trial<T, E>(
+    action: &'static str,
+    result: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<Answer<()>, CallFailed>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    if let Err(SdkError::ServiceError(service)) = &result
+        && service.err().code() == Some(WOULD_BE_DONE)
+    {
+        return Ok(Ok(()));
+    }
+    Ok(answer(action, result)?.map(|_| ()))
 }
 
 /// What AWS always tells. An answer without it can't be read: that is not an answer that tells of nothing.

@@ -2,6 +2,7 @@
 
 use crate::facts::{Instance, StopHazards};
 use crate::plan::Capture;
+use crate::refusal::{Refusal, Why};
 
 /// Why it can't be backed up so, and what to do, as far as AWS tells with the instance itself.
 #[must_use]
@@ -29,14 +30,27 @@ pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
 
 /// The same of what only other calls tell: what a stop of it would meet.
 #[must_use]
-pub fn hazard(hazards: StopHazards) -> Option<&'static str> {
+pub fn hazard(hazards: &StopHazards) -> Option<String> {
     if hazards.protected {
-        return Some("has stop protection on: turn that off, or say 'reboot: never'");
+        return Some("has stop protection on: turn that off, or say 'reboot: never'".into());
     }
     if hazards.in_store {
-        return Some("has volumes of instance store, whose data a stop erases: say 'reboot: never'");
+        return Some("has volumes of instance store, whose data a stop erases: say 'reboot: never'".into());
     }
-    hazards.one_time_spot.then_some("is of a Spot request for one time, which AWS does not stop: say 'reboot: never'")
+    if hazards.one_time_spot {
+        return Some("is of a Spot request for one time, which AWS does not stop: say 'reboot: never'".into());
+    }
+    let refusal = hazards.no_start.as_ref()?;
+    Some(format!(
+        "is not stopped, for the function may not start it again: {refusal}; give its role ec2:StartInstances for the instance and what belongs to it (a license configuration, a policy of the organization), or say 'reboot: never'"
+    ))
+}
+
+/// What a trial run of its start proves: that the right is missing, and nothing else. That the instance runs, or that AWS has
+/// something against it today, is no proof of what will be.
+#[must_use]
+pub fn no_start(refusal: Refusal) -> Option<Refusal> {
+    (refusal.why == Why::Denied).then_some(refusal)
 }
 
 #[cfg(test)]
@@ -83,13 +97,30 @@ mod tests {
     #[test]
     fn what_a_stop_would_meet_is_told_before_it() {
         let none = StopHazards::default();
-        assert_eq!(hazard(none), None);
+        let refusal = |why| Refusal { why, action: "ec2:StartInstances".into(), message: "AWS's words".into() };
+        assert_eq!(hazard(&none), None);
         for (hazards, begins) in [
-            (StopHazards { protected: true, ..none }, "has stop protection"),
-            (StopHazards { in_store: true, ..none }, "has volumes of instance store"),
-            (StopHazards { one_time_spot: true, ..none }, "is of a Spot request"),
+            (StopHazards { protected: true, ..none.clone() }, "has stop protection"),
+            (StopHazards { in_store: true, ..none.clone() }, "has volumes of instance store"),
+            (StopHazards { one_time_spot: true, ..none.clone() }, "is of a Spot request"),
+            (StopHazards { no_start: Some(refusal(Why::Denied)), ..none }, "is not stopped, for the function may not"),
         ] {
-            assert!(hazard(hazards).is_some_and(|told| told.starts_with(begins)), "{hazards:?}");
+            assert!(hazard(&hazards).is_some_and(|told| told.starts_with(begins)), "{hazards:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_missing_right_proves_that_it_may_not_be_started_again() {
+        for (why, proves) in [
+            (Why::Denied, true),
+            (Why::WrongState, false),
+            (Why::Missing, false),
+            (Why::Invalid, false),
+            (Why::TooSoon, false),
+            (Why::Quota, false),
+        ] {
+            let refusal = Refusal { why, action: "ec2:StartInstances".into(), message: "AWS's words".into() };
+            assert_eq!(no_start(refusal).is_some(), proves, "{why:?}");
         }
     }
 }

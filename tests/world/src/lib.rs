@@ -69,7 +69,7 @@ pub use launch::{Device, Launch};
 pub use member::{Capacity, Lifecycle, Member, ScaleIn};
 pub use parameter::{Overwrite, Parameter, PutParameter};
 pub use policy::{LaunchFrom, LaunchFromText, MixedPolicy, MixedText, Override, OverrideText, Specification, Verbatim};
-pub use power::{Nature, OffBy};
+pub use power::{Nature, OffBy, TRIAL};
 pub use reference::{DescribeReferences, Reference};
 pub use refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
 pub use scaling::LaunchFailure;

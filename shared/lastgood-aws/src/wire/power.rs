@@ -5,7 +5,7 @@ use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
 use lastgood_engine::call::ec2::{InstancesById, SnapshotsById};
 use lastgood_engine::call::power::{
-    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+    InstancesTagged, MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 
 use super::refusals::ec2_error;
@@ -74,6 +74,31 @@ async fn an_instance_is_asked_to_shut_down_and_never_to_skip_that() {
         assert!(!sent.contains("SkipOsShutdown") && !sent.contains("Hibernate"), "{sent}");
     }
     assert_field(&sent[2], "Action=StartInstances");
+}
+
+#[tokio::test]
+async fn a_trial_run_of_a_start_says_yes_with_an_error_and_starts_nothing() {
+    let yes = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors><RequestID>r</RequestID></Response>";
+    let no = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/tick/f is not authorized to perform: ec2:StartInstances on resource: arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1 because no identity-based policy allows the ec2:StartInstances action. Encoded authorization failure message: abc</Message></Error></Errors><RequestID>r</RequestID></Response>";
+    let state =
+        ec2_error("IncorrectInstanceState", "The instance 'i-1' is not in a state from which it can be started.");
+    let (slow, trouble) = (ec2_error("RequestLimitExceeded", "slow down"), ec2_error("InternalError", "again"));
+    let wire = Wire::answering(&[(412, yes), (403, no), (400, &state), (503, &slow), (500, &trouble)]).await;
+    let aws = wire.aws();
+    let ask = MayStart("i-1".into());
+    assert_eq!(aws.call(&ask).await.expect("judged"), Ok(()));
+    let denied = aws.call(&ask).await.expect("judged").expect_err("refused");
+    assert_eq!((denied.why, denied.action.as_str()), (Why::Denied, "ec2:StartInstances"));
+    assert!(denied.message.contains("license-configuration:lic-1") && !denied.message.contains("Encoded"), "{denied}");
+    assert_eq!(aws.call(&ask).await.expect("judged").expect_err("refused").why, Why::WrongState);
+    for _ in 0..2 {
+        assert!(aws.call(&ask).await.is_err(), "nobody judged it");
+    }
+    for sent in wire.sent() {
+        assert_field(&sent, "Action=StartInstances");
+        assert_field(&sent, "InstanceId.1=i-1");
+        assert_field(&sent, "DryRun=true");
+    }
 }
 
 #[tokio::test]

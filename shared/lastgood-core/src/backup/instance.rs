@@ -64,7 +64,7 @@ pub fn found(
         InstanceState::Stopping => return Event::InstanceBusy(format!("{id} is being stopped by somebody else")),
         InstanceState::Leaving => return Event::NoOrigin(format!("{id} is terminated")),
     };
-    if let Some(why) = hazards.filter(|_| running && record.capture.stop).and_then(hazard) {
+    if let Some(why) = hazards.filter(|_| running && record.capture.stop).as_ref().and_then(hazard) {
         return Event::NoOrigin(format!("{id} {why}"));
     }
     Event::InstanceFound(Box::new(FoundInstance {

@@ -256,7 +256,7 @@ fn whether_an_instance_can_be_backed_up_is_known_before_it_is_stopped() {
     }
     let protected = StopHazards { protected: true, ..StopHazards::default() };
     let running = [instance(InstanceState::Running)];
-    assert!(why(&running, Some(protected), &[]).starts_with("i-1 has stop protection on"));
+    assert!(why(&running, Some(protected.clone()), &[]).starts_with("i-1 has stop protection on"));
     assert_eq!(why(&[instance(InstanceState::Stopped)], Some(protected), &[]), "found, running false, last None");
     let mut other = with(State::Pending, Power::Stopped);
     other.id.slot = later(start(), -3600);

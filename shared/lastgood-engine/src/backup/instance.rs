@@ -9,12 +9,13 @@ use lastgood_core::backup::power::PowerEvent;
 use lastgood_core::backup::{Backup, Event};
 use lastgood_core::facts::{Instance, StopHazards};
 use lastgood_core::id::{ImageId, InstanceId};
+use lastgood_core::instance::no_start;
 use lastgood_core::name::{TAG_BACKUP, tag_value};
 use lastgood_core::source::{MayTakeOff, Source, ask_off};
 
 use super::together::{AskFailed, together};
 use crate::call::ec2::{ImagesById, InstancesById, SnapshotsTagged};
-use crate::call::power::{OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
+use crate::call::power::{MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
 use crate::port::{Bus, CallFailed, Clock, Store};
@@ -90,6 +91,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
+        hazards.no_start = self.cloud.call(&MayStart(instance.id.clone())).await?.err().and_then(no_start);
         Ok(Ok(hazards))
     }
 

@@ -85,6 +85,7 @@ cloud! {
     ec2::DeleteVersions,
     ec2::SetDefaultVersion,
     power::InstancesTagged,
+    power::MayStart,
     power::TypesInStore,
     power::StopProtected,
     power::OneTimeSpot,
