@@ -301,7 +301,7 @@ fn of_rollouts(backup: &BackupId) -> Vec<News> {
             until: "2026-01-16T10:45:00Z".parse().expect("a time"),
             reason: "no verdict by person in time".into(),
         },
-        News::RolloutSucceeded { rollout: rollout.clone(), image: "ami-0abcd1234".into(), version: 2 },
+        News::RolloutSucceeded { rollout: rollout.clone(), image: "ami-0abcd1234".into(), owner: None, version: 2 },
         News::RolloutRolledBack {
             rollout: rollout.clone(),
             image: "ami-0abcd1234".into(),

@@ -280,6 +280,8 @@ pub struct Image {
     pub sizes: Vec<(String, u32)>,
     /// `x86_64`, `arm64`, …
     pub architecture: Option<String>,
+    /// `uefi`, `legacy-bios`, `uefi-preferred`; `None` where whoever made it left that to AWS (AWS: Image, BootMode).
+    pub boot_mode: Option<String>,
     /// Deregistration protection is on: nobody may deregister it.
     pub protected: bool,
     /// When it was begun, if AWS tells.
@@ -292,6 +294,25 @@ impl Image {
     pub fn is_deregistered(&self) -> bool {
         matches!(&self.state, ImageState::Broken(why) if why.starts_with("deregistered"))
     }
+}
+
+/// An image that another account owns and lets ours launch: shared, public, or of the Marketplace. A type of its own, for none
+/// of these is ever an artifact of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignImage {
+    /// The image.
+    pub image: Image,
+    /// The account's number.
+    pub owner: String,
+}
+
+/// What an instance type runs, as DescribeInstanceTypes tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// `x86_64`, `arm64`, …
+    pub architectures: Vec<String>,
+    /// `legacy-bios`, `uefi`; empty if AWS does not tell.
+    pub boot_modes: Vec<String>,
 }
 
 /// The state of an image.

@@ -340,6 +340,9 @@ pub enum News {
         rollout: RolloutId,
         /// The image.
         image: ImageId,
+        /// The account that owns it, if an operator gave the group an image of another one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
         /// The template version with it.
         version: u64,
     },

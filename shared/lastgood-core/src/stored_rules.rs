@@ -94,6 +94,7 @@ fn rollout() -> Rollout {
     };
     let change = Change {
         image: "ami-1".into(),
+        owner: Some("210987654321".into()),
         by: "alice".into(),
         reason: Some("a patch".into()),
         refresh: true,

@@ -38,6 +38,7 @@ fn image(id: &str, age_seconds: i64) -> Image {
         devices: Vec::new(),
         sizes: Vec::new(),
         architecture: None,
+        boot_mode: None,
         protected: false,
         created_at: Some(later(now(), -age_seconds)),
     }

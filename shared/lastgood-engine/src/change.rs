@@ -2,17 +2,18 @@
 
 use lastgood_core::Time;
 use lastgood_core::backup::publication::{PublicationEvent, publishable};
+use lastgood_core::facts::{ForeignImage, Image};
 use lastgood_core::id::{GroupName, ImageId, SourceId};
 use lastgood_core::incoming::{ImageChangeRequested, is_from_the_future};
 use lastgood_core::record::Queue;
-use lastgood_core::rollout::change::Preparing;
+use lastgood_core::rollout::change::{Preparing, offered};
 use lastgood_core::rollout::{Event, Rollout};
 use lastgood_core::source::{self, Source, operator};
 
 use crate::Engine;
 use crate::call::autoscaling::GroupsNamed;
-use crate::call::ec2::ImagesById;
-use crate::call::{Answers, Cloud};
+use crate::call::ec2::{ForeignImageById, ImagesById};
+use crate::call::{Answers, Called, Cloud};
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Store};
 use crate::report::Report;
@@ -34,6 +35,9 @@ pub enum ChangeError {
         /// Our time.
         now: Time,
     },
+    /// AWS could not be asked for the image.
+    #[error("AWS could not be asked for {0}")]
+    Image(ImageId, #[source] CallFailed),
     /// The table could not be asked.
     #[error("the image of {0} could not be taken down")]
     Table(SourceId, #[source] CallFailed),
@@ -59,10 +63,26 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             return is_same.then(Report::default).ok_or_else(other);
         }
         let change = operator::change(&source, &asked).map_err(ChangeError::Unable)?;
+        let found = Box::pin(self.image_to_give(&asked.image)).await;
+        let found = found.map_err(|error| ChangeError::Image(asked.image.clone(), error))?;
+        let (own, foreign) = found.map_err(|refusal| ChangeError::Unable(refusal.to_string()))?;
+        let change = offered(change, own.as_ref(), foreign.as_ref()).map_err(ChangeError::Unable)?;
         let rollout = Rollout::asked(group.clone(), change, at, now);
         tracing::info!(rollout = %rollout.id, image = %asked.image, by = asked.by, "an image is to be given");
         let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
+    }
+
+    /// The image of this id: ours, or one that another account lets us use.
+    async fn image_to_give(&self, id: &ImageId) -> Called<(Option<Image>, Option<ForeignImage>)> {
+        let own = match self.cloud.call(&ImagesById(vec![id.clone()])).await? {
+            Ok(images) => images.into_iter().find(|image| image.id == *id),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if own.is_some() {
+            return Ok(Ok((own, None)));
+        }
+        Ok(self.cloud.call(&ForeignImageById(id.clone())).await?.map(|foreign| (None, foreign)))
     }
 
     pub(crate) async fn prepare(&self, record: &Rollout, asked: Preparing) -> Carried<Rollout> {
@@ -98,8 +118,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(groups) => groups,
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
-        let images = match self.cloud.call(&ImagesById(vec![image.clone()])).await? {
-            Ok(images) => images,
+        let images: Vec<Image> = match self.image_to_give(&image).await? {
+            Ok((own, foreign)) => own.into_iter().chain(foreign.map(|foreign| foreign.image)).collect(),
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
         match publishable(Some(&image), &name, &groups, &images) {

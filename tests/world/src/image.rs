@@ -9,7 +9,7 @@ use crate::fault::AwsError;
 use crate::instance::{Instance, InstanceState, Volume};
 use crate::instance_type::Architecture;
 use crate::service::Ec2;
-use crate::state::{Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
+use crate::state::{ACCOUNT, Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
 
 /// The state of an image (AWS: `ImageState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +88,10 @@ pub enum Sickness {
 pub struct Image {
     /// `ami-…`.
     pub id: ImageId,
+    /// The account that owns it.
+    pub owner: String,
+    /// It is deprecated: others are told it only if they ask for that, or by its id.
+    pub deprecated: bool,
     /// Its name, unique among the registered images of the account.
     pub name: String,
     /// In words.
@@ -104,6 +108,8 @@ pub struct Image {
     pub tags: Tags,
     /// What it runs on.
     pub architecture: Architecture,
+    /// `uefi`, `legacy-bios`, `uefi-preferred`, if whoever made it said.
+    pub boot_mode: Option<String>,
     /// The device of its root volume, `/dev/xvda`.
     pub root_device: String,
     /// Its volumes.
@@ -183,12 +189,15 @@ impl State {
         let mappings = self.begin_mappings(&id, &instance.id, &volumes, &snapshot_tags, seconds);
         let image = Image {
             id: id.clone(),
+            owner: ACCOUNT.to_owned(),
+            deprecated: false,
             name: request.name,
             description: request.description,
             state: ImageState::Pending,
             reason: None,
             source: Some(instance.id),
             architecture: instance.architecture,
+            boot_mode: None,
             root_device: instance.root_device,
             created_at: self.now,
             tags: image_tags,

@@ -11,8 +11,7 @@ use crate::image::{Image, ImageState, Protection, check_text};
 use crate::instance::{check_id, check_page};
 use crate::instance_type::Architecture;
 use crate::service::Ec2;
-use crate::snapshot::is_ours;
-use crate::state::{Asked, State, check_tags, shared_arn};
+use crate::state::{ACCOUNT, Asked, State, check_tags, shared_arn};
 
 /// AWS: Protect an AMI from deregistration: the cooldown.
 const COOLDOWN_SECONDS: i64 = 24 * 60 * 60;
@@ -28,6 +27,8 @@ pub struct DescribeImages {
     pub filters: Vec<Filter>,
     /// Disabled images are hidden without this.
     pub include_disabled: bool,
+    /// Deprecated images of other accounts are hidden without this, but from who names their id.
+    pub include_deprecated: bool,
     /// Which page.
     pub paging: Paging,
 }
@@ -137,6 +138,12 @@ impl Ec2<'_> {
     }
 }
 
+/// Whether an image belongs to one of these accounts; none: to any that lets ours use it.
+fn is_owned_by(image: &Image, owners: &[String]) -> bool {
+    let is_it = |owner: &String| *owner == image.owner || (owner == "self" && image.owner == ACCOUNT);
+    owners.is_empty() || owners.iter().any(is_it)
+}
+
 fn image_call(action: &'static str, id: &str) -> Asked {
     Asked::new(action, shared_arn("image", id), id)
 }
@@ -181,6 +188,9 @@ impl State {
     fn deregister(&mut self, id: &str) -> Result<Vec<SnapshotId>, AwsError> {
         let now = self.now;
         let image = self.image_mut(id)?;
+        if image.owner != ACCOUNT {
+            return Err(AwsError::with_status(403, "AuthFailure", format!("Not authorized for image:{id}")));
+        }
         let protected = match image.protection {
             Protection::Off => false,
             Protection::On | Protection::OnWithCooldown => true,
@@ -299,7 +309,8 @@ impl State {
         image.visible_at <= self.now
             && !gone
             && (asks.include_disabled || image.state != ImageState::Disabled)
-            && is_ours(&asks.owners)
+            && is_owned_by(image, &asks.owners)
+            && (image.owner == ACCOUNT || !image.deprecated || asks.include_deprecated || !asks.ids.is_empty())
             && (asks.ids.is_empty() || asks.ids.iter().any(|id| id == image.id.as_str()))
     }
 }

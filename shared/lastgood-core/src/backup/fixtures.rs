@@ -107,6 +107,7 @@ pub(crate) fn image(state: ImageState) -> Image {
         devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
         sizes: Vec::new(),
         architecture: Some("x86_64".into()),
+        boot_mode: None,
         protected: false,
         created_at: Some(now()),
     }

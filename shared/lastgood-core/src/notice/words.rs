@@ -209,8 +209,12 @@ impl News {
             Self::RolloutHeld { until, reason, .. } => {
                 format!("{source}: its rollout is held until {until}, and is taken back then: {reason}")
             }
-            Self::RolloutSucceeded { image, version, .. } => {
-                format!("{source}: {image} is rolled out (version {version}), and the group launches from it")
+            Self::RolloutSucceeded { image, owner, version, .. } => {
+                let whose = owner.as_ref().map(|owner| {
+                    format!("; it belongs to account {owner}, and Lastgood's retention does not protect it: copy it into this account if it must stay")
+                });
+                let whose = whose.unwrap_or_default();
+                format!("{source}: {image} is rolled out (version {version}), and the group launches from it{whose}")
             }
             Self::RolloutRolledBack { image, version, reason, .. } => {
                 format!("{source}: {image} is rolled back to version {version}, and is not published again: {reason}")

@@ -98,7 +98,7 @@ pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, S
     };
     let (image, refresh) = (asked.image.clone(), asked.refresh);
     let (by, reason) = (asked.by.clone(), asked.reason.clone());
-    Ok(Change { image, by, reason, refresh, policy, step: Step::Asked, follows: None })
+    Ok(Change { image, owner: None, by, reason, refresh, policy, step: Step::Asked, follows: None })
 }
 
 /// The next slot is passed over, and nobody waits for its backup. `slot` is the one that the operator saw: if that has

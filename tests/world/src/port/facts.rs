@@ -223,6 +223,7 @@ pub(crate) fn image_fact(image: &Image) -> facts::Image {
             .filter_map(|mapping| Some((mapping.device_name.clone(), u32::try_from(mapping.gib).ok()?)))
             .collect(),
         architecture: Some(image.architecture.to_string()),
+        boot_mode: image.boot_mode.clone(),
         protected: image.protection != Protection::Off,
         created_at: Some(image.created_at),
     }
