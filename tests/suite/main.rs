@@ -35,6 +35,7 @@ mod pause_backups;
 mod pinning;
 mod plans;
 mod reading;
+mod roles;
 mod rollout_cuts;
 mod rollout_holds;
 mod rollouts;

@@ -69,7 +69,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let change = offered(change, own.as_ref(), foreign.as_ref()).map_err(ChangeError::Unable)?;
         let rollout = Rollout::asked(group.clone(), change, at, now);
         tracing::info!(rollout = %rollout.id, image = %asked.image, by = asked.by, "an image is to be given");
-        let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
+        let told = self.tell(Queue::Checkpoint, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
     }
 

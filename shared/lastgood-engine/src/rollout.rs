@@ -45,7 +45,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     pub async fn refresh(&self, news: RefreshNews) -> Result<Report, CallFailed> {
         let (id, begun) = Box::pin(self.whose(&news)).await?;
         let event = news.event.clone();
-        let told = self.tell(Queue::Poll, &id, begun, &Event::News(news)).await?;
+        let told = self.tell(Queue::Checkpoint, &id, begun, &Event::News(news)).await?;
         let report = told.map(|(_, report)| report).unwrap_or_default();
         if report.troubles.is_empty() && !report.out_of_time {
             return Ok(report);
@@ -67,7 +67,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let mut rollout = self.store.load::<Rollout>(&goes).await?;
             // It may be one whose beginning was not answered: that is looked up first.
             if rollout.as_ref().is_some_and(|rollout| rollout.record.begins()) {
-                self.tell::<Rollout>(Queue::Poll, &goes, None, &Event::Woken).await?;
+                self.tell::<Rollout>(Queue::Checkpoint, &goes, None, &Event::Woken).await?;
                 rollout = self.store.load::<Rollout>(&goes).await?;
             }
             if rollout.is_some_and(|rollout| rollout.record.has_begun(&news.refresh)) {
@@ -105,7 +105,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes down what a program or a person says of a pause, asked for `at` that time.
     pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, VerdictError> {
         let id = asked.rollout.clone();
-        let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await;
+        let told = self.tell::<Rollout>(Queue::Checkpoint, &id, None, &Event::Verdict(asked, at)).await;
         match told.map_err(|error| VerdictError::Table(id.clone(), error))? {
             Some((_, report)) => Ok(report),
             None => Err(VerdictError::NoRollout(id)),
@@ -249,7 +249,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn tell_the_end(&self, record: &Rollout) -> Carried<Rollout> {
         if let Some((id, outcome)) = Outcome::of(record) {
             let ended = backup::Event::Publication(PublicationEvent::RolloutEnded(outcome));
-            self.tell::<Backup>(Queue::Poll, &id, None, &ended).await?;
+            // Whoever carries the rollout on: what its backup asks for besides waits for the poll.
+            self.tell::<Backup>(Queue::Checkpoint, &id, None, &ended).await?;
         }
         let id = SourceId::Group(record.group.clone());
         self.change_source(&id, |source| (source::rolls_no_more(source, record), ())).await?;

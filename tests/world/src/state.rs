@@ -51,6 +51,8 @@ pub struct Call {
     pub about: String,
     /// `ok`, `answer lost`, or the error's code.
     pub outcome: String,
+    /// The invocation of Lastgood's that made it; nobody's: tests and operators.
+    pub caller: Option<u64>,
 }
 
 /// What must happen later. Each checks, when its time comes, that it still can.
@@ -298,7 +300,8 @@ impl World {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.code.clone(),
         });
-        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome });
+        let caller = state.witness.caller;
+        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome, caller });
         result
     }
 }

@@ -93,6 +93,7 @@ impl Keys {
             Queue::Tick => "tick",
             Queue::Poll => "poll",
             Queue::Cleanup => "cleanup",
+            Queue::Checkpoint => "checkpoint",
         };
         format!("{}#{name}#{shard}", self.scope)
     }

@@ -337,7 +337,8 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 /// decides on turns.
 #[must_use]
 pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
-    let give_back = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup);
+    let gives_back = matches!(part, Queue::Tick | Queue::Poll);
+    let give_back = kinds::give_back(record, now).filter(|_| gives_back);
     // Before all else: an instance that is off is missed.
     if record.power.owed().is_some() && give_back.is_some() {
         return give_back;

@@ -362,7 +362,7 @@ impl Life for Rollout {
     }
 
     fn due(&self, part: Queue, now: Time) -> Option<Effect<Self::Together, Alone>> {
-        life::due(self, now).filter(|_| part == Queue::Poll).map(Effect::Alone)
+        life::due(self, now).filter(|_| matches!(part, Queue::Poll | Queue::Checkpoint)).map(Effect::Alone)
     }
 
     fn woken() -> Event {
