@@ -153,7 +153,7 @@ pub(crate) async fn verdict(
     let asked = VerdictAsked { rollout: id, visit, verdict, judge: Judge::Person, by: asker.by, reason: asker.reason };
     taken(connection.lastgood.bus.verdict(&asked).await)?;
     if as_json {
-        return say_json(&json!({"request": VerdictAsked::DETAIL_TYPE, "detail": asked}));
+        return say_json(&json!({"request": asked.detail_type(), "detail": asked}));
     }
     say(format_args!("Asked for: {}. Follow it with: lastgood rollouts", verdict.words()))
 }

@@ -54,7 +54,7 @@ impl EventBus {
 
     /// Gives a verdict.
     pub async fn verdict(&self, verdict: &VerdictAsked) -> Result<Posted, CallFailed> {
-        self.put_request(VerdictAsked::DETAIL_TYPE, verdict).await
+        self.put_request(verdict.detail_type(), verdict).await
     }
 
     /// Asks that a group is given an image.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, InstanceId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
+use crate::rollout::Judge;
 use crate::{Time, seconds_between, whole_second};
 
 pub use requests::{
@@ -250,8 +251,10 @@ impl Incoming {
             (EVENT_SOURCE, ImageChangeRequested::DETAIL_TYPE) => {
                 Ok(Self::ImageChange { at: whole_second(envelope.time), asked: envelope.read_detail()? })
             }
-            (EVENT_SOURCE, VerdictAsked::DETAIL_TYPE) => {
-                Ok(Self::Verdict { at: whole_second(envelope.time), asked: envelope.read_detail()? })
+            (EVENT_SOURCE, kind @ (VerdictAsked::BY_A_PROGRAM | VerdictAsked::BY_A_PERSON)) => {
+                let judge = if kind == VerdictAsked::BY_A_PERSON { Judge::Person } else { Judge::Event };
+                let asked = VerdictAsked { judge, ..envelope.read_detail()? };
+                Ok(Self::Verdict { at: whole_second(envelope.time), asked })
             }
             (EVENT_SOURCE, kind) => match envelope.request(kind)? {
                 Some(request) => Ok(Self::Asked { at: whole_second(envelope.time), request }),

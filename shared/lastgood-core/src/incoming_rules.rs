@@ -29,11 +29,15 @@ fn samples(folder: &str) -> Vec<(String, PathBuf)> {
     named
 }
 
+fn is_request(sample: &str) -> bool {
+    sample.ends_with("-requested") || sample.ends_with("-verdict")
+}
+
 #[test]
 fn every_sample_that_wakes_a_function_is_read() {
     let mut table = String::new();
     let ours =
-        samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested") || name == "backup-good");
+        samples("lastgood").into_iter().filter(|(name, _)| is_request(name) || name == "backup-good");
     for (name, path) in samples("aws").into_iter().chain(ours) {
         let read = of(sample(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
         table += &format!("{name}\n  {read:?}\n");
@@ -106,6 +110,30 @@ fn each_request_is_read_as_what_it_is_called() {
     }
     let read = samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested")).count();
     assert_eq!(read, Request::DETAIL_TYPES.len() + 2, "a sample of each");
+}
+
+#[test]
+fn whose_verdict_it_is_the_detail_type_says_and_nothing_else() {
+    let event = |kind: &str, detail: Value| json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail});
+    for (kind, judge) in [("Checkpoint Verdict", Judge::Event), ("Operator Verdict", Judge::Person)] {
+        let detail = json!({"rollout": "r-1", "verdict": "go-on", "by": "alice"});
+        match of(event(kind, detail.clone())).expect(kind) {
+            Incoming::Verdict { asked, .. } => {
+                assert_eq!((asked.judge, asked.detail_type()), (judge, kind));
+                assert_eq!(serde_json::to_value(&asked).expect("JSON"), detail, "what is sent claims nothing");
+            }
+            other => panic!("{other:?}"),
+        }
+        for claim in ["person", "event", "health"] {
+            let mut claims = detail.clone();
+            claims["judge"] = json!(claim);
+            let envelope = serde_json::from_value(event(kind, claims)).expect("an envelope");
+            let error = Incoming::of(envelope).expect_err("it claims to be somebody");
+            assert_eq!(error.to_string(), format!("event e-1: the detail of '{kind}' can't be read"));
+            let why = std::error::Error::source(&error).expect("it says why").to_string();
+            assert!(why.contains("unknown field `judge`"), "{why}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lastgood_core::backup::{self, Backup};
 use lastgood_core::facts::VersionRef;
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, RefreshId, RolloutId, SourceId, TemplateId};
-use lastgood_core::incoming::{RefreshNews, VerdictAsked};
+use lastgood_core::incoming::{RefreshNews, VerdictAsked, is_from_the_future};
 use lastgood_core::record::Queue;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
@@ -35,6 +35,16 @@ pub enum VerdictError {
     /// There is no such rollout.
     #[error("there is no rollout {0} that could be judged; `lastgood rollouts` lists those on record")]
     NoRollout(RolloutId),
+    /// The verdict's time lies ahead of ours: it would count for a pause that has not begun.
+    #[error("the verdict on {rollout} is dated {at}, and it is {now}; whose clock is wrong?")]
+    FromTheFuture {
+        /// On which rollout.
+        rollout: RolloutId,
+        /// When it says it was sent.
+        at: Time,
+        /// Our time.
+        now: Time,
+    },
     /// The table could not be asked.
     #[error("the verdict on {0} could not be taken down")]
     Table(RolloutId, #[source] CallFailed),
@@ -104,7 +114,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Takes down what a program or a person says of a pause, asked for `at` that time.
     pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, VerdictError> {
-        let id = asked.rollout.clone();
+        let (id, now) = (asked.rollout.clone(), self.clock.now());
+        if is_from_the_future(at, now) {
+            return Err(VerdictError::FromTheFuture { rollout: id, at, now });
+        }
         let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await;
         match told.map_err(|error| VerdictError::Table(id.clone(), error))? {
             Some((_, report)) => Ok(report),

@@ -47,7 +47,7 @@ impl<'a> Judge<'a> {
             let (rollout, visit) = (&event["detail"]["rollout"], &event["detail"]["visit"]);
             let reason = format!("all checks pass on the new members of {}", self.group);
             let detail = json!({
-                "rollout": rollout, "visit": visit, "verdict": "go-on", "judge": "event", "by": NAME, "reason": reason,
+                "rollout": rollout, "visit": visit, "verdict": "go-on", "by": NAME, "reason": reason,
             });
             let entry = json!({
                 "Source": "lastgood",

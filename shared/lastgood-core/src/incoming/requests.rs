@@ -24,7 +24,7 @@ impl BackupRequested {
     pub const DETAIL_TYPE: &'static str = "Backup Requested";
 }
 
-/// The detail of `Checkpoint Verdict`.
+/// The detail of `Checkpoint Verdict`, and of `Operator Verdict`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictAsked {
@@ -35,8 +35,9 @@ pub struct VerdictAsked {
     pub visit: Option<u32>,
     /// What.
     pub verdict: Verdict,
-    /// Who says so: `event`, a program; `person`, through the command.
-    #[serde(default = "program")]
+    /// Whose verdict it is: a program's (`event`), or a person's. The detail-type alone says, for the bus checks who sends which;
+    /// what an event claims in its text is refused.
+    #[serde(skip, default = "program")]
     pub judge: Judge,
     /// Who, in words.
     pub by: String,
@@ -50,8 +51,19 @@ fn program() -> Judge {
 }
 
 impl VerdictAsked {
+    /// The detail-type of a program's.
+    pub const BY_A_PROGRAM: &'static str = "Checkpoint Verdict";
+    /// The detail-type of a person's: the policy of the bus lets operators alone send it.
+    pub const BY_A_PERSON: &'static str = "Operator Verdict";
+
     /// The detail-type of the event.
-    pub const DETAIL_TYPE: &'static str = "Checkpoint Verdict";
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self.judge {
+            Judge::Person => Self::BY_A_PERSON,
+            Judge::Event | Judge::Health | Judge::Alarms => Self::BY_A_PROGRAM,
+        }
+    }
 
     /// Who says it, and why.
     #[must_use]

@@ -271,10 +271,6 @@ fn a_pause_that_is_held_with_every_suspension() {
         for (name, event, at) in of_suspension() {
             table += &line(&record, name, event, at);
         }
-        // A judge had taken the hold away, and another one did not come.
-        record.visits[0].held_until = None;
-        let again = Event::Unanswered("no answer".into());
-        table += &line(&record, "held again", again, later(start(), 601));
         table.push('\n');
     }
     expect_file!["suspension_table.txt"].assert_eq(&table);

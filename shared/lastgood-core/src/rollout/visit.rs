@@ -209,8 +209,11 @@ pub(super) fn judged(record: &mut Rollout, asked: &VerdictAsked, at: Time, now: 
     if asked.verdict == Verdict::RollBack {
         return give(record, Verdict::RollBack, asked.words(), now);
     }
-    // It is held for an operator, and that is what they say.
-    if visit.held_until.is_some() && asked.judge == Judge::Person {
+    if visit.held_until.is_some() {
+        // It is held for a person, and no program speaks for one.
+        if asked.judge != Judge::Person {
+            return format!("it is held for a person, and a verdict by {} does not end that", asked.judge);
+        }
         return give(record, Verdict::GoOn, asked.words(), now);
     }
     if !is_named {
@@ -220,10 +223,6 @@ pub(super) fn judged(record: &mut Rollout, asked: &VerdictAsked, at: Time, now: 
     // What was well a while ago is asked again.
     let is_old = |opinion: &Opinion| seconds_between(opinion.at, now) > VISIT_LOOK_SECONDS;
     visit.opinions.retain(|opinion| opinion.judge != Judge::Health || !is_old(opinion));
-    if visit.held_until.is_some() {
-        visit.held_until = None;
-        visit.deadline = later(now, VISIT_LOOK_SECONDS);
-    }
     let asks = missing(record).iter().any(|judge| matches!(judge, Judge::Health | Judge::Alarms));
     settle(record, if asks { 0 } else { VISIT_LOOK_SECONDS }, now)
 }
