@@ -4,6 +4,7 @@ use lastgood_core::backup::Backup;
 use lastgood_core::id::BackupId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request, SkipRequested};
 use lastgood_core::source::operator;
+use lastgood_core::text::{By, Words};
 use lastgood_engine::port::Posted;
 use lastgood_engine::{CallFailed, Clock, Store, chain};
 use serde_json::json;
@@ -15,12 +16,12 @@ use crate::say::{say, say_json};
 /// Who asks, and why.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Asker {
-    /// Why, for the record.
+    /// Why, for the record: one line of at most 1,000 characters.
     #[arg(long)]
-    pub(crate) reason: Option<String>,
-    /// Who asks, for the record.
+    pub(crate) reason: Option<Words>,
+    /// Who asks, for the record: one line of at most 128 characters.
     #[arg(long, env = "USER", default_value = "an operator")]
-    pub(crate) by: String,
+    pub(crate) by: By,
 }
 
 /// Asks for a backup.

@@ -17,6 +17,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use connect::Connection;
 use lastgood_core::rollout::Verdict;
+use lastgood_core::text::reference;
 use lastgood_engine::apply::Absent;
 
 /// Keeps Auto Scaling groups launchable from their last good image.
@@ -68,11 +69,13 @@ enum Command {
     /// The backups of a source, or of all, newest first.
     Backups {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: Option<String>,
     },
     /// Ask for a backup now, outside the schedule.
     Backup {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -80,6 +83,7 @@ enum Command {
     /// Publish nothing of a source until it is released. Backups are made and deleted as before.
     Hold {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -87,6 +91,7 @@ enum Command {
     /// Publish again what is held: the newest good image replaces whatever is there now, whoever put it there.
     Release {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -94,6 +99,7 @@ enum Command {
     /// Pass the next slot of a source over.
     Skip {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -101,6 +107,7 @@ enum Command {
     /// Keep a backup, whatever its plan says.
     Pin {
         /// group/NAME@20260115T103000Z, as `backups --json` tells it.
+        #[arg(value_parser = reference)]
         backup: String,
         #[command(flatten)]
         asker: Asker,
@@ -108,6 +115,7 @@ enum Command {
     /// Keep a backup as its plan says again.
     Unpin {
         /// group/NAME@20260115T103000Z.
+        #[arg(value_parser = reference)]
         backup: String,
         #[command(flatten)]
         asker: Asker,
@@ -115,14 +123,17 @@ enum Command {
     /// The rollouts of a group, or of all, newest first: how far each is, and what its pauses wait for.
     Rollouts {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: Option<String>,
     },
     /// Give a group an image in one step, whoever made it: its members are replaced as its plan says, pauses and verdicts
     /// included. If it is rolled back all is as before; if not, backups go on from it.
     SetImage {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         /// The image: ami-….
+        #[arg(value_parser = reference)]
         image: String,
         /// Replace no member: only what is launched from now on has the image.
         #[arg(long)]
@@ -133,6 +144,7 @@ enum Command {
     /// Say whether a rollout that pauses goes on. To roll back may be said at any time while it goes.
     Verdict {
         /// group/NAME@20260115T103000Z, with /set-image behind it if an operator asked for it, as `rollouts` tells it.
+        #[arg(value_parser = reference)]
         rollout: String,
         /// What.
         verdict: Said,

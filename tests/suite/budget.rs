@@ -88,7 +88,7 @@ fn a_source_of_which_nothing_may_go_and_a_pin_that_must_be_refused_cost_one_read
         assert_eq!(ended.is_ok(), well, "{ended:?}");
         knife.calls()
     };
-    let pin = AboutBackup { backup: failed.id, by: "alice".into(), reason: None };
+    let pin = AboutBackup { backup: failed.id, by: "alice".parse().expect("a name"), reason: None };
     assert_eq!(calls(Invocation::Asked(stack.world.time(), Request::Pin(pin)), false), 1);
     stack
         .apply("plans: [{name: all, select: {tags: {a: b}}, schedule: hourly}]\nremoved: {group/g000: keep}")

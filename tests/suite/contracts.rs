@@ -83,6 +83,7 @@ fn every_notice_matches_its_sample() {
         ("backup-stuck.json", expect_file!["../../events/lastgood/backup-stuck.json"]),
         ("instance-not-started.json", expect_file!["../../events/lastgood/instance-not-started.json"]),
         ("instance-left-stopped.json", expect_file!["../../events/lastgood/instance-left-stopped.json"]),
+        ("request-refused.json", expect_file!["../../events/lastgood/request-refused.json"]),
         ("standby-left.json", expect_file!["../../events/lastgood/standby-left.json"]),
     ];
     let notices = notices();
@@ -267,6 +268,11 @@ fn of_instances(slot: Time) -> Vec<(SourceId, News)> {
         },
         News::InstanceNotStarted { backup: backup.clone(), instance: instance(), reason: no_room.into() },
         News::InstanceLeftStopped { backup: backup.clone(), instance: instance(), since: slot, reason: no_room.into() },
+        News::RequestRefused {
+            request: "Image Change Requested".into(),
+            by: "alice".into(),
+            reason: "the plan of group/web-prod publishes nothing".into(),
+        },
         News::StandbyLeft {
             backup,
             instance: instance(),

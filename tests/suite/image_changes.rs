@@ -15,7 +15,7 @@ use crate::transcript::{count, during, messages};
 
 pub(crate) fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
     let source = "group/web".parse().expect("a source");
-    ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".into(), reason: Some("a patch".into()) }
+    ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".parse().expect("a name"), reason: "a patch".parse().ok() }
 }
 
 impl Scene {
@@ -25,7 +25,7 @@ impl Scene {
 
     fn refused(&self, image: &ImageId, refresh: bool) -> String {
         let asked = Invocation::ImageChange(self.stack.world.time(), request(image, refresh));
-        self.stack.try_invoke(asked).expect_err("it is refused")
+        self.stack.invoke(asked).refused.pop().expect("it is refused")
     }
 
     /// The newest image that an operator gave.
@@ -253,5 +253,6 @@ fn what_can_not_be_given_is_refused_in_words() {
     let to_parameter = "plans: [{name: web, select: {groups: [web]}, schedule: daily, publish: {ssm: /lastgood/web}}]";
     scene.stack.apply(to_parameter).expect("applied");
     let why = scene.refused(&theirs, false);
+    assert!(count(&scene.stack, "Request Refused") == 3, "each is told");
     assert!(why.contains("takes its image from the parameter /lastgood/web"), "{why}");
 }

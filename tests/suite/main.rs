@@ -34,6 +34,7 @@ mod pause_backups;
 mod pinning;
 mod plans;
 mod reading;
+mod requests;
 mod rollout_cuts;
 mod rollout_holds;
 mod rollouts;

@@ -222,7 +222,7 @@ fn of_what_does_not_fit_into_one_transaction_it_is_told_how_much_was_written() {
     let stack = Stack::of_groups(250);
     let change = compared(&stack, &many(250, 2));
     // Somebody asks for something of one in the third part meanwhile.
-    let about = AboutSource { source: "group/g220".parse().expect("a source"), by: "alice".into(), reason: None };
+    let about = AboutSource { source: "group/g220".parse().expect("a source"), by: "alice".parse().expect("a name"), reason: None };
     stack.ask(Request::Hold(about));
     let now = stack.world.time();
     let written = apply::write(&stack.store, &change, now).now_or_never().expect("ready");

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, InstanceId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
 use crate::rollout::Judge;
+use crate::text::{self, NotTaken};
 use crate::{Time, seconds_between, whole_second};
 
 pub use requests::{
@@ -22,10 +23,39 @@ pub use requests::{
 /// How far EventBridge's clock and ours may be apart, in seconds.
 const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
 
-/// Whether what is dated so can't have been asked for by now: everything that is asked after it would count as older.
-#[must_use]
-pub fn is_from_the_future(at: Time, now: Time) -> bool {
-    seconds_between(now, at) > CLOCK_SECONDS_APART_MAX
+/// How old a request may be, in seconds. EventBridge and Lambda each try for an hour to deliver one (infra/template.yaml).
+pub const REQUEST_SECONDS_OLD_MAX: i64 = 3 * 60 * 60;
+
+/// A request whose time, which is its sender's word, can't be right, or is long over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misdated {
+    /// It can't have been asked by now: everything that is asked after it would count as older.
+    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
+    Ahead {
+        /// When it says it was sent.
+        at: Time,
+        /// Our time.
+        now: Time,
+    },
+    /// It is of a time for which nobody asks any more: a backup would have a slot in the past.
+    #[error("the request is dated {at}, and it is {now}, more than {} h later; ask again", REQUEST_SECONDS_OLD_MAX / 3600)]
+    Old {
+        /// When it says it was sent.
+        at: Time,
+        /// Our time.
+        now: Time,
+    },
+}
+
+/// Whether a request can be of this time.
+pub fn dated(at: Time, now: Time) -> Result<(), Misdated> {
+    if seconds_between(now, at) > CLOCK_SECONDS_APART_MAX {
+        return Err(Misdated::Ahead { at, now });
+    }
+    if seconds_between(at, now) > REQUEST_SECONDS_OLD_MAX {
+        return Err(Misdated::Old { at, now });
+    }
+    Ok(())
 }
 
 /// The part of EventBridge's envelope that decisions use.
@@ -154,6 +184,16 @@ pub enum Unreadable {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The detail is right, but for a name in it.
+    #[error("event {id}: a name in the detail of '{detail_type}' is none")]
+    Name {
+        /// Its id.
+        id: String,
+        /// Its kind.
+        detail_type: String,
+        /// What is wrong.
+        source: NotTaken,
+    },
     /// An event that we know nothing of.
     #[error("event {id}: nothing here reads '{detail_type}' from '{source_name}'")]
     Unknown {
@@ -170,6 +210,43 @@ pub enum Unreadable {
 const CACHE_EVENTS: [&str; 2] = ["Snapshot Created", "Snapshot Creation Failed"];
 
 const REFRESH_PREFIX: &str = "EC2 Auto Scaling Instance Refresh ";
+
+/// The detail of an event, with the names in it that somebody else chose: none may be longer than a key of the table, or move the
+/// cursor of whoever reads it. Names of groups in AWS's own events are AWS's to bound.
+trait Detail: de::DeserializeOwned {
+    /// Each name.
+    fn names(&self) -> Vec<&str>;
+}
+
+impl Detail for ImageDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.image.as_str()]
+    }
+}
+
+impl Detail for InstanceDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.instance_id.as_str()]
+    }
+}
+
+impl Detail for CacheDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.snapshot]
+    }
+}
+
+impl Detail for GoodDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for RefreshDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.instance_refresh_id.as_str()]
+    }
+}
 
 #[derive(Deserialize)]
 struct ImageDetail {
@@ -278,12 +355,17 @@ pub fn of_sns(messages: &[String]) -> Incoming {
 }
 
 impl Envelope {
-    fn read_detail<T: de::DeserializeOwned>(&self) -> Result<T, Unreadable> {
-        serde_json::from_value(self.detail.clone()).map_err(|source| Unreadable::Detail {
-            id: self.id.clone(),
-            detail_type: self.detail_type.clone(),
+    fn read_detail<T: Detail>(&self) -> Result<T, Unreadable> {
+        let (id, detail_type) = (self.id.clone(), self.detail_type.clone());
+        let detail: T = serde_json::from_value(self.detail.clone()).map_err(|source| Unreadable::Detail {
+            id: id.clone(),
+            detail_type: detail_type.clone(),
             source,
-        })
+        })?;
+        match detail.names().into_iter().try_for_each(text::name) {
+            Ok(()) => Ok(detail),
+            Err(source) => Err(Unreadable::Name { id, detail_type, source }),
+        }
     }
 
     fn unknown(self) -> Unreadable {

@@ -137,6 +137,65 @@ fn whose_verdict_it_is_the_detail_type_says_and_nothing_else() {
 }
 
 #[test]
+fn a_name_that_is_no_key_of_the_table_is_refused_with_the_event_that_has_it() {
+    let ours = |name: &str| {
+        let (group, by) = (format!("group/{name}"), "alice");
+        let backup = format!("{group}@20260115T103000Z");
+        [
+            ("Backup Requested", json!({"source": group, "by": by})),
+            ("Hold Requested", json!({"source": group, "by": by})),
+            ("Release Requested", json!({"source": group, "by": by})),
+            ("Skip Requested", json!({"source": group, "slot": "2026-01-15T10:30:00Z", "by": by})),
+            ("Pin Requested", json!({"backup": backup, "by": by})),
+            ("Unpin Requested", json!({"backup": backup, "by": by})),
+            ("Image Change Requested", json!({"source": group, "image": "ami-1", "by": by})),
+            ("Image Change Requested", json!({"source": "group/web", "image": name, "by": by})),
+            ("Checkpoint Verdict", json!({"rollout": backup, "verdict": "go-on", "by": by})),
+            ("Operator Verdict", json!({"rollout": format!("{backup}/set-image"), "verdict": "go-on", "by": by})),
+            ("Operator Verdict", json!({"rollout": name, "verdict": "go-on", "by": by})),
+            ("Backup Good", json!({"source": group})),
+        ]
+    };
+    let read = |kind: &str, detail: &Value| {
+        let event = json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail});
+        Incoming::of(serde_json::from_value(event).expect("an envelope"))
+    };
+    for (kind, detail) in ours(&"n".repeat(255)) {
+        read(kind, &detail).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+    for (name, why) in [
+        ("n".repeat(256), "has 256 characters; write at most 255"),
+        ("n".repeat(2_000_000), "has 2000000 characters; write at most 255"),
+        ("web\u{1b}[2J".to_owned(), "has a control character at place 4"),
+        ("web\u{9b}".to_owned(), "has a control character at place 4"),
+    ] {
+        for (kind, detail) in ours(&name) {
+            let error = read(kind, &detail).expect_err(kind);
+            assert_eq!(error.to_string(), format!("event e-1: a name in the detail of '{kind}' is none"));
+            let cause = std::error::Error::source(&error).expect("it says why").to_string();
+            assert!(cause.contains(why), "{kind}: {cause}");
+        }
+    }
+}
+
+#[test]
+fn what_people_write_is_bounded_in_every_request() {
+    for kind in Request::DETAIL_TYPES.into_iter().chain(["Backup Requested", "Image Change Requested"]) {
+        let path = Path::new(EVENTS).join(format!("lastgood/{}.json", kind.to_lowercase().replace(' ', "-")));
+        for (key, longest) in [("by", 128), ("reason", 1_000)] {
+            let mut event = sample(&path);
+            event["detail"][key] = json!("x".repeat(longest));
+            of(event.clone()).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            for wrong in ["x".repeat(longest + 1), "a\nb".into(), "\u{1b}]52;c;x".into(), String::new()] {
+                event["detail"][key] = json!(wrong);
+                let why = of(event.clone()).expect_err(kind);
+                assert!(why.ends_with(&format!("the detail of '{kind}' can't be read")), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_image_is_rolled_out_unless_the_request_says_otherwise() {
     for (detail, refresh) in [
         (json!({"source": "group/web", "image": "ami-1", "by": "alice"}), true),

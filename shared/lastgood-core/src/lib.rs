@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod source;
 pub mod stored;
 pub mod sweep;
+pub mod text;
 
 /// A point in time, in UTC. Lastgood works in whole seconds; fractions are cut where time comes in.
 pub type Time = jiff::Timestamp;

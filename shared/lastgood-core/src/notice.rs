@@ -373,6 +373,16 @@ pub enum News {
         /// Why, and how the group is.
         reason: String,
     },
+    /// Something was asked on our bus and is not done.
+    #[serde(rename = "Request Refused")]
+    RequestRefused {
+        /// What was asked: the detail-type of the request.
+        request: String,
+        /// Who asked.
+        by: String,
+        /// Why it is not done, and what to do.
+        reason: String,
+    },
     /// An instance refresh began, ended or turned back.
     #[serde(rename = "Rollout Changed")]
     RolloutChanged {

@@ -3,7 +3,7 @@
 use lastgood_core::Time;
 use lastgood_core::backup::publication::{PublicationEvent, publishable};
 use lastgood_core::id::{GroupName, ImageId, SourceId};
-use lastgood_core::incoming::{ImageChangeRequested, is_from_the_future};
+use lastgood_core::incoming::ImageChangeRequested;
 use lastgood_core::record::Queue;
 use lastgood_core::rollout::change::Preparing;
 use lastgood_core::rollout::{Event, Rollout};
@@ -15,53 +15,34 @@ use crate::call::ec2::ImagesById;
 use crate::call::{Answers, Cloud};
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
-
-/// Why an image can't be given to a group.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such source.
-    #[error("there is no source {0}; `lastgood status` lists those on record")]
-    NoSource(SourceId),
-    /// It can't be given one, in words.
-    #[error("{0}")]
-    Unable(String),
-    /// The request's time lies ahead of ours: nothing that is asked before that would count any more.
-    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
-    FromTheFuture {
-        /// When it says it was sent.
-        at: Time,
-        /// Our time.
-        now: Time,
-    },
-    /// The table could not be asked.
-    #[error("the image of {0} could not be taken down")]
-    Table(SourceId, #[source] CallFailed),
-}
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes down the image that an operator gives to a group, asked for `at` that time.
-    pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, ChangeError> {
+    pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
+        let (source, by) = (asked.source.clone(), asked.by.clone());
+        let request = Asked { request: ImageChangeRequested::DETAIL_TYPE, source, by, at };
+        self.answer(request, self.give_image(at, asked)).await
+    }
+
+    async fn give_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
         let (id, now) = (asked.source.clone(), self.clock.now());
-        if is_from_the_future(at, now) {
-            return Err(ChangeError::FromTheFuture { at, now });
-        }
-        let table = |error| ChangeError::Table(id.clone(), error);
-        let source = self.store.load::<Source>(&id).await.map_err(table)?;
-        let source = source.ok_or_else(|| ChangeError::NoSource(id.clone()))?.record;
-        let unfit = || ChangeError::Unable(format!("{id} launches from no image; name a group"));
+        let source = self.store.load::<Source>(&id).await?;
+        let source = source.ok_or_else(|| AskError::NoSource(id.clone()))?.record;
+        let unfit = || AskError::Unable(format!("{id} launches from no image; name a group"));
         let group = id.group().ok_or_else(unfit)?;
         // The same request again is on its way already, whatever its source is now.
         let known = Rollout::change_id(group, at);
-        if let Some(known) = self.store.load::<Rollout>(&known).await.map_err(table)? {
+        if let Some(known) = self.store.load::<Rollout>(&known).await? {
             let is_same = known.record.change.is_some_and(|change| change.image == asked.image);
-            let other = || ChangeError::Unable(format!("{id} was given another image in the same second; ask again"));
+            let other = || AskError::Unable(format!("{id} was given another image in the same second; ask again"));
             return is_same.then(Report::default).ok_or_else(other);
         }
-        let change = operator::change(&source, &asked).map_err(ChangeError::Unable)?;
+        let change = operator::change(&source, &asked).map_err(AskError::Unable)?;
         let rollout = Rollout::asked(group.clone(), change, at, now);
-        tracing::info!(rollout = %rollout.id, image = %asked.image, by = asked.by, "an image is to be given");
-        let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
+        tracing::info!(rollout = %rollout.id, image = %asked.image, by = %asked.by, "an image is to be given");
+        let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
     }
 

@@ -25,6 +25,7 @@ mod paced;
 mod poll;
 pub mod port;
 mod records;
+mod refuse;
 mod report;
 mod rollout;
 mod standing;
@@ -32,14 +33,11 @@ mod survey;
 mod sweep;
 mod template;
 
-pub use begin::RequestError;
 pub use call::{Answers, Call, Called, Cloud};
-pub use change::ChangeError;
-pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
 pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};
+pub use refuse::AskError;
 pub use report::{Report, Trouble, chain};
-pub use rollout::VerdictError;
 
 use futures_util::lock::Mutex;
 use lastgood_core::Time;

@@ -11,6 +11,8 @@ pub struct Report {
     pub records: usize,
     /// What did not get through. The next run meets it again; the other records went on.
     pub troubles: Vec<Trouble>,
+    /// What was asked and refused, and why: a notice says the same.
+    pub refused: Vec<String>,
     /// How many saves lost against somebody else's: those carry the records on.
     pub lost: usize,
     /// The time was up before everything was done.
@@ -46,6 +48,9 @@ impl Report {
         for trouble in &self.troubles {
             tracing::warn!(about = trouble.about, what = trouble.what, "did not get through; the next run tries again");
         }
+        for refused in &self.refused {
+            tracing::warn!(refused, "a request is refused");
+        }
         if self.records > 0 || !self.claimed.is_empty() || self.out_of_time || self.throttled > 0 {
             let claimed: Vec<_> = self.claimed.iter().map(ToString::to_string).collect();
             let (records, throttled) = (self.records, self.throttled);
@@ -68,6 +73,7 @@ impl Report {
         self.claimed.extend(other.claimed);
         self.records += other.records;
         self.troubles.extend(other.troubles);
+        self.refused.extend(other.refused);
         self.lost += other.lost;
         self.out_of_time |= other.out_of_time;
         self.throttled = self.throttled.max(other.throttled);

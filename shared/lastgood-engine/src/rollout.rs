@@ -9,12 +9,12 @@ use lastgood_core::backup::{self, Backup};
 use lastgood_core::facts::VersionRef;
 use lastgood_core::group;
 use lastgood_core::id::{GroupName, RefreshId, RolloutId, SourceId, TemplateId};
-use lastgood_core::incoming::{RefreshNews, VerdictAsked, is_from_the_future};
+use lastgood_core::incoming::{RefreshNews, VerdictAsked};
 use lastgood_core::record::Queue;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
-use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others};
+use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others, verdict};
 use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 
@@ -27,28 +27,8 @@ use crate::call::ec2::{StatusesOf, VersionOf};
 use crate::call::{Answers, Call, Cloud};
 use crate::drive::{Answered, Carried, Carries, Wave};
 use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
-
-/// Why a verdict can't be taken down.
-#[derive(Debug, thiserror::Error)]
-pub enum VerdictError {
-    /// There is no such rollout.
-    #[error("there is no rollout {0} that could be judged; `lastgood rollouts` lists those on record")]
-    NoRollout(RolloutId),
-    /// The verdict's time lies ahead of ours: it would count for a pause that has not begun.
-    #[error("the verdict on {rollout} is dated {at}, and it is {now}; whose clock is wrong?")]
-    FromTheFuture {
-        /// On which rollout.
-        rollout: RolloutId,
-        /// When it says it was sent.
-        at: Time,
-        /// Our time.
-        now: Time,
-    },
-    /// The table could not be asked.
-    #[error("the verdict on {0} could not be taken down")]
-    Table(RolloutId, #[source] CallFailed),
-}
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes one event down and announces it. An error if it is not on record, or not announced yet; the poll does that, too.
@@ -113,16 +93,29 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Takes down what a program or a person says of a pause, asked for `at` that time.
-    pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, VerdictError> {
-        let (id, now) = (asked.rollout.clone(), self.clock.now());
-        if is_from_the_future(at, now) {
-            return Err(VerdictError::FromTheFuture { rollout: id, at, now });
+    pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, AskError> {
+        let id = asked.rollout.clone();
+        let found = self.store.load::<Rollout>(&id).await?.map(|found| found.record);
+        let group = found.as_ref().map(|rollout| SourceId::Group(rollout.group.clone()));
+        // Who asks about nothing that has a name hears of it as a dead letter.
+        let source = group.or_else(|| id.source()).ok_or_else(|| AskError::NoRollout(id.clone()))?;
+        let request = Asked { request: asked.detail_type(), source, by: asked.by.clone(), at };
+        self.answer(request, self.judge_pause(at, asked, found)).await
+    }
+
+    async fn judge_pause(
+        &self,
+        at: Time,
+        asked: VerdictAsked,
+        found: Option<Rollout>,
+    ) -> Result<Report, AskError> {
+        let id = asked.rollout.clone();
+        let found = found.ok_or_else(|| AskError::NoRollout(id.clone()))?;
+        if let Some(why) = verdict::refused(&found, &asked, at) {
+            return Err(AskError::Unable(format!("the verdict '{}' on {id} is not taken: {why}", asked.verdict.words())));
         }
-        let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await;
-        match told.map_err(|error| VerdictError::Table(id.clone(), error))? {
-            Some((_, report)) => Ok(report),
-            None => Err(VerdictError::NoRollout(id)),
-        }
+        let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await?;
+        told.map(|(_, report)| report).ok_or(AskError::NoRollout(id))
     }
 
     /// Begins a refresh, unless an earlier call of ours did.

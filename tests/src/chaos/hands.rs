@@ -84,7 +84,7 @@ fn act_once(crew: &mut Crew<'_>) {
 }
 
 pub(super) fn about(group: &Kind) -> AboutSource {
-    AboutSource { source: source(group).parse().expect("a source"), by: "somebody".into(), reason: None }
+    AboutSource { source: source(group).parse().expect("a source"), by: "somebody".parse().expect("a name"), reason: None }
 }
 
 pub(super) fn source(group: &Kind) -> String {
@@ -94,7 +94,7 @@ pub(super) fn source(group: &Kind) -> String {
 pub(super) fn ask_for_a_backup(crew: &mut Crew<'_>, source: SourceId) {
     let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
     crew.say(|| format!("asks for a backup of {source}"));
-    let request = BackupRequested { source, by: "somebody".into(), reason: None };
+    let request = BackupRequested { source, by: "somebody".parse().expect("a name"), reason: None };
     crew.post(Invocation::Request(now, request), 0, after);
 }
 
@@ -131,7 +131,7 @@ pub(super) fn can_be_launched(crew: &Crew<'_>, image: &ImageId) -> bool {
 
 fn pin(crew: &mut Crew<'_>) {
     let Some(backup) = a_good_one(crew) else { return };
-    let about = AboutBackup { backup: backup.id, by: "somebody".into(), reason: None };
+    let about = AboutBackup { backup: backup.id, by: "somebody".parse().expect("a name"), reason: None };
     let request = if crew.rng.u32(0..3) == 0 { Request::Unpin(about) } else { Request::Pin(about) };
     ask(crew, request);
 }

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Detail;
 use crate::Time;
 use crate::id::{BackupId, ImageId, RolloutId, SourceId};
 use crate::rollout::{Judge, Verdict};
+use crate::text::{By, Words};
 
 /// The detail of `Backup Requested`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,10 +15,10 @@ pub struct BackupRequested {
     /// What to back up.
     pub source: SourceId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 impl BackupRequested {
@@ -40,10 +42,10 @@ pub struct VerdictAsked {
     #[serde(skip, default = "program")]
     pub judge: Judge,
     /// Who, in words.
-    pub by: String,
+    pub by: By,
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 fn program() -> Judge {
@@ -87,10 +89,10 @@ pub struct ImageChangeRequested {
     #[serde(default = "yes")]
     pub refresh: bool,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 fn yes() -> bool {
@@ -125,10 +127,10 @@ pub struct AboutSource {
     /// Which.
     pub source: SourceId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 /// A request about a backup.
@@ -138,10 +140,10 @@ pub struct AboutBackup {
     /// Which.
     pub backup: BackupId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 /// The detail of `Skip Requested`.
@@ -153,16 +155,36 @@ pub struct SkipRequested {
     /// The slot that is next, as the asker saw it: so that the same request twice passes one slot over.
     pub slot: Time,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 impl Request {
     /// The detail-types of all of them.
     pub const DETAIL_TYPES: [&'static str; 5] =
         ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
+
+    /// Who asks.
+    #[must_use]
+    pub fn by(&self) -> &By {
+        match self {
+            Self::Hold(about) | Self::Release(about) => &about.by,
+            Self::Skip(about) => &about.by,
+            Self::Pin(about) | Self::Unpin(about) => &about.by,
+        }
+    }
+
+    /// Why, in the asker's words.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Words> {
+        match self {
+            Self::Hold(about) | Self::Release(about) => about.reason.as_ref(),
+            Self::Skip(about) => about.reason.as_ref(),
+            Self::Pin(about) | Self::Unpin(about) => about.reason.as_ref(),
+        }
+    }
 
     /// The detail-type of the request.
     #[must_use]
@@ -174,5 +196,41 @@ impl Request {
             Self::Pin(_) => "Pin Requested",
             Self::Unpin(_) => "Unpin Requested",
         }
+    }
+}
+
+impl Detail for BackupRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for VerdictAsked {
+    fn names(&self) -> Vec<&str> {
+        vec![self.rollout.name()]
+    }
+}
+
+impl Detail for ImageChangeRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name(), self.image.as_str()]
+    }
+}
+
+impl Detail for AboutSource {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for AboutBackup {
+    fn names(&self) -> Vec<&str> {
+        vec![self.backup.source.name()]
+    }
+}
+
+impl Detail for SkipRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
     }
 }

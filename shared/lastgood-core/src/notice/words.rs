@@ -45,6 +45,7 @@ impl News {
             Self::RolloutRolledBack { .. } => "Rollout Rolled Back",
             Self::RolloutFailed { .. } => "Rollout Failed",
             Self::RolloutChanged { .. } => "Rollout Changed",
+            Self::RequestRefused { .. } => "Request Refused",
         }
     }
 
@@ -107,6 +108,9 @@ impl News {
             | Self::SourceHeld { .. }
             | Self::SourceReleased { .. }
             | Self::SlotSkipped { .. } => self.of_source(source),
+            Self::RequestRefused { request, by, reason } => {
+                format!("{source}: '{request}' by {by} is refused: {reason}")
+            }
             Self::BackupPinned { backup, pinned, reason } => {
                 let kept = if *pinned { "stays whatever its plan says" } else { "is kept as its plan says" };
                 format!("{source}: the backup of {} {kept}: {reason}", backup.slot)

@@ -98,8 +98,8 @@ pub(super) fn fit(unfit: &[&str]) -> Event {
 
 pub(super) fn verdict(verdict: Verdict, judge: Judge, visit: Option<u32>) -> Event {
     let rollout = RolloutId::from("group/web@20260115T103000Z");
-    let reason = Some("as seen".to_owned());
-    Event::Verdict(VerdictAsked { rollout, visit, verdict, judge, by: "alice".into(), reason }, now())
+    let reason = "as seen".parse().ok();
+    Event::Verdict(VerdictAsked { rollout, visit, verdict, judge, by: "alice".parse().expect("a name"), reason }, now())
 }
 
 fn events() -> Vec<(&'static str, Event, Time)> {

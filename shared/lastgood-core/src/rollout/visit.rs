@@ -7,6 +7,7 @@ use super::moves::{enter, turn_back, wait};
 use super::policy::{Judge, Otherwise, RolloutPolicy, verdict_seconds_max};
 use super::record::{Given, Kept, Opinion, Rollout, Verdict, Visit};
 use super::suspension::Suspension;
+use super::verdict;
 use crate::facts::Fitness;
 use crate::id::SourceId;
 use crate::incoming::VerdictAsked;
@@ -200,24 +201,13 @@ fn unfit(fitness: &Fitness) -> Option<String> {
 
 /// A program or a person says what they think of the visit.
 pub(super) fn judged(record: &mut Rollout, asked: &VerdictAsked, at: Time, now: Time) -> String {
-    let is_named = policy(record).is_some_and(|policy| policy.verdict.by.contains(&asked.judge));
+    if let Some(why) = verdict::unheard(record, asked, at) {
+        return why;
+    }
     let Some(visit) = open(record) else { return "it has its verdict".into() };
-    if asked.visit.is_some_and(|number| number != visit.number) || (asked.visit.is_none() && at < visit.at) {
-        return "it speaks of another pause".into();
-    }
-    // Whoever is asked or not: who sees that it is bad is heard.
-    if asked.verdict == Verdict::RollBack {
-        return give(record, Verdict::RollBack, asked.words(), now);
-    }
-    if visit.held_until.is_some() {
-        // It is held for a person, and no program speaks for one.
-        if asked.judge != Judge::Person {
-            return format!("it is held for a person, and a verdict by {} does not end that", asked.judge);
-        }
-        return give(record, Verdict::GoOn, asked.words(), now);
-    }
-    if !is_named {
-        return format!("its plan does not ask for a verdict by {}", asked.judge);
+    // Whoever is asked or not: who sees that it is bad is heard. And it may be held for a person, who says so.
+    if asked.verdict == Verdict::RollBack || visit.held_until.is_some() {
+        return give(record, asked.verdict, asked.words(), now);
     }
     visit.hear(Opinion { judge: asked.judge, reason: asked.words(), at: now });
     // What was well a while ago is asked again.
@@ -365,7 +355,7 @@ fn wants(record: &Rollout, judge: Judge) -> bool {
     missing(record).contains(&judge)
 }
 
-fn policy(record: &Rollout) -> Option<&RolloutPolicy> {
+pub(super) fn policy(record: &Rollout) -> Option<&RolloutPolicy> {
     record.order.as_ref().map(|order| &order.policy)
 }
 
