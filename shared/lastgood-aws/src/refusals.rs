@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lastgood_core::refusal::{Refusal, Why};
+use lastgood_core::text::cut;
 use lastgood_engine::{Answer, CallFailed, How};
 
 /// What follows from an answer that is no success.
@@ -192,10 +193,13 @@ pub(crate) fn told<T>(action: &'static str, found: Option<T>, what: &str) -> Res
     found.ok_or_else(|| CallFailed::new(How::Unreadable, action, format!("it is without {what}")))
 }
 
+/// The longest message of AWS that is kept, in bytes: it stands in records and notices.
+const MESSAGE_BYTES_MAX: usize = 1_500;
+
 /// EC2 appends an encoded text of a kilobyte that only another API call makes readable.
 fn one_line(message: &str) -> String {
     let plain = message.split("Encoded authorization failure message").next().unwrap_or(message);
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    cut(plain.split_whitespace().collect::<Vec<_>>().join(" "), MESSAGE_BYTES_MAX)
 }
 
 /// An error of the SDK, told in words that say what it was: its own `Display` is only "service error".

@@ -19,6 +19,7 @@ mod limits;
 pub mod name;
 pub mod needed;
 pub mod notice;
+pub mod outbox;
 pub mod pace;
 pub mod plan;
 pub mod record;

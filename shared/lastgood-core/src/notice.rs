@@ -4,9 +4,12 @@
 //! into the outbox of a record in the same save that changes its state, and are sent at least once; the id stays
 //! the same each time. What each says in words is in `words.rs`.
 
+mod bounds;
 mod words;
 
 pub use words::DeletedBackup;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +18,32 @@ use crate::backup::PublishedTo;
 use crate::id::{BackupId, ImageId, InstanceId, RefreshId, RolloutId, SnapshotId, SourceId, TemplateId};
 use crate::plan::OnManualChange;
 use crate::rollout::Verdict;
+use crate::text::{cut, is_control};
 
 /// The source of every event of ours on the bus.
 pub const EVENT_SOURCE: &str = "lastgood";
+
+/// The longest message, in bytes: one that is longer is cut, and says so.
+pub const MESSAGE_BYTES_MAX: usize = 8_000;
+/// The longest list of a notice.
+pub const LISTED_MAX: usize = 100;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+/// A message as it may stand in a quoted line of EventBridge's template, and in a mail: without what would end the line or the
+/// quotes, and not too long.
+fn in_mail(message: &str) -> String {
+    let plain = message.chars().map(|c| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if is_control(c) => ' ',
+        c => c,
+    });
+    cut(plain.collect(), MESSAGE_BYTES_MAX)
+}
 
 /// One notice: the detail of the event that carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +54,11 @@ pub struct Notice {
     pub source: SourceId,
     /// When it happened.
     pub at: Time,
-    /// One sentence for a person, on one line and without double quotes.
+    /// One sentence for a person, on one line and without double quotes and backslashes.
     pub message: String,
+    /// How many entries of its lists are left out: each has [`LISTED_MAX`] at most.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub left_out: usize,
     /// What happened.
     #[serde(flatten)]
     pub news: News,
@@ -383,6 +412,14 @@ pub enum News {
         /// Why it is not done, and what to do.
         reason: String,
     },
+    /// The bus took no notices for so long that the record of a source had no room for more.
+    #[serde(rename = "Notices Not Kept")]
+    NoticesNotKept {
+        /// When the first of them was to be sent.
+        since: Time,
+        /// How many of each kind.
+        kinds: BTreeMap<String, usize>,
+    },
     /// An instance refresh began, ended or turned back.
     #[serde(rename = "Rollout Changed")]
     RolloutChanged {
@@ -397,8 +434,12 @@ impl Notice {
     /// A notice about `source`; `occasion` is what makes it different from every other one of its kind there.
     #[must_use]
     pub fn new(source: &SourceId, occasion: &str, at: Time, news: News) -> Self {
-        let message = news.message(source).replace('"', "'").replace(['\n', '\r'], " ");
+        let (news, left_out) = news.bounded();
+        let mut message = news.message(source);
+        if left_out > 0 {
+            message = format!("{message}; and {left_out} more, which are not listed");
+        }
         let id = format!("{source}/{occasion}/{}", news.detail_type());
-        Self { id, source: source.clone(), at, message, news }
+        Self { id, source: source.clone(), at, message: in_mail(&message), left_out, news }
     }
 }

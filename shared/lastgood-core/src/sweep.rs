@@ -15,6 +15,7 @@ use crate::facts::{CacheSnapshot, CacheSnapshotState, Image, Snapshot};
 use crate::id::{ArtifactId, BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::record::{Place, Queue, Record, SWEEPS, Tells};
 use crate::{Time, later, seconds_between};
 
@@ -108,17 +109,18 @@ impl Sweep {
             let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
             let ids: Vec<String> = ids.map(str::to_owned).chain(cache_snapshots.iter().cloned()).collect();
             if ids.iter().any(|id| !self.told.contains(id)) {
-                if next.outbox.len() >= NOTICES_MAX {
-                    next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
-                    continue;
-                }
                 let news = News::ArtifactUnknown {
                     backup: backup.clone(),
                     images: images.clone(),
                     snapshots: snapshots.clone(),
                     cache_snapshots: cache_snapshots.clone(),
                 };
-                next.outbox.push(Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news));
+                let notice = Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news);
+                if next.outbox.len() >= NOTICES_MAX || outbox::is_full(&next.outbox, &notice) {
+                    next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
+                    continue;
+                }
+                next.outbox.push(notice);
             }
             // What is gone by the next sweep is forgotten.
             next.told.extend(ids);

@@ -193,6 +193,15 @@ impl Table {
         self.version(&R::place(&record.record.id())) == record.version
     }
 
+    /// Whether the real table would take a record.
+    fn fits<R: Record>(&self, saved: &Versioned<R>) -> Result<(), CallFailed> {
+        if self.is_plain {
+            return Ok(());
+        }
+        let stored = stored::encode_within(&saved.record);
+        stored.map(|_| ()).map_err(|error| CallFailed::new(How::NotMade, "dynamodb", error))
+    }
+
     /// Keeps a record as it is read back.
     fn put<R: Record>(&mut self, saved: &Versioned<R>) {
         let record = if self.is_plain {
@@ -263,6 +272,7 @@ impl Store for MemoryStore {
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.call(|table| {
+            table.fits(record)?;
             if !table.is_same(record) {
                 return Ok(Saved::Outdated);
             }
@@ -282,6 +292,8 @@ impl Store for MemoryStore {
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         let backup = Versioned::new(backup.clone());
         self.call(|table| {
+            table.fits(source)?;
+            table.fits(&backup)?;
             if !table.is_same(source) || !table.is_same(&backup) {
                 return Ok(Saved::Outdated);
             }
@@ -308,6 +320,14 @@ impl Store for MemoryStore {
 
     async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
         self.call(|table| {
+            for source in sources {
+                table.fits(source)?;
+            }
+            for write in plans {
+                if let PlanWrite::Put(plan) = write {
+                    table.fits(plan)?;
+                }
+            }
             let same = |write: &PlanWrite| match write {
                 PlanWrite::Put(plan) => table.is_same(plan),
                 PlanWrite::Remove { name, version } => table.version(&Planned::place(name)) == *version,

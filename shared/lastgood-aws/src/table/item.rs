@@ -98,17 +98,23 @@ impl Keys {
     }
 
     /// A record as it is written.
-    pub(crate) fn item<R: Record>(&self, versioned: &Versioned<R>) -> Item {
+    /// One that the table would not take is refused before the call, by its name.
+    pub(crate) fn item<R: Record>(
+        &self,
+        versioned: &Versioned<R>,
+        action: &'static str,
+    ) -> Result<Item, CallFailed> {
         let record = &versioned.record;
         let place = R::place(&record.id());
-        Item {
+        let body = stored::encode_within(record);
+        Ok(Item {
             key: self.of(&place),
-            body: stored::encode(record),
+            body: body.map_err(|error| CallFailed::new(How::NotMade, action, error))?,
             version: versioned.version,
             due: record.waits().map(|(queue, wake)| (self.queue(queue, shard(&place)), wake)),
             artifact: record.artifact().map(|artifact| self.artifact(artifact)),
             expires: record.expires(),
-        }
+        })
     }
 
     pub(crate) fn bucket(&self, action: &str) -> Attributes {

@@ -231,7 +231,7 @@ impl Store for Table {
     }
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.item(record)).await
+        self.put(self.keys.item(record, PUT)?).await
     }
 
     async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
@@ -252,8 +252,8 @@ impl Store for Table {
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         let mark = self.mark();
         let items = vec![
-            self.transact_put(self.keys.item(source), &mark)?,
-            self.transact_put(self.keys.item(&Versioned::new(backup.clone())), &mark)?,
+            self.transact_put(self.keys.item(source, TRANSACT)?, &mark)?,
+            self.transact_put(self.keys.item(&Versioned::new(backup.clone()), TRANSACT)?, &mark)?,
         ];
         Ok(if self.transact(items).await? { Saved::As(source.version + 1) } else { Saved::Outdated })
     }
@@ -271,14 +271,14 @@ impl Store for Table {
         let mut items = Vec::new();
         for write in plans {
             items.push(match write {
-                PlanWrite::Put(plan) => self.transact_put(self.keys.item(plan), &mark)?,
+                PlanWrite::Put(plan) => self.transact_put(self.keys.item(plan, TRANSACT)?, &mark)?,
                 PlanWrite::Remove { name, version } => {
                     self.transact_delete(self.keys.of(&Planned::place(name)), *version)?
                 }
             });
         }
         for source in sources {
-            items.push(self.transact_put(self.keys.item(source), &mark)?);
+            items.push(self.transact_put(self.keys.item(source, TRANSACT)?, &mark)?);
         }
         Ok(if self.transact(items).await? { Written::Whole } else { Written::Outdated })
     }

@@ -13,6 +13,7 @@ use crate::Time;
 use crate::group::Wish;
 use crate::id::{ArtifactId, BackupId, CacheSnapshotId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::plan::{Capture, Policy, Publish, PublishTo};
 
 /// One backup.
@@ -379,9 +380,6 @@ impl Backup {
     /// Puts a notice into the outbox. `occasion` tells notices of one kind about one backup apart.
     pub(super) fn tell(&mut self, occasion: &str, now: Time, news: News) {
         let occasion = format!("{}{occasion}", self.id.slot_text());
-        let notice = Notice::new(&self.id.source, &occasion, now, news);
-        if !self.outbox.iter().any(|other| other.id == notice.id) {
-            self.outbox.push(notice);
-        }
+        outbox::put(&mut self.outbox, Notice::new(&self.id.source, &occasion, now, news));
     }
 }

@@ -46,6 +46,7 @@ impl News {
             Self::RolloutFailed { .. } => "Rollout Failed",
             Self::RolloutChanged { .. } => "Rollout Changed",
             Self::RequestRefused { .. } => "Request Refused",
+            Self::NoticesNotKept { .. } => "Notices Not Kept",
         }
     }
 
@@ -108,6 +109,14 @@ impl News {
             | Self::SourceHeld { .. }
             | Self::SourceReleased { .. }
             | Self::SlotSkipped { .. } => self.of_source(source),
+            Self::NoticesNotKept { kinds, .. } => {
+                let count = count(kinds.values().sum(), "further notice");
+                let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+                let kinds = kinds.join(", ");
+                format!(
+                    "{source}: {count} could not be kept while the bus took none ({kinds}); `lastgood status` and `lastgood backups` show how things are"
+                )
+            }
             Self::RequestRefused { request, by, reason } => {
                 format!("{source}: '{request}' by {by} is refused: {reason}")
             }

@@ -12,10 +12,16 @@ use crate::facts::Fitness;
 use crate::id::SourceId;
 use crate::incoming::VerdictAsked;
 use crate::notice::{News, Notice};
+use crate::outbox;
+use crate::text::cut;
 use crate::{Time, later, seconds_between, whole_second};
 
 /// How long a visit is held at most before it is taken back.
 pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
+/// How many pauses are kept on record: a group that scales out may come to the same one again and again.
+const VISITS_MAX: usize = 30;
+/// The longest reason of a verdict that is kept on record, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
 /// How many unfit members are named.
 const UNFIT_TOLD_MAX: usize = 3;
 
@@ -62,6 +68,9 @@ pub(super) fn reached(
         visit.number
     } else {
         let number = record.visits.last().map_or(1, |visit| visit.number + 1);
+        if record.visits.len() == VISITS_MAX {
+            record.visits.remove(0);
+        }
         record.visits.push(Visit {
             number,
             percentage,
@@ -86,7 +95,10 @@ pub(super) fn reached(
         deadline: Some(deadline),
     };
     match occasion {
-        Some(event) => record.outbox.push(Notice::new(&SourceId::Group(record.group.clone()), &event, now, news)),
+        Some(event) => {
+            let notice = Notice::new(&SourceId::Group(record.group.clone()), &event, now, news);
+            outbox::put(&mut record.outbox, notice);
+        }
         None => record.tell(&format!("visit-{number}"), now, news),
     }
     enter(record, State::AtCheckpoint, now, format!("it pauses at {percentage} percent"))
@@ -306,7 +318,7 @@ fn note(record: &mut Rollout, verdict: Verdict, reason: &str, now: Time) -> bool
     let rollout = record.id.clone();
     let keeps = policy(record).is_some_and(|policy| policy.backup) && verdict == Verdict::GoOn;
     let Some(visit) = open(record) else { return false };
-    let reason = reason.to_owned();
+    let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
     visit.backup = keeps.then_some(Kept { slot: whole_second(now), begun: false });
     visit.verdict = Some(Given { verdict, reason: reason.clone(), at: now });
     let (visit, percentage) = (visit.number, visit.percentage);
@@ -367,6 +379,6 @@ impl Visit {
     /// Takes down what a judge says, in the place of what they said before.
     fn hear(&mut self, opinion: Opinion) {
         self.opinions.retain(|other| other.judge != opinion.judge);
-        self.opinions.push(opinion);
+        self.opinions.push(Opinion { reason: cut(opinion.reason, REASON_BYTES_MAX), ..opinion });
     }
 }
