@@ -173,7 +173,7 @@ fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {
 fn told(error: &ApplyError) -> Failure {
     match error {
         ApplyError::Mistakes(mistakes) => mistaken(mistakes),
-        ApplyError::Refused(_) | ApplyError::Call(_) => format!("{}\nNothing was written.", chain(error)),
+        ApplyError::Refused(_) | ApplyError::Call(_) | ApplyError::TooLarge { .. } => format!("{}\nNothing was written.", chain(error)),
         ApplyError::Outdated { .. } => chain(error),
     }
 }

@@ -229,6 +229,49 @@ fn what_forbids_a_stop_is_found_before_anything_is_stopped() {
     }
 }
 
+/// Says that an instance may be stopped though its tags alone select it.
+fn consents(world: &World, id: &InstanceId, value: &str) {
+    let tags = Tags::from([("lastgood:may-stop".to_owned(), value.to_owned())]);
+    world.ec2().create_tags(&[id.to_string()], &tags).expect("tagged");
+}
+
+#[test]
+fn who_may_tag_an_instance_does_not_have_it_shut_down_by_that() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let (named, tagged) = (world.instance(&world.base_image()), world.instance(&world.base_image()));
+    let stack = Stack::new(world);
+    let both = plan(&format!("instances: [{named}], tags: {{lastgood: db}}"), STOP);
+    stack.apply(&both).expect("applied");
+    let select = Tags::from([("lastgood".to_owned(), "db".to_owned())]);
+    stack.world.ec2().create_tags(&[named.to_string(), tagged.to_string()], &select).expect("tagged");
+    stack.run(33);
+    let found = messages(&stack, "Source Found").pop().expect("it is told");
+    assert!(found.contains("is selected by its tags alone, and 'reboot: stop' shuts it down"), "{found}");
+    assert!(found.contains("give it the tag 'lastgood:may-stop' with the value 'true'"), "{found}");
+    assert_eq!((state(&stack, &tagged), state(&stack, &named)), (InstanceState::Running, InstanceState::Running));
+    stack.run(30);
+    assert_eq!(consistency(&stack, &named), Some(Consistency::Clean), "the plan names it");
+    assert_eq!(consistency(&stack, &tagged), Some(Consistency::CrashConsistent), "it is backed up as it runs");
+    let asks = done(&stack);
+    assert_eq!(asks.iter().filter(|act| act.contains("StopInstances")).count(), 1, "{asks:?}");
+    // A plan that is applied says so at once.
+    let mistakes = match stack.apply(&both.replace("hourly", "daily")) {
+        Err(ApplyError::Mistakes(mistakes)) => mistakes,
+        other => panic!("{other:?}"),
+    };
+    assert!(mistakes[0].what.contains("name it under 'instances'"), "{mistakes:?}");
+    // Another value is no consent, and taken away it counts no more.
+    for (value, expected) in [
+        ("yes", Consistency::CrashConsistent),
+        ("true", Consistency::Clean),
+        ("false", Consistency::CrashConsistent),
+    ] {
+        consents(&stack.world, &tagged, value);
+        stack.run(60);
+        assert_eq!(consistency(&stack, &tagged), Some(expected), "{value}");
+    }
+}
+
 #[test]
 fn members_of_a_group_are_backed_up_with_their_group() {
     let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
@@ -243,6 +286,7 @@ fn members_of_a_group_are_backed_up_with_their_group() {
     };
     tag(&member);
     tag(&alone);
+    consents(&world, &alone, "true");
     let stack = Stack::new(world);
     let mistakes = match stack.apply(&plan(&format!("instances: [{member}]"), STOP)) {
         Err(ApplyError::Mistakes(mistakes)) => mistakes[0].what.replace(member.as_str(), "ID"),

@@ -22,11 +22,37 @@ pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
     if !capture.stop {
         return None;
     }
+    if capture.asks_consent && !consents(found) {
+        return Some(format!(
+            "is selected by its tags alone, and 'reboot: stop' shuts it down: give it the tag '{TAG_MAY_STOP}' with the value '{YES}', name it under 'instances', or say 'reboot: never'"
+        ));
+    }
     found.passing_address.as_ref().filter(|_| !capture.allow_address_change).map(|address| {
         format!(
             "has the public address {address}, and gets another one after a stop; give it an Elastic IP address, or say 'allow_address_change: true' under 'capture'"
         )
     })
+}
+
+/// The tag by which an instance that is selected by its tags alone may be stopped: another one than those that select it, so that
+/// who may give these need not be able to have it shut down.
+pub const TAG_MAY_STOP: &str = "lastgood:may-stop";
+const YES: &str = "true";
+
+fn consents(found: &Instance) -> bool {
+    found.tags.get(TAG_MAY_STOP).is_some_and(|value| value == YES)
+}
+
+/// How it is backed up now: as its plan says, but without a stop if it bears no consent; and why without, then.
+#[must_use]
+pub fn granted(found: &Instance, capture: Capture) -> (Capture, Option<String>) {
+    if !capture.stop || !capture.asks_consent || consents(found) {
+        return (capture, None);
+    }
+    let why = format!(
+        "it is not stopped: it is selected by its tags alone and bears no tag '{TAG_MAY_STOP}' with the value '{YES}'; give it that, or name it under 'instances'"
+    );
+    (Capture { stop: false, ..capture }, Some(why))
 }
 
 /// The same of what only other calls tell: what a stop of it would meet.

@@ -10,7 +10,7 @@ use super::standby::Standby;
 use crate::facts::{Group, Instance, InstanceState, Lifecycle, Member, StopHazards};
 use crate::group::refreshing;
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, VolumeId};
-use crate::instance::{hazard, obstacle};
+use crate::instance::{granted, hazard, obstacle};
 use crate::{Time, seconds_between};
 
 /// What a backup of an instance is made of.
@@ -57,7 +57,8 @@ pub fn found(
     let Some(instance) = told.iter().find(|instance| instance.id == *id) else {
         return Event::NoOrigin(format!("there is no instance {id} any more"));
     };
-    if let Some(why) = obstacle(instance, &record.capture) {
+    let (capture, not_stopped) = granted(instance, record.capture);
+    if let Some(why) = obstacle(instance, &capture) {
         return Event::NoOrigin(format!("{id} {why}"));
     }
     if let Some(overtaken) = overtaken(record, backups) {
@@ -78,7 +79,7 @@ pub fn found(
         InstanceState::Stopping => return Event::InstanceBusy(format!("{id} is being stopped by somebody else")),
         InstanceState::Leaving => return Event::NoOrigin(format!("{id} is terminated")),
     };
-    if let Some(why) = hazards.filter(|_| running && record.capture.stop).and_then(hazard) {
+    if let Some(why) = hazards.filter(|_| running && capture.stop).and_then(hazard) {
         return Event::NoOrigin(format!("{id} {why}"));
     }
     let group = match (instance.group(), group) {
@@ -92,8 +93,8 @@ pub fn found(
         instance: id.clone(),
         base: instance.image.clone(),
         running,
-        stops: running && record.capture.stop,
-        goes_on: None,
+        stops: running && capture.stop,
+        goes_on: not_stopped,
         group,
         volumes: instance.volumes.clone(),
         last: last(backups),

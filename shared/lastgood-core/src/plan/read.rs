@@ -236,6 +236,7 @@ fn capture(text: Option<&CaptureText>, node: &Node, mistakes: &mut Mistakes<'_>)
         .as_deref()
         .and_then(|text| mistakes.take(node.place_of(&["capture", "stop_within"]), value::stop_within(text)));
     Capture {
+        asks_consent: false,
         protect_from_scale_in: text.protect_from_scale_in.unwrap_or_default(),
         during_refresh: text.during_refresh.unwrap_or_default(),
         stop: matches!(text.reboot, Some(RebootText::Stop)),

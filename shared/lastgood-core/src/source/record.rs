@@ -283,7 +283,7 @@ impl Source {
         Self {
             id: id.clone(),
             plan: Some(plan.name.clone()),
-            policy: plan.policy.clone(),
+            policy: plan.policy_of(id),
             next_slot: None,
             due_by: None,
             overdue_told: false,
