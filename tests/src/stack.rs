@@ -264,7 +264,11 @@ impl Stack {
 
     /// Asks for a backup, as the CLI does.
     pub fn request(&self, source: &str) -> Report {
-        let request = BackupRequested { source: source.parse().expect("a source"), by: "a test".parse().expect("a name"), reason: None };
+        let request = BackupRequested {
+            source: source.parse().expect("a source"),
+            by: "a test".parse().expect("a name"),
+            reason: None,
+        };
         self.invoke(Invocation::Request(self.world.time(), request))
     }
 

@@ -78,12 +78,13 @@ fn every_notice_matches_its_sample() {
         ("rollout-succeeded.json", expect_file!["../../events/lastgood/rollout-succeeded.json"]),
         ("rollout-rolled-back.json", expect_file!["../../events/lastgood/rollout-rolled-back.json"]),
         ("rollout-failed.json", expect_file!["../../events/lastgood/rollout-failed.json"]),
+        ("request-refused.json", expect_file!["../../events/lastgood/request-refused.json"]),
+        ("notices-not-kept.json", expect_file!["../../events/lastgood/notices-not-kept.json"]),
         ("backup-good-cache.json", expect_file!["../../events/lastgood/backup-good-cache.json"]),
         ("backup-waits.json", expect_file!["../../events/lastgood/backup-waits.json"]),
         ("backup-stuck.json", expect_file!["../../events/lastgood/backup-stuck.json"]),
         ("instance-not-started.json", expect_file!["../../events/lastgood/instance-not-started.json"]),
         ("instance-left-stopped.json", expect_file!["../../events/lastgood/instance-left-stopped.json"]),
-        ("request-refused.json", expect_file!["../../events/lastgood/request-refused.json"]),
         ("standby-left.json", expect_file!["../../events/lastgood/standby-left.json"]),
     ];
     let notices = notices();
@@ -268,11 +269,6 @@ fn of_instances(slot: Time) -> Vec<(SourceId, News)> {
         },
         News::InstanceNotStarted { backup: backup.clone(), instance: instance(), reason: no_room.into() },
         News::InstanceLeftStopped { backup: backup.clone(), instance: instance(), since: slot, reason: no_room.into() },
-        News::RequestRefused {
-            request: "Image Change Requested".into(),
-            by: "alice".into(),
-            reason: "the plan of group/web-prod publishes nothing".into(),
-        },
         News::StandbyLeft {
             backup,
             instance: instance(),
@@ -321,6 +317,15 @@ fn of_rollouts(backup: &BackupId) -> Vec<News> {
             reason: "no verdict by health in time: i-0abcd1234 fails its status checks".into(),
         },
         News::RolloutFailed { rollout, reason: "somebody cancelled the refresh".into() },
+        News::RequestRefused {
+            request: "Image Change Requested".into(),
+            by: "alice".into(),
+            reason: "the plan of group/web-prod publishes nothing".into(),
+        },
+        News::NoticesNotKept {
+            since: "2026-01-15T08:00:00Z".parse().expect("a time"),
+            kinds: [("Rollout Changed".to_owned(), 2), ("Source Held".to_owned(), 1)].into(),
+        },
     ]
 }
 

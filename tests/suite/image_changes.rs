@@ -15,7 +15,13 @@ use crate::transcript::{count, during, messages};
 
 pub(crate) fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
     let source = "group/web".parse().expect("a source");
-    ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".parse().expect("a name"), reason: "a patch".parse().ok() }
+    ImageChangeRequested {
+        source,
+        image: image.clone(),
+        refresh,
+        by: "alice".parse().expect("a name"),
+        reason: "a patch".parse().ok(),
+    }
 }
 
 impl Scene {

@@ -261,11 +261,9 @@ fn who_may_tag_an_instance_does_not_have_it_shut_down_by_that() {
     };
     assert!(mistakes[0].what.contains("name it under 'instances'"), "{mistakes:?}");
     // Another value is no consent, and taken away it counts no more.
-    for (value, expected) in [
-        ("yes", Consistency::CrashConsistent),
-        ("true", Consistency::Clean),
-        ("false", Consistency::CrashConsistent),
-    ] {
+    for (value, expected) in
+        [("yes", Consistency::CrashConsistent), ("true", Consistency::Clean), ("false", Consistency::CrashConsistent)]
+    {
         consents(&stack.world, &tagged, value);
         stack.run(60);
         assert_eq!(consistency(&stack, &tagged), Some(expected), "{value}");

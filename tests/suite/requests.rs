@@ -112,7 +112,8 @@ fn a_verdict_on_what_nobody_knows_ends_among_the_dead_letters() {
 #[test]
 fn a_program_that_judges_where_a_person_is_asked_hears_that() {
     let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [person], within: 5m}}"));
-    scene.back_up(5);
+    scene.back_up(2);
+    scene.until_it_pauses();
     scene.judge(Verdict::GoOn, Judge::Event, None);
     let told = scene.told("Request Refused");
     assert_eq!(told.len(), 1, "{told:?}");

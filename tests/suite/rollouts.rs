@@ -179,7 +179,11 @@ fn a_bad_image_is_rolled_back_and_never_published_again() {
     let backup = scene.stack.backups("group/web").remove(0);
     assert!(matches!(backup.publication, lastgood_core::backup::Publication::RolledBack(_)));
     // An operator's release does not bring it back; the next image is another one.
-    let about = lastgood_core::incoming::AboutSource { source: backup.id.source, by: "alice".parse().expect("a name"), reason: None };
+    let about = lastgood_core::incoming::AboutSource {
+        source: backup.id.source,
+        by: "alice".parse().expect("a name"),
+        reason: None,
+    };
     scene.stack.ask(lastgood_core::incoming::Request::Release(about));
     scene.stack.run(10);
     assert_eq!(scene.stack.world.group_image("web"), Some(scene.base.clone()));

@@ -360,7 +360,11 @@ fn what_operators_ask_is_done_once_and_told() {
     tagged(&world, "web");
     let stack = Stack::new(world);
     stack.apply(BY_TAG).expect("applied");
-    let about = || AboutSource { source: "group/web".parse().expect("a source"), by: "alice".parse().expect("a name"), reason: None };
+    let about = || AboutSource {
+        source: "group/web".parse().expect("a source"),
+        by: "alice".parse().expect("a name"),
+        reason: None,
+    };
     let before = stack.world.group_image("web");
     stack.ask(Request::Hold(about()));
     stack.run(45);

@@ -36,8 +36,7 @@ fn is_request(sample: &str) -> bool {
 #[test]
 fn every_sample_that_wakes_a_function_is_read() {
     let mut table = String::new();
-    let ours =
-        samples("lastgood").into_iter().filter(|(name, _)| is_request(name) || name == "backup-good");
+    let ours = samples("lastgood").into_iter().filter(|(name, _)| is_request(name) || name == "backup-good");
     for (name, path) in samples("aws").into_iter().chain(ours) {
         let read = of(sample(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
         table += &format!("{name}\n  {read:?}\n");

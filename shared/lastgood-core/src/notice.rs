@@ -35,14 +35,14 @@ fn is_none(count: &usize) -> bool {
 
 /// A message as it may stand in a quoted line of EventBridge's template, and in a mail: without what would end the line or the
 /// quotes, and not too long.
-fn in_mail(message: &str) -> String {
+fn in_mail(message: &str, bytes_max: usize) -> String {
     let plain = message.chars().map(|c| match c {
         '"' => '\'',
         '\\' => '/',
         c if is_control(c) => ' ',
         c => c,
     });
-    cut(plain.collect(), MESSAGE_BYTES_MAX)
+    cut(plain.collect(), bytes_max)
 }
 
 /// One notice: the detail of the event that carries it.
@@ -435,11 +435,9 @@ impl Notice {
     #[must_use]
     pub fn new(source: &SourceId, occasion: &str, at: Time, news: News) -> Self {
         let (news, left_out) = news.bounded();
-        let mut message = news.message(source);
-        if left_out > 0 {
-            message = format!("{message}; and {left_out} more, which are not listed");
-        }
+        let more = if left_out == 0 { String::new() } else { format!("; and {left_out} more, which are not listed") };
+        let message = in_mail(&news.message(source), MESSAGE_BYTES_MAX - more.len()) + &more;
         let id = format!("{source}/{occasion}/{}", news.detail_type());
-        Self { id, source: source.clone(), at, message: in_mail(&message), left_out, news }
+        Self { id, source: source.clone(), at, message, left_out, news }
     }
 }

@@ -72,7 +72,11 @@ mod tests {
         let mut outbox = Vec::new();
         for number in 0..200 {
             put(&mut outbox, notice(number, 4_000));
+        }
+        let all = outbox.clone();
+        for number in 0..5 {
             put(&mut outbox, notice(number, 4_000));
+            assert_eq!(outbox, all, "it waits there already");
         }
         let kept = outbox.len() - 1;
         assert!((5..20).contains(&kept), "{kept}");

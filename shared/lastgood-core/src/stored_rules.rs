@@ -167,6 +167,7 @@ fn policy() -> Policy {
             timezone: "Europe/Berlin".into(),
         },
         capture: Capture {
+            asks_consent: true,
             protect_from_scale_in: true,
             during_refresh: true,
             stop: true,

@@ -72,10 +72,7 @@ fn line(what: &str, text: &str, chars_max: usize) -> Result<(), NotTaken> {
     }
     let chars = text.chars().count();
     if chars > chars_max {
-        return Err(NotTaken(format!(
-            "{what} '{}' has {chars} characters; write at most {chars_max}",
-            shown(text)
-        )));
+        return Err(NotTaken(format!("{what} '{}' has {chars} characters; write at most {chars_max}", shown(text))));
     }
     if let Some(at) = text.chars().position(is_control) {
         return Err(NotTaken(format!(
@@ -204,7 +201,7 @@ mod tests {
     fn what_is_cut_ends_at_a_whole_character_and_says_so() {
         assert_eq!(cut("short".into(), 5), "short");
         let long = cut("ü".repeat(100), 50);
-        assert_eq!(long, format!("{} … (cut)", "ü".repeat(19)));
+        assert_eq!(long, format!("{} … (cut)", "ü".repeat(20)));
         assert!(long.len() <= 50);
         for max in 12..40 {
             assert!(cut("𝄞".repeat(100), max).len() <= max, "{max}");

@@ -162,14 +162,20 @@ fn fits(change: &Change, now: Time) -> Result<(), ApplyError> {
     for plan in change.plans.values().filter_map(|plan| plan.after.clone()) {
         let what = format!("plan '{}'", plan.name);
         let remedy = "split it into several plans of fewer sources each, or select them by tags";
-        stored::encode_within(&Planned::new(plan, now))
-            .map_err(|error| ApplyError::TooLarge { what, bytes: error.bytes, remedy })?;
+        stored::encode_within(&Planned::new(plan, now)).map_err(|error| ApplyError::TooLarge {
+            what,
+            bytes: error.bytes,
+            remedy,
+        })?;
     }
     for source in &change.sources {
         let what = source.after.record.id.to_string();
         let remedy = "wait until its notices are sent, and apply again";
-        stored::encode_within(&source.after.record)
-            .map_err(|error| ApplyError::TooLarge { what, bytes: error.bytes, remedy })?;
+        stored::encode_within(&source.after.record).map_err(|error| ApplyError::TooLarge {
+            what,
+            bytes: error.bytes,
+            remedy,
+        })?;
     }
     Ok(())
 }

@@ -98,7 +98,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// backup.
     pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, AskError> {
         let (source, by) = (request.source.clone(), request.by.clone());
-        let asked = Asked { request: BackupRequested::DETAIL_TYPE, source, by, at: slot };
+        let text = format!("{request:?}");
+        let asked = Asked { request: BackupRequested::DETAIL_TYPE, source, by, at: slot, text };
         self.answer(asked, self.begin_asked(slot, request)).await
     }
 

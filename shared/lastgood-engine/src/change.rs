@@ -22,7 +22,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes down the image that an operator gives to a group, asked for `at` that time.
     pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
         let (source, by) = (asked.source.clone(), asked.by.clone());
-        let request = Asked { request: ImageChangeRequested::DETAIL_TYPE, source, by, at };
+        let text = format!("{asked:?}");
+        let request = Asked { request: ImageChangeRequested::DETAIL_TYPE, source, by, at, text };
         self.answer(request, self.give_image(at, asked)).await
     }
 

@@ -193,7 +193,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let (event, mut report) = match carried {
             Ok(event) => (event, Report::default()),
             // Saved, so that the reason is on record; the next run tries again.
-            Err(error) => (record.record.unanswered(cut(chain(&error), TROUBLE_BYTES_MAX)), Report::of_trouble(&id, &error)),
+            Err(error) => {
+                (record.record.unanswered(cut(chain(&error), TROUBLE_BYTES_MAX)), Report::of_trouble(&id, &error))
+            }
         };
         let is_answer = report.troubles.is_empty();
         let moved = self.feed_surely(record, event, &mut report).await;

@@ -22,7 +22,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Request::Skip(about) => about.source.clone(),
             Request::Pin(about) | Request::Unpin(about) => about.backup.source.clone(),
         };
-        let asked = Asked { request: request.detail_type(), source, by: request.by().clone(), at };
+        let text = format!("{request:?}");
+        let asked = Asked { request: request.detail_type(), source, by: request.by().clone(), at, text };
         self.answer(asked, self.do_asked(at, request)).await
     }
 

@@ -6,6 +6,7 @@ use std::future::Future;
 use lastgood_core::Time;
 use lastgood_core::id::{BackupId, RolloutId, SourceId};
 use lastgood_core::incoming::{Misdated, dated};
+use lastgood_core::name::digest;
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::text::By;
 
@@ -77,6 +78,8 @@ pub(crate) struct Asked {
     pub(crate) by: By,
     /// When, by the sender's clock.
     pub(crate) at: Time,
+    /// All of it: two requests of one second are told apart by it.
+    pub(crate) text: String,
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
@@ -95,8 +98,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         match done {
             Err(refusal) if refusal.is_refusal() => {
                 let reason = chain(&refusal);
-                let Asked { request, source, by, at } = asked;
-                let occasion = format!("{}/{request}", at.as_second());
+                let Asked { request, source, by, at, text } = asked;
+                let occasion = format!("{}/{request}/{}", at.as_second(), digest(&[&text]));
                 let news = News::RequestRefused { request: request.to_owned(), by: by.into(), reason: reason.clone() };
                 self.post(&[Notice::new(&source, &occasion, now, news)]).await?;
                 Ok(Report { refused: vec![format!("{request} of {source}: {reason}")], ..Report::default() })

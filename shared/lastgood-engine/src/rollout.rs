@@ -99,20 +99,19 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let group = found.as_ref().map(|rollout| SourceId::Group(rollout.group.clone()));
         // Who asks about nothing that has a name hears of it as a dead letter.
         let source = group.or_else(|| id.source()).ok_or_else(|| AskError::NoRollout(id.clone()))?;
-        let request = Asked { request: asked.detail_type(), source, by: asked.by.clone(), at };
+        let text = format!("{asked:?}");
+        let request = Asked { request: asked.detail_type(), source, by: asked.by.clone(), at, text };
         self.answer(request, self.judge_pause(at, asked, found)).await
     }
 
-    async fn judge_pause(
-        &self,
-        at: Time,
-        asked: VerdictAsked,
-        found: Option<Rollout>,
-    ) -> Result<Report, AskError> {
+    async fn judge_pause(&self, at: Time, asked: VerdictAsked, found: Option<Rollout>) -> Result<Report, AskError> {
         let id = asked.rollout.clone();
         let found = found.ok_or_else(|| AskError::NoRollout(id.clone()))?;
         if let Some(why) = verdict::refused(&found, &asked, at) {
-            return Err(AskError::Unable(format!("the verdict '{}' on {id} is not taken: {why}", asked.verdict.words())));
+            return Err(AskError::Unable(format!(
+                "the verdict '{}' on {id} is not taken: {why}",
+                asked.verdict.words()
+            )));
         }
         let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await?;
         told.map(|(_, report)| report).ok_or(AskError::NoRollout(id))

@@ -84,7 +84,11 @@ fn act_once(crew: &mut Crew<'_>) {
 }
 
 pub(super) fn about(group: &Kind) -> AboutSource {
-    AboutSource { source: source(group).parse().expect("a source"), by: "somebody".parse().expect("a name"), reason: None }
+    AboutSource {
+        source: source(group).parse().expect("a source"),
+        by: "somebody".parse().expect("a name"),
+        reason: None,
+    }
 }
 
 pub(super) fn source(group: &Kind) -> String {

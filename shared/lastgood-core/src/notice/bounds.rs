@@ -16,10 +16,11 @@ impl News {
                 shorten(left_alone)
             }
             Self::BackupsDeleted { backups } => {
-                let mut left_out = shorten(backups);
+                let (mut left_out, mut room) = (shorten(backups), LISTED_MAX);
                 for deleted in backups {
                     bound(&mut deleted.reason);
-                    left_out += shorten(&mut deleted.snapshots) + shorten(&mut deleted.shared);
+                    left_out += shorten_into(&mut room, &mut deleted.snapshots);
+                    left_out += shorten_into(&mut room, &mut deleted.shared);
                 }
                 left_out
             }
@@ -77,7 +78,77 @@ fn bound(text: &mut String) {
 }
 
 fn shorten<T>(list: &mut Vec<T>) -> usize {
-    let left_out = list.len().saturating_sub(LISTED_MAX);
-    list.truncate(LISTED_MAX);
+    shorten_into(&mut LISTED_MAX.clone(), list)
+}
+
+/// Several lists share one room.
+fn shorten_into<T>(room: &mut usize, list: &mut Vec<T>) -> usize {
+    let left_out = list.len().saturating_sub(*room);
+    list.truncate(*room);
+    *room -= list.len();
     left_out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Time;
+    use crate::id::SourceId;
+    use crate::notice::{DeletedBackup, MESSAGE_BYTES_MAX, Notice};
+
+    fn notice(news: News) -> Notice {
+        let source: SourceId = "group/web".parse().expect("a source");
+        Notice::new(&source, "x", Time::UNIX_EPOCH, news)
+    }
+
+    #[test]
+    fn a_list_has_a_hundred_entries_and_says_how_many_more_there_are() {
+        let ids = |count: usize| (0..count).map(|number| format!("snap-{number:017x}").as_str().into()).collect();
+        let unknown = |count| {
+            notice(News::ArtifactUnknown {
+                backup: "group/web@20260115T103000Z".into(),
+                images: Vec::new(),
+                snapshots: ids(count),
+                cache_snapshots: vec!["c".into()],
+            })
+        };
+        let exact = unknown(LISTED_MAX);
+        assert_eq!((exact.left_out, exact.message.contains("more")), (0, false));
+        let many = unknown(5_000);
+        assert_eq!(many.left_out, 4_900);
+        assert!(many.message.ends_with("; and 4900 more, which are not listed"), "{}", many.message);
+        let deleted = |count| DeletedBackup {
+            backup: "group/web@20260115T103000Z".parse().expect("a backup"),
+            image: None,
+            cache_snapshot: None,
+            snapshots: ids(count),
+            shared: ids(count),
+            reason: "x".into(),
+        };
+        let backups = notice(News::BackupsDeleted { backups: vec![deleted(101); 101] });
+        assert_eq!(backups.left_out, 1 + 100 * 202 - LISTED_MAX);
+        for notice in [many, backups] {
+            assert!(notice.message.len() <= MESSAGE_BYTES_MAX);
+            assert!(serde_json::to_string(&notice).expect("JSON").len() < 250_000, "the bus takes it");
+        }
+    }
+
+    #[test]
+    fn a_message_is_cut_at_a_whole_character_and_says_so() {
+        for c in ["x", "ü", "𝄞"] {
+            let long = notice(News::SourceFound { plan: c.repeat(9_000), obstacle: None });
+            assert!(long.message.len() <= MESSAGE_BYTES_MAX && long.message.len() > MESSAGE_BYTES_MAX - 8);
+            assert!(long.message.ends_with(" … (cut)"), "{}", long.message);
+        }
+        let reason = notice(News::SourceHeld { reason: "ü".repeat(9_000) });
+        let News::SourceHeld { reason } = reason.news else { panic!("it is held") };
+        assert!(reason.len() <= FIELD_BYTES_MAX && reason.ends_with("(cut)"));
+    }
+
+    #[test]
+    fn what_ends_a_quoted_line_reaches_no_mail() {
+        let reason = "say \"no\"\\u0020\r\n\u{1b}[2J\u{9b}\u{2028}end".to_owned();
+        let told = notice(News::SourceHeld { reason });
+        assert_eq!(told.message, "group/web: nothing is published: say 'no'/u0020   [2J  end");
+    }
 }

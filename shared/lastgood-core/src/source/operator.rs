@@ -88,7 +88,8 @@ pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, S
     match &source.policy.publish.to {
         PublishTo::Group => {}
         PublishTo::Nothing => {
-            let what = "write 'rollout:' into it in the place of 'publish: none', or leave 'publish' out and say --no-refresh";
+            let what =
+                "write 'rollout:' into it in the place of 'publish: none', or leave 'publish' out and say --no-refresh";
             return Err(format!("the plan of {id} publishes nothing, so nobody gives it an image here; {what}"));
         }
         PublishTo::Parameter(name) => {
@@ -113,7 +114,9 @@ pub fn can_skip(source: &Source, slot: Time) -> Result<(), String> {
     let id = &source.id;
     match source.next_slot {
         Some(next) if next == slot => Ok(()),
-        Some(next) if next > slot => Err(format!("the slot {slot} of {id} has come, or is skipped already; the next one is {next}")),
+        Some(next) if next > slot => {
+            Err(format!("the slot {slot} of {id} has come, or is skipped already; the next one is {next}"))
+        }
         Some(next) => Err(format!("{slot} is not the next slot of {id}; that is {next}, and it alone can be skipped")),
         None => Err(format!("{id} has no next slot that could be skipped")),
     }
