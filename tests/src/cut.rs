@@ -13,7 +13,7 @@ use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, Listed, PlanWrite, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,8 +155,8 @@ impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
     async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
         self.gate.pass(self.port.load(id)).await
     }
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
-        self.gate.pass(self.port.list(of)).await
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
+        self.gate.pass(self.port.read(of)).await
     }
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.gate.pass(self.port.save(record)).await

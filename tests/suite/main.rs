@@ -44,4 +44,5 @@ mod standby;
 mod stories;
 mod transcript;
 mod two_at_once;
+mod unreadable;
 mod ways;

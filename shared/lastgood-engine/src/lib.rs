@@ -35,7 +35,9 @@ mod template;
 
 pub use call::{Answers, Call, Called, Cloud};
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
-pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};
+pub use port::{
+    Answer, Bus, CallFailed, Clock, How, Listed, PlanWrite, Posted, Saved, Store, Unreadable, Versioned, Written,
+};
 pub use refuse::AskError;
 pub use report::{Report, Trouble, chain};
 

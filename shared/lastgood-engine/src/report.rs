@@ -2,6 +2,8 @@
 
 use lastgood_core::id::BackupId;
 
+use crate::port::{Listed, Versioned};
+
 /// What one invocation did.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -41,6 +43,14 @@ impl Report {
     /// Notes a failure about `about`, with its whole chain of causes.
     pub fn trouble(&mut self, about: &impl ToString, error: &dyn std::error::Error) {
         self.troubles.push(Trouble { about: about.to_string(), what: chain(error) });
+    }
+
+    /// Notes what of a list can't be read, and keeps the rest.
+    pub(crate) fn readable<R>(&mut self, listed: Listed<R>) -> Vec<Versioned<R>> {
+        for one in &listed.unreadable {
+            self.trouble(&format!("{}/{}", one.place.partition, one.place.sort), one);
+        }
+        listed.records
     }
 
     /// One line of what was done, and one for each thing that did not get through. An idle run is silent.

@@ -15,7 +15,7 @@ use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::stored;
-use lastgood_engine::port::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::port::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
 
 use crate::weather::{Fate, Sky, Weather};
 
@@ -33,6 +33,8 @@ struct Row {
     /// Its stored form.
     stored: fn(&dyn Any) -> String,
     key: Option<Key>,
+    /// Nobody here can read it.
+    is_spoiled: bool,
 }
 
 impl fmt::Debug for Row {
@@ -147,6 +149,11 @@ impl MemoryStore {
         table.remove(&Backup::place(id));
     }
 
+    /// An item of the table becomes one that nobody here can read, or is one that can be read again. Not a call.
+    pub fn spoil(&self, place: &Place, is_spoiled: bool) {
+        self.lock().rows.get_mut(place).expect("tests spoil what is there").is_spoiled = is_spoiled;
+    }
+
     /// Carries a call out, if it gets through.
     fn call<T>(&self, run: impl FnOnce(&mut Table) -> Result<T, CallFailed>) -> Result<T, CallFailed> {
         let mut table = self.lock();
@@ -168,19 +175,29 @@ impl Table {
         self.rows.get(place).map_or(0, |row| row.version)
     }
 
-    fn load<R: Record>(&self, id: &R::Id) -> Option<Versioned<R>> {
-        self.rows.get(&R::place(id)).map(versioned)
+    fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
+        match self.rows.get(&R::place(id)) {
+            Some(row) if row.is_spoiled => Err(spoiled()),
+            row => Ok(row.map(versioned)),
+        }
     }
 
-    fn list<R: Record>(&self, of: &R::Of) -> Vec<Versioned<R>> {
+    fn list<R: Record>(&self, of: &R::Of) -> Listed<R> {
         let partition = R::partition(of);
         let first = Place { partition: partition.clone(), sort: String::new() };
         let rows = self.rows.range(first..).take_while(|(place, _)| place.partition == partition);
-        let mut found: Vec<Versioned<R>> = rows.map(|(_, row)| versioned(row)).collect();
-        if R::LAST_FIRST {
-            found.reverse();
+        let mut listed = Listed { records: Vec::new(), unreadable: Vec::new() };
+        for (place, row) in rows {
+            if row.is_spoiled {
+                listed.unreadable.push(Unreadable { place: place.clone(), source: spoiled() });
+            } else {
+                listed.records.push(versioned(row));
+            }
         }
-        found
+        if R::LAST_FIRST {
+            listed.records.reverse();
+        }
+        listed
     }
 
     /// Every record of a kind.
@@ -226,7 +243,8 @@ impl Table {
             self.wait(key, waits);
         }
         let stored = |record: &dyn Any| stored::encode(record_of::<R>(record));
-        self.rows.insert(place, Row { record: Arc::new(record), version: saved.version + 1, stored, key });
+        let version = saved.version + 1;
+        self.rows.insert(place, Row { record: Arc::new(record), version, stored, key, is_spoiled: false });
     }
 
     fn remove(&mut self, place: &Place) {
@@ -246,6 +264,10 @@ impl Table {
     }
 }
 
+fn spoiled() -> CallFailed {
+    CallFailed::new(How::Unreadable, "dynamodb", "not a stored record")
+}
+
 fn versioned<R: Record>(row: &Row) -> Versioned<R> {
     Versioned { record: record_of::<R>(&*row.record).clone(), version: row.version }
 }
@@ -263,10 +285,10 @@ impl Store for MemoryStore {
     }
 
     async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
-        self.call(|table| Ok(table.load(id)))
+        self.call(|table| table.load(id))
     }
 
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
         self.call(|table| Ok(table.list(of)))
     }
 

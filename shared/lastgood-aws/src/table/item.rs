@@ -99,11 +99,7 @@ impl Keys {
 
     /// A record as it is written.
     /// One that the table would not take is refused before the call, by its name.
-    pub(crate) fn item<R: Record>(
-        &self,
-        versioned: &Versioned<R>,
-        action: &'static str,
-    ) -> Result<Item, CallFailed> {
+    pub(crate) fn item<R: Record>(&self, versioned: &Versioned<R>, action: &'static str) -> Result<Item, CallFailed> {
         let record = &versioned.record;
         let place = R::place(&record.id());
         let body = stored::encode_within(record);
@@ -152,6 +148,11 @@ fn shard(place: &Place) -> u64 {
 pub(crate) fn wake(item: &Attributes) -> i64 {
     let wake = item.get("wake").and_then(|wake| wake.as_n().ok());
     wake.and_then(|wake| wake.parse().ok()).unwrap_or_default()
+}
+
+/// The sort key of an item.
+pub(crate) fn sort(item: &Attributes) -> String {
+    item.get("sk").and_then(|sort| sort.as_s().ok()).cloned().unwrap_or_default()
 }
 
 /// A record and its version.

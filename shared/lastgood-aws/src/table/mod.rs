@@ -17,10 +17,10 @@ use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::pace::{Bucket, Share};
-use lastgood_core::record::{Key, Queue, Record};
+use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
-use lastgood_engine::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -99,14 +99,21 @@ impl Table {
         output.item().map(|item| item::read(item, GET)).transpose()
     }
 
-    /// Every item of a query, all pages.
-    async fn all<T: DeserializeOwned>(&self, query: QueryFluentBuilder) -> Result<Vec<Versioned<T>>, CallFailed> {
+    /// Every item of a partition, all pages.
+    async fn all<R: Record>(&self, partition: &str, query: QueryFluentBuilder) -> Result<Listed<R>, CallFailed> {
         let mut pages = query.consistent_read(true).into_paginator().items().send();
-        let mut records = Vec::new();
+        let mut listed = Listed { records: Vec::new(), unreadable: Vec::new() };
         while let Some(item) = pages.next().await {
-            records.push(item::read(&item.map_err(|error| failed(QUERY, error))?, QUERY)?);
+            let item = item.map_err(|error| failed(QUERY, error))?;
+            match item::read(&item, QUERY) {
+                Ok(record) => listed.records.push(record),
+                Err(source) => {
+                    let place = Place { partition: partition.to_owned(), sort: item::sort(&item) };
+                    listed.unreadable.push(Unreadable { place, source });
+                }
+            }
         }
-        Ok(records)
+        Ok(listed)
     }
 
     fn partition(&self, pk: String) -> QueryFluentBuilder {
@@ -226,8 +233,10 @@ impl Store for Table {
         self.get(self.keys.of(&R::place(id))).await
     }
 
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
-        self.all(self.partition(self.keys.partition(&R::partition(of))).scan_index_forward(!R::LAST_FIRST)).await
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
+        let partition = R::partition(of);
+        let query = self.partition(self.keys.partition(&partition)).scan_index_forward(!R::LAST_FIRST);
+        self.all(&partition, query).await
     }
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
