@@ -2,9 +2,11 @@
 
 use lastgood_aws::{Lastgood, Table, load_for_operator, settings_of_stack};
 use lastgood_core::id::SourceId;
+use lastgood_core::record::Record;
 use lastgood_core::source::Source;
 use lastgood_engine::{Store, Versioned, chain};
 
+use crate::say::warn;
 use crate::{Deployment, Failure};
 
 /// A deployment, ready to be asked.
@@ -43,8 +45,16 @@ impl Connection {
     }
 
     pub(crate) async fn sources(&self) -> Result<Vec<Source>, Failure> {
-        let sources = self.lastgood.table.list::<Source>(&()).await.map_err(|error| chain(&error))?;
-        Ok(sources.into_iter().map(|Versioned { record, .. }| record).collect())
+        self.all::<Source>(&()).await
+    }
+
+    /// Every record of a list that can be read. Of each that can't, standard error has a line.
+    pub(crate) async fn all<R: Record>(&self, of: &R::Of) -> Result<Vec<R>, Failure> {
+        let listed = self.lastgood.table.read::<R>(of).await.map_err(|error| chain(&error))?;
+        for one in &listed.unreadable {
+            warn(format_args!("warning: {}", chain(one)));
+        }
+        Ok(listed.records.into_iter().map(|Versioned { record, .. }| record).collect())
     }
 
     /// The source that is meant by `group/NAME`, or by the name alone if only one is called so.

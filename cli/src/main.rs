@@ -166,14 +166,15 @@ enum Said {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let mut cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
+    let read = Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = match read {
+        Ok(read) => read,
+        Err(error) => return say::usage(&error),
     };
     let said = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
     if said("stack") && (said("table") || said("bus")) {
-        Cli::command().error(ErrorKind::ArgumentConflict, "say --stack, or --table and --bus, not both").exit();
+        let error = "say --stack, or --table and --bus, not both";
+        return say::usage(&Cli::command().error(ErrorKind::ArgumentConflict, error));
     }
     if said("stack") {
         // What is said now is meant, whatever the environment says of another deployment.
@@ -183,7 +184,7 @@ async fn main() -> ExitCode {
     match Box::pin(run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            say::warn(failure);
             ExitCode::FAILURE
         }
     }
