@@ -1,7 +1,6 @@
 """Lints template.yaml twice: as SAM, and as the CloudFormation that SAM makes of it.
 
-    pip install -r requirements.txt
-    python lint.py
+    $(infra/venv infra/requirements.txt)/bin/python infra/lint.py
 
 cfn-lint sees more in the second form (a runtime that does not exist, `rate(1 minutes)`, an IAM action misspelt),
 but names there what SAM generated, so the first form stays. One more check is ours: a rule that the policy of the
