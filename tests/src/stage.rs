@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use crate::clock::FastClock;
 use crate::ministack::MiniStack;
-use crate::package::{package, point_at_package};
+use crate::package::{self, ArchiveError, package, point_at_package};
 use crate::python::{self, Boto, ClientError, PythonError};
 
 /// The functions: name in the template, binary.
@@ -48,6 +48,9 @@ pub enum StageError {
     /// Cargo did not build the binaries.
     #[error("cargo build failed")]
     Build,
+    /// There are no functions to deploy where the environment says.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// A process could not be started, or a file not be used.
     #[error("{0}")]
     Machine(String, #[source] io::Error),
@@ -93,12 +96,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Builds the binaries, starts both servers and deploys the template. `name` is the stack's. The world is prepared first:
-    /// its clock stands still until everything is deployed.
+    /// Builds the binaries (those of the functions only if `LASTGOOD_ARCHIVES` names no archives), starts both servers and
+    /// deploys the template. `name` is the stack's. The world is prepared first: its clock stands still until everything is
+    /// deployed.
     pub fn over<T>(name: &str, prepare: impl FnOnce(&World) -> T) -> Result<(Self, T), StageError> {
+        let archives = archives_of_functions()?;
         let target = python::target_dir()?;
         let python = python::environment()?;
-        build()?;
+        build(if archives.is_some() { &FUNCTIONS } else { &[] })?;
         let folder = target.join("stage").join(name);
         fs::create_dir_all(&folder).map_err(machine("the stage's folder"))?;
 
@@ -131,7 +136,11 @@ impl Stage {
             pump: None,
             stopped: Arc::new(AtomicBool::new(false)),
         };
-        stage.deploy(&target, &folder)?;
+        let archives = match archives {
+            Some(archives) => archives,
+            None => package_functions(&target, &folder)?,
+        };
+        stage.deploy(&archives)?;
         stage.subscribe()?;
         clock.begin();
         stage.pump = Some(stage.pump_events(clock));
@@ -228,14 +237,12 @@ impl Stage {
         self.ministack.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
 
-    /// Packages the functions as `sam package` does, and creates the stack.
-    fn deploy(&mut self, target: &Path, folder: &Path) -> Result<(), StageError> {
+    /// Uploads the functions as `sam package` does, and creates the stack.
+    fn deploy(&mut self, archives: &[PathBuf]) -> Result<(), StageError> {
         let path = Path::new(ROOT).join("infra/template.yaml");
         let mut template = fs::read_to_string(&path).map_err(machine("infra/template.yaml"))?;
         self.call("s3", "create_bucket", json!({"Bucket": "code"}))?;
-        for (logical, binary) in FUNCTIONS {
-            let archive = folder.join(format!("{binary}.zip"));
-            package(&target.join("debug").join(binary), &archive).map_err(machine(archive.display()))?;
+        for ((logical, binary), archive) in FUNCTIONS.iter().zip(archives) {
             let body = json!({"$file": archive});
             let key = format!("{binary}.zip");
             self.call("s3", "put_object", json!({"Bucket": "code", "Key": key, "Body": body}))?;
@@ -325,11 +332,29 @@ fn pace() -> Settings {
     Settings { image_seconds: 60, image_seconds_per_gib: 0, snapshot_lag_seconds: -10, ..Settings::default() }
 }
 
-/// Builds all binaries in one go: with the same features for all, nothing is compiled twice.
-fn build() -> Result<(), StageError> {
+/// The archives that the environment names, in the order of `FUNCTIONS`.
+fn archives_of_functions() -> Result<Option<Vec<PathBuf>>, StageError> {
+    let Some(folder) = package::archives() else { return Ok(None) };
+    let archives = FUNCTIONS.iter().map(|(_, binary)| package::archive_in(&folder, binary));
+    Ok(Some(archives.collect::<Result<_, _>>()?))
+}
+
+/// Archives of the functions that were built here.
+fn package_functions(target: &Path, folder: &Path) -> Result<Vec<PathBuf>, StageError> {
+    let archives = FUNCTIONS.iter().map(|(_, binary)| {
+        let archive = folder.join(format!("{binary}.zip"));
+        package(&target.join("debug").join(binary), &archive).map_err(machine(archive.display()))?;
+        Ok(archive)
+    });
+    archives.collect()
+}
+
+/// Builds all binaries but these in one go: with the same features for all, nothing is compiled twice.
+fn build(but: &[(&str, &str)]) -> Result<(), StageError> {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--workspace", "--bins", "--locked"])
+        .args(but.iter().flat_map(|(_, binary)| ["--exclude", *binary]))
         .current_dir(ROOT)
         .stdin(Stdio::null())
         .status()
