@@ -1,7 +1,7 @@
 //! `apply`: shows what a plan file would change, asks, and writes it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 
 use lastgood_core::backup::{Backup, State};
@@ -9,10 +9,10 @@ use lastgood_core::id::SourceId;
 use lastgood_core::plan::{self, Afterwards, Mistake, PlanFile};
 use lastgood_core::source::Source;
 use lastgood_engine::apply::{Absent, ApplyError, Change, SourceChange, compare, write};
-use lastgood_engine::{Clock, Store, chain};
+use lastgood_engine::{Clock, chain};
 
 use crate::connect::Connection;
-use crate::say::{say, say_json};
+use crate::say::{ask, say, say_json, warn};
 use crate::{Failure, diff};
 
 /// What was said on the command line.
@@ -39,6 +39,12 @@ fn mistaken(mistakes: &[Mistake]) -> Failure {
 }
 
 pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: Choices) -> Result<(), Failure> {
+    if let Some(may) = connection.may {
+        let refused: Vec<String> = file.plans.iter().flat_map(|plan| may.refuses(&plan.plan)).collect();
+        if !refused.is_empty() {
+            return Err(format!("{}\nNothing was written.", refused.join("\n")));
+        }
+    }
     let mut change = compared(connection, &file, choices).await?;
     // JSON is one document: that of what is written in the end.
     if !choices.json || change.unsaid.is_empty() || choices.dry_run {
@@ -56,7 +62,7 @@ pub(crate) async fn apply(connection: &Connection, mut file: PlanFile, choices: 
     if change.is_empty() {
         return Ok(());
     }
-    if !choices.yes && answer("Write this? (yes/no) ")? != "yes" {
+    if !choices.yes && ask("Write this? (yes/no) ")? != "yes" {
         return Err("Nothing was written.".into());
     }
     write_on_what_stands(connection, &file, choices, change).await?;
@@ -120,8 +126,8 @@ async fn count_good(connection: &Connection, change: &Change) -> Result<BTreeMap
     let mut good = BTreeMap::new();
     let told = |source: &&Source| source.plan.is_none() || source.retire_at.is_some();
     for source in change.sources.iter().map(|source| &source.after.record).filter(told) {
-        let backups = connection.lastgood.table.list::<Backup>(&source.id).await.map_err(|error| chain(&error))?;
-        let count = backups.iter().filter(|backup| backup.record.state == State::Good).count();
+        let backups = connection.all::<Backup>(&source.id).await?;
+        let count = backups.iter().filter(|backup| backup.state == State::Good).count();
         good.insert(source.id.clone(), count);
     }
     Ok(good)
@@ -161,11 +167,11 @@ fn not_said(unsaid: &BTreeMap<SourceId, String>) -> Failure {
 
 fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {
     loop {
-        match answer(&format!("{what}. Their backups: keep or delete? "))?.as_str() {
+        match ask(&format!("{what}. Their backups: keep or delete? "))?.as_str() {
             "keep" => return Ok(Afterwards::Keep),
             "delete" => return Ok(Afterwards::Delete),
             "" => return Err("Nothing was written.".into()),
-            _ => eprintln!("Say keep or delete; nothing at all to leave it."),
+            _ => warn("Say keep or delete; nothing at all to leave it."),
         }
     }
 }
@@ -173,20 +179,9 @@ fn keep_or_delete(what: &str) -> Result<Afterwards, Failure> {
 fn told(error: &ApplyError) -> Failure {
     match error {
         ApplyError::Mistakes(mistakes) => mistaken(mistakes),
-        ApplyError::Refused(_) | ApplyError::Call(_) => format!("{}\nNothing was written.", chain(error)),
+        ApplyError::Refused(_) | ApplyError::Call(_) | ApplyError::TooLarge { .. } => {
+            format!("{}\nNothing was written.", chain(error))
+        }
         ApplyError::Outdated { .. } => chain(error),
     }
-}
-
-/// Asks a person. Without a terminal there is nobody to ask.
-fn answer(question: &str) -> Result<String, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err("Nothing was written: say --yes to write without being asked.".into());
-    }
-    // Beside what is printed, which may go to another program.
-    eprint!("{question}");
-    std::io::stderr().flush().map_err(|error| error.to_string())?;
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).map_err(|error| error.to_string())?;
-    Ok(line.trim().to_owned())
 }

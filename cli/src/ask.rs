@@ -4,8 +4,9 @@ use lastgood_core::backup::Backup;
 use lastgood_core::id::BackupId;
 use lastgood_core::incoming::{AboutBackup, AboutSource, BackupRequested, Request, SkipRequested};
 use lastgood_core::source::operator;
+use lastgood_core::text::{By, Words};
 use lastgood_engine::port::Posted;
-use lastgood_engine::{CallFailed, Clock, Store, chain};
+use lastgood_engine::{CallFailed, Clock, How, Store, chain};
 use serde_json::json;
 
 use crate::Failure;
@@ -15,12 +16,12 @@ use crate::say::{say, say_json};
 /// Who asks, and why.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Asker {
-    /// Why, for the record.
+    /// Why, for the record: one line of at most 1,000 characters.
     #[arg(long)]
-    pub(crate) reason: Option<String>,
-    /// Who asks, for the record.
+    pub(crate) reason: Option<Words>,
+    /// Who asks, for the record: one line of at most 128 characters.
     #[arg(long, env = "USER", default_value = "an operator")]
-    pub(crate) by: String,
+    pub(crate) by: By,
 }
 
 /// Asks for a backup.
@@ -117,10 +118,17 @@ async fn send(connection: &Connection, request: &Request, done: &str, json: bool
     say(format_args!("Asked for. In a moment, {done}."))
 }
 
+/// What is told who may not ask, with both things that it takes.
+const MAY_NOT_ASK: &str = "You may not ask this of Lastgood: nothing was asked. Who may is said by the stack's parameter \
+    OperatorArns, which must name your role or user, and that needs the policy of the stack's output OperatorPolicyArn.";
+
+/// What became of a request.
 pub(crate) fn taken(posted: Result<Posted, CallFailed>) -> Result<(), Failure> {
     match posted {
         Ok(Posted::Sent) => Ok(()),
         Ok(Posted::NotSent(why)) => Err(format!("the bus did not take the request: {why}")),
+        Ok(Posted::Forbidden(why)) => Err(format!("{MAY_NOT_ASK}\n{why}")),
+        Err(error) if error.how == How::Refused => Err(format!("{MAY_NOT_ASK}\n{}", chain(&error))),
         Err(error) => Err(chain(&error)),
     }
 }

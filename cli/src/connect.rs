@@ -1,32 +1,45 @@
 //! Finding the deployment that is meant, and asking its table for sources.
 
-use lastgood_aws::{Lastgood, Table, load_for_operator, settings_of_stack};
+use lastgood_aws::{Lastgood, Table, Topics, deployed, load_for_operator};
 use lastgood_core::id::SourceId;
+use lastgood_core::plan::may::May;
+use lastgood_core::record::Record;
 use lastgood_core::source::Source;
 use lastgood_engine::{Store, Versioned, chain};
 
+use crate::say::warn;
 use crate::{Deployment, Failure};
 
 /// A deployment, ready to be asked.
 pub(crate) struct Connection {
     pub(crate) lastgood: Lastgood,
+    /// Who is told; known by its stack alone.
+    pub(crate) topics: Option<Topics>,
+    /// What plans may ask of it; known by its stack alone.
+    pub(crate) may: Option<May>,
 }
 
 impl Connection {
     /// The deployment's table, and AWS.
     pub(crate) async fn open(deployment: &Deployment) -> Result<Self, Failure> {
         let config = load_for_operator().await;
+        let (mut topics, mut may) = (None, None);
         let settings = match (&deployment.stack, &deployment.table) {
             (_, Some(table)) => {
                 let bus = deployment.bus.as_deref().unwrap_or_default();
                 Table::settings(&config, table, bus).await.map_err(|error| chain(&error))?
             }
-            (Some(stack), None) => settings_of_stack(&config, stack).await.map_err(|error| chain(&error))?,
+            (Some(stack), None) => {
+                let deployed = deployed(&config, stack).await.map_err(|error| chain(&error))?;
+                topics = Some(deployed.topics);
+                may = Some(deployed.may);
+                deployed.settings
+            }
             (None, None) => {
                 return Err("which deployment? say --stack NAME, or --table NAME and --bus NAME (or set LASTGOOD_STACK, or LASTGOOD_TABLE and LASTGOOD_BUS)".into());
             }
         };
-        Ok(Self { lastgood: Lastgood::new(&config, &settings) })
+        Ok(Self { lastgood: Lastgood::new(&config, &settings), topics, may })
     }
 
     /// The same, and its bus, which must be there: a bus that is not takes every request and drops it.
@@ -43,8 +56,16 @@ impl Connection {
     }
 
     pub(crate) async fn sources(&self) -> Result<Vec<Source>, Failure> {
-        let sources = self.lastgood.table.list::<Source>(&()).await.map_err(|error| chain(&error))?;
-        Ok(sources.into_iter().map(|Versioned { record, .. }| record).collect())
+        self.all::<Source>(&()).await
+    }
+
+    /// Every record of a list that can be read. Of each that can't, standard error has a line.
+    pub(crate) async fn all<R: Record>(&self, of: &R::Of) -> Result<Vec<R>, Failure> {
+        let listed = self.lastgood.table.read::<R>(of).await.map_err(|error| chain(&error))?;
+        for one in &listed.unreadable {
+            warn(format_args!("warning: {}", chain(one)));
+        }
+        Ok(listed.records.into_iter().map(|Versioned { record, .. }| record).collect())
     }
 
     /// The source that is meant by `group/NAME`, or by the name alone if only one is called so.

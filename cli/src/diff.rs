@@ -163,7 +163,6 @@ fn capture(capture: Capture) -> String {
         (capture.protect_from_scale_in, "protect from scale-in"),
         (capture.during_refresh, "during refreshes too"),
         (capture.allow_address_change, "may change their address"),
-        (capture.standby, "members of groups in standby"),
     ] {
         words.extend(holds.then(|| what.to_owned()));
     }

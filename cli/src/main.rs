@@ -5,6 +5,7 @@ mod apply;
 mod ask;
 mod connect;
 mod diff;
+mod notices;
 mod rollouts;
 mod say;
 mod show;
@@ -17,6 +18,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use connect::Connection;
 use lastgood_core::rollout::Verdict;
+use lastgood_core::text::reference;
 use lastgood_engine::apply::Absent;
 
 /// Keeps Auto Scaling groups launchable from their last good image.
@@ -68,11 +70,13 @@ enum Command {
     /// The backups of a source, or of all, newest first.
     Backups {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: Option<String>,
     },
     /// Ask for a backup now, outside the schedule.
     Backup {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -80,6 +84,7 @@ enum Command {
     /// Publish nothing of a source until it is released. Backups are made and deleted as before.
     Hold {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -87,6 +92,7 @@ enum Command {
     /// Publish again what is held: the newest good image replaces whatever is there now, whoever put it there.
     Release {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -94,6 +100,7 @@ enum Command {
     /// Pass the next slot of a source over.
     Skip {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         #[command(flatten)]
         asker: Asker,
@@ -101,6 +108,7 @@ enum Command {
     /// Keep a backup, whatever its plan says.
     Pin {
         /// group/NAME@20260115T103000Z, as `backups --json` tells it.
+        #[arg(value_parser = reference)]
         backup: String,
         #[command(flatten)]
         asker: Asker,
@@ -108,6 +116,7 @@ enum Command {
     /// Keep a backup as its plan says again.
     Unpin {
         /// group/NAME@20260115T103000Z.
+        #[arg(value_parser = reference)]
         backup: String,
         #[command(flatten)]
         asker: Asker,
@@ -115,14 +124,17 @@ enum Command {
     /// The rollouts of a group, or of all, newest first: how far each is, and what its pauses wait for.
     Rollouts {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: Option<String>,
     },
     /// Give a group an image in one step, whoever made it: its members are replaced as its plan says, pauses and verdicts
     /// included. If it is rolled back all is as before; if not, backups go on from it.
     SetImage {
         /// group/NAME, or the name alone.
+        #[arg(value_parser = reference)]
         source: String,
         /// The image: ami-….
+        #[arg(value_parser = reference)]
         image: String,
         /// Replace no member: only what is launched from now on has the image.
         #[arg(long)]
@@ -133,14 +145,30 @@ enum Command {
     /// Say whether a rollout that pauses goes on. To roll back may be said at any time while it goes.
     Verdict {
         /// group/NAME@20260115T103000Z, with /set-image behind it if an operator asked for it, as `rollouts` tells it.
+        #[arg(value_parser = reference)]
         rollout: String,
         /// What.
         verdict: Said,
         #[command(flatten)]
         asker: Asker,
     },
+    /// See whether notices arrive.
+    Notices {
+        #[command(subcommand)]
+        what: Notices,
+    },
     /// Print the JSON Schema of plan files, for editors.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum Notices {
+    /// Have a notice sent the way of all notices, and say who is subscribed to get it. Fails if nobody is.
+    Test {
+        /// Who asks, for the record: one line of at most 128 characters.
+        #[arg(long, env = "USER", default_value = "an operator")]
+        by: lastgood_core::text::By,
+    },
 }
 
 /// A person's verdict.
@@ -154,14 +182,15 @@ enum Said {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let matches = Cli::command().get_matches();
-    let mut cli = match Cli::from_arg_matches(&matches) {
-        Ok(cli) => cli,
-        Err(error) => error.exit(),
+    let read = Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (mut cli, matches) = match read {
+        Ok(read) => read,
+        Err(error) => return say::usage(&error),
     };
     let said = |name: &str| matches.value_source(name) == Some(ValueSource::CommandLine);
     if said("stack") && (said("table") || said("bus")) {
-        Cli::command().error(ErrorKind::ArgumentConflict, "say --stack, or --table and --bus, not both").exit();
+        let error = "say --stack, or --table and --bus, not both";
+        return say::usage(&Cli::command().error(ErrorKind::ArgumentConflict, error));
     }
     if said("stack") {
         // What is said now is meant, whatever the environment says of another deployment.
@@ -171,7 +200,7 @@ async fn main() -> ExitCode {
     match Box::pin(run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            say::warn(failure);
             ExitCode::FAILURE
         }
     }
@@ -224,6 +253,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
                 Said::RollBack => Verdict::RollBack,
             };
             rollouts::verdict(&connection, &rollout, verdict, asker, cli.json).await
+        }
+        Command::Notices { what: Notices::Test { by } } => {
+            notices::test(&Connection::open_with_bus(&cli.deployment).await?, by, cli.json).await
         }
         Command::Schema => say::say_json(lastgood_core::plan::schema()),
     }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::ask::{Asker, taken};
 use crate::connect::Connection;
-use crate::say::{say, say_json, word};
-use crate::show::{brief, table};
+use crate::say::{Rows, cell, say, say_json, word};
+use crate::show::brief;
 
 /// Every rollout on record, and every refresh that was watched, the newest first.
 pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json: bool) -> Result<(), Failure> {
@@ -20,9 +20,9 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
         Some(source) => Some(connection.source(source).await?.id.name().to_owned()),
         None => None,
     };
-    let found = connection.lastgood.table.list::<Rollout>(&()).await.map_err(|error| chain(&error))?;
+    let found = connection.all::<Rollout>(&()).await?;
     let is_asked_for = |rollout: &Rollout| group.as_ref().is_none_or(|group| rollout.group.as_str() == group);
-    let mut rollouts: Vec<Rollout> = found.into_iter().map(|found| found.record).filter(is_asked_for).collect();
+    let mut rollouts: Vec<Rollout> = found.into_iter().filter(is_asked_for).collect();
     rollouts.sort_by(|one, other| (other.since, &other.id).cmp(&(one.since, &one.id)));
     if as_json {
         return say_json(&rollouts.iter().map(rollout_json).collect::<Vec<_>>());
@@ -30,18 +30,22 @@ pub(crate) async fn list(connection: &Connection, source: Option<&str>, as_json:
     if rollouts.is_empty() {
         return say("Nothing was rolled out yet. Write 'rollout:' into a plan, and apply it.");
     }
-    let mut table = table(&["ROLLOUT", "STATE", "IMAGE", "PERCENT", "PAUSES", "WHY"]);
-    for rollout in &rollouts {
-        table.add_row([
-            rollout.id.to_string(),
-            word(&rollout.state),
-            image(rollout).map_or("-".into(), ToString::to_string),
-            format!("{} %", rollout.percentage),
+    say(rows(&rollouts))
+}
+
+fn rows(rollouts: &[Rollout]) -> Rows {
+    let mut rows = Rows::new(&["ROLLOUT", "STATE", "IMAGE", "PERCENT", "PAUSES", "WHY"]);
+    for rollout in rollouts {
+        rows.add([
+            cell(&rollout.id),
+            cell(word(&rollout.state)),
+            image(rollout).map_or_else(|| cell("-"), cell),
+            cell(format_args!("{} %", rollout.percentage)),
             pauses(rollout),
-            rollout.trouble.clone().unwrap_or_else(|| rollout.reason.clone()),
+            cell(rollout.trouble.as_ref().unwrap_or(&rollout.reason)),
         ]);
     }
-    say(table)
+    rows
 }
 
 /// The image that it gives, if it gives one.
@@ -50,7 +54,7 @@ fn image(rollout: &Rollout) -> Option<&ImageId> {
 }
 
 /// Each pause, and what was decided or by when.
-fn pauses(rollout: &Rollout) -> String {
+fn pauses(rollout: &Rollout) -> Vec<String> {
     let pauses = rollout.visits.iter().map(|visit| {
         let judged = match (&visit.verdict, visit.held_until) {
             (Some(given), _) => given.verdict.words().to_owned(),
@@ -60,7 +64,7 @@ fn pauses(rollout: &Rollout) -> String {
         format!("{} %: {judged}", visit.percentage)
     });
     let pauses: Vec<String> = pauses.collect();
-    if pauses.is_empty() { "-".into() } else { pauses.join("\n") }
+    if pauses.is_empty() { cell("-") } else { pauses }
 }
 
 fn rollout_json(rollout: &Rollout) -> Value {
@@ -153,7 +157,26 @@ pub(crate) async fn verdict(
     let asked = VerdictAsked { rollout: id, visit, verdict, judge: Judge::Person, by: asker.by, reason: asker.reason };
     taken(connection.lastgood.bus.verdict(&asked).await)?;
     if as_json {
-        return say_json(&json!({"request": VerdictAsked::DETAIL_TYPE, "detail": asked}));
+        return say_json(&json!({"request": asked.detail_type(), "detail": asked}));
     }
     say(format_args!("Asked for: {}. Follow it with: lastgood rollouts", verdict.words()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lastgood_core::stored;
+    use lastgood_core::text::is_control;
+
+    use super::*;
+
+    #[test]
+    fn what_is_on_record_of_a_rollout_does_nothing_to_a_terminal() {
+        let text = include_str!("../../shared/lastgood-core/src/stored/rollout_8.json");
+        let mut rollout: Rollout = stored::decode(text).expect("a sample");
+        let wild = "a\u{1b}]52;c;x\u{7}b\rc\u{9b}31m\nforged";
+        (rollout.id, rollout.trouble) = (wild.into(), Some(wild.to_owned()));
+        let said = rows(&[rollout]).to_string();
+        assert!(said.chars().all(|c| c == '\n' || !is_control(c)), "{said:?}");
+        assert!(said.contains("\\u{1b}]52;c;x") && !said.lines().any(|line| line.starts_with("forged")), "{said}");
+    }
 }

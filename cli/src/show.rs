@@ -1,42 +1,48 @@
 //! `status`, `backups`: what is on record.
 
-use comfy_table::{ContentArrangement, Table, presets};
 use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Publication, PublishedTo};
 use lastgood_core::id::ArtifactId;
 use lastgood_core::source::Source;
-use lastgood_engine::{Clock, Store, chain};
+use lastgood_engine::Clock;
 use serde_json::{Value, json};
 
-use crate::Failure;
 use crate::connect::Connection;
-use crate::say::{say, say_json, word};
+use crate::say::{Rows, cell, say, say_json, warn, word};
+use crate::{Failure, notices};
 
 pub(crate) async fn status(connection: &Connection, as_json: bool) -> Result<(), Failure> {
     let now = connection.lastgood.clock.now();
     let sources = connection.sources().await?;
+    for warning in notices::warnings(connection).await {
+        warn(warning);
+    }
     if as_json {
         return say_json(&sources.iter().map(|source| status_json(source, now)).collect::<Vec<_>>());
     }
     if sources.is_empty() {
         return say("Nothing is backed up yet. Write a plan file and apply it: lastgood apply plans.yaml");
     }
-    let mut table = table(&["SOURCE", "PLAN", "LAST GOOD", "ARTIFACT", "NEXT SLOT", "STATE"]);
-    for source in &sources {
-        table.add_row([
-            source.id.to_string(),
-            source.plan.clone().unwrap_or_else(|| "(none)".into()),
-            source.last_good.as_ref().map_or("never".into(), |good| brief(good.slot)),
-            source.last_good.as_ref().map_or("-".into(), |good| good.artifact.as_str().to_owned()),
-            source.next_slot.map_or("-".into(), brief),
+    say(status_rows(&sources, now))
+}
+
+fn status_rows(sources: &[Source], now: Time) -> Rows {
+    let mut rows = Rows::new(&["SOURCE", "PLAN", "LAST GOOD", "ARTIFACT", "NEXT SLOT", "STATE"]);
+    for source in sources {
+        rows.add([
+            cell(&source.id),
+            cell(source.plan.as_deref().unwrap_or("(none)")),
+            cell(source.last_good.as_ref().map_or("never".into(), |good| brief(good.slot))),
+            cell(source.last_good.as_ref().map_or("-", |good| good.artifact.as_str())),
+            cell(source.next_slot.map_or("-".into(), brief)),
             state(source, now),
         ]);
     }
-    say(table)
+    rows
 }
 
 /// The worst that can be said of a source, in words.
-fn state(source: &Source, now: Time) -> String {
+fn state(source: &Source, now: Time) -> Vec<String> {
     let mut words = Vec::new();
     if source.is_overdue(now) {
         words.push(format!("OVERDUE: a good backup was due by {}", source.due_by.map_or(String::new(), brief)));
@@ -67,7 +73,7 @@ fn state(source: &Source, now: Time) -> String {
             None => "in no plan: nothing is made or deleted".into(),
         });
     }
-    if words.is_empty() { "ok".into() } else { words.join("\n") }
+    if words.is_empty() { cell("ok") } else { words }
 }
 
 fn status_json(source: &Source, now: Time) -> Value {
@@ -99,26 +105,29 @@ pub(crate) async fn backups(connection: &Connection, source: Option<&str>, as_js
     };
     let mut backups = Vec::new();
     for source in &sources {
-        let of_source = connection.lastgood.table.list::<Backup>(&source.id).await.map_err(|error| chain(&error))?;
-        backups.extend(of_source.into_iter().map(|backup| backup.record));
+        backups.extend(connection.all::<Backup>(&source.id).await?);
     }
     if as_json {
         return say_json(&backups.iter().map(backup_json).collect::<Vec<_>>());
     }
-    let mut table = table(&["SOURCE", "SLOT", "STATE", "ARTIFACT", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
-    for backup in &backups {
-        table.add_row([
-            backup.id.source.to_string(),
-            brief(backup.id.slot),
-            state_of(backup),
-            backup.artifact_id.as_ref().map_or("-".into(), |artifact| artifact.as_str().to_owned()),
-            backup.snapshots.len().to_string(),
-            if backup.generation == 0 { "-".into() } else { backup.generation.to_string() },
-            published(backup),
-            backup.trouble.clone().unwrap_or_else(|| backup.reason.clone()),
+    say(backup_rows(&backups))
+}
+
+fn backup_rows(backups: &[Backup]) -> Rows {
+    let mut rows = Rows::new(&["SOURCE", "SLOT", "STATE", "ARTIFACT", "SNAPSHOTS", "DEEP", "PUBLISHED", "WHY"]);
+    for backup in backups {
+        rows.add([
+            cell(&backup.id.source),
+            cell(brief(backup.id.slot)),
+            cell(state_of(backup)),
+            cell(backup.artifact_id.as_ref().map_or("-", |artifact| artifact.as_str())),
+            cell(backup.snapshots.len()),
+            if backup.generation == 0 { cell("-") } else { cell(backup.generation) },
+            cell(published(backup)),
+            cell(backup.trouble.as_ref().unwrap_or(&backup.reason)),
         ]);
     }
-    say(table)
+    rows
 }
 
 fn state_of(backup: &Backup) -> String {
@@ -184,7 +193,6 @@ fn backup_json(backup: &Backup) -> Value {
         "consistency": backup.power.consistency,
         "downtime_seconds": backup.power.downtime_seconds(),
         "power": backup.id.source.instance().map(|_| backup.power.state),
-        "standby": backup.id.source.instance().map(|_| backup.standby.state),
         "base": backup.base,
         "generation": backup.generation,
         "pinned": backup.pinned,
@@ -193,13 +201,49 @@ fn backup_json(backup: &Backup) -> Value {
     })
 }
 
-pub(crate) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
-    table
-}
-
 /// `2026-01-15 10:30:00Z`
 pub(crate) fn brief(time: Time) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use lastgood_core::source::{Failure, Hold};
+    use lastgood_core::stored;
+    use lastgood_core::text::is_control;
+
+    use super::*;
+
+    const WILD: &str = "a\u{1b}]52;c;x\u{7}b\rc\u{9b}31md\u{202e}e\nforged";
+
+    fn is_tame(text: &str) -> bool {
+        text.chars().all(|c| c == '\n' || !is_control(c))
+    }
+
+    #[test]
+    fn what_is_on_record_of_a_source_does_nothing_to_a_terminal() {
+        let text = include_str!("../../shared/lastgood-core/src/stored/source_8.json");
+        let mut source: Source = stored::decode(text).expect("a sample");
+        let slot = Time::UNIX_EPOCH;
+        source.id = lastgood_core::id::SourceId::Group(WILD.into());
+        source.plan = Some(WILD.to_owned());
+        source.hold = Some(Hold { by: WILD.into(), reason: Some(WILD.into()), at: slot });
+        (source.held, source.failure) = (Some(WILD.into()), Some(Failure { slot, reason: WILD.into() }));
+        (source.warnings, source.contested_by) = (vec![WILD.into()], vec![WILD.into()]);
+        let said = status_rows(&[source.clone()], Time::MAX).to_string();
+        assert!(is_tame(&said) && said.contains("\\u{1b}]52;c;x"), "{said:?}");
+        assert!(!said.lines().any(|line| line.trim_start().starts_with("forged")), "{said}");
+    }
+
+    #[test]
+    fn what_is_on_record_of_a_backup_does_nothing_to_a_terminal() {
+        let text = include_str!("../../shared/lastgood-core/src/stored/backup_8.json");
+        let mut backup: Backup = stored::decode(text).expect("a sample");
+        backup.id.source = lastgood_core::id::SourceId::Group(WILD.into());
+        (backup.reason, backup.trouble) = (WILD.into(), Some(WILD.into()));
+        backup.publication = Publication::Published(PublishedTo::Parameter { parameter: WILD.into() });
+        let said = backup_rows(&[backup]).to_string();
+        assert!(is_tame(&said) && said.contains("\\u{9b}31m"), "{said:?}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Ports that die: at one call of an invocation everything stops, before the call is heard or after it, with its answer
 //! lost. What a killed function leaves behind is exactly what the calls before left.
 
+use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -12,8 +13,9 @@ use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
+use lastgood_core::watch::Part;
 use lastgood_engine::port::Posted;
-use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, Listed, PlanWrite, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,14 +151,20 @@ impl<A: Call, P: Answers<A>, G: Gate> Answers<A> for Cut<'_, P, G> {
 }
 
 impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
+    fn name(&self) -> &str {
+        self.port.name()
+    }
+    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
+        self.gate.pass(self.port.broken()).await
+    }
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
         self.gate.pass(self.port.due(queue, now, limit)).await
     }
     async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
         self.gate.pass(self.port.load(id)).await
     }
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
-        self.gate.pass(self.port.list(of)).await
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
+        self.gate.pass(self.port.read(of)).await
     }
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.gate.pass(self.port.save(record)).await
@@ -181,5 +189,11 @@ impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
 impl<P: Bus, G: Gate> Bus for Cut<'_, P, G> {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         self.gate.pass(self.port.post(notices)).await
+    }
+    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
+        self.gate.pass(self.port.broken()).await
+    }
+    fn notice_rule(&self) -> Option<&str> {
+        self.port.notice_rule()
     }
 }

@@ -11,4 +11,5 @@ mod rollout_saves;
 mod saves;
 pub mod stack;
 pub mod stage;
+pub mod template;
 pub mod tour;

@@ -26,7 +26,7 @@ pub enum PythonError {
     Failed {
         /// What was run.
         command: String,
-        /// The last line that it wrote.
+        /// Its last error, or the last line that it wrote.
         said: String,
     },
     /// A file could not be read or written.
@@ -84,8 +84,10 @@ pub fn environment() -> Result<PathBuf, PythonError> {
         fs::remove_dir_all(&venv).map_err(file(&venv))?;
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(install).arg(&requirements))?;
+    // Wheels alone, and those whose hashes stand in the file. It is complete (infra/pin), so nothing is left to resolve.
+    let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps"];
+    let pinned = ["--require-hashes", "--only-binary", ":all:", "-r"];
+    run(Command::new(&python).args(install).args(pinned).arg(&requirements))?;
     fs::write(&stamp, wanted).map_err(file(&stamp))?;
     Ok(python)
 }
@@ -96,9 +98,14 @@ fn run(command: &mut Command) -> Result<(), PythonError> {
         return Ok(());
     }
     let text = [output.stderr, output.stdout].map(|text| String::from_utf8_lossy(&text).into_owned());
-    let last = text.iter().find_map(|text| text.lines().rev().find(|line| !line.trim().is_empty()));
-    let said = last.unwrap_or("nothing was said").trim().to_owned();
-    Err(PythonError::Failed { command: format!("{command:?}"), said })
+    Err(PythonError::Failed { command: format!("{command:?}"), said: said(&text).to_owned() })
+}
+
+/// The line that says why: of a wrong hash, pip's last lines are only the two hashes.
+fn said(written: &[String]) -> &str {
+    let lines = || written.iter().flat_map(|text| text.lines().rev().map(str::trim));
+    let error = lines().find(|line| line.starts_with("ERROR:"));
+    error.or_else(|| lines().find(|line| !line.is_empty())).unwrap_or("nothing was said")
 }
 
 /// What boto3 made of an error.
@@ -147,7 +154,23 @@ impl Boto {
     /// One call, by boto3's names: `("ec2", url, "describe_images", {"Owners": ["self"]})`.
     #[expect(clippy::needless_pass_by_value, reason = "callers write the arguments in place")]
     pub fn call(&mut self, service: &str, endpoint: &str, call: &str, args: Value) -> Result<Value, ClientError> {
-        let ask = json!({ "service": service, "endpoint": endpoint, "call": call, "args": args });
+        self.ask(&json!({ "service": service, "endpoint": endpoint, "call": call, "args": args }))
+    }
+
+    /// The same with somebody's access key and its secret.
+    #[expect(clippy::needless_pass_by_value, reason = "as above")]
+    pub fn call_as(
+        &mut self,
+        key: &(String, String),
+        service: &str,
+        endpoint: &str,
+        call: &str,
+        args: Value,
+    ) -> Result<Value, ClientError> {
+        self.ask(&json!({ "service": service, "endpoint": endpoint, "call": call, "args": args, "as": key }))
+    }
+
+    fn ask(&mut self, ask: &Value) -> Result<Value, ClientError> {
         writeln!(self.asks, "{ask}").map_err(|error| ClientError::here(error.to_string()))?;
         let mut line = String::new();
         self.tells.read_line(&mut line).map_err(|error| ClientError::here(error.to_string()))?;
@@ -168,5 +191,20 @@ impl Drop for Boto {
         // It holds nothing that could be lost, and a test that fails must not wait for it.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn the_reason_is_the_line_that_says_error_or_else_the_last_one() {
+        let texts = |error: &str, output: &str| [error.to_owned(), output.to_owned()];
+        let hash =
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n    six from x:\n        Expected a\n             Got b\n";
+        assert_eq!(said(&texts(hash, "")), "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES");
+        assert_eq!(said(&texts("", "one\ntwo\n\n")), "two");
+        assert_eq!(said(&texts("\n", "")), "nothing was said");
     }
 }

@@ -1,5 +1,4 @@
-//! A whole deployment in one process: the engine's use cases over a simulated world, called as the deployed rules
-//! would call them.
+//! A whole deployment in one process: the engine's use cases over a simulated world, called as the rules would call them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,20 +6,20 @@ use futures_util::FutureExt;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, InstanceId, SourceId};
 use lastgood_core::incoming::{
-    BackupRequested, Envelope, ImageChangeRequested, Incoming, RefreshNews, Request, VerdictAsked,
+    BackupRequested, Envelope, ImageChangeRequested, Incoming, NoticeTestRequested, RefreshNews, Request, VerdictAsked,
 };
 use lastgood_core::notice::{News, Notice};
 use lastgood_core::pace::{self, Share};
-use lastgood_core::plan;
 use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
-use lastgood_core::{Time, later};
+use lastgood_core::{Time, later, plan};
 use lastgood_engine::apply::{self, Absent, ApplyError};
-use lastgood_engine::{Bus, Clock, Cloud, Engine, Report, Running, Saved, Store, Versioned, chain};
+use lastgood_engine::{Bus, Clock, Cloud, Engine, NoticesLost, Report, Running, Saved, Store, Versioned, chain};
 use lastgood_world::{MemoryStore, RecordingBus, World, by_number};
 
 use crate::cut::{Cut, Gate};
 use crate::saves;
+use crate::template::{ACCOUNT, REGION, Roles, roles};
 
 /// The stack's name, the value of our tags.
 pub const STACK: &str = "lastgood-test";
@@ -61,6 +60,8 @@ pub enum Invocation {
     Cleanup,
     /// retention-cleanup, on a good backup.
     CleanupSource(SourceId),
+    /// backup-tick, on a test of notices: the event's id.
+    NoticeTest(String, NoticeTestRequested),
     /// checkpoint-reached, on AWS's news.
     Refresh(RefreshNews),
     /// checkpoint-reached, on a verdict.
@@ -70,11 +71,11 @@ pub enum Invocation {
 }
 
 impl Invocation {
-    /// Its function, and how many seconds that may take (infra/template.yaml: Timeout; a test holds that it is so).
+    /// Its function, and its Timeout in seconds (infra/template.yaml; a test holds that it is so).
     #[must_use]
     pub fn function(&self) -> (&'static str, i64) {
         match self {
-            Self::Tick | Self::Request(..) | Self::Asked(..) => ("BackupTick", 60),
+            Self::Tick | Self::Request(..) | Self::Asked(..) | Self::NoticeTest(..) => ("BackupTick", 60),
             Self::Poll | Self::News(_) | Self::CacheNews(_) | Self::InstanceNews(_) => ("SnapshotPoll", 120),
             Self::Cleanup | Self::CleanupSource(_) => ("RetentionCleanup", 300),
             Self::Refresh(_) | Self::Verdict(..) | Self::ImageChange(..) => ("CheckpointReached", 60),
@@ -94,7 +95,17 @@ impl Stack {
     pub fn over(world: World, store: MemoryStore) -> Self {
         store.watch();
         let (heard, invocations) = (std::sync::Mutex::new(0), AtomicU64::new(0));
-        Self { world, store, bus: RecordingBus::new(), heard, invocations }
+        let stack = Self { world, store, bus: RecordingBus::new(), heard, invocations };
+        stack.enforce(roles());
+        stack
+    }
+
+    /// From now on each function may what these roles may, and nothing else.
+    pub fn enforce(&self, roles: Roles) {
+        let access = self.world.access();
+        access.enforce(roles);
+        self.store.guard(access.clone(), &format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{STACK}-Table"));
+        self.bus.guard(access, &format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{STACK}"));
     }
 
     /// A deployment over `count` groups of one, `g000` and on, with an hourly plan that keeps one backup, at 10:30.
@@ -192,11 +203,16 @@ impl Stack {
         if let Invocation::ImageChange(_, asked) = &invocation {
             self.world.asked_for(asked.source.name(), &asked.image);
         }
+        let access = self.world.access();
+        let (function, _) = invocation.function();
         let before = self.world.act_as(Some(self.invocations.fetch_add(1, Ordering::Relaxed)));
+        let role = access.act_in(Some(function));
         let ended = handle(&engine, invocation).now_or_never();
         self.world.act_as(before);
+        access.act_in(role);
         let (_, mut wrongs) = saves::judged(&self.world, &self.store);
         wrongs.extend(self.world.wrongs());
+        wrongs.extend(access.take_refused());
         assert!(wrongs.is_empty(), "{wrongs:#?}");
         ended
     }
@@ -217,7 +233,7 @@ impl Stack {
         let sent = self.bus.sent_after(*heard);
         for notice in &sent {
             if let News::BackupGood { .. } = notice.news {
-                deliveries.push(Invocation::CleanupSource(notice.source.clone()));
+                deliveries.extend(notice.source.clone().map(Invocation::CleanupSource));
             }
         }
         *heard += sent.len();
@@ -264,7 +280,11 @@ impl Stack {
 
     /// Asks for a backup, as the CLI does.
     pub fn request(&self, source: &str) -> Report {
-        let request = BackupRequested { source: source.parse().expect("a source"), by: "a test".into(), reason: None };
+        let request = BackupRequested {
+            source: source.parse().expect("a source"),
+            by: "a test".parse().expect("a name"),
+            reason: None,
+        };
         self.invoke(Invocation::Request(self.world.time(), request))
     }
 
@@ -302,8 +322,15 @@ impl Stack {
         self.invoke(Invocation::Verdict(self.world.time(), asked));
     }
 
-    /// The notices on the bus: kind and message, each id once.
+    /// The notices on the bus, each id once, but for the daily heartbeat.
     pub fn told(&self) -> Vec<Notice> {
+        let mut told = self.told_in_all();
+        told.retain(|notice| !matches!(notice.news, News::Heartbeat { .. }));
+        told
+    }
+
+    /// The notices on the bus: each id once.
+    pub fn told_in_all(&self) -> Vec<Notice> {
         let mut told: Vec<Notice> = Vec::new();
         for notice in self.bus.sent() {
             if !told.iter().any(|other| other.id == notice.id) {
@@ -351,8 +378,16 @@ pub async fn handle<S: Store, C: Cloud, B: Bus, K: Clock>(
         Invocation::News(artifact) => engine.artifact_news(&artifact).await.map_err(|error| chain(&error)),
         Invocation::CacheNews(clusters) => engine.cache_news(&clusters).await.map_err(|error| chain(&error)),
         Invocation::InstanceNews(instance) => engine.instance_news(&instance).await.map_err(|error| chain(&error)),
-        Invocation::Cleanup => engine.cleanup().await.map_err(|error| chain(&error)),
+        // The function fails when notices reach nobody: that is what is heard then.
+        Invocation::Cleanup => match engine.cleanup().await {
+            Ok(Report { notices_lost: Some(what), .. }) => Err(NoticesLost(what).to_string()),
+            Ok(report) => Ok(report),
+            Err(error) => Err(chain(&error)),
+        },
         Invocation::CleanupSource(id) => engine.cleanup_source(&id).await.map_err(|error| chain(&error)),
+        Invocation::NoticeTest(event, asked) => {
+            engine.test_notices(&asked, &event).await.map_err(|error| chain(&error))
+        }
         Invocation::Refresh(news) => engine.refresh(news).await.map_err(|error| chain(&error)),
         Invocation::Verdict(at, asked) => engine.verdict(at, asked).await.map_err(|error| chain(&error)),
         Invocation::ImageChange(at, asked) => engine.change_image(at, asked).await.map_err(|error| chain(&error)),

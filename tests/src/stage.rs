@@ -3,6 +3,9 @@
 //!
 //! Everything listens on 127.0.0.1. MiniStack ends when its standard input does, so it cannot outlive this process.
 
+mod built;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -19,10 +22,13 @@ use lastgood_world::{Settings, World};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+pub use self::built::StageError;
+use self::built::{archives_of_functions, build, package_functions};
 use crate::clock::FastClock;
 use crate::ministack::MiniStack;
-use crate::package::{package, point_at_package};
-use crate::python::{self, Boto, ClientError, PythonError};
+use crate::package::point_at_package;
+use crate::python::{self, Boto};
+use crate::template::ACCOUNT;
 
 /// The functions: name in the template, binary.
 pub const FUNCTIONS: [(&str, &str); 4] = [
@@ -37,40 +43,10 @@ const SCHEDULE_SPEED: i64 = 20;
 pub const WORLD_SPEED: i64 = 20;
 /// How long the stack may take to be created.
 const DEPLOY_SECONDS_MAX: u64 = 60;
+/// Who there is beside the account's root: who may ask, who may look, who may judge, and one whose own policy allows
+/// everything and of whom the stack knows nothing.
+const PEOPLE: [&str; 4] = ["operator", "reader", "judge", "stranger"];
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// Why there is no stage.
-#[derive(Debug, thiserror::Error)]
-pub enum StageError {
-    /// Python is missing or did not do its part.
-    #[error(transparent)]
-    Python(#[from] PythonError),
-    /// Cargo did not build the binaries.
-    #[error("cargo build failed")]
-    Build,
-    /// A process could not be started, or a file not be used.
-    #[error("{0}")]
-    Machine(String, #[source] io::Error),
-    /// MiniStack did not answer.
-    #[error("MiniStack did not start; its last words are in {0}")]
-    NotReady(PathBuf),
-    /// A call to MiniStack failed.
-    #[error("{call} failed")]
-    Call {
-        /// Which.
-        call: String,
-        /// Why.
-        source: ClientError,
-    },
-    /// The stack was not created.
-    #[error("the stack ended in {status}: {reason}")]
-    Stack {
-        /// What CloudFormation says.
-        status: String,
-        /// Why, as far as it says.
-        reason: String,
-    },
-}
 
 /// A running deployment.
 #[derive(Debug)]
@@ -85,6 +61,10 @@ pub struct Stage {
     pub queue: String,
     boto: Arc<Mutex<Boto>>,
     outputs: Value,
+    /// The access keys of those who are not the account's root: [`PEOPLE`].
+    keys: BTreeMap<&'static str, (String, String)>,
+    /// The queue behind the topic of alarms.
+    alarms: String,
     door: Option<Door>,
     runtime: Option<Runtime>,
     ministack: Mutex<MiniStack>,
@@ -93,12 +73,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Builds the binaries, starts both servers and deploys the template. `name` is the stack's. The world is prepared first:
-    /// its clock stands still until everything is deployed.
+    /// Builds the binaries (those of the functions only if `LASTGOOD_ARCHIVES` names no archives), starts both servers and
+    /// deploys the template. `name` is the stack's. The world is prepared first: its clock stands still until everything is
+    /// deployed.
     pub fn over<T>(name: &str, prepare: impl FnOnce(&World) -> T) -> Result<(Self, T), StageError> {
+        let archives = archives_of_functions()?;
         let target = python::target_dir()?;
         let python = python::environment()?;
-        build()?;
+        build(if archives.is_some() { &FUNCTIONS } else { &[] })?;
         let folder = target.join("stage").join(name);
         fs::create_dir_all(&folder).map_err(machine("the stage's folder"))?;
 
@@ -125,14 +107,21 @@ impl Stage {
             queue: String::new(),
             boto: Arc::new(Mutex::new(boto)),
             outputs: Value::Null,
+            keys: BTreeMap::new(),
+            alarms: String::new(),
             door: Some(door),
             runtime: Some(runtime),
             ministack: Mutex::new(ministack),
             pump: None,
             stopped: Arc::new(AtomicBool::new(false)),
         };
-        stage.deploy(&target, &folder)?;
-        stage.subscribe()?;
+        let archives = match archives {
+            Some(archives) => archives,
+            None => package_functions(&target, &folder)?,
+        };
+        stage.deploy(&archives)?;
+        stage.queue = stage.subscribe("operator", "TopicArn")?;
+        stage.alarms = stage.subscribe("on-call", "AlarmTopicArn")?;
         clock.begin();
         stage.pump = Some(stage.pump_events(clock));
         Ok((stage, prepared))
@@ -142,6 +131,14 @@ impl Stage {
     #[expect(clippy::needless_pass_by_value, reason = "callers write the arguments in place")]
     pub fn call(&self, service: &str, call: &str, args: Value) -> Result<Value, StageError> {
         self.call_at(&self.endpoint, service, call, args.clone())
+    }
+
+    /// The same as somebody: [`PEOPLE`].
+    #[expect(clippy::needless_pass_by_value, reason = "callers write the arguments in place")]
+    pub fn call_as(&self, who: &str, service: &str, call: &str, args: Value) -> Result<Value, StageError> {
+        let mut boto = self.boto.lock().unwrap_or_else(PoisonError::into_inner);
+        boto.call_as(&self.keys[who], service, &self.endpoint, call, args.clone())
+            .map_err(|source| StageError::Call { call: format!("{service} {call}"), source })
     }
 
     /// One call to the world's door, by boto3's names.
@@ -181,6 +178,12 @@ impl Stage {
         command.output().map_err(machine("the lastgood command"))
     }
 
+    /// Runs the command as somebody: [`PEOPLE`].
+    pub fn lastgood_as(&self, who: &str, args: &[&str]) -> Result<Output, StageError> {
+        let (key, secret) = &self.keys[who];
+        self.lastgood_in(&[("AWS_ACCESS_KEY_ID", key), ("AWS_SECRET_ACCESS_KEY", secret)], args)
+    }
+
     /// What an operator's shell needs to speak to this stage.
     pub fn operator_environment(&self) -> Vec<(&'static str, String)> {
         vec![
@@ -191,24 +194,33 @@ impl Stage {
             ("AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API", self.door_url()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_ACCESS_KEY_ID", self.keys["operator"].0.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.keys["operator"].1.clone()),
             ("LASTGOOD_STACK", self.stack.clone()),
         ]
     }
 
     /// The notices that reached the queue since the last time: what a person would read.
     pub fn notices(&self) -> Result<Vec<String>, StageError> {
+        self.received(&self.queue)
+    }
+
+    /// The alarms that reached their own queue since the last time.
+    pub fn alarms(&self) -> Result<Vec<String>, StageError> {
+        self.received(&self.alarms)
+    }
+
+    fn received(&self, queue: &str) -> Result<Vec<String>, StageError> {
         let mut notices = Vec::new();
         loop {
-            let args = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10});
+            let args = json!({"QueueUrl": queue, "MaxNumberOfMessages": 10});
             let told = self.call("sqs", "receive_message", args)?;
             let Some(messages) = told["Messages"].as_array().filter(|messages| !messages.is_empty()) else {
                 return Ok(notices);
             };
             for message in messages {
                 notices.push(message["Body"].as_str().unwrap_or_default().to_owned());
-                let args = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
+                let args = json!({"QueueUrl": queue, "ReceiptHandle": message["ReceiptHandle"]});
                 self.call("sqs", "delete_message", args)?;
             }
         }
@@ -228,25 +240,42 @@ impl Stage {
         self.ministack.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
 
-    /// Packages the functions as `sam package` does, and creates the stack.
-    fn deploy(&mut self, target: &Path, folder: &Path) -> Result<(), StageError> {
+    /// Uploads the functions as `sam package` does, and creates the stack.
+    fn deploy(&mut self, archives: &[PathBuf]) -> Result<(), StageError> {
         let path = Path::new(ROOT).join("infra/template.yaml");
         let mut template = fs::read_to_string(&path).map_err(machine("infra/template.yaml"))?;
         self.call("s3", "create_bucket", json!({"Bucket": "code"}))?;
-        for (logical, binary) in FUNCTIONS {
-            let archive = folder.join(format!("{binary}.zip"));
-            package(&target.join("debug").join(binary), &archive).map_err(machine(archive.display()))?;
+        for ((logical, binary), archive) in FUNCTIONS.iter().zip(archives) {
             let body = json!({"$file": archive});
             let key = format!("{binary}.zip");
             self.call("s3", "put_object", json!({"Bucket": "code", "Key": key, "Body": body}))?;
             template = point_at_package(&template, logical, &key);
         }
         assert!(!template.contains("CodeUri: ..\n"), "a function of the template that is not packaged");
+        // From a bucket, as `sam deploy` does: in the call itself a template may have 51,200 bytes (AWS: CreateStack).
+        let body = json!({"Bucket": "code", "Key": "template.yaml", "Body": template});
+        self.call("s3", "put_object", body)?;
+        for who in PEOPLE {
+            self.call("iam", "create_user", json!({"UserName": who}))?;
+            let key = self.call("iam", "create_access_key", json!({"UserName": who}))?["AccessKey"].clone();
+            let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
+            self.keys.insert(who, (text("AccessKeyId"), text("SecretAccessKey")));
+        }
+        let user = |who: &str| format!("arn:aws:iam::{ACCOUNT}:user/{who}");
+        let parameters = [
+            ("Architecture", "x86_64".to_owned()),
+            ("NoticeEmail", "operators@example.com".to_owned()),
+            ("OperatorArns", user("operator")),
+            ("VerdictArns", user("judge")),
+            ("MayRollOut", "true".to_owned()),
+            ("MayStop", "true".to_owned()),
+        ];
+        let parameter = |(name, value)| json!({"ParameterKey": name, "ParameterValue": value});
         let create = json!({
             "StackName": self.stack,
-            "TemplateBody": template,
+            "TemplateURL": format!("{}/code/template.yaml", self.endpoint),
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            "Parameters": [{"ParameterKey": "Architecture", "ParameterValue": "x86_64"}],
+            "Parameters": parameters.map(parameter),
         });
         self.call("cloudformation", "create_stack", create)?;
         let deadline = Instant::now() + Duration::from_secs(DEPLOY_SECONDS_MAX);
@@ -256,7 +285,7 @@ impl Stage {
             let status = stack["StackStatus"].as_str().unwrap_or_default();
             if status == "CREATE_COMPLETE" {
                 self.outputs = stack["Outputs"].clone();
-                return Ok(());
+                return self.attach_policies();
             }
             if !status.ends_with("IN_PROGRESS") || Instant::now() > deadline {
                 let reason = stack["StackStatusReason"].as_str().unwrap_or("no reason given").to_owned();
@@ -266,19 +295,49 @@ impl Stage {
         }
     }
 
-    /// A queue behind the topic, as a person's mailbox would be.
-    fn subscribe(&mut self) -> Result<(), StageError> {
-        let queue = self.call("sqs", "create_queue", json!({"QueueName": format!("{}-operator", self.stack)}))?;
-        queue["QueueUrl"].as_str().unwrap_or_default().clone_into(&mut self.queue);
-        let args = json!({"QueueUrl": self.queue, "AttributeNames": ["QueueArn"]});
+    /// The stack's own policies, for those that they are made for; and somebody whose application may do anything.
+    fn attach_policies(&self) -> Result<(), StageError> {
+        for (who, policy) in [
+            ("operator", "OperatorPolicyArn"),
+            ("operator", "ReaderPolicyArn"),
+            ("reader", "ReaderPolicyArn"),
+            ("judge", "JudgePolicyArn"),
+        ] {
+            let attach = json!({"UserName": who, "PolicyArn": self.output(policy)});
+            self.call("iam", "attach_user_policy", attach)?;
+        }
+        let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+        let put = json!({"UserName": "stranger", "PolicyName": "all", "PolicyDocument": all.to_string()});
+        self.call("iam", "put_user_policy", put).map(|_| ())
+    }
+
+    /// A queue behind a topic, as a person's mailbox would be; its address.
+    fn subscribe(&self, name: &str, topic: &str) -> Result<String, StageError> {
+        let queue = self.open_queue(&format!("{}-{name}", self.stack))?;
+        let args = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
         let arn = self.call("sqs", "get_queue_attributes", args)?["Attributes"]["QueueArn"].clone();
         let subscribe = json!({
-            "TopicArn": self.output("TopicArn"),
+            "TopicArn": self.output(topic),
             "Protocol": "sqs",
             "Endpoint": arn,
             "Attributes": {"RawMessageDelivery": "true"},
         });
-        self.call("sns", "subscribe", subscribe).map(|_| ())
+        self.call("sns", "subscribe", subscribe)?;
+        Ok(queue)
+    }
+
+    /// A queue that topics and rules may send to; its address.
+    pub fn open_queue(&self, name: &str) -> Result<String, StageError> {
+        let may = json!({
+            "Effect": "Allow",
+            "Principal": {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]},
+            "Action": "sqs:SendMessage",
+            "Resource": "*",
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": [may]}).to_string();
+        let create = json!({"QueueName": name, "Attributes": {"Policy": policy}});
+        let queue = self.call("sqs", "create_queue", create)?;
+        Ok(queue["QueueUrl"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Puts what happens in the world on the default bus, as EC2 does.
@@ -323,18 +382,6 @@ fn machine(what: impl std::fmt::Display) -> impl FnOnce(io::Error) -> StageError
 /// image finds everything complete: a poll that finds less comes again after a minute by the watch, which is long here.
 fn pace() -> Settings {
     Settings { image_seconds: 60, image_seconds_per_gib: 0, snapshot_lag_seconds: -10, ..Settings::default() }
-}
-
-/// Builds all binaries in one go: with the same features for all, nothing is compiled twice.
-fn build() -> Result<(), StageError> {
-    let cargo = option_env!("CARGO").unwrap_or("cargo");
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bins", "--locked"])
-        .current_dir(ROOT)
-        .stdin(Stdio::null())
-        .status()
-        .map_err(machine("cargo"))?;
-    if status.success() { Ok(()) } else { Err(StageError::Build) }
 }
 
 /// An event of the world as an entry of PutEvents.

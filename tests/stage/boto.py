@@ -5,7 +5,7 @@
 
 Another implementation of AWS's protocols than the one under test, and a strict one: botocore refuses arguments and
 cannot read answers that AWS would not have made. Nothing is tried twice: a test wants the first answer. `region` may
-be given beside `service`; the endpoint `moto` is moto's simulation, in this process. Times are RFC 3339, bytes base64; in `args`, {"$file": PATH} stands for a file's bytes.
+be given beside `service`, and `as`, an access key and its secret; the endpoint `moto` is moto's simulation, in this process. Times are RFC 3339, bytes base64; in `args`, {"$file": PATH} stands for a file's bytes.
 What never reached the service, or came back unreadable, has the code ClientSide. Ends with standard input.
 """
 
@@ -29,15 +29,15 @@ def moto():
 
 
 @functools.cache
-def client(service, endpoint, region):
+def client(service, endpoint, region, key, secret):
     if endpoint == "moto":
         moto()
     return boto3.client(
         service,
         endpoint_url=None if endpoint == "moto" else endpoint,
         region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
         config=Config(
             retries={"total_max_attempts": 1},
             connect_timeout=5,
@@ -71,7 +71,8 @@ def plain(value):
 
 
 def answer(request):
-    service = client(request["service"], request["endpoint"], request.get("region", "us-east-1"))
+    key, secret = request.get("as", ["test", "test"])
+    service = client(request["service"], request["endpoint"], request.get("region", "us-east-1"), key, secret)
     response = getattr(service, request["call"])(**with_files(request.get("args", {})))
     response.pop("ResponseMetadata", None)
     return response

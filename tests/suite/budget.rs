@@ -72,7 +72,7 @@ fn an_idle_tick_asks_the_table_once_and_nothing_else() {
 }
 
 #[test]
-fn a_source_of_which_nothing_may_go_and_a_pin_that_must_be_refused_cost_one_read() {
+fn a_source_of_which_nothing_may_go_and_a_pin_that_must_be_refused_cost_two_calls() {
     let stack = Stack::of_groups(1);
     stack.run(45);
     let source = stack.source("group/g000").id;
@@ -88,11 +88,11 @@ fn a_source_of_which_nothing_may_go_and_a_pin_that_must_be_refused_cost_one_read
         assert_eq!(ended.is_ok(), well, "{ended:?}");
         knife.calls()
     };
-    let pin = AboutBackup { backup: failed.id, by: "alice".into(), reason: None };
-    assert_eq!(calls(Invocation::Asked(stack.world.time(), Request::Pin(pin)), false), 1);
+    let pin = AboutBackup { backup: failed.id, by: "alice".parse().expect("a name"), reason: None };
+    assert_eq!(calls(Invocation::Asked(stack.world.time(), Request::Pin(pin)), true), 2, "and one call that tells it");
     stack
         .apply("plans: [{name: all, select: {tags: {a: b}}, schedule: hourly}]\nremoved: {group/g000: keep}")
         .expect("applied");
     assert_eq!(stack.source("group/g000").plan, None);
-    assert_eq!(calls(Invocation::CleanupSource(source), true), 1);
+    assert_eq!(calls(Invocation::CleanupSource(source), true), 2, "whether anything may go at all, and the source");
 }

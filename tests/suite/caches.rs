@@ -199,7 +199,7 @@ fn a_pinned_one_stays_and_one_that_is_being_restored_is_waited_for() {
     let (stack, id) = of(CacheShape::Single);
     stack.run(40);
     let first = stack.backups(&id.to_string())[0].id.clone();
-    stack.ask(Request::Pin(AboutBackup { backup: first.clone(), by: "alice".into(), reason: None }));
+    stack.ask(Request::Pin(AboutBackup { backup: first.clone(), by: "alice".parse().expect("a name"), reason: None }));
     stack.run(2 * 60);
     let second = stack.backups(&id.to_string())[0].cache_snapshot().cloned().expect("a snapshot");
     stack.world.restore_cache_snapshot(&second, true);

@@ -8,8 +8,8 @@ use lastgood_engine::call::autoscaling::{
     ActiveRefresh, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, SetGroupVersion, SetMixedVersion,
 };
 use lastgood_engine::call::ec2::{
-    Architectures, DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, STATUSES_A_CALL_MAX,
-    SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, VERSIONS_A_CALL_MAX,
+    DeleteVersions, DeregisterImage, FILTER_VALUES_MAX, ImagesById, InstancesById, STATUSES_A_CALL_MAX,
+    SetDefaultVersion, SnapshotsById, StatusesOf, TYPES_A_CALL_MAX, TypesRun, VERSIONS_A_CALL_MAX,
 };
 use lastgood_engine::call::elasticache::{CacheSnapshotsById, CreateCacheSnapshot, DeleteCacheSnapshot};
 use lastgood_engine::call::power::TypesInStore;
@@ -32,7 +32,7 @@ fn a_list_costs_as_many_calls_as_aws_takes_for_it() {
     costs(STATUSES_A_CALL_MAX, |count| StatusesOf(names(count)));
     costs(FILTER_VALUES_MAX, |count| ImagesById(names(count)));
     costs(FILTER_VALUES_MAX, |count| SnapshotsById(names(count)));
-    costs(TYPES_A_CALL_MAX, |count| Architectures(names(count)));
+    costs(TYPES_A_CALL_MAX, |count| TypesRun(names(count)));
     costs(TYPES_A_CALL_MAX, |count| TypesInStore(names(count)));
     let cache_snapshot = |name: String| CacheSnapshotId { family: CacheFamily::Nodes, name };
     let cache_snapshots = |count| names::<String>(count).into_iter().map(cache_snapshot).collect();

@@ -264,7 +264,11 @@ fn a_pinned_backup_stays_whatever_its_plan_says_until_it_is_unpinned() {
     let stack = web(&PLAN.replace("schedule: hourly", "schedule: hourly, retain: {last: 1}"));
     stack.run(45);
     let first = stack.backups("group/web").remove(0);
-    let about = || AboutBackup { backup: first.id.clone(), by: "alice".into(), reason: Some("before 4.2".into()) };
+    let about = || AboutBackup {
+        backup: first.id.clone(),
+        by: "alice".parse().expect("a name"),
+        reason: "before 4.2".parse().ok(),
+    };
     stack.ask(Request::Pin(about()));
     stack.ask(Request::Pin(about()));
     stack.run(3 * 60);

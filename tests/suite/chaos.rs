@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use lastgood_tests::chaos::{Day, Story, day, tell_seeds_of_panics};
 
 const SEEDS: u64 = 2_000;
 
-#[test]
-fn two_thousand_days_of_faults_end_well() {
+/// The days of these seeds, by seed. Two tests look at them.
+pub(crate) fn days() -> &'static [(u64, Day)] {
+    static DAYS: OnceLock<Vec<(u64, Day)>> = OnceLock::new();
+    DAYS.get_or_init(run)
+}
+
+fn run() -> Vec<(u64, Day)> {
     tell_seeds_of_panics();
     let next = AtomicU64::new(0);
     let days: Mutex<Vec<(u64, Day)>> = Mutex::new(Vec::new());
@@ -27,6 +32,12 @@ fn two_thousand_days_of_faults_end_well() {
     });
     let mut days = days.into_inner().unwrap_or_else(PoisonError::into_inner);
     days.sort_by_key(|(seed, _)| *seed);
+    days
+}
+
+#[test]
+fn two_thousand_days_of_faults_end_well() {
+    let days = days();
     if let Some((seed, _)) = days.iter().find(|(_, day)| !day.wrongs.is_empty()) {
         let told = day(*seed, Story::Told);
         panic!("{}\nseed {seed}: {:#?}\ncargo chaos --seed {seed} tells it again", told.story.join("\n"), told.wrongs);
@@ -34,7 +45,7 @@ fn two_thousand_days_of_faults_end_well() {
     assert_eq!(days.len(), usize::try_from(SEEDS).unwrap_or(0));
     // A storm in which little happens shows little.
     let mut faults: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for (_, day) in &days {
+    for (_, day) in days {
         for (what, count) in &day.faults {
             *faults.entry(what).or_default() += count;
         }

@@ -8,14 +8,23 @@ use lastgood_core::incoming::ImageChangeRequested;
 use lastgood_core::rollout::{Judge, Rollout, State, Verdict};
 use lastgood_core::source::Because;
 use lastgood_tests::stack::Invocation;
-use lastgood_world::{RefreshStatus, Sickness};
+use lastgood_world::{Architecture, RefreshStatus, Sickness};
 
 use crate::rollouts::{STEPS, Scene, followed, numbered, verdicts};
 use crate::transcript::{count, during, messages};
 
+/// Somebody else's account.
+const OTHER: &str = "210987654321";
+
 pub(crate) fn request(image: &ImageId, refresh: bool) -> ImageChangeRequested {
     let source = "group/web".parse().expect("a source");
-    ImageChangeRequested { source, image: image.clone(), refresh, by: "alice".into(), reason: Some("a patch".into()) }
+    ImageChangeRequested {
+        source,
+        image: image.clone(),
+        refresh,
+        by: "alice".parse().expect("a name"),
+        reason: "a patch".parse().ok(),
+    }
 }
 
 impl Scene {
@@ -25,7 +34,7 @@ impl Scene {
 
     fn refused(&self, image: &ImageId, refresh: bool) -> String {
         let asked = Invocation::ImageChange(self.stack.world.time(), request(image, refresh));
-        self.stack.try_invoke(asked).expect_err("it is refused")
+        self.stack.invoke(asked).refused.pop().expect("it is refused")
     }
 
     /// The newest image that an operator gave.
@@ -66,6 +75,53 @@ fn an_image_is_given_in_one_step_and_backups_go_on_from_it() {
     assert_eq!(scene.stack.world.group_image("web"), after.image().cloned());
     assert_ne!(before.image(), after.image());
     assert_eq!(count(&scene.stack, "Publication Held"), 0, "nobody takes it for a change by hand");
+}
+
+#[test]
+fn an_image_of_another_account_is_given_like_any_other_and_whose_it_is_is_reported() {
+    for deprecated in [false, true] {
+        let scene = numbered(4, STEPS);
+        scene.back_up(60);
+        let theirs = scene.stack.world.foreign_image(OTHER, Architecture::X86_64);
+        scene.stack.world.change_image(&theirs, |image| image.deprecated = deprecated);
+        scene.give(&theirs, true);
+        scene.stack.run(60);
+        let change = scene.change();
+        assert_eq!((change.state, scene.on(&theirs)), (State::Succeeded, 4), "{}", change.reason);
+        assert_eq!(change.change.and_then(|change| change.owner).as_deref(), Some(OTHER));
+        let told = messages(&scene.stack, "Rollout Succeeded").pop().expect("told");
+        let whose = format!("it belongs to account {OTHER}, and Lastgood's retention does not protect it");
+        assert!(told.contains(&whose), "{told}");
+        // Backups go on from it, and nothing of it is ever taken for ours.
+        scene.back_up(60);
+        let after = scene.stack.backups("group/web").remove(0);
+        assert_eq!((after.base.as_ref(), after.generation), (Some(&theirs), 1));
+        scene.stack.run(24 * 60);
+        let theirs = scene.stack.world.image(&theirs).expect("there");
+        assert!(theirs.deregistered_at.is_none() && theirs.tags.is_empty());
+        assert_eq!(count(&scene.stack, "Artifact Unknown"), 0);
+    }
+}
+
+#[test]
+fn an_image_of_another_account_that_the_group_can_not_launch_changes_nothing() {
+    let scene = numbered(2, STEPS);
+    scene.stack.run(2);
+    let (before, arm) = (scene.named(), scene.stack.world.foreign_image(OTHER, Architecture::Arm64));
+    scene.give(&arm, true);
+    assert_eq!(scene.change().state, State::Failed);
+    assert!(
+        scene.change().reason.starts_with("the image is for arm64, and the group launches m5.large too"),
+        "{}",
+        scene.change().reason
+    );
+    scene.stack.run(1);
+    let x86 = scene.stack.world.foreign_image(OTHER, Architecture::X86_64);
+    scene.stack.world.change_image(&x86, |image| image.boot_mode = Some("uefi-preferred".into()));
+    scene.give(&x86, false);
+    scene.stack.run(3);
+    assert_eq!(scene.change().state, State::Succeeded, "{}", scene.change().reason);
+    assert_ne!(scene.named(), before);
 }
 
 #[test]
@@ -230,12 +286,16 @@ fn an_image_of_ours_that_is_given_again_stays_as_long_as_that_goes() {
 fn what_can_not_be_given_is_refused_in_words() {
     let scene = numbered(2, STEPS);
     scene.stack.run(2);
-    let missing: ImageId = "ami-0123456789abcdef0".into();
-    scene.give(&missing, true);
-    scene.stack.run(20);
-    assert_eq!(scene.change().state, State::Failed);
-    let told = messages(&scene.stack, "Rollout Failed").remove(0);
-    assert!(told.contains("AWS does not tell ami-0123456789abcdef0"), "{told}");
+    let why = scene.refused(&"ami-0123456789abcdef0".into(), true);
+    let hint = "AWS tells no image ami-0123456789abcdef0: is its id right, is it in this region, and is it public or shared with this account?";
+    assert!(why.contains(hint), "{why}");
+    let why = scene.refused(&"ami-O123".into(), true);
+    assert!(why.contains("InvalidAMIID.Malformed"), "{why}");
+    let off = scene.stack.world.base_image();
+    scene.stack.world.ec2().disable_image(off.as_str()).expect("disabled");
+    let why = scene.refused(&off, true);
+    assert!(why.contains("is disabled; enable it, and ask again"), "{why}");
+    assert!(scene.stack.rollouts().iter().all(|rollout| rollout.change.is_none()), "nothing of it is on record");
     let there = scene.stack.world.group_image("web").expect("one");
     scene.stack.run(1);
     scene.give(&there, true);
@@ -253,5 +313,6 @@ fn what_can_not_be_given_is_refused_in_words() {
     let to_parameter = "plans: [{name: web, select: {groups: [web]}, schedule: daily, publish: {ssm: /lastgood/web}}]";
     scene.stack.apply(to_parameter).expect("applied");
     let why = scene.refused(&theirs, false);
+    assert_eq!(count(&scene.stack, "Request Refused"), 6, "each is told");
     assert!(why.contains("takes its image from the parameter /lastgood/web"), "{why}");
 }

@@ -8,7 +8,7 @@ use lastgood_core::id::InstanceId;
 use lastgood_engine::apply::ApplyError;
 use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::{InstanceState, Launch, Nature, World, by_number};
+use lastgood_world::{AwsError, InstanceState, Launch, Nature, TRIAL, World, by_number};
 
 use crate::transcript::{count, messages, told};
 
@@ -43,7 +43,8 @@ pub(crate) fn state(stack: &Stack, id: &InstanceId) -> InstanceState {
 /// What was done to the instance, in its order.
 pub(crate) fn done(stack: &Stack) -> Vec<String> {
     let is_act = |action: &str| matches!(action, "ec2:StopInstances" | "ec2:StartInstances" | "ec2:CreateImage");
-    let acts = stack.world.log().into_iter().filter(|call| is_act(&call.action));
+    let is_done = |call: &lastgood_world::Call| is_act(&call.action) && !call.about.ends_with(TRIAL);
+    let acts = stack.world.log().into_iter().filter(is_done);
     let act = |call: lastgood_world::Call| {
         let forced = if call.about.ends_with("forced") { " by force" } else { "" };
         format!("{} {}{forced}", call.at.strftime("%H:%M:%S"), call.action.trim_start_matches("ec2:"))
@@ -110,6 +111,35 @@ fn one_that_was_off_stays_off_and_one_that_may_not_be_stopped_goes_on() {
     stack.run(70);
     assert_eq!(consistency(&stack, &id), Some(Consistency::CrashConsistent));
     assert_eq!((state(&stack, &id), done(&stack).len()), (InstanceState::Running, 1));
+}
+
+#[test]
+fn one_that_may_not_be_started_again_is_not_stopped() {
+    let (stack, id) = of(Nature::default(), STOP);
+    stack.world.deny("ec2:StartInstances", "*");
+    stack.run(60);
+    assert_eq!(state(&stack, &id), InstanceState::Running);
+    assert!(done(&stack).is_empty(), "{:?}", done(&stack));
+    let backup = &stack.backups(&source(&id))[0];
+    assert_eq!((backup.state, backup.power.state), (State::Failed, Power::Untouched));
+    told(
+        &stack,
+        &expect![[r#"
+        10:00 Backup Failed: instance/i-1: backup of 2026-01-15T10:00:00Z failed: i-1 is not stopped, for the function may not start it again: ec2:StartInstances is not permitted: UnauthorizedOperation: You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/lastgood/world is not authorized to perform: ec2:StartInstances on resource: arn:aws:ec2:us-east-1:123456789012:instance/i-1 because no identity-based policy allows the ec2:StartInstances action; give its role ec2:StartInstances for the instance and what belongs to it (a license configuration, a policy of the organization), or say 'reboot: never'
+    "#]],
+    );
+    // Any other no proves nothing.
+    let (stack, id) = of(Nature::default(), STOP);
+    let not_so = AwsError::new("IncorrectInstanceState", "not in a state from which it can be started");
+    stack.world.fail_next("ec2:StartInstances", 1, &not_so);
+    stack.run(60);
+    assert_eq!((consistency(&stack, &id), state(&stack, &id)), (Some(Consistency::Clean), InstanceState::Running));
+    // What goes on running needs no such right.
+    let (stack, id) = of(Nature::default(), "capture: {reboot: never}");
+    stack.world.deny("ec2:StartInstances", "*");
+    stack.run(60);
+    assert_eq!(consistency(&stack, &id), Some(Consistency::CrashConsistent));
+    assert_eq!(stack.world.calls().get("ec2:StartInstances"), None);
 }
 
 #[test]
@@ -229,6 +259,47 @@ fn what_forbids_a_stop_is_found_before_anything_is_stopped() {
     }
 }
 
+/// Says that an instance may be stopped though its tags alone select it.
+fn consents(world: &World, id: &InstanceId, value: &str) {
+    let tags = Tags::from([("lastgood:may-stop".to_owned(), value.to_owned())]);
+    world.ec2().create_tags(&[id.to_string()], &tags).expect("tagged");
+}
+
+#[test]
+fn who_may_tag_an_instance_does_not_have_it_shut_down_by_that() {
+    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
+    let (named, tagged) = (world.instance(&world.base_image()), world.instance(&world.base_image()));
+    let stack = Stack::new(world);
+    let both = plan(&format!("instances: [{named}], tags: {{lastgood: db}}"), STOP);
+    stack.apply(&both).expect("applied");
+    let select = Tags::from([("lastgood".to_owned(), "db".to_owned())]);
+    stack.world.ec2().create_tags(&[named.to_string(), tagged.to_string()], &select).expect("tagged");
+    stack.run(33);
+    let found = messages(&stack, "Source Found").pop().expect("it is told");
+    assert!(found.contains("is selected by its tags alone, and 'reboot: stop' shuts it down"), "{found}");
+    assert!(found.contains("give it the tag 'lastgood:may-stop' with the value 'true'"), "{found}");
+    assert_eq!((state(&stack, &tagged), state(&stack, &named)), (InstanceState::Running, InstanceState::Running));
+    stack.run(30);
+    assert_eq!(consistency(&stack, &named), Some(Consistency::Clean), "the plan names it");
+    assert_eq!(consistency(&stack, &tagged), Some(Consistency::CrashConsistent), "it is backed up as it runs");
+    let asks = done(&stack);
+    assert_eq!(asks.iter().filter(|act| act.contains("StopInstances")).count(), 1, "{asks:?}");
+    // A plan that is applied says so at once.
+    let mistakes = match stack.apply(&both.replace("hourly", "daily")) {
+        Err(ApplyError::Mistakes(mistakes)) => mistakes,
+        other => panic!("{other:?}"),
+    };
+    assert!(mistakes[0].what.contains("name it under 'instances'"), "{mistakes:?}");
+    // Another value is no consent, and taken away it counts no more.
+    for (value, expected) in
+        [("yes", Consistency::CrashConsistent), ("true", Consistency::Clean), ("false", Consistency::CrashConsistent)]
+    {
+        consents(&stack.world, &tagged, value);
+        stack.run(60);
+        assert_eq!(consistency(&stack, &tagged), Some(expected), "{value}");
+    }
+}
+
 #[test]
 fn members_of_a_group_are_backed_up_with_their_group() {
     let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
@@ -243,6 +314,7 @@ fn members_of_a_group_are_backed_up_with_their_group() {
     };
     tag(&member);
     tag(&alone);
+    consents(&world, &alone, "true");
     let stack = Stack::new(world);
     let mistakes = match stack.apply(&plan(&format!("instances: [{member}]"), STOP)) {
         Err(ApplyError::Mistakes(mistakes)) => mistakes[0].what.replace(member.as_str(), "ID"),

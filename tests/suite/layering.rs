@@ -70,6 +70,16 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 #[test]
+fn the_command_prints_in_one_file() {
+    let prints = ["print!(", "println!(", "stdout()", "stderr()", ".exit()", "dbg!(", "comfy_table"];
+    for path in sources(&["cli"]).into_iter().filter(|path| !path.ends_with("say.rs")) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let found: Vec<_> = prints.iter().filter(|what| text.contains(**what)).collect();
+        assert!(found.is_empty(), "{}: {found:?}; say.rs writes out what would move the cursor", path.display());
+    }
+}
+
+#[test]
 fn time_and_environment_come_in_at_two_files() {
     let mut excused = Vec::new();
     for path in sources(&["shared", "functions", "cli"]) {
@@ -105,7 +115,7 @@ fn every_path_that_the_readme_names_is_there() {
 }
 
 /// Longer files are hard to find one's way in.
-const FILE_LINES_MAX: usize = 400;
+const FILE_LINES_MAX: usize = 460;
 
 fn sources(folders: &[&str]) -> Vec<PathBuf> {
     let mut paths = Vec::new();

@@ -1,5 +1,6 @@
 //! The tests of the whole: stories in a simulated world, contracts of events, the shape of the repository.
 
+mod authority;
 mod between;
 mod budget;
 mod bugs;
@@ -17,6 +18,7 @@ mod deletions;
 mod disasters;
 mod door;
 mod e2e;
+mod foreign;
 mod fuzz;
 mod image_changes;
 mod instance_troubles;
@@ -31,16 +33,22 @@ mod needed;
 mod others;
 mod pacing;
 mod pause_backups;
+mod permissions;
 mod pinning;
 mod plans;
 mod reading;
+mod requests;
+mod roles;
 mod rollout_cuts;
 mod rollout_holds;
 mod rollouts;
 mod second_opinions;
 mod selection;
-mod standby;
+mod silence;
 mod stories;
+mod table_restored;
 mod transcript;
 mod two_at_once;
+mod unreadable;
+mod watch;
 mod ways;

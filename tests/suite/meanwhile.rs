@@ -18,11 +18,11 @@ use crate::transcript::{HOURLY, count, during, web};
 
 fn pin(stack: &Stack, by: &str) -> Request {
     let backup = stack.backups("group/web").remove(0).id;
-    Request::Pin(AboutBackup { backup, by: by.into(), reason: None })
+    Request::Pin(AboutBackup { backup, by: by.parse().expect("a name"), reason: None })
 }
 
 fn about(by: &str) -> AboutSource {
-    AboutSource { source: "group/web".parse().expect("a source"), by: by.into(), reason: None }
+    AboutSource { source: "group/web".parse().expect("a source"), by: by.parse().expect("a name"), reason: None }
 }
 
 /// A backup whose image is complete, which nobody has seen yet, and AWS's news of it.

@@ -46,7 +46,7 @@ fn version_of(stack: &Stack, index: usize) -> u64 {
 }
 
 fn about() -> AboutSource {
-    AboutSource { source: "group/web".parse().expect("a source"), by: "alice".into(), reason: None }
+    AboutSource { source: "group/web".parse().expect("a source"), by: "alice".parse().expect("a name"), reason: None }
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_request_that_comes_twice_undoes_nothing_that_was_asked_later() {
     stack.run(45);
     let backup = stack.backups("group/web")[0].id.clone();
     let asked = |seconds: i64| later(stack.world.time(), seconds);
-    let pin = || AboutBackup { backup: backup.clone(), by: "alice".into(), reason: None };
+    let pin = || AboutBackup { backup: backup.clone(), by: "alice".parse().expect("a name"), reason: None };
     let (first, second, third) = (asked(0), asked(10), asked(20));
     stack.world.advance(60);
     stack.invoke(Invocation::Asked(first, Request::Pin(pin())));

@@ -302,14 +302,14 @@ fn a_template_s_default_is_looked_at_and_changed_in_one_second() {
 #[test]
 fn a_parameter_is_looked_at_and_changed_in_one_second() {
     let each = |name: String| {
-        format!("{{name: {name}, select: {{groups: [{name}]}}, schedule: hourly, publish: {{ssm: /{name}}}}}")
+        format!("{{name: {name}, select: {{groups: [{name}]}}, schedule: hourly, publish: {{ssm: /images/{name}}}}}")
     };
     let plans: Vec<String> = eighty().map(each).collect();
     let plan = format!("plans: [{}]", plans.join(", "));
     let by_parameter = |world: &World, name: &str| {
         let base = world.base_image();
-        world.put_parameter(&format!("/{name}"), base.as_str(), "aws:ec2:image");
-        let image = Some(format!("resolve:ssm:/{name}"));
+        world.put_parameter(&format!("/images/{name}"), base.as_str(), "aws:ec2:image");
+        let image = Some(format!("resolve:ssm:/images/{name}"));
         let template = world.template_with(name, &TemplateData { image, ..world.launched_from(&base) });
         world.group(name, &TemplateRef { template, version: VersionRef::Number(1) }, 1);
     };

@@ -86,7 +86,7 @@ fn a_newer_point_to_come_back_to_overtakes_nothing() {
     scene.stack.run(5);
     assert!(matches!(scene.rolled_out().publication, Publication::Held(_)));
     let source = "group/web".parse().expect("a source");
-    scene.stack.ask(Request::Release(AboutSource { source, by: "alice".into(), reason: None }));
+    scene.stack.ask(Request::Release(AboutSource { source, by: "alice".parse().expect("a name"), reason: None }));
     scene.stack.run(90);
     let ours = scene.rolled_out();
     assert!(matches!(ours.publication, Publication::Published(_)), "{:?}: {}", ours.publication, ours.reason);

@@ -222,7 +222,11 @@ fn of_what_does_not_fit_into_one_transaction_it_is_told_how_much_was_written() {
     let stack = Stack::of_groups(250);
     let change = compared(&stack, &many(250, 2));
     // Somebody asks for something of one in the third part meanwhile.
-    let about = AboutSource { source: "group/g220".parse().expect("a source"), by: "alice".into(), reason: None };
+    let about = AboutSource {
+        source: "group/g220".parse().expect("a source"),
+        by: "alice".parse().expect("a name"),
+        reason: None,
+    };
     stack.ask(Request::Hold(about));
     let now = stack.world.time();
     let written = apply::write(&stack.store, &change, now).now_or_never().expect("ready");
@@ -240,4 +244,31 @@ fn a_file_that_changes_sources_alone_changes_something() {
     let change = compared(&stack, &format!("{BY_TAG}\nremoved: {{group/web: keep}}"));
     assert_eq!((change.plans.len(), change.sources.len()), (0, 1));
     assert!(!change.is_empty());
+}
+
+#[test]
+fn a_plan_that_is_too_large_for_the_table_is_refused_before_anything_is_written() {
+    let world = World::new("2026-01-15T10:30:00Z".parse().expect("a time"));
+    let template = world.template("all", &world.base_image());
+    let names: Vec<String> = (0..1_700).map(|number| format!("{number:0250}")).collect();
+    for name in &names {
+        world.group(name, &by_number(&template, 1), 0);
+    }
+    let stack = Stack::new(world);
+    let plan = |name: &str, names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        format!("{{name: {name}, select: {{groups: [{}]}}, schedule: hourly, publish: none}}", names.join(", "))
+    };
+    let before = stack.store.dump();
+    let whole = format!("plans: [{}]", plan("whole", &names));
+    let refused = stack.apply(&whole).expect_err("it is too large").to_string();
+    assert!(refused.starts_with("plan 'whole' would take 4"), "{refused}");
+    assert!(
+        refused.ends_with("split it into several plans of fewer sources each, or select them by tags"),
+        "{refused}"
+    );
+    assert_eq!(stack.store.dump(), before, "no source is written");
+    let (one, other) = names.split_at(850);
+    stack.apply(&format!("plans: [{}, {}]", plan("one", one), plan("other", other))).expect("applied");
+    assert_eq!(stack.store.all_sources().len(), 1_700);
 }

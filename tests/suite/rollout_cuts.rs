@@ -67,7 +67,7 @@ fn whole(tale: Tale, victim: Option<(usize, At)>) -> (Vec<usize>, String) {
         if let Tale::Held = tale
             && round == 10
         {
-            let (rollout, by, reason) = (scene.newest().id, "a test".to_owned(), None);
+            let (rollout, by, reason) = (scene.newest().id, "a test".parse().expect("a name"), None);
             let (verdict, judge) = (Verdict::RollBack, Judge::Person);
             let asked = VerdictAsked { rollout, visit: Some(1), verdict, judge, by, reason };
             queue.insert(0, Invocation::Verdict(scene.stack.world.time(), asked));

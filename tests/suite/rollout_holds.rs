@@ -41,8 +41,7 @@ fn a_suspension_whose_answer_was_lost_is_given_back() {
 }
 
 #[test]
-fn what_is_held_again_is_still_ours_to_resume() {
-    // A program agrees, health does not: it is held a second time, suspended as it is.
+fn a_program_that_agrees_ends_no_hold() {
     let scene = numbered(4, &format!("{STEPS}, verdict: {{by: [health, event], within: 5m, otherwise: hold}}"));
     scene.back_up(6);
     scene.sicken(Sickness::Impaired);
@@ -50,7 +49,8 @@ fn what_is_held_again_is_still_ours_to_resume() {
     assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (1, Suspension::Suspended));
     scene.judge(Verdict::GoOn, Judge::Event, None);
     scene.stack.run(5);
-    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (2, Suspension::Suspended));
+    assert_eq!((count(&scene.stack, "Rollout Held"), scene.rollout().suspension), (1, Suspension::Suspended));
+    assert!(scene.rollout().open_visit().is_some_and(|visit| visit.held_until.is_some()));
     scene.judge(Verdict::RollBack, Judge::Person, None);
     scene.stack.run(40);
     assert_eq!((scene.rollout().state, scene.rollout().suspension), (State::RolledBack, Suspension::GivenBack));

@@ -107,8 +107,8 @@ impl Scene {
 
     /// Judges a rollout.
     pub(crate) fn say(&self, rollout: &Rollout, verdict: Verdict, judge: Judge, visit: Option<u32>) {
-        let (rollout, by) = (rollout.id.clone(), "a test".to_owned());
-        self.stack.judge(VerdictAsked { rollout, visit, verdict, judge, by, reason: Some("as seen".into()) });
+        let (rollout, by) = (rollout.id.clone(), "a test".parse().expect("a name"));
+        self.stack.judge(VerdictAsked { rollout, visit, verdict, judge, by, reason: "as seen".parse().ok() });
     }
 
     /// Somebody makes a version of the group's template with an image of theirs: both.
@@ -179,7 +179,11 @@ fn a_bad_image_is_rolled_back_and_never_published_again() {
     let backup = scene.stack.backups("group/web").remove(0);
     assert!(matches!(backup.publication, lastgood_core::backup::Publication::RolledBack(_)));
     // An operator's release does not bring it back; the next image is another one.
-    let about = lastgood_core::incoming::AboutSource { source: backup.id.source, by: "alice".into(), reason: None };
+    let about = lastgood_core::incoming::AboutSource {
+        source: backup.id.source,
+        by: "alice".parse().expect("a name"),
+        reason: None,
+    };
     scene.stack.ask(lastgood_core::incoming::Request::Release(about));
     scene.stack.run(10);
     assert_eq!(scene.stack.world.group_image("web"), Some(scene.base.clone()));
@@ -240,7 +244,7 @@ fn what_is_released_after_a_rollout_that_did_not_come_about_is_rolled_out_anew()
     let first = scene.rollout();
     assert_eq!(first.state, State::Cancelled);
     let source = "group/web".parse().expect("a source");
-    let about = lastgood_core::incoming::AboutSource { source, by: "alice".into(), reason: None };
+    let about = lastgood_core::incoming::AboutSource { source, by: "alice".parse().expect("a name"), reason: None };
     scene.stack.ask(lastgood_core::incoming::Request::Release(about));
     scene.stack.run(60);
     let second = scene.rollout();

@@ -118,7 +118,7 @@ fn a_deleted_group_takes_its_backups_along_after_a_day_where_the_plan_says_so() 
     let stack = deleted_with_its_group();
     stack.run(2 * 60);
     let pinned = stack.backups("group/web").pop().expect("two").id;
-    stack.ask(Request::Pin(AboutBackup { backup: pinned.clone(), by: "alice".into(), reason: None }));
+    stack.ask(Request::Pin(AboutBackup { backup: pinned.clone(), by: "alice".parse().expect("a name"), reason: None }));
     stack.world.delete_group("web");
     stack.world.may_retire("group/web");
     stack.run(20);
@@ -360,7 +360,11 @@ fn what_operators_ask_is_done_once_and_told() {
     tagged(&world, "web");
     let stack = Stack::new(world);
     stack.apply(BY_TAG).expect("applied");
-    let about = || AboutSource { source: "group/web".parse().expect("a source"), by: "alice".into(), reason: None };
+    let about = || AboutSource {
+        source: "group/web".parse().expect("a source"),
+        by: "alice".parse().expect("a name"),
+        reason: None,
+    };
     let before = stack.world.group_image("web");
     stack.ask(Request::Hold(about()));
     stack.run(45);
@@ -370,7 +374,7 @@ fn what_operators_ask_is_done_once_and_told() {
     stack.run(5);
     assert_eq!(stack.world.group_image("web"), stack.backups("group/web")[0].image().cloned(), "released");
     let slot = stack.source("group/web").next_slot.expect("hourly");
-    let skip = SkipRequested { source: about().source, slot, by: "alice".into(), reason: None };
+    let skip = SkipRequested { source: about().source, slot, by: "alice".parse().expect("a name"), reason: None };
     for _ in 0..2 {
         stack.ask(Request::Skip(skip.clone()));
     }

@@ -278,7 +278,7 @@ fn each_is_held_after_a_change_by_hand_until_it_is_released() {
 fn release() -> lastgood_core::incoming::Request {
     lastgood_core::incoming::Request::Release(lastgood_core::incoming::AboutSource {
         source: "group/web".parse().expect("a source"),
-        by: "alice".into(),
+        by: "alice".parse().expect("a name"),
         reason: None,
     })
 }

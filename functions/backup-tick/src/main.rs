@@ -18,8 +18,9 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let engine = lastgood.engine(event.context.deadline);
     let report = match read_event(event.payload)? {
         Incoming::Scheduled => engine.tick().await?,
-        Incoming::BackupRequested { slot, request } => engine.request(slot, request).await?,
-        Incoming::Asked { at, request } => engine.asked(at, request).await?,
+        Incoming::BackupRequested { slot, request } => Box::pin(engine.request(slot, request)).await?,
+        Incoming::Asked { at, request } => Box::pin(engine.asked(at, request)).await?,
+        Incoming::NoticeTest { event, asked } => engine.test_notices(&asked, &event).await?,
         other @ (Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
         | Incoming::InstanceChanged { .. }

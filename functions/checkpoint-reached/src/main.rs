@@ -18,11 +18,12 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
     let engine = lastgood.engine(event.context.deadline);
     let report = match read_event(event.payload)? {
         Incoming::Refresh(news) => engine.refresh(news).await?,
-        Incoming::Verdict { at, asked } => engine.verdict(at, asked).await?,
-        Incoming::ImageChange { at, asked } => engine.change_image(at, asked).await?,
+        Incoming::Verdict { at, asked } => Box::pin(engine.verdict(at, asked)).await?,
+        Incoming::ImageChange { at, asked } => Box::pin(engine.change_image(at, asked)).await?,
         other @ (Incoming::Scheduled
         | Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
+        | Incoming::NoticeTest { .. }
         | Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
         | Incoming::InstanceChanged { .. }

@@ -20,6 +20,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::BackupGood { source } => engine.cleanup_source(&source).await?,
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
+        | Incoming::NoticeTest { .. }
         | Incoming::ArtifactChanged { .. }
         | Incoming::CacheChanged { .. }
         | Incoming::InstanceChanged { .. }
@@ -29,6 +30,5 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
             return Err(unexpected("retention-cleanup", &other).into());
         }
     };
-    report.log();
-    Ok(())
+    Ok(report.end()?)
 }

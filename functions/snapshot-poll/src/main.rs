@@ -22,6 +22,7 @@ async fn handle(lastgood: &Lastgood, event: LambdaEvent<Value>) -> Result<(), Er
         Incoming::InstanceChanged { instance } => engine.instance_news(&instance).await?,
         other @ (Incoming::BackupRequested { .. }
         | Incoming::Asked { .. }
+        | Incoming::NoticeTest { .. }
         | Incoming::BackupGood { .. }
         | Incoming::Refresh(_)
         | Incoming::ImageChange { .. }

@@ -11,8 +11,8 @@ use lastgood_core::facts::{
 use lastgood_core::id::{GroupName, InstanceId, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
-    EnterStandby, ExitStandby, GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection,
-    SetGroupVersion, SetMixedVersion, SetScaleInProtection,
+    GROUPS_A_CALL_MAX, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
+    SetMixedVersion, SetScaleInProtection,
 };
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
@@ -101,7 +101,6 @@ fn group(group: &AutoScalingGroup) -> Option<Group> {
         launches_from: launches_from.unwrap_or_else(LaunchSource::Unreadable),
         members: members.collect(),
         size: usize::try_from(group.desired_capacity().unwrap_or_default()).unwrap_or_default(),
-        size_min: usize::try_from(group.min_size().unwrap_or_default()).unwrap_or_default(),
         refresh_suspended: group
             .suspended_processes()
             .iter()
@@ -140,7 +139,6 @@ fn lifecycle(state: Option<&LifecycleState>) -> Lifecycle {
             | S::Detaching
             | S::Detached,
         ) => Lifecycle::Leaving,
-        Some(state) if state.as_str().starts_with("Warmed:") => Lifecycle::Warm,
         Some(_) | None => Lifecycle::Other,
     }
 }
@@ -244,22 +242,6 @@ impl Answers<SetScaleInProtection> for Aws {
             .instance_ids(instance.as_str())
             .protected_from_scale_in(*protection == ScaleInProtection::On);
         Ok(answer(SetScaleInProtection::ACTION, request.send().await)?.map(|_| ()))
-    }
-}
-
-impl Answers<EnterStandby> for Aws {
-    async fn call(&self, EnterStandby { group, instance }: &EnterStandby) -> Called<()> {
-        let request = self.autoscaling.enter_standby().auto_scaling_group_name(group.as_str());
-        // Without the decrement another member would be launched in its place (AWS: EnterStandby).
-        let request = request.instance_ids(instance.as_str()).should_decrement_desired_capacity(true);
-        Ok(answer(EnterStandby::ACTION, request.send().await)?.map(|_| ()))
-    }
-}
-
-impl Answers<ExitStandby> for Aws {
-    async fn call(&self, ExitStandby { group, instance }: &ExitStandby) -> Called<()> {
-        let request = self.autoscaling.exit_standby().auto_scaling_group_name(group.as_str());
-        Ok(answer(ExitStandby::ACTION, request.instance_ids(instance.as_str()).send().await)?.map(|_| ()))
     }
 }
 

@@ -1,22 +1,32 @@
 //! EventBridge: our bus.
 
+use std::collections::BTreeSet;
+
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::SdkError;
 use aws_sdk_eventbridge::operation::put_events::PutEventsError;
-use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
+use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry, RuleState};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::DateTime;
 use lastgood_core::Time;
-use lastgood_core::incoming::{BackupRequested, ImageChangeRequested, Request, VerdictAsked};
+use lastgood_core::incoming::{BackupRequested, ImageChangeRequested, NoticeTestRequested, Request, VerdictAsked};
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
+use lastgood_core::refusal::Why;
+use lastgood_core::watch::{BUS_STATEMENTS, Part};
 use lastgood_engine::port::Posted;
 use lastgood_engine::{Answer, Bus, CallFailed, How};
 use serde::Serialize;
 
 use crate::refusals::{answer, failed};
+use crate::settings::Settings;
 
 const PUT: &str = "events:PutEvents";
+const DESCRIBE_BUS: &str = "events:DescribeEventBus";
+const DESCRIBE_RULE: &str = "events:DescribeRule";
+/// The codes of an entry that its sender may not send (AWS: PutEventsResultEntry).
+const FORBIDDEN: [&str; 3] =
+    ["NotAuthorizedForDetailTypeException", "NotAuthorizedForSourceException", "AccessDeniedException"];
 /// The most entries of one call (AWS: PutEvents).
 const ENTRIES_A_CALL_MAX: usize = 10;
 /// The most bytes of one call's entries; the API's model says 256 KB, the guide more (AWS: PutEvents).
@@ -27,19 +37,52 @@ const BYTES_A_CALL_MAX: usize = 250_000;
 pub struct EventBus {
     client: Client,
     bus: String,
+    /// The rules that are looked after, as ARNs.
+    rules: Vec<String>,
+    notice_rule: Option<String>,
 }
 
 impl EventBus {
     /// The bus of that name. A bus that does not exist takes every event and drops it (AWS: PutEvents): a name that a
     /// person wrote is to be checked first.
     pub fn new(config: &SdkConfig, bus: &str) -> Self {
-        Self { client: Client::new(config), bus: bus.to_owned() }
+        Self { client: Client::new(config), bus: bus.to_owned(), rules: Vec::new(), notice_rule: None }
+    }
+
+    /// The same, with the rules of its deployment to look after.
+    #[must_use]
+    pub fn with_rules(self, settings: &Settings) -> Self {
+        Self { rules: settings.rules.clone(), notice_rule: settings.notice_rule.clone(), ..self }
+    }
+
+    /// What is the matter with a rule, if anything. AWS: DescribeRule.
+    async fn broken_rule(&self, arn: &str) -> Result<Option<Part>, CallFailed> {
+        // arn:…:rule/NAME on the default bus, arn:…:rule/BUS/NAME on another.
+        let mut names = arn.rsplit(":rule/").next().unwrap_or(arn).rsplit('/');
+        let (name, bus) = (names.next().unwrap_or_default(), names.next());
+        let asked = self.client.describe_rule().name(name).set_event_bus_name(bus.map(str::to_owned)).send().await;
+        match answer(DESCRIBE_RULE, asked)? {
+            Ok(rule) if rule.state() == Some(&RuleState::Disabled) => Ok(Some(Part::RuleDisabled(arn.to_owned()))),
+            Ok(_) => Ok(None),
+            Err(refusal) if refusal.why == Why::Missing => Ok(Some(Part::RuleMissing(arn.to_owned()))),
+            Err(refusal) => Err(CallFailed::new(How::Refused, DESCRIBE_RULE, refusal)),
+        }
     }
 
     /// Whether there is such a bus: PutEvents does not tell.
     pub async fn check(&self) -> Result<Answer<()>, CallFailed> {
+        Ok(self.described().await?.map(|_| ()))
+    }
+
+    /// The bus's policy, as text; empty if it has none.
+    async fn described(&self) -> Result<Answer<String>, CallFailed> {
         let result = self.client.describe_event_bus().name(&self.bus).send().await;
-        Ok(answer("events:DescribeEventBus", result)?.map(|_| ()))
+        Ok(answer(DESCRIBE_BUS, result)?.map(|bus| bus.policy.unwrap_or_default()))
+    }
+
+    /// Asks for a notice, to see whether it arrives.
+    pub async fn test_notices(&self, asked: &NoticeTestRequested) -> Result<Posted, CallFailed> {
+        self.put_request(NoticeTestRequested::DETAIL_TYPE, asked).await
     }
 
     /// Asks for a backup.
@@ -54,7 +97,7 @@ impl EventBus {
 
     /// Gives a verdict.
     pub async fn verdict(&self, verdict: &VerdictAsked) -> Result<Posted, CallFailed> {
-        self.put_request(VerdictAsked::DETAIL_TYPE, verdict).await
+        self.put_request(verdict.detail_type(), verdict).await
     }
 
     /// Asks that a group is given an image.
@@ -113,17 +156,61 @@ impl EventBus {
     }
 }
 
+/// Whether a policy document has a statement whose name begins so.
+fn has_statement(policy: &str, sid: &str) -> bool {
+    let document: serde_json::Value = serde_json::from_str(policy).unwrap_or_default();
+    let statements = document["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
+    statements.iter().any(|statement| {
+        statement["Sid"].as_str().is_some_and(|name| name.starts_with(sid)) && statement["Effect"] == "Deny"
+    })
+}
+
 fn posted(entry: &PutEventsResultEntry) -> Posted {
     match (entry.event_id(), entry.error_code()) {
         (Some(_), None) => Posted::Sent,
         (_, code) => {
             let message = entry.error_message().unwrap_or("no message");
-            Posted::NotSent(format!("{}: {message}", code.unwrap_or("no event id")))
+            let why = format!("{}: {message}", code.unwrap_or("no event id"));
+            if code.is_some_and(|code| FORBIDDEN.contains(&code)) {
+                Posted::Forbidden(why)
+            } else {
+                Posted::NotSent(why)
+            }
         }
     }
 }
 
 impl Bus for EventBus {
+    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
+        let mut broken = BTreeSet::new();
+        match self.described().await? {
+            Ok(policy) => {
+                let lacking = BUS_STATEMENTS.iter().filter(|sid| !has_statement(&policy, sid));
+                broken.extend(lacking.map(|sid| Part::BusOpen((*sid).to_owned())));
+            }
+            Err(refusal) if refusal.why == Why::Missing => {
+                broken.insert(Part::Bus(self.bus.clone()));
+            }
+            Err(refusal) => return Err(CallFailed::new(How::Refused, DESCRIBE_BUS, refusal)),
+        }
+        let mut failed = None;
+        for rule in &self.rules {
+            match self.broken_rule(rule).await {
+                Ok(part) => broken.extend(part),
+                Err(error) => failed = Some(error),
+            }
+        }
+        // What is known to be broken is told, whatever could not be looked at.
+        match failed.filter(|_| broken.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(broken),
+        }
+    }
+
+    fn notice_rule(&self) -> Option<&str> {
+        self.notice_rule.as_deref()
+    }
+
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         let mut all = Vec::new();
         let mut batch: Vec<PutEventsRequestEntry> = Vec::new();

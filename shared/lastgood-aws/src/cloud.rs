@@ -11,11 +11,13 @@ pub struct Aws {
     pub(crate) cache: aws_sdk_elasticache::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) metrics: aws_sdk_cloudwatch::Client,
+    /// Whether the deployment may back up caches. If not, none is looked for: the question would be refused.
+    pub(crate) caches: bool,
 }
 
 impl Aws {
-    /// Clients for one account and region.
-    pub fn new(config: &SdkConfig) -> Self {
+    /// Clients for one account and region, of a deployment that backs up caches if `caches` is true.
+    pub fn new(config: &SdkConfig, caches: bool) -> Self {
         Self {
             ec2: aws_sdk_ec2::Client::new(config),
             autoscaling: aws_sdk_autoscaling::Client::new(config),
@@ -23,6 +25,7 @@ impl Aws {
             cache: aws_sdk_elasticache::Client::new(config),
             tagging: aws_sdk_resourcegroupstagging::Client::new(config),
             metrics: aws_sdk_cloudwatch::Client::new(config),
+            caches,
         }
     }
 }

@@ -20,6 +20,7 @@ mod ssm;
 mod stack;
 mod table;
 mod tagging;
+mod topics;
 
 #[cfg(test)]
 mod wire;
@@ -30,8 +31,9 @@ pub use cloud::Aws;
 pub use event::{Unexpected, event_id, finish, read_event, unexpected};
 pub use sdk::{load_for_function, load_for_operator};
 pub use settings::{Settings, SettingsError};
-pub use stack::{StackError, settings_of_stack};
+pub use stack::{Deployed, StackError, deployed};
 pub use table::{Table, TableError};
+pub use topics::{Subscriptions, Topics};
 
 use aws_config::SdkConfig;
 use lastgood_core::pace::Share;
@@ -60,8 +62,8 @@ impl Lastgood {
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         Self {
             table: Table::new(config, settings),
-            cloud: Aws::new(config),
-            bus: EventBus::new(config, &settings.bus),
+            cloud: Aws::new(config, settings.caches),
+            bus: EventBus::new(config, &settings.bus).with_rules(settings),
             clock: SystemClock,
             stack: settings.stack.clone(),
             share: settings.share,

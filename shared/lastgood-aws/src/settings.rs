@@ -20,6 +20,12 @@ pub struct Settings {
     /// Which part of the account's API calls is ours, in percent from 1 to 100; half of them if it is not said:
     /// `LASTGOOD_CALL_SHARE`.
     pub share: Share,
+    /// Whether the deployment may back up caches: `LASTGOOD_MAY_BACK_UP_CACHES`, true if it is not said.
+    pub caches: bool,
+    /// The rules of the deployment that are looked after, as ARNs: `LASTGOOD_RULES`, parted by commas.
+    pub rules: Vec<String>,
+    /// The one that hands notices to people: `LASTGOOD_NOTICE_RULE`.
+    pub notice_rule: Option<String>,
     /// Who writes, to know one's own writes again: `AWS_LAMBDA_LOG_STREAM_NAME`, which differs for each environment
     /// of a function; else the process.
     pub writer: String,
@@ -60,6 +66,9 @@ impl Settings {
             stack: want("LASTGOOD_STACK"),
             account: want("LASTGOOD_ACCOUNT"),
             region: want("AWS_REGION"),
+            caches: get("LASTGOOD_MAY_BACK_UP_CACHES").is_none_or(|text| text != "false"),
+            rules: list(get("LASTGOOD_RULES")),
+            notice_rule: get("LASTGOOD_NOTICE_RULE").filter(|rule| !rule.is_empty()),
             writer: get("AWS_LAMBDA_LOG_STREAM_NAME").unwrap_or_else(writer_of_this_process),
         };
         if !missing.is_empty() {
@@ -74,6 +83,11 @@ impl Settings {
         };
         Ok(Self { share, ..settings })
     }
+}
+
+fn list(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// Tells one process from another: good enough to know one's own lost answer again.
@@ -101,6 +115,24 @@ mod tests {
             panic!("a share that is not said is the default")
         };
         assert_eq!(all.len(), 5);
+    }
+
+    #[test]
+    fn rules_and_caches_are_read() {
+        let get = |name: &str| match name {
+            "LASTGOOD_RULES" => Some("arn:1, arn:2,".to_owned()),
+            "LASTGOOD_NOTICE_RULE" => Some("arn:2".to_owned()),
+            "LASTGOOD_MAY_BACK_UP_CACHES" => Some("false".to_owned()),
+            _ => Some("50".to_owned()),
+        };
+        let settings = Settings::from_lookup(get).expect("all is there");
+        assert_eq!(settings.rules, ["arn:1", "arn:2"]);
+        assert_eq!((settings.notice_rule.as_deref(), settings.caches), (Some("arn:2"), false));
+        let plain = |name: &str| {
+            (!name.starts_with("LASTGOOD_RULES") && name != "LASTGOOD_MAY_BACK_UP_CACHES").then(|| "50".to_owned())
+        };
+        let settings = Settings::from_lookup(plain).expect("the rest may be missing");
+        assert!(settings.caches && settings.rules.is_empty());
     }
 
     #[test]

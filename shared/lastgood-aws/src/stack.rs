@@ -1,12 +1,14 @@
-//! CloudFormation: where a stack's table and bus are.
+//! CloudFormation: where a stack's table, bus and topics are, and what it may do.
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
 use lastgood_core::pace::Share;
+use lastgood_core::plan::may::May;
 use lastgood_engine::CallFailed;
 
 use crate::refusals::failed;
 use crate::settings::{Settings, writer_of_this_process};
+use crate::topics::Topics;
 
 /// Why a stack does not tell where its table and bus are.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +26,22 @@ pub enum StackError {
     },
 }
 
-/// The settings that the outputs of a stack tell.
-pub async fn settings_of_stack(config: &SdkConfig, stack: &str) -> Result<Settings, StackError> {
+/// What the outputs of a stack tell.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// Its table and bus.
+    pub settings: Settings,
+    /// The topics of its notices and alarms.
+    pub topics: Topics,
+    /// What plans may ask of it.
+    pub may: May,
+}
+
+/// Looks a stack up.
+///
+/// # Errors
+/// There is no such stack, it is not one of Lastgood, or the call did not get through.
+pub async fn deployed(config: &SdkConfig, stack: &str) -> Result<Deployed, StackError> {
     let client = aws_sdk_cloudformation::Client::new(config);
     let described = client.describe_stacks().stack_name(stack).send().await;
     let described = described
@@ -33,20 +49,25 @@ pub async fn settings_of_stack(config: &SdkConfig, stack: &str) -> Result<Settin
     let found = described.stacks().first();
     let lacking = |output| StackError::NoOutput { stack: stack.to_owned(), output };
     let output = |key: &'static str| found.and_then(|found| value(found, key)).ok_or_else(|| lacking(key));
-    // arn:aws:sns:REGION:ACCOUNT:NAME
-    let topic = output("TopicArn")?;
-    let mut parts = topic.split(':').skip(3);
+    // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID. Not the topic's ARN: that may be another account's.
+    let id = found.and_then(Stack::stack_id).ok_or_else(|| lacking("StackId"))?;
+    let mut parts = id.split(':').skip(3);
     let (region, account) =
-        (parts.next().ok_or_else(|| lacking("TopicArn"))?, parts.next().ok_or_else(|| lacking("TopicArn"))?);
-    Ok(Settings {
+        (parts.next().ok_or_else(|| lacking("StackId"))?, parts.next().ok_or_else(|| lacking("StackId"))?);
+    let settings = Settings {
         table: output("TableName")?,
         bus: output("BusName")?,
         stack: stack.to_owned(),
         account: account.to_owned(),
         region: region.to_owned(),
         share: Share::default(),
+        caches: true,
+        rules: Vec::new(),
+        notice_rule: None,
         writer: writer_of_this_process(),
-    })
+    };
+    let topics = Topics::new(config, output("TopicArn")?, output("AlarmTopicArn")?);
+    Ok(Deployed { settings, topics, may: May::read(&output("May")?) })
 }
 
 fn value(stack: &Stack, key: &str) -> Option<String> {

@@ -68,8 +68,6 @@ pub struct Group {
     pub members: Vec<Member>,
     /// How many members it wants.
     pub size: usize,
-    /// How many it may want at the least.
-    pub size_min: usize,
     /// Its instance refreshes are kept from going on: one of the processes that they need is suspended.
     pub refresh_suspended: bool,
     /// How long a new member takes until it counts as warmed up: the default instance warm-up, else the health check
@@ -230,9 +228,7 @@ pub enum Lifecycle {
     Pending,
     /// It is on its way out of the group, or out already.
     Leaving,
-    /// It waits in the group's warm pool, and is none of those that the group wants (AWS: Warm pools).
-    Warm,
-    /// A state that says nothing here: going into standby, a root volume being replaced.
+    /// A state that says nothing here: going into standby, warm pools, a root volume being replaced.
     Other,
 }
 
@@ -284,6 +280,8 @@ pub struct Image {
     pub sizes: Vec<(String, u32)>,
     /// `x86_64`, `arm64`, …
     pub architecture: Option<String>,
+    /// `uefi`, `legacy-bios`, `uefi-preferred`; `None` where whoever made it left that to AWS (AWS: Image, BootMode).
+    pub boot_mode: Option<String>,
     /// Deregistration protection is on: nobody may deregister it.
     pub protected: bool,
     /// When it was begun, if AWS tells.
@@ -296,6 +294,25 @@ impl Image {
     pub fn is_deregistered(&self) -> bool {
         matches!(&self.state, ImageState::Broken(why) if why.starts_with("deregistered"))
     }
+}
+
+/// An image that another account owns and lets ours launch: shared, public, or of the Marketplace. A type of its own, for none
+/// of these is ever an artifact of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignImage {
+    /// The image.
+    pub image: Image,
+    /// The account's number.
+    pub owner: String,
+}
+
+/// What an instance type runs, as DescribeInstanceTypes tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Runs {
+    /// `x86_64`, `arm64`, …
+    pub architectures: Vec<String>,
+    /// `legacy-bios`, `uefi`; empty if AWS does not tell.
+    pub boot_modes: Vec<String>,
 }
 
 /// The state of an image.
@@ -321,6 +338,8 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// Its tags.
     pub tags: Tags,
+    /// How whoever made it describes it; AWS itself, if that was CreateImage. Nobody can change it.
+    pub description: String,
     /// When it was begun, if AWS tells.
     pub started_at: Option<Time>,
     /// The volume that it is of, if AWS tells.

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::facts::{
-    Group, Image, Instance, InstanceState, LaunchSource, Lifecycle, Member, TemplateRef, TemplateVersion, VersionRef,
+    Group, Image, Instance, InstanceState, LaunchSource, Lifecycle, Member, Runs, TemplateRef, TemplateVersion,
+    VersionRef,
 };
 use crate::id::{GroupName, ImageId, InstanceId, RefreshId, TemplateId};
 use crate::{Time, later, seconds_between};
@@ -125,7 +126,7 @@ fn judge<'a>(
         Lifecycle::InService => {}
         Lifecycle::Standby => return Err(Unable::Standby),
         Lifecycle::Leaving => return Err(Unable::Leaving),
-        Lifecycle::Pending | Lifecycle::Warm | Lifecycle::Other => return Err(Unable::ComingUp),
+        Lifecycle::Pending | Lifecycle::Other => return Err(Unable::ComingUp),
     }
     if !member.healthy {
         return Err(Unable::Unhealthy);
@@ -221,7 +222,6 @@ pub fn maps(version: &TemplateVersion) -> Option<String> {
     hides.map(|device| hidden(version.number, &device.name))
 }
 
-/// Why instances of this version would lack data of this image: a device that both map, and that the template's mapping
 /// Why the image does not go onto a volume that a version of a template gives a size, if it does not (AWS: RunInstances,
 /// EbsBlockDevice: no less than the snapshot's).
 #[must_use]
@@ -236,6 +236,7 @@ pub fn too_small(version: &TemplateVersion, image: &Image) -> Option<String> {
     })
 }
 
+/// Why instances of this version would lack data of this image: a device that both map, and that the template's mapping
 /// would begin without the image's data (AWS: Block device mappings for volumes on Amazon EC2 instances).
 pub fn hides(version: &TemplateVersion, image: &Image) -> Option<String> {
     let is_root = |name: &str| image.root_device.as_deref() == Some(name);
@@ -294,11 +295,21 @@ pub fn types_of_base(group: &Group, version: &TemplateVersion) -> Vec<String> {
 }
 
 /// The instance type that can't run the image, if one of the policy's can't.
-pub fn unable_type(types: &[String], architectures: &BTreeMap<String, Vec<String>>, image: &Image) -> Option<String> {
-    let ours = image.architecture.as_ref()?;
-    let unable = types.iter().find(|name| architectures.get(*name).is_some_and(|runs| !runs.contains(ours)))?;
+pub fn unable_type(types: &[String], known: &BTreeMap<String, Runs>, image: &Image) -> Option<String> {
+    let unable =
+        |runs: &dyn Fn(&Runs) -> bool| types.iter().find(|name| known.get(*name).is_some_and(|known| !runs(known)));
+    if let Some(ours) = &image.architecture
+        && let Some(unable) = unable(&|runs| runs.architectures.contains(ours))
+    {
+        return Some(format!(
+            "the image is for {ours}, and the group launches {unable} too, which can't run that; give that type a launch template of its own"
+        ));
+    }
+    // One that prefers UEFI boots without it, too (AWS: Instance launch behavior with Amazon EC2 boot modes).
+    let ours = image.boot_mode.as_ref().filter(|mode| *mode != "uefi-preferred")?;
+    let unable = unable(&|runs| runs.boot_modes.is_empty() || runs.boot_modes.contains(ours))?;
     Some(format!(
-        "the image is for {ours}, and the group launches {unable} too, which can't run that; give that type a launch template of its own"
+        "the image boots by {ours}, and the group launches {unable} too, which can't; give that type a launch template of its own"
     ))
 }
 

@@ -71,6 +71,7 @@ fn image() -> Image {
         devices: vec![("/dev/xvda".into(), "snap-root".into()), ("/dev/xvdf".into(), "snap-data".into())],
         sizes: vec![("/dev/xvda".into(), 8), ("/dev/xvdf".into(), 20)],
         architecture: Some("x86_64".into()),
+        boot_mode: None,
         protected: false,
         created_at: None,
     }
@@ -323,13 +324,22 @@ fn overrides_that_stand_alone_are_left_alone_and_their_types_do_not_count() {
 #[test]
 fn a_type_that_cannot_run_the_image_is_named() {
     let types = ["m5.large".to_owned(), "m6g.large".to_owned(), "z9.large".to_owned()];
-    let runs = |name: &str, all: &[&str]| (name.to_owned(), all.iter().map(ToString::to_string).collect());
-    let known: BTreeMap<String, Vec<String>> =
-        [runs("m5.large", &["i386", "x86_64"]), runs("m6g.large", &["arm64"])].into();
+    let all = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let runs = |name: &str, architectures: &[&str], modes: &[&str]| {
+        (name.to_owned(), Runs { architectures: all(architectures), boot_modes: all(modes) })
+    };
+    let known: BTreeMap<String, Runs> =
+        [runs("m5.large", &["i386", "x86_64"], &["legacy-bios"]), runs("m6g.large", &["arm64"], &[])].into();
     expect!["the image is for x86_64, and the group launches m6g.large too, which can't run that; give that type a launch template of its own"].assert_eq(&unable_type(&types, &known, &image()).expect("one can't"));
     assert_eq!(unable_type(&types[..1], &known, &image()), None);
     assert_eq!(unable_type(&types[2..], &known, &image()), None, "nobody knows what it runs");
     assert_eq!(unable_type(&types, &known, &Image { architecture: None, ..image() }), None);
+    let boots = |mode: &str| Image { architecture: None, boot_mode: Some(mode.into()), ..image() };
+    expect!["the image boots by uefi, and the group launches m5.large too, which can't; give that type a launch template of its own"].assert_eq(&unable_type(&types, &known, &boots("uefi")).expect("one can't"));
+    for mode in ["legacy-bios", "uefi-preferred"] {
+        assert_eq!(unable_type(&types, &known, &boots(mode)), None, "{mode}");
+    }
+    assert_eq!(unable_type(&types[1..], &known, &boots("uefi")), None, "AWS does not tell how it boots");
 }
 
 #[test]

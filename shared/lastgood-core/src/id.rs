@@ -267,10 +267,33 @@ impl RolloutId {
     /// That of an image that an operator asked for `at` that time.
     #[must_use]
     pub fn of_change(source: &SourceId, at: Time) -> Self {
-        Self(format!("{}/set-image", BackupId { source: source.clone(), slot: at }))
+        Self(format!("{}{SET_IMAGE}", BackupId { source: source.clone(), slot: at }))
     }
 }
 
+impl RolloutId {
+    /// The name in it that somebody chose: that of its source if it is one of ours, else all of it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self.source() {
+            Some(source) => {
+                let begin = source.kind().len() + 1;
+                self.0.get(begin..begin + source.name().len()).unwrap_or(&self.0)
+            }
+            None => &self.0,
+        }
+    }
+
+    /// The source that it names, if it is one of ours.
+    #[must_use]
+    pub fn source(&self) -> Option<SourceId> {
+        let backup = self.0.strip_suffix(SET_IMAGE).unwrap_or(&self.0);
+        backup.parse::<BackupId>().ok().map(|backup| backup.source)
+    }
+}
+
+/// The end of the name of a rollout that an operator asked for.
+const SET_IMAGE: &str = "/set-image";
 /// A slot in names and keys.
 const SLOT_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 

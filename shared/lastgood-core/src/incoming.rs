@@ -2,6 +2,7 @@
 //!
 //! Events are hints: reading one tells what to look at, never what is so.
 
+mod dated;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -12,20 +13,15 @@ use serde_json::Value;
 
 use crate::id::{ArtifactId, CacheFamily, CacheSnapshotId, GroupName, ImageId, InstanceId, RefreshId, SourceId};
 use crate::notice::EVENT_SOURCE;
-use crate::{Time, seconds_between, whole_second};
+use crate::rollout::Judge;
+use crate::text::{self, NotTaken};
+use crate::{Time, whole_second};
 
+pub use dated::{Misdated, REQUEST_SECONDS_OLD_MAX, dated};
 pub use requests::{
-    AboutBackup, AboutSource, BackupRequested, ImageChangeRequested, Request, SkipRequested, VerdictAsked,
+    AboutBackup, AboutSource, BackupRequested, ImageChangeRequested, NoticeTestRequested, OPERATOR_REQUESTS,
+    PROGRAM_REQUESTS, Request, SkipRequested, VerdictAsked,
 };
-
-/// How far EventBridge's clock and ours may be apart, in seconds.
-const CLOCK_SECONDS_APART_MAX: i64 = 5 * 60;
-
-/// Whether what is dated so can't have been asked for by now: everything that is asked after it would count as older.
-#[must_use]
-pub fn is_from_the_future(at: Time, now: Time) -> bool {
-    seconds_between(now, at) > CLOCK_SECONDS_APART_MAX
-}
 
 /// The part of EventBridge's envelope that decisions use.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -85,6 +81,13 @@ pub enum Incoming {
     },
     /// An instance refresh began, paused, ended or turned back.
     Refresh(RefreshNews),
+    /// An operator wants to see whether notices arrive.
+    NoticeTest {
+        /// The event's id.
+        event: String,
+        /// What is asked.
+        asked: NoticeTestRequested,
+    },
     /// An operator gives a group an image.
     ImageChange {
         /// When.
@@ -153,6 +156,16 @@ pub enum Unreadable {
         /// What is wrong.
         source: serde_json::Error,
     },
+    /// The detail is right, but for a name in it.
+    #[error("event {id}: a name in the detail of '{detail_type}' is none")]
+    Name {
+        /// Its id.
+        id: String,
+        /// Its kind.
+        detail_type: String,
+        /// What is wrong.
+        source: NotTaken,
+    },
     /// An event that we know nothing of.
     #[error("event {id}: nothing here reads '{detail_type}' from '{source_name}'")]
     Unknown {
@@ -169,6 +182,43 @@ pub enum Unreadable {
 const CACHE_EVENTS: [&str; 2] = ["Snapshot Created", "Snapshot Creation Failed"];
 
 const REFRESH_PREFIX: &str = "EC2 Auto Scaling Instance Refresh ";
+
+/// The detail of an event, with the names in it that somebody else chose: none may be longer than a key of the table, or move the
+/// cursor of whoever reads it. Names of groups in AWS's own events are AWS's to bound.
+trait Detail: de::DeserializeOwned {
+    /// Each name.
+    fn names(&self) -> Vec<&str>;
+}
+
+impl Detail for ImageDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.image.as_str()]
+    }
+}
+
+impl Detail for InstanceDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.instance_id.as_str()]
+    }
+}
+
+impl Detail for CacheDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![&self.snapshot]
+    }
+}
+
+impl Detail for GoodDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for RefreshDetail {
+    fn names(&self) -> Vec<&str> {
+        vec![self.instance_refresh_id.as_str()]
+    }
+}
 
 #[derive(Deserialize)]
 struct ImageDetail {
@@ -247,11 +297,16 @@ impl Incoming {
                 let detail: GoodDetail = envelope.read_detail()?;
                 Ok(Self::BackupGood { source: detail.source })
             }
+            (EVENT_SOURCE, NoticeTestRequested::DETAIL_TYPE) => {
+                Ok(Self::NoticeTest { event: envelope.id.clone(), asked: envelope.read_detail()? })
+            }
             (EVENT_SOURCE, ImageChangeRequested::DETAIL_TYPE) => {
                 Ok(Self::ImageChange { at: whole_second(envelope.time), asked: envelope.read_detail()? })
             }
-            (EVENT_SOURCE, VerdictAsked::DETAIL_TYPE) => {
-                Ok(Self::Verdict { at: whole_second(envelope.time), asked: envelope.read_detail()? })
+            (EVENT_SOURCE, kind @ (VerdictAsked::BY_A_PROGRAM | VerdictAsked::BY_A_PERSON)) => {
+                let judge = if kind == VerdictAsked::BY_A_PERSON { Judge::Person } else { Judge::Event };
+                let asked = VerdictAsked { judge, ..envelope.read_detail()? };
+                Ok(Self::Verdict { at: whole_second(envelope.time), asked })
             }
             (EVENT_SOURCE, kind) => match envelope.request(kind)? {
                 Some(request) => Ok(Self::Asked { at: whole_second(envelope.time), request }),
@@ -275,12 +330,17 @@ pub fn of_sns(messages: &[String]) -> Incoming {
 }
 
 impl Envelope {
-    fn read_detail<T: de::DeserializeOwned>(&self) -> Result<T, Unreadable> {
-        serde_json::from_value(self.detail.clone()).map_err(|source| Unreadable::Detail {
-            id: self.id.clone(),
-            detail_type: self.detail_type.clone(),
+    fn read_detail<T: Detail>(&self) -> Result<T, Unreadable> {
+        let (id, detail_type) = (self.id.clone(), self.detail_type.clone());
+        let detail: T = serde_json::from_value(self.detail.clone()).map_err(|source| Unreadable::Detail {
+            id: id.clone(),
+            detail_type: detail_type.clone(),
             source,
-        })
+        })?;
+        match detail.names().into_iter().try_for_each(text::name) {
+            Ok(()) => Ok(detail),
+            Err(source) => Err(Unreadable::Name { id, detail_type, source }),
+        }
     }
 
     fn unknown(self) -> Unreadable {

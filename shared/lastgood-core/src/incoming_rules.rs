@@ -29,11 +29,14 @@ fn samples(folder: &str) -> Vec<(String, PathBuf)> {
     named
 }
 
+fn is_request(sample: &str) -> bool {
+    sample.ends_with("-requested") || sample.ends_with("-verdict")
+}
+
 #[test]
 fn every_sample_that_wakes_a_function_is_read() {
     let mut table = String::new();
-    let ours =
-        samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested") || name == "backup-good");
+    let ours = samples("lastgood").into_iter().filter(|(name, _)| is_request(name) || name == "backup-good");
     for (name, path) in samples("aws").into_iter().chain(ours) {
         let read = of(sample(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
         table += &format!("{name}\n  {read:?}\n");
@@ -101,11 +104,98 @@ fn each_request_is_read_as_what_it_is_called() {
             Incoming::ImageChange { asked, .. } => {
                 assert_eq!((kind.as_str(), asked.refresh), ("Image Change Requested", true));
             }
+            Incoming::NoticeTest { event, asked } => {
+                assert_eq!((kind.as_str(), asked.by.as_str()), (NoticeTestRequested::DETAIL_TYPE, "alice"));
+                assert_eq!(event, "7bf73129-1428-4cd3-a780-95db273d1607");
+            }
             other => assert!(matches!(other, Incoming::BackupRequested { .. }) && kind == "Backup Requested", "{name}"),
         }
     }
     let read = samples("lastgood").into_iter().filter(|(name, _)| name.ends_with("-requested")).count();
-    assert_eq!(read, Request::DETAIL_TYPES.len() + 2, "a sample of each");
+    assert_eq!(read, Request::DETAIL_TYPES.len() + 3, "a sample of each");
+}
+
+#[test]
+fn whose_verdict_it_is_the_detail_type_says_and_nothing_else() {
+    let event = |kind: &str, detail: Value| json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail});
+    for (kind, judge) in [("Checkpoint Verdict", Judge::Event), ("Operator Verdict", Judge::Person)] {
+        let detail = json!({"rollout": "r-1", "verdict": "go-on", "by": "alice"});
+        match of(event(kind, detail.clone())).expect(kind) {
+            Incoming::Verdict { asked, .. } => {
+                assert_eq!((asked.judge, asked.detail_type()), (judge, kind));
+                assert_eq!(serde_json::to_value(&asked).expect("JSON"), detail, "what is sent claims nothing");
+            }
+            other => panic!("{other:?}"),
+        }
+        for claim in ["person", "event", "health"] {
+            let mut claims = detail.clone();
+            claims["judge"] = json!(claim);
+            let envelope = serde_json::from_value(event(kind, claims)).expect("an envelope");
+            let error = Incoming::of(envelope).expect_err("it claims to be somebody");
+            assert_eq!(error.to_string(), format!("event e-1: the detail of '{kind}' can't be read"));
+            let why = std::error::Error::source(&error).expect("it says why").to_string();
+            assert!(why.contains("unknown field `judge`"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_no_key_of_the_table_is_refused_with_the_event_that_has_it() {
+    let ours = |name: &str| {
+        let (group, by) = (format!("group/{name}"), "alice");
+        let backup = format!("{group}@20260115T103000Z");
+        [
+            ("Backup Requested", json!({"source": group, "by": by})),
+            ("Hold Requested", json!({"source": group, "by": by})),
+            ("Release Requested", json!({"source": group, "by": by})),
+            ("Skip Requested", json!({"source": group, "slot": "2026-01-15T10:30:00Z", "by": by})),
+            ("Pin Requested", json!({"backup": backup, "by": by})),
+            ("Unpin Requested", json!({"backup": backup, "by": by})),
+            ("Image Change Requested", json!({"source": group, "image": "ami-1", "by": by})),
+            ("Image Change Requested", json!({"source": "group/web", "image": name, "by": by})),
+            ("Checkpoint Verdict", json!({"rollout": backup, "verdict": "go-on", "by": by})),
+            ("Operator Verdict", json!({"rollout": format!("{backup}/set-image"), "verdict": "go-on", "by": by})),
+            ("Operator Verdict", json!({"rollout": name, "verdict": "go-on", "by": by})),
+            ("Backup Good", json!({"source": group})),
+        ]
+    };
+    let read = |kind: &str, detail: &Value| {
+        let event = json!({"id": "e-1", "source": "lastgood", "detail-type": kind, "time": "2026-01-15T10:30:00Z", "detail": detail});
+        Incoming::of(serde_json::from_value(event).expect("an envelope"))
+    };
+    for (kind, detail) in ours(&"n".repeat(255)) {
+        read(kind, &detail).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+    for (name, why) in [
+        ("n".repeat(256), "has 256 characters; write at most 255"),
+        ("n".repeat(2_000_000), "has 2000000 characters; write at most 255"),
+        ("web\u{1b}[2J".to_owned(), "has a control character at place 4"),
+        ("web\u{9b}".to_owned(), "has a control character at place 4"),
+    ] {
+        for (kind, detail) in ours(&name) {
+            let error = read(kind, &detail).expect_err(kind);
+            assert_eq!(error.to_string(), format!("event e-1: a name in the detail of '{kind}' is none"));
+            let cause = std::error::Error::source(&error).expect("it says why").to_string();
+            assert!(cause.contains(why), "{kind}: {cause}");
+        }
+    }
+}
+
+#[test]
+fn what_people_write_is_bounded_in_every_request() {
+    for kind in Request::DETAIL_TYPES.into_iter().chain(["Backup Requested", "Image Change Requested"]) {
+        let path = Path::new(EVENTS).join(format!("lastgood/{}.json", kind.to_lowercase().replace(' ', "-")));
+        for (key, longest) in [("by", 128), ("reason", 1_000)] {
+            let mut event = sample(&path);
+            event["detail"][key] = json!("x".repeat(longest));
+            of(event.clone()).unwrap_or_else(|error| panic!("{kind}: {error}"));
+            for wrong in ["x".repeat(longest + 1), "a\nb".into(), "\u{1b}]52;c;x".into(), String::new()] {
+                event["detail"][key] = json!(wrong);
+                let why = of(event.clone()).expect_err(kind);
+                assert!(why.ends_with(&format!("the detail of '{kind}' can't be read")), "{why}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -2,14 +2,13 @@
 
 use crate::facts::{Instance, StopHazards};
 use crate::plan::Capture;
+use crate::refusal::{Refusal, Why};
 
 /// Why it can't be backed up so, and what to do, as far as AWS tells with the instance itself.
 #[must_use]
 pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
-    if let Some(group) = found.group().filter(|_| !capture.standby) {
-        return Some(format!(
-            "is a member of the Auto Scaling group {group}: back that up, or say 'standby: true' under 'capture' to have it put into standby while it is stopped"
-        ));
+    if let Some(group) = found.group() {
+        return Some(format!("is a member of the Auto Scaling group {group}: back that up, its members go with it"));
     }
     if found.hibernates {
         return Some(
@@ -22,6 +21,11 @@ pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
     if !capture.stop {
         return None;
     }
+    if capture.asks_consent && !consents(found) {
+        return Some(format!(
+            "is selected by its tags alone, and 'reboot: stop' shuts it down: give it the tag '{TAG_MAY_STOP}' with the value '{YES}', name it under 'instances', or say 'reboot: never'"
+        ));
+    }
     found.passing_address.as_ref().filter(|_| !capture.allow_address_change).map(|address| {
         format!(
             "has the public address {address}, and gets another one after a stop; give it an Elastic IP address, or say 'allow_address_change: true' under 'capture'"
@@ -29,16 +33,50 @@ pub fn obstacle(found: &Instance, capture: &Capture) -> Option<String> {
     })
 }
 
+/// The tag by which an instance that is selected by its tags alone may be stopped: another one than those that select it, so that
+/// who may give these need not be able to have it shut down.
+pub const TAG_MAY_STOP: &str = "lastgood:may-stop";
+const YES: &str = "true";
+
+fn consents(found: &Instance) -> bool {
+    found.tags.get(TAG_MAY_STOP).is_some_and(|value| value == YES)
+}
+
+/// How it is backed up now: as its plan says, but without a stop if it bears no consent; and why without, then.
+#[must_use]
+pub fn granted(found: &Instance, capture: Capture) -> (Capture, Option<String>) {
+    if !capture.stop || !capture.asks_consent || consents(found) {
+        return (capture, None);
+    }
+    let why = format!(
+        "it is not stopped: it is selected by its tags alone and bears no tag '{TAG_MAY_STOP}' with the value '{YES}'; give it that, or name it under 'instances'"
+    );
+    (Capture { stop: false, ..capture }, Some(why))
+}
+
 /// The same of what only other calls tell: what a stop of it would meet.
 #[must_use]
-pub fn hazard(hazards: StopHazards) -> Option<&'static str> {
+pub fn hazard(hazards: &StopHazards) -> Option<String> {
     if hazards.protected {
-        return Some("has stop protection on: turn that off, or say 'reboot: never'");
+        return Some("has stop protection on: turn that off, or say 'reboot: never'".into());
     }
     if hazards.in_store {
-        return Some("has volumes of instance store, whose data a stop erases: say 'reboot: never'");
+        return Some("has volumes of instance store, whose data a stop erases: say 'reboot: never'".into());
     }
-    hazards.one_time_spot.then_some("is of a Spot request for one time, which AWS does not stop: say 'reboot: never'")
+    if hazards.one_time_spot {
+        return Some("is of a Spot request for one time, which AWS does not stop: say 'reboot: never'".into());
+    }
+    let refusal = hazards.no_start.as_ref()?;
+    Some(format!(
+        "is not stopped, for the function may not start it again: {refusal}; give its role ec2:StartInstances for the instance and what belongs to it (a license configuration, a policy of the organization), or say 'reboot: never'"
+    ))
+}
+
+/// What a trial run of its start proves: that the right is missing, and nothing else. That the instance runs, or that AWS has
+/// something against it today, is no proof of what will be.
+#[must_use]
+pub fn no_start(refusal: Refusal) -> Option<Refusal> {
+    (refusal.why == Why::Denied).then_some(refusal)
 }
 
 #[cfg(test)]
@@ -69,7 +107,7 @@ mod tests {
         assert_eq!((obstacle(&instance(), &plain), obstacle(&instance(), &stop())), (None, None));
         for (instance, capture, begins) in [
             (&member, plain, Some("is a member of the Auto Scaling group web")),
-            (&member, Capture { standby: true, ..stop() }, None),
+            (&member, stop(), Some("is a member of the Auto Scaling group web")),
             (&hibernates, plain, Some("may hibernate")),
             (&in_store, plain, Some("has its root volume in instance store")),
             (&passing, plain, None),
@@ -85,13 +123,30 @@ mod tests {
     #[test]
     fn what_a_stop_would_meet_is_told_before_it() {
         let none = StopHazards::default();
-        assert_eq!(hazard(none), None);
+        let refusal = |why| Refusal { why, action: "ec2:StartInstances".into(), message: "AWS's words".into() };
+        assert_eq!(hazard(&none), None);
         for (hazards, begins) in [
-            (StopHazards { protected: true, ..none }, "has stop protection"),
-            (StopHazards { in_store: true, ..none }, "has volumes of instance store"),
-            (StopHazards { one_time_spot: true, ..none }, "is of a Spot request"),
+            (StopHazards { protected: true, ..none.clone() }, "has stop protection"),
+            (StopHazards { in_store: true, ..none.clone() }, "has volumes of instance store"),
+            (StopHazards { one_time_spot: true, ..none.clone() }, "is of a Spot request"),
+            (StopHazards { no_start: Some(refusal(Why::Denied)), ..none }, "is not stopped, for the function may not"),
         ] {
-            assert!(hazard(hazards).is_some_and(|told| told.starts_with(begins)), "{hazards:?}");
+            assert!(hazard(&hazards).is_some_and(|told| told.starts_with(begins)), "{hazards:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_missing_right_proves_that_it_may_not_be_started_again() {
+        for (why, proves) in [
+            (Why::Denied, true),
+            (Why::WrongState, false),
+            (Why::Missing, false),
+            (Why::Invalid, false),
+            (Why::TooSoon, false),
+            (Why::Quota, false),
+        ] {
+            let refusal = Refusal { why, action: "ec2:StartInstances".into(), message: "AWS's words".into() };
+            assert_eq!(no_start(refusal).is_some(), proves, "{why:?}");
         }
     }
 }

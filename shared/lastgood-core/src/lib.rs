@@ -19,6 +19,7 @@ mod limits;
 pub mod name;
 pub mod needed;
 pub mod notice;
+pub mod outbox;
 pub mod pace;
 pub mod plan;
 pub mod record;
@@ -29,6 +30,8 @@ pub mod schedule;
 pub mod source;
 pub mod stored;
 pub mod sweep;
+pub mod text;
+pub mod watch;
 
 /// A point in time, in UTC. Lastgood works in whole seconds; fractions are cut where time comes in.
 pub type Time = jiff::Timestamp;

@@ -9,7 +9,7 @@ use crate::backup::removal::{
 use crate::backup::scale_in::OWED_RETRY_SECONDS;
 use crate::backup::sight::{PENDING_POLL_SECONDS, VISIBLE_SECONDS_MAX};
 use crate::group::LIFETIME_LEFT_SECONDS_MIN;
-use crate::incoming::is_from_the_future;
+use crate::incoming::{REQUEST_SECONDS_OLD_MAX, dated};
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
 use crate::pace::BACKOFF_SECONDS_MAX;
 use crate::plan::ON_OVERDUE_SECONDS_DEFAULT;
@@ -61,6 +61,7 @@ fn each_limit_has_its_value() {
         ("to begin a refresh", STARTING_SECONDS_MAX, 14 * DAY),
         ("a refresh that is not told", UNSEEN_SECONDS_MAX, HOUR),
         ("from a verdict until AWS goes on", MARGIN_SECONDS, 3 * MINUTE),
+        ("a request that is old", REQUEST_SECONDS_OLD_MAX, 3 * HOUR),
         ("a hold", HOLD_SECONDS_MAX, DAY),
         ("a pause, if nothing is said", DELAY_SECONDS_DEFAULT, HOUR),
         ("the longest pause that AWS takes", DELAY_SECONDS_MAX, 2 * DAY),
@@ -68,7 +69,8 @@ fn each_limit_has_its_value() {
         assert_eq!(limit, seconds, "{name}");
     }
     let now = Time::UNIX_EPOCH;
-    assert!(is_from_the_future(later(now, 5 * MINUTE + 1), now) && !is_from_the_future(later(now, 5 * MINUTE), now));
+    assert!(dated(later(now, 5 * MINUTE + 1), now).is_err() && dated(later(now, 5 * MINUTE), now).is_ok());
+    assert!(dated(now, later(now, 3 * HOUR + 1)).is_err() && dated(now, later(now, 3 * HOUR)).is_ok());
 }
 
 #[test]

@@ -29,7 +29,6 @@ fn group(name: &str, launches_from: LaunchSource) -> Group {
         launches_from,
         members: Vec::new(),
         size: 1,
-        size_min: 0,
         refresh_suspended: false,
         warmup_seconds: 0,
         lifetime_seconds_max: None,

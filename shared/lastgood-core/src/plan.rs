@@ -5,6 +5,7 @@
 //! is in `text.rs`; the JSON Schema is made from it.
 
 mod check;
+pub mod may;
 mod mistake;
 mod read;
 mod rollout_text;
@@ -90,6 +91,16 @@ impl Select {
     }
 }
 
+impl Plan {
+    /// What it says of this source. Whoever may tag an instance may bring it under a plan, but not have it shut down by that.
+    #[must_use]
+    pub fn policy_of(&self, id: &SourceId) -> Policy {
+        let mut policy = self.policy.clone();
+        policy.capture.asks_consent = policy.capture.stop && id.instance().is_some() && !self.select.names(id);
+        policy
+    }
+}
+
 /// What a plan says of each of its sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -135,9 +146,9 @@ pub struct Capture {
     /// It may have another public address afterwards.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_address_change: bool,
-    /// A member of a group may be a source of its own: it is in standby while it is stopped.
+    /// It is selected by its tags alone: it is stopped only if it bears the tag of consent. No plan says so, its sources do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub standby: bool,
+    pub asks_consent: bool,
 }
 
 fn stop_within() -> i64 {
@@ -157,7 +168,7 @@ impl Default for Capture {
             stop: false,
             stop_within_seconds: STOP_WITHIN_SECONDS_DEFAULT,
             allow_address_change: false,
-            standby: false,
+            asks_consent: false,
         }
     }
 }

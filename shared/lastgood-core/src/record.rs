@@ -73,6 +73,9 @@ pub enum Queue {
     Poll,
     /// retention-cleanup: backups of which something must go.
     Cleanup,
+    /// checkpoint-reached: nothing waits for it, for events alone wake it. It carries rollouts on; of a backup it does what every
+    /// function may do: report to its source, and notify.
+    Checkpoint,
 }
 
 /// Names a record in a queue.
@@ -115,6 +118,8 @@ pub(crate) const BACKUPS: &str = "backups";
 pub(crate) const ROLLOUTS: &str = "rollouts";
 /// That of the sweep.
 pub(crate) const SWEEPS: &str = "sweeps";
+/// That of the look at our own deployment.
+pub(crate) const WATCHES: &str = "watches";
 
 #[cfg(test)]
 mod tests {

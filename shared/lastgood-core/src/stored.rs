@@ -9,8 +9,34 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::record::{Place, Record};
+
 /// The form that is written.
 pub const FORM: u32 = 8;
+
+/// The longest stored form, in bytes: the table takes 400 KB of one record with its key and its attributes (AWS: DynamoDB,
+/// quotas).
+pub const BYTES_MAX: usize = 400 * 1024 - 8 * 1024;
+
+/// A record that the table would not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record {record} has {bytes} bytes, and the table takes {BYTES_MAX} of one")]
+pub struct TooLarge {
+    /// Which: its partition and its name.
+    pub record: String,
+    /// How long its stored form is.
+    pub bytes: usize,
+}
+
+/// The stored form of a record, unless the table would not take it.
+pub fn encode_within<R: Record>(record: &R) -> Result<String, TooLarge> {
+    let body = encode(record);
+    if body.len() > BYTES_MAX {
+        let Place { partition, sort } = R::place(&record.id());
+        return Err(TooLarge { record: format!("{partition}/{sort}"), bytes: body.len() });
+    }
+    Ok(body)
+}
 
 /// A stored text that can't be read.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,6 @@ use crate::Time;
 use crate::backup::cache::{CachePart, ChosenCache};
 use crate::backup::copy::{Copied, CopyPart, Took};
 use crate::backup::power::{Consistency, Power, PowerPart};
-use crate::backup::standby::{Standby, StandbyPart};
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
 use crate::cache::Full;
 use crate::facts::{CacheAccess, CacheSetup, CacheShard, TemplateRef, VersionRef};
@@ -95,6 +94,7 @@ fn rollout() -> Rollout {
     };
     let change = Change {
         image: "ami-1".into(),
+        owner: Some("210987654321".into()),
         by: "alice".into(),
         reason: Some("a patch".into()),
         refresh: true,
@@ -167,12 +167,12 @@ fn policy() -> Policy {
             timezone: "Europe/Berlin".into(),
         },
         capture: Capture {
+            asks_consent: true,
             protect_from_scale_in: true,
             during_refresh: true,
             stop: true,
             stop_within_seconds: 90,
             allow_address_change: true,
-            standby: true,
         },
         publish: publish(),
         keep_in_use: true,
@@ -259,13 +259,6 @@ fn backup() -> Backup {
             untold_since: Some(at(41)),
             refusal_told: true,
             left_told: true,
-        },
-        standby: StandbyPart {
-            state: Standby::Leaving(at(39)),
-            group: Some("web".into()),
-            untold_since: Some(at(40)),
-            refused: Some("no".into()),
-            told: Some("full".into()),
         },
         scale_in: ScaleIn::Owed(at(35)),
         protection_told: Some("denied".into()),

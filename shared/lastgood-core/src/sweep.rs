@@ -1,20 +1,22 @@
 //! The sweep: what AWS holds under our tag is laid beside the records, every few hours.
 //!
 //! A CreateImage that stalled until after its backup was given up leaves an image that nobody waits for: it is found here and
-//! goes the way of every removal. What bears our tag and is on no record, or on that of a backup that was deleted, is told
-//! once and left alone: our tag *and* our record, both, or nothing is deleted; and what is back after its deletion somebody
-//! has restored. And a good backup whose image somebody deregistered is told, for then its source is not as restorable as
+//! goes the way of every removal. What bears our tag and is on no record, or on that of a backup that was deleted, or not
+//! proved to be of the backup that its tag names, is told once and left alone: our tag, our record and AWS's word, all three, or
+//! nothing is deleted; and what is back after its deletion somebody has restored. And a good backup whose image somebody deregistered is told, for then its source is not as restorable as
 //! it seems.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::proof::{is_its_cache_snapshot, is_its_image, is_its_snapshot};
 use crate::backup::{Artifact, Backup, Event, State};
 use crate::facts::{CacheSnapshot, CacheSnapshotState, Image, Snapshot};
 use crate::id::{ArtifactId, BackupId, ImageId, SnapshotId, SourceId};
 use crate::name::TAG_BACKUP;
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::record::{Place, Queue, Record, SWEEPS, Tells};
 use crate::{Time, later, seconds_between};
 
@@ -108,17 +110,18 @@ impl Sweep {
             let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
             let ids: Vec<String> = ids.map(str::to_owned).chain(cache_snapshots.iter().cloned()).collect();
             if ids.iter().any(|id| !self.told.contains(id)) {
-                if next.outbox.len() >= NOTICES_MAX {
-                    next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
-                    continue;
-                }
                 let news = News::ArtifactUnknown {
                     backup: backup.clone(),
                     images: images.clone(),
                     snapshots: snapshots.clone(),
                     cache_snapshots: cache_snapshots.clone(),
                 };
-                next.outbox.push(Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news));
+                let notice = Notice::new(source, &format!("{backup}/{}", now.as_second()), now, news);
+                if next.outbox.len() >= NOTICES_MAX || outbox::is_full(&next.outbox, &notice) {
+                    next.next_at = next.next_at.min(later(now, LOOK_AGAIN_SECONDS));
+                    continue;
+                }
+                next.outbox.push(notice);
             }
             // What is gone by the next sweep is forgotten.
             next.told.extend(ids);
@@ -179,22 +182,22 @@ pub fn of_backup(record: &Backup, account: &Account, now: Time) -> Option<Event>
             }
         }
         State::Failed if matches!(record.artifact, Artifact::None | Artifact::Gone) => {
-            let image = account.images.iter().filter(there).find(|image| {
-                is_its(&image.tags)
-                    && is_old(image.created_at, now)
-                    && record.image().is_none_or(|known| *known == image.id)
-            });
+            let image = account
+                .images
+                .iter()
+                .filter(there)
+                .find(|image| is_its(&image.tags) && is_old(image.created_at, now) && is_its_image(record, image));
+            let made = record.image().or(image.map(|image| &image.id));
             let under: BTreeSet<&SnapshotId> = account.images.iter().flat_map(|image| &image.snapshots).collect();
             let left = account.snapshots.iter().filter(|snapshot| {
                 is_its(&snapshot.tags)
                     && is_old(snapshot.started_at, now)
+                    && is_its_snapshot(record, made, snapshot)
                     && !under.contains(&snapshot.id)
                     && !record.shared.contains(&snapshot.id)
             });
             let of_cache = account.cache_snapshots.iter().find(|snapshot| {
-                is_its(&snapshot.tags)
-                    && is_old_snapshot(snapshot, now)
-                    && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)
+                is_its(&snapshot.tags) && is_old_snapshot(snapshot, now) && is_its_cache_snapshot(record, snapshot)
             });
             let of_cache = of_cache.map(|snapshot| ArtifactId::CacheSnapshot(snapshot.id.clone()));
             let artifact = image.map(|image| ArtifactId::Image(image.id.clone())).or(of_cache);
@@ -221,9 +224,7 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
     for image in account.images.iter().filter(|image| !image.is_deregistered() && is_old(image.created_at, now)) {
         let Some((tag, source)) = tagged(&image.tags) else { continue };
         // Of a backup that was deleted nothing should be there: somebody has restored it, perhaps, and wants it.
-        let known = by_tag.get(tag).is_some_and(|record| {
-            record.state != State::Deleted && record.image().is_none_or(|known| *known == image.id)
-        });
+        let known = by_tag.get(tag).is_some_and(|record| record.state != State::Deleted && is_its_image(record, image));
         if !known {
             entry(&mut found, tag, source).images.push(image.id.clone());
         }
@@ -236,7 +237,12 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
                 record.snapshots.contains(&snapshot.id) || record.shared.contains(&snapshot.id)
             }
             State::Deleted => record.shared.contains(&snapshot.id),
-            State::Requested | State::Quiescing | State::Creating | State::Pending | State::Failed => true,
+            State::Failed => {
+                record.snapshots.contains(&snapshot.id)
+                    || record.shared.contains(&snapshot.id)
+                    || is_its_snapshot(record, record.image(), snapshot)
+            }
+            State::Requested | State::Quiescing | State::Creating | State::Pending => true,
         });
         if !known && !under.contains(&snapshot.id) {
             entry(&mut found, tag, source).snapshots.push(snapshot.id.clone());
@@ -244,9 +250,9 @@ pub fn unknown(records: &[&Backup], account: &Account, now: Time) -> Vec<Unknown
     }
     for snapshot in account.cache_snapshots.iter().filter(|snapshot| is_old_snapshot(snapshot, now)) {
         let Some((tag, source)) = tagged(&snapshot.tags) else { continue };
-        let known = by_tag.get(tag).is_some_and(|record| {
-            record.state != State::Deleted && record.cache_snapshot().is_none_or(|known| *known == snapshot.id)
-        });
+        let known = by_tag
+            .get(tag)
+            .is_some_and(|record| record.state != State::Deleted && is_its_cache_snapshot(record, snapshot));
         if !known {
             entry(&mut found, tag, source).cache_snapshots.push(snapshot.id.name.clone());
         }

@@ -4,8 +4,8 @@ use super::*;
 use crate::backup::Origin;
 use crate::backup::fixtures;
 use crate::facts::{CacheSnapshot, CacheSnapshotState, ImageState, SnapshotState, Tags};
-use crate::id::{CacheFamily, CacheSnapshotId};
-use crate::name::TAG_MANAGED_BY;
+use crate::id::{CacheId, CacheKind};
+use crate::name::{TAG_MANAGED_BY, cache_snapshot_id, image_name};
 use crate::plan::Policy;
 
 const TAG: &str = "group/web@20260115T103000Z";
@@ -18,7 +18,9 @@ fn backup(state: State, artifact: Artifact) -> Backup {
     let text = "plans: [{name: web, select: {groups: [web]}, schedule: hourly}]";
     let policy: Policy = crate::plan::read("plans.yaml", text).expect("a plan").plans[0].plan.policy.clone();
     let id = TAG.parse().expect("an id");
-    Backup { state, artifact, ..Backup::requested(id, "web", Origin::Schedule, &policy, now()) }
+    let asked_at = later(now(), -99_999);
+    let instance = Some("i-1".into());
+    Backup { state, artifact, instance, ..Backup::requested(id, "web", Origin::Schedule, &policy, asked_at) }
 }
 
 fn tags(backup: &str) -> Tags {
@@ -28,7 +30,7 @@ fn tags(backup: &str) -> Tags {
 fn image(id: &str, age_seconds: i64) -> Image {
     Image {
         id: id.into(),
-        name: "lastgood-web".into(),
+        name: image_name(&TAG.parse().expect("an id")),
         state: ImageState::Available,
         tags: tags(TAG),
         snapshots: vec!["snap-1".into()],
@@ -36,6 +38,7 @@ fn image(id: &str, age_seconds: i64) -> Image {
         devices: Vec::new(),
         sizes: Vec::new(),
         architecture: None,
+        boot_mode: None,
         protected: false,
         created_at: Some(later(now(), -age_seconds)),
     }
@@ -47,6 +50,7 @@ fn snapshot(id: &str, age_seconds: i64) -> Snapshot {
         id: id.into(),
         state: SnapshotState::Completed,
         tags: tags(TAG),
+        description: "Created by CreateImage(i-1) for ami-1".into(),
         started_at,
         volume: None,
         gib: None,
@@ -109,14 +113,37 @@ fn snapshots_without_an_image_go_if_they_are_on_record_or_nobodys() {
         let snapshots = ids.iter().map(|id| SnapshotId::from(*id)).collect();
         Some(Event::LeftBehind { artifact: None, snapshots })
     };
-    // Of a failed backup all that bear its tag are its own.
-    assert_eq!(of_backup(&backup(State::Failed, Artifact::Gone), &all, now()), left(&["snap-1", "snap-2"]));
-    let shared = Backup { shared: vec!["snap-1".into()], ..backup(State::Failed, Artifact::Gone) };
+    // Of a failed backup those that AWS says were made for its image.
+    let failed = Backup { artifact_id: Some(fixtures::artifact("ami-1")), ..backup(State::Failed, Artifact::Gone) };
+    assert_eq!(of_backup(&failed, &all, now()), left(&["snap-1", "snap-2"]));
+    let shared = Backup { shared: vec!["snap-1".into()], ..failed.clone() };
     assert_eq!(of_backup(&shared, &all, now()), left(&["snap-2"]));
-    assert_eq!(unknown(&[&backup(State::Failed, Artifact::Gone)], &all, now()), []);
+    assert_eq!(unknown(&[&failed], &all, now()), []);
     // Of a good one those beside its own are somebody's copies.
     let good = Backup { snapshots: vec!["snap-1".into()], ..backup(State::Good, Artifact::There) };
     assert_eq!(unknown(&[&good], &all, now())[0].snapshots, ["snap-2".into()]);
+}
+
+#[test]
+fn what_bears_the_tags_of_a_failed_backup_and_is_not_proved_to_be_its_own_is_told_and_left_alone() {
+    let record = Backup { artifact_id: Some(fixtures::artifact("ami-1")), ..backup(State::Failed, Artifact::Gone) };
+    let copy = Snapshot { description: "[Copied snap-1 from us-east-1]".into(), ..snapshot("snap-7", 9_999) };
+    let all = held(Vec::new(), vec![snapshot("snap-1", 9_999), copy]);
+    let left = Event::LeftBehind { artifact: None, snapshots: vec!["snap-1".into()] };
+    assert_eq!(of_backup(&record, &all, now()), Some(left));
+    assert_eq!(unknown(&[&record], &all, now())[0].snapshots, ["snap-7".into()]);
+    let known = Backup { snapshots: vec!["snap-7".into()], ..record };
+    assert_eq!(unknown(&[&known], &all, now()), [], "it is on record");
+    let nameless = backup(State::Failed, Artifact::None);
+    let theirs = Image { name: "theirs".into(), ..image("ami-1", 9_999) };
+    let older = image("ami-1", 99_999 + 61);
+    for foreign in [theirs, older] {
+        let all = held(vec![foreign], vec![snapshot("snap-9", 9_999)]);
+        assert_eq!(of_backup(&nameless, &all, now()), None);
+        let told = unknown(&[&nameless], &all, now());
+        let ids = (told[0].images.as_slice(), told[0].snapshots.as_slice());
+        assert_eq!(ids, (["ami-1".into()].as_slice(), ["snap-9".into()].as_slice()));
+    }
 }
 
 #[test]
@@ -218,10 +245,12 @@ fn no_more_than_a_thousand_things_are_remembered() {
 
 #[test]
 fn the_snapshot_of_a_cache_that_is_on_its_way_out_is_no_surprise() {
+    let cache = CacheId { kind: CacheKind::Cluster, name: "web".into() };
+    let id = BackupId { source: SourceId::Cache(cache.clone()), slot: later(now(), -27_000) };
     let of = |state| CacheSnapshot {
-        id: CacheSnapshotId { family: CacheFamily::Nodes, name: "web-1".into() },
+        id: cache_snapshot_id(&id, &cache),
         arn: String::new(),
-        tags: tags(TAG),
+        tags: tags(&id.to_string()),
         of: vec!["web".into()],
         state,
         manual: true,
@@ -229,8 +258,8 @@ fn the_snapshot_of_a_cache_that_is_on_its_way_out_is_no_surprise() {
         bytes: None,
     };
     let account = |state| Account { cache_snapshots: vec![of(state)], ..held(Vec::new(), Vec::new()) };
-    let deleted = backup(State::Deleted, Artifact::Gone);
-    let failed = backup(State::Failed, Artifact::Gone);
+    let of_cache = |state| Backup { id: id.clone(), ..backup(state, Artifact::Gone) };
+    let (deleted, failed) = (of_cache(State::Deleted), of_cache(State::Failed));
     for (state, surprises) in [(CacheSnapshotState::Available, true), (CacheSnapshotState::Deleting, false)] {
         let account = account(state);
         assert_eq!(unknown(&[&deleted], &account, now()).len(), usize::from(surprises), "{account:?}");

@@ -11,7 +11,7 @@ use lastgood_core::source::Source;
 use lastgood_core::source::fit::{Selected, fit};
 use lastgood_core::source::selection::selection;
 use lastgood_core::source::survey::Planned;
-use lastgood_core::{Time, seconds_between};
+use lastgood_core::{Time, seconds_between, stored};
 
 use crate::call::Cloud;
 use crate::call::autoscaling::GroupsTagged;
@@ -21,6 +21,8 @@ use crate::{CALLS_AT_ONCE_MAX, find};
 
 /// The most that one transaction of the table takes (AWS: TransactWriteItems).
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
+/// The most bytes of one (AWS: TransactWriteItems, 4 MB), with room for keys and attributes.
+const TRANSACTION_BYTES_MAX: usize = 3_500_000;
 
 /// A plan is surveyed every few minutes: one whose survey is so long overdue is not found by it.
 const FORGOTTEN_SECONDS: i64 = 24 * 60 * 60;
@@ -86,6 +88,16 @@ pub enum ApplyError {
         /// How many there are.
         all: usize,
     },
+    /// What it would write is too long for one item of the table.
+    #[error("{what} would take {bytes} bytes, and the table takes {} of one; {remedy}", stored::BYTES_MAX)]
+    TooLarge {
+        /// Which plan or source.
+        what: String,
+        /// How long its stored form would be.
+        bytes: usize,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// A call did not get through.
     #[error(transparent)]
     Call(#[from] CallFailed),
@@ -141,7 +153,31 @@ pub async fn compare(
         let after = Versioned { record, version: before.map_or(0, |before| before.version) };
         change.sources.push(SourceChange { before: before.map(|before| before.record.clone()), after });
     }
+    fits(&change, now)?;
     Ok(change)
+}
+
+/// Whether the table takes each item that is to be written: asked before the first is.
+fn fits(change: &Change, now: Time) -> Result<(), ApplyError> {
+    for plan in change.plans.values().filter_map(|plan| plan.after.clone()) {
+        let what = format!("plan '{}'", plan.name);
+        let remedy = "split it into several plans of fewer sources each, or select them by tags";
+        stored::encode_within(&Planned::new(plan, now)).map_err(|error| ApplyError::TooLarge {
+            what,
+            bytes: error.bytes,
+            remedy,
+        })?;
+    }
+    for source in &change.sources {
+        let what = source.after.record.id.to_string();
+        let remedy = "wait until its notices are sent, and apply again";
+        stored::encode_within(&source.after.record).map_err(|error| ApplyError::TooLarge {
+            what,
+            bytes: error.bytes,
+            remedy,
+        })?;
+    }
+    Ok(())
 }
 
 /// What the plans of the file select, and whether that can be what they want.
@@ -183,16 +219,41 @@ pub async fn write(store: &impl Store, change: &Change, now: Time) -> Result<(),
         None => PlanWrite::Remove { name: name.clone(), version: change.version },
     };
     let plans: Vec<_> = change.plans.iter().map(plan_write).collect();
-    if all + plans.len() <= TRANSACTION_ITEMS_MAX {
+    let plan_bytes = |write: &PlanWrite| match write {
+        PlanWrite::Put(plan) => stored::encode(&plan.record).len(),
+        PlanWrite::Remove { .. } => 0,
+    };
+    let source_bytes = |source: &Versioned<Source>| stored::encode(&source.record).len();
+    let bytes: usize = plans.iter().map(plan_bytes).chain(sources.iter().map(source_bytes)).sum();
+    if all + plans.len() <= TRANSACTION_ITEMS_MAX && bytes <= TRANSACTION_BYTES_MAX {
         return write_part(store, &plans, &sources, 0, all).await;
     }
-    for (number, sources) in sources.chunks(TRANSACTION_ITEMS_MAX).enumerate() {
-        write_part(store, &[], sources, number * TRANSACTION_ITEMS_MAX, all).await?;
+    let mut written = 0;
+    for sources in parts(&sources, source_bytes) {
+        write_part(store, &[], sources, written, all).await?;
+        written += sources.len();
     }
-    for plans in plans.chunks(TRANSACTION_ITEMS_MAX) {
+    for plans in parts(&plans, plan_bytes) {
         write_part(store, plans, &[], all, all).await?;
     }
     Ok(())
+}
+
+/// So many at a time as one transaction takes.
+fn parts<T>(mut items: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut parts = Vec::new();
+    while !items.is_empty() {
+        let mut taken = 0;
+        let fits = |item: &&T| {
+            taken += bytes(item);
+            taken <= TRANSACTION_BYTES_MAX
+        };
+        let count = items.iter().take(TRANSACTION_ITEMS_MAX).take_while(fits).count().max(1);
+        let (part, rest) = items.split_at(count);
+        parts.push(part);
+        items = rest;
+    }
+    parts
 }
 
 async fn write_part(

@@ -5,38 +5,15 @@ use futures_util::stream;
 use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Event, Origin};
 use lastgood_core::id::SourceId;
-use lastgood_core::incoming::{BackupRequested, is_from_the_future};
+use lastgood_core::incoming::BackupRequested;
 use lastgood_core::record::{Key, Queue};
 use lastgood_core::source::{self, Claim, Source};
 
 use crate::call::Cloud;
 use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
 use crate::{CALLS_AT_ONCE_MAX, Engine, RECORDS_A_RUN_MAX};
-
-/// Why a request can't be carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// No plan has the source.
-    #[error("{0} is in no plan, so it can't be backed up; select it in a plan and apply that")]
-    NotPlanned(SourceId),
-    /// The group was deleted.
-    #[error("{0} is deleted, so it can't be backed up")]
-    Lost(SourceId),
-    /// The request's time, which is the backup's slot, lies ahead of ours: everything after it would count as older.
-    #[error("the request for {source_id} is dated {slot}, and it is {now}; whose clock is wrong?")]
-    FromTheFuture {
-        /// For which source.
-        source_id: SourceId,
-        /// When it says it was sent.
-        slot: Time,
-        /// Our time.
-        now: Time,
-    },
-    /// The table could not be asked.
-    #[error("the request for {0} could not be taken down")]
-    Table(SourceId, #[source] CallFailed),
-}
 
 /// A new backup, as it stands in the store.
 type Begun = Option<Versioned<Backup>>;
@@ -119,24 +96,26 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Begins the backup that somebody asked for. The request's second is its slot, so the same event twice makes one
     /// backup.
-    pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, RequestError> {
+    pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, AskError> {
+        let (source, by) = (request.source.clone(), request.by.clone());
+        let text = format!("{request:?}");
+        let asked = Asked { request: BackupRequested::DETAIL_TYPE, source, by, at: slot, text };
+        self.answer(asked, self.begin_asked(slot, request)).await
+    }
+
+    async fn begin_asked(&self, slot: Time, request: BackupRequested) -> Result<Report, AskError> {
         let id = request.source.clone();
-        let now = self.clock.now();
-        if is_from_the_future(slot, now) {
-            return Err(RequestError::FromTheFuture { source_id: id, slot, now });
-        }
-        let table = |error| RequestError::Table(id.clone(), error);
-        let source = self.store.load::<Source>(&id).await.map_err(table)?;
+        let source = self.store.load::<Source>(&id).await?;
         let planned = source.and_then(|source| source.record.plan.clone().map(|plan| (source.record, plan)));
-        let Some((source, plan)) = planned else { return Err(RequestError::NotPlanned(id)) };
+        let Some((source, plan)) = planned else { return Err(AskError::NotPlanned(id)) };
         if source.lost.is_some() {
-            return Err(RequestError::Lost(id));
+            return Err(AskError::Lost(id));
         }
-        let origin = Origin::Request { by: request.by, reason: request.reason };
-        let backup = Backup::requested(source.backup_id(slot), &plan, origin, &source.policy, now);
+        let origin = Origin::Request { by: request.by.into(), reason: request.reason.map(Into::into) };
+        let backup = Backup::requested(source.backup_id(slot), &plan, origin, &source.policy, self.clock.now());
         let mut report = Report::default();
         // The same request again is others' work: whoever began it is at it, or the poll.
-        if let Saved::As(version) = self.store.save(&Versioned::new(backup.clone())).await.map_err(table)? {
+        if let Saved::As(version) = self.store.save(&Versioned::new(backup.clone())).await? {
             report.claimed.push(backup.id.clone());
             report.add(self.drive(Queue::Tick, vec![(Versioned { record: backup, version }, Event::Woken)]).await);
         }

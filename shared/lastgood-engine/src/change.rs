@@ -2,67 +2,65 @@
 
 use lastgood_core::Time;
 use lastgood_core::backup::publication::{PublicationEvent, publishable};
+use lastgood_core::facts::{ForeignImage, Image};
 use lastgood_core::id::{GroupName, ImageId, SourceId};
-use lastgood_core::incoming::{ImageChangeRequested, is_from_the_future};
+use lastgood_core::incoming::ImageChangeRequested;
 use lastgood_core::record::Queue;
-use lastgood_core::rollout::change::Preparing;
+use lastgood_core::rollout::change::{Preparing, offered};
 use lastgood_core::rollout::{Event, Rollout};
 use lastgood_core::source::{self, Source, operator};
 
 use crate::Engine;
 use crate::call::autoscaling::GroupsNamed;
-use crate::call::ec2::ImagesById;
-use crate::call::{Answers, Cloud};
+use crate::call::ec2::{ForeignImageById, ImagesById};
+use crate::call::{Answers, Called, Cloud};
 use crate::drive::Carried;
 use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
-
-/// Why an image can't be given to a group.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError {
-    /// There is no such source.
-    #[error("there is no source {0}; `lastgood status` lists those on record")]
-    NoSource(SourceId),
-    /// It can't be given one, in words.
-    #[error("{0}")]
-    Unable(String),
-    /// The request's time lies ahead of ours: nothing that is asked before that would count any more.
-    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
-    FromTheFuture {
-        /// When it says it was sent.
-        at: Time,
-        /// Our time.
-        now: Time,
-    },
-    /// The table could not be asked.
-    #[error("the image of {0} could not be taken down")]
-    Table(SourceId, #[source] CallFailed),
-}
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes down the image that an operator gives to a group, asked for `at` that time.
-    pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, ChangeError> {
+    pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
+        let (source, by) = (asked.source.clone(), asked.by.clone());
+        let text = format!("{asked:?}");
+        let request = Asked { request: ImageChangeRequested::DETAIL_TYPE, source, by, at, text };
+        self.answer(request, self.give_image(at, asked)).await
+    }
+
+    async fn give_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
         let (id, now) = (asked.source.clone(), self.clock.now());
-        if is_from_the_future(at, now) {
-            return Err(ChangeError::FromTheFuture { at, now });
-        }
-        let table = |error| ChangeError::Table(id.clone(), error);
-        let source = self.store.load::<Source>(&id).await.map_err(table)?;
-        let source = source.ok_or_else(|| ChangeError::NoSource(id.clone()))?.record;
-        let unfit = || ChangeError::Unable(format!("{id} launches from no image; name a group"));
+        let source = self.store.load::<Source>(&id).await?;
+        let source = source.ok_or_else(|| AskError::NoSource(id.clone()))?.record;
+        let unfit = || AskError::Unable(format!("{id} launches from no image; name a group"));
         let group = id.group().ok_or_else(unfit)?;
         // The same request again is on its way already, whatever its source is now.
         let known = Rollout::change_id(group, at);
-        if let Some(known) = self.store.load::<Rollout>(&known).await.map_err(table)? {
+        if let Some(known) = self.store.load::<Rollout>(&known).await? {
             let is_same = known.record.change.is_some_and(|change| change.image == asked.image);
-            let other = || ChangeError::Unable(format!("{id} was given another image in the same second; ask again"));
+            let other = || AskError::Unable(format!("{id} was given another image in the same second; ask again"));
             return is_same.then(Report::default).ok_or_else(other);
         }
-        let change = operator::change(&source, &asked).map_err(ChangeError::Unable)?;
+        let change = operator::change(&source, &asked).map_err(AskError::Unable)?;
+        let found = Box::pin(self.image_to_give(&asked.image)).await?;
+        let (own, foreign) = found.map_err(|refusal| AskError::Unable(refusal.to_string()))?;
+        let change = offered(change, own.as_ref(), foreign.as_ref()).map_err(AskError::Unable)?;
         let rollout = Rollout::asked(group.clone(), change, at, now);
-        tracing::info!(rollout = %rollout.id, image = %asked.image, by = asked.by, "an image is to be given");
-        let told = self.tell(Queue::Poll, &known, Some(rollout), &Event::Woken).await.map_err(table)?;
+        tracing::info!(rollout = %rollout.id, image = %asked.image, by = %asked.by, "an image is to be given");
+        let told = self.tell(Queue::Checkpoint, &known, Some(rollout), &Event::Woken).await?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
+    }
+
+    /// The image of this id: ours, or one that another account lets us use.
+    async fn image_to_give(&self, id: &ImageId) -> Called<(Option<Image>, Option<ForeignImage>)> {
+        let own = match self.cloud.call(&ImagesById(vec![id.clone()])).await? {
+            Ok(images) => images.into_iter().find(|image| image.id == *id),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if own.is_some() {
+            return Ok(Ok((own, None)));
+        }
+        Ok(self.cloud.call(&ForeignImageById(id.clone())).await?.map(|foreign| (None, foreign)))
     }
 
     pub(crate) async fn prepare(&self, record: &Rollout, asked: Preparing) -> Carried<Rollout> {
@@ -98,8 +96,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(groups) => groups,
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
-        let images = match self.cloud.call(&ImagesById(vec![image.clone()])).await? {
-            Ok(images) => images,
+        let images: Vec<Image> = match self.image_to_give(&image).await? {
+            Ok((own, foreign)) => own.into_iter().chain(foreign.map(|foreign| foreign.image)).collect(),
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
         match publishable(Some(&image), &name, &groups, &images) {

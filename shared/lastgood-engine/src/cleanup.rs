@@ -12,7 +12,7 @@ use lastgood_core::source::{self, Source};
 use crate::call::ec2::ImagesById;
 use crate::call::elasticache::CacheSnapshotsById;
 use crate::call::{Answers, Call, Cloud};
-use crate::port::{Bus, CallFailed, Clock, Store, Versioned};
+use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
 use crate::report::Report;
 use crate::{Engine, find};
 
@@ -22,9 +22,24 @@ type LetGo = Vec<(Versioned<Backup>, Event)>;
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Carries on what is being deleted, then judges the backups of every source.
     pub async fn cleanup(&self) -> Result<Report, CallFailed> {
-        let mut report = self.carry_queue(Queue::Cleanup).await?;
+        let mut report = Report::default();
+        // First, for it says whether anything may be deleted. What can't be told counts as no.
+        let rests = match self.watch().await {
+            Ok((watched, rests)) => {
+                report.add(watched);
+                rests
+            }
+            Err(error) => {
+                report.trouble(&"the look at the deployment", &error);
+                true
+            }
+        };
+        if rests {
+            return Ok(report);
+        }
+        report.add(self.carry_queue(Queue::Cleanup).await?);
         let mut let_go = Vec::new();
-        for source in self.store.list::<Source>(&()).await? {
+        for source in report.readable(self.store.read::<Source>(&()).await?) {
             if self.out_of_time() {
                 report.out_of_time = true;
                 break;
@@ -52,9 +67,21 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Judges the backups of one source: it has a new good one.
     pub async fn cleanup_source(&self, id: &SourceId) -> Result<Report, CallFailed> {
+        if self.rests().await? {
+            return Ok(Report::default());
+        }
+        match self.judge_one(id).await {
+            Ok(let_go) => Ok(self.drive(Queue::Cleanup, let_go).await),
+            // To try again would not make it readable: the hourly cleanup goes on telling it.
+            Err(error) if error.how == How::Unreadable => Ok(Report::of_trouble(id, &error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn judge_one(&self, id: &SourceId) -> Result<LetGo, CallFailed> {
         match self.store.load::<Source>(id).await? {
-            Some(source) => Ok(self.drive(Queue::Cleanup, self.judge(&source.record).await?).await),
-            None => Ok(Report::default()),
+            Some(source) => self.judge(&source.record).await,
+            None => Ok(Vec::new()),
         }
     }
 
@@ -63,6 +90,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if !may_lose(source, self.clock.now()) {
             return Ok(Vec::new());
         }
+        // What can't be read may be what is needed: then nothing of the source goes.
         let records = self.store.list::<Backup>(&source.id).await?;
         let backups: Vec<Backup> = records.iter().map(|backup| backup.record.clone()).collect();
         let mut known = Known::default();

@@ -10,6 +10,7 @@ use futures_util::stream;
 use lastgood_core::life::{Effect, Life};
 use lastgood_core::notice::Notice;
 use lastgood_core::record::Queue;
+use lastgood_core::text::cut;
 
 use crate::call::Cloud;
 use crate::port::{Bus, CallFailed, Clock, How, Saved, Store, Versioned};
@@ -19,6 +20,8 @@ use crate::{CALLS_AT_ONCE_MAX, Engine, SAVES_MAX};
 /// How often a record is carried one step on in one invocation: far more than the longest way from one rest to the next. What
 /// is not at rest by then turns in circles.
 const WAVES_MAX: usize = 200;
+/// The longest trouble that is kept on record, in bytes.
+const TROUBLE_BYTES_MAX: usize = 2_000;
 
 /// What came of an effect.
 pub(crate) type Carried<L> = Result<<L as Life>::Event, CallFailed>;
@@ -190,7 +193,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let (event, mut report) = match carried {
             Ok(event) => (event, Report::default()),
             // Saved, so that the reason is on record; the next run tries again.
-            Err(error) => (record.record.unanswered(chain(&error)), Report::of_trouble(&id, &error)),
+            Err(error) => {
+                (record.record.unanswered(cut(chain(&error), TROUBLE_BYTES_MAX)), Report::of_trouble(&id, &error))
+            }
         };
         let is_answer = report.troubles.is_empty();
         let moved = self.feed_surely(record, event, &mut report).await;

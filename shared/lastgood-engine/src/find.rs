@@ -66,9 +66,8 @@ async fn caches_named(cloud: &impl Cloud, ids: Vec<CacheId>) -> Called<Vec<Cache
     Ok(Ok(found))
 }
 
-/// Those that bear all of these tags. A member of a group may have them from its group, and is backed up with that, unless
-/// `members` are to be, too.
-async fn tagged(cloud: &impl Cloud, tags: &Tags, members: bool) -> Called<Vec<Resource>> {
+/// Those that bear all of these tags. A member of a group may have them from its group, and is backed up with that.
+async fn tagged(cloud: &impl Cloud, tags: &Tags) -> Called<Vec<Resource>> {
     let groups = match cloud.call(&GroupsTagged(tags.clone())).await? {
         Ok(groups) => groups,
         Err(refusal) => return Ok(Err(refusal)),
@@ -81,7 +80,7 @@ async fn tagged(cloud: &impl Cloud, tags: &Tags, members: bool) -> Called<Vec<Re
         Ok(instances) => instances,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    instances.retain(|instance| members || instance.group().is_none());
+    instances.retain(|instance| instance.group().is_none());
     let mut found: Vec<Resource> = groups.into_iter().map(Resource::Group).chain(there(instances)).collect();
     if !tagged.is_empty() {
         let ids = tagged.iter().map(|(id, _)| id.clone()).collect();
@@ -107,7 +106,7 @@ pub(crate) async fn of_plan(cloud: &impl Cloud, plan: &Plan, known: &[Source]) -
     ids.dedup();
     let mut found = Vec::new();
     if !plan.select.tags.is_empty() {
-        match tagged(cloud, &plan.select.tags, plan.policy.capture.standby).await? {
+        match tagged(cloud, &plan.select.tags).await? {
             Ok(tagged) => found.extend(tagged),
             Err(refusal) => return Ok(Err(refusal)),
         }

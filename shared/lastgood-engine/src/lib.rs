@@ -25,21 +25,23 @@ mod paced;
 mod poll;
 pub mod port;
 mod records;
+mod refuse;
 mod report;
 mod rollout;
 mod standing;
 mod survey;
 mod sweep;
 mod template;
+mod watch;
 
-pub use begin::RequestError;
 pub use call::{Answers, Call, Called, Cloud};
-pub use change::ChangeError;
-pub use obey::AskError;
 pub use paced::{CALLS_TAKEN_AT_ONCE, Paced};
-pub use port::{Answer, Bus, CallFailed, Clock, How, PlanWrite, Posted, Saved, Store, Versioned, Written};
+pub use port::{
+    Answer, Bus, CallFailed, Clock, How, Listed, PlanWrite, Posted, Saved, Store, Unreadable, Versioned, Written,
+};
+pub use refuse::AskError;
 pub use report::{Report, Trouble, chain};
-pub use rollout::VerdictError;
+pub use watch::NoticesLost;
 
 use futures_util::lock::Mutex;
 use lastgood_core::Time;

@@ -3,75 +3,59 @@
 use lastgood_core::Time;
 use lastgood_core::backup::{Backup, Event, Pin};
 use lastgood_core::id::{BackupId, SourceId};
-use lastgood_core::incoming::{Request, is_from_the_future};
+use lastgood_core::incoming::Request;
 use lastgood_core::record::Queue;
 use lastgood_core::source::{Found, Source, Standing, operator};
 
 use crate::call::Cloud;
-use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::port::{Bus, Clock, Store};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
 use crate::standing::standing;
 use crate::{Engine, find};
 
-/// Why something that was asked for can't be done.
-#[derive(Debug, thiserror::Error)]
-pub enum AskError {
-    /// There is no such source.
-    #[error("there is no source {0}; `lastgood status` lists those on record")]
-    NoSource(SourceId),
-    /// There is no such backup, or it is not one that can be kept.
-    #[error("{0} is no backup that could be pinned: {1}")]
-    NoBackup(BackupId, String),
-    /// What is there can't be read, so that nobody could tell a change after this from it.
-    #[error("what {0} launches from can't be read, so nothing is released: {1}")]
-    Unread(SourceId, String),
-    /// The request's time lies ahead of ours: nothing that is asked before that would count any more.
-    #[error("the request is dated {at}, and it is {now}; whose clock is wrong?")]
-    FromTheFuture {
-        /// When it says it was sent.
-        at: Time,
-        /// Our time.
-        now: Time,
-    },
-    /// What is there could not be looked up.
-    #[error("what {0} launches from could not be looked up, so nothing is released")]
-    Look(SourceId, #[source] CallFailed),
-    /// The table could not be asked.
-    #[error("what was asked for could not be taken down")]
-    Table(#[from] CallFailed),
-}
-
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Does what was asked for `at` that time.
     pub async fn asked(&self, at: Time, request: Request) -> Result<Report, AskError> {
-        let now = self.clock.now();
-        if is_from_the_future(at, now) {
-            return Err(AskError::FromTheFuture { at, now });
-        }
+        let source = match &request {
+            Request::Hold(about) | Request::Release(about) => about.source.clone(),
+            Request::Skip(about) => about.source.clone(),
+            Request::Pin(about) | Request::Unpin(about) => about.backup.source.clone(),
+        };
+        let text = format!("{request:?}");
+        let asked = Asked { request: request.detail_type(), source, by: request.by().clone(), at, text };
+        self.answer(asked, self.do_asked(at, request)).await
+    }
+
+    async fn do_asked(&self, at: Time, request: Request) -> Result<Report, AskError> {
+        let by = request.by().clone();
+        let reason = request.reason().map(|reason| reason.as_str().to_owned());
+        let (by, reason) = (by.as_str(), reason.as_deref());
         match request {
             Request::Hold(about) => {
-                let hold = |source: &Source| operator::hold(source, &about.by, about.reason.as_deref(), at);
+                let hold = |source: &Source| operator::hold(source, by, reason, at);
                 self.obey(&about.source, hold).await
             }
             Request::Release(about) => {
                 let found = self.found(&about.source).await?;
-                let release =
-                    |source: &Source| operator::release(source, &about.by, about.reason.as_deref(), found.as_ref(), at);
+                let release = |source: &Source| operator::release(source, by, reason, found.as_ref(), at);
                 let mut report = self.obey(&about.source, release).await?;
                 report.add(Box::pin(self.publish_newest(&about.source)).await?);
                 Ok(report)
             }
             Request::Skip(about) => {
-                let reason = about.reason.as_deref();
-                let skip = |source: &Source| operator::skip(source, about.slot, &about.by, reason, at);
+                let source = self.store.load::<Source>(&about.source).await?;
+                let source = source.ok_or_else(|| AskError::NoSource(about.source.clone()))?;
+                operator::can_skip(&source.record, about.slot).map_err(AskError::Unable)?;
+                let skip = |source: &Source| operator::skip(source, about.slot, by, reason, at);
                 self.obey(&about.source, skip).await
             }
             Request::Pin(about) => {
-                let pin = Pin { by: about.by, reason: about.reason, at };
+                let pin = Pin { by: by.to_owned(), reason: reason.map(str::to_owned), at };
                 Box::pin(self.tell_backup(&about.backup, &Event::Pinned(pin))).await
             }
             Request::Unpin(about) => {
-                let pin = Pin { by: about.by, reason: about.reason, at };
+                let pin = Pin { by: by.to_owned(), reason: reason.map(str::to_owned), at };
                 Box::pin(self.tell_backup(&about.backup, &Event::Unpinned(pin))).await
             }
         }

@@ -78,12 +78,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if clusters.is_empty() {
             return Ok(report);
         }
-        for source in self.store.list::<Source>(&()).await? {
+        for source in report.readable(self.store.read::<Source>(&()).await?) {
             let id = source.record.id;
             if !id.cache().is_some_and(|cache| clusters.iter().any(|cluster| cache.has_node(cluster))) {
                 continue;
             }
-            for backup in self.store.list::<Backup>(&id).await? {
+            for backup in report.readable(self.store.read::<Backup>(&id).await?) {
                 if let (State::Pending, Some(artifact)) = (backup.record.state, &backup.record.artifact_id) {
                     report.add(self.artifact_news(artifact).await?);
                 }
@@ -95,7 +95,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// AWS says that an instance came on or went off. It is a hint: a backup of ours that waits for that looks now.
     pub async fn instance_news(&self, instance: &InstanceId) -> Result<Report, CallFailed> {
         let mut report = Report::default();
-        let backups = self.store.list::<Backup>(&SourceId::Instance(instance.clone())).await?;
+        let backups = self.store.read::<Backup>(&SourceId::Instance(instance.clone())).await?;
+        let backups = report.readable(backups);
         let waiting = backups.into_iter().filter(|backup| backup.record.power.waits_for_news());
         let news = waiting.map(|backup| (backup, Event::Power(PowerEvent::News))).collect();
         report.add(self.drive(Queue::Poll, news).await);

@@ -5,6 +5,7 @@
 //! [`CallFailed`] means that it did not get through, or nobody knows: it may be made again, for every call of these
 //! ports is safe to repeat.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 
 use lastgood_core::Time;
@@ -12,10 +13,11 @@ use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
-use lastgood_core::record::{Key, Queue, Record};
+use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::refusal::Refusal;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
+use lastgood_core::watch::Part;
 
 /// A call that did not come about, or of which nobody knows whether it did.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +92,36 @@ impl<T> Versioned<T> {
     }
 }
 
+/// A list as it was read. One item that can't be read, of a newer version perhaps, keeps none of the others back.
+#[derive(Debug)]
+pub struct Listed<R> {
+    /// What could be read.
+    pub records: Vec<Versioned<R>>,
+    /// What could not.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// An item of the table that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the item '{}' in '{}' of the table can't be read, and is passed over; a newer version may have written it", place.sort, place.partition)]
+pub struct Unreadable {
+    /// Where it stands.
+    pub place: Place,
+    /// Why.
+    #[source]
+    pub source: CallFailed,
+}
+
+impl<R> Listed<R> {
+    /// All of it; an error if one can't be read.
+    pub fn whole(mut self) -> Result<Vec<Versioned<R>>, CallFailed> {
+        match self.unreadable.pop() {
+            None => Ok(self.records),
+            Some(one) => Err(CallFailed::new(How::Unreadable, "reading a list", one)),
+        }
+    }
+}
+
 /// What came of a save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
@@ -114,8 +146,12 @@ pub trait Store: Sync {
     fn due(&self, queue: Queue, now: Time, limit: usize) -> impl Future<Output = Result<Vec<Key>, CallFailed>> + Send;
     /// A record.
     fn load<R: Record>(&self, id: &R::Id) -> impl Future<Output = Result<Option<Versioned<R>>, CallFailed>> + Send;
-    /// Every record of a list.
-    fn list<R: Record>(&self, of: &R::Of) -> impl Future<Output = Result<Vec<Versioned<R>>, CallFailed>> + Send;
+    /// Every record of a list that can be read, and which can't.
+    fn read<R: Record>(&self, of: &R::Of) -> impl Future<Output = Result<Listed<R>, CallFailed>> + Send;
+    /// Every record of a list. An error if one of them can't be read: for decisions that all of them matter to.
+    fn list<R: Record>(&self, of: &R::Of) -> impl Future<Output = Result<Vec<Versioned<R>>, CallFailed>> + Send {
+        async move { self.read(of).await?.whole() }
+    }
     /// Saves a record on its version.
     fn save<R: Record>(&self, record: &Versioned<R>) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
     /// The backup that has this artifact.
@@ -135,6 +171,10 @@ pub trait Store: Sync {
         action: &str,
         bucket: &Versioned<Bucket>,
     ) -> impl Future<Output = Result<Saved, CallFailed>> + Send;
+    /// The table's name: another one holds other records.
+    fn name(&self) -> &str;
+    /// What of the table's own protection is off.
+    fn broken(&self) -> impl Future<Output = Result<Vec<Part>, CallFailed>> + Send;
     /// Writes plans (or removes them), and the sources as they become, each on its version and all in one transaction.
     /// There are at most [`crate::apply::TRANSACTION_ITEMS_MAX`] of both together.
     fn write_plans(
@@ -166,12 +206,19 @@ pub enum Posted {
     Sent,
     /// It is not, and why.
     NotSent(String),
+    /// It is not, because its sender may not send it: what AWS says of that.
+    Forbidden(String),
 }
 
 /// Our bus.
 pub trait Bus: Sync {
     /// PutEvents, ten at a time: what became of each notice, in their order.
     fn post(&self, notices: &[Notice]) -> impl Future<Output = Result<Vec<Posted>, CallFailed>> + Send;
+    /// What of the bus and of the rules of the deployment is missing or off. PutEvents on a bus that is missing tells
+    /// nothing.
+    fn broken(&self) -> impl Future<Output = Result<BTreeSet<Part>, CallFailed>> + Send;
+    /// The rule that hands notices to people, as EventBridge names it, if that is known.
+    fn notice_rule(&self) -> Option<&str>;
 }
 
 /// The time.

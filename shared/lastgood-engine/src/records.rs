@@ -68,7 +68,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         for (notice, posted) in notices.iter().zip(posted) {
             match posted {
                 Posted::Sent => sent.push(notice.id.clone()),
-                Posted::NotSent(why) => tracing::warn!(notice = notice.id, why, "not on the bus"),
+                Posted::NotSent(why) | Posted::Forbidden(why) => {
+                    tracing::warn!(notice = notice.id, why, "not on the bus");
+                }
             }
         }
         if sent.is_empty() {

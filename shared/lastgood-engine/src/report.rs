@@ -2,6 +2,9 @@
 
 use lastgood_core::id::BackupId;
 
+use crate::port::{Listed, Versioned};
+use crate::watch::NoticesLost;
+
 /// What one invocation did.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -11,12 +14,16 @@ pub struct Report {
     pub records: usize,
     /// What did not get through. The next run meets it again; the other records went on.
     pub troubles: Vec<Trouble>,
+    /// What was asked and refused, and why: a notice says the same.
+    pub refused: Vec<String>,
     /// How many saves lost against somebody else's: those carry the records on.
     pub lost: usize,
     /// The time was up before everything was done.
     pub out_of_time: bool,
     /// How many calls AWS throttled.
     pub throttled: usize,
+    /// What carries notices and is missing or off.
+    pub notices_lost: Option<String>,
 }
 
 /// Something that did not get through.
@@ -41,16 +48,36 @@ impl Report {
         self.troubles.push(Trouble { about: about.to_string(), what: chain(error) });
     }
 
+    /// Notes what of a list can't be read, and keeps the rest.
+    pub(crate) fn readable<R>(&mut self, listed: Listed<R>) -> Vec<Versioned<R>> {
+        for one in &listed.unreadable {
+            self.trouble(&format!("{}/{}", one.place.partition, one.place.sort), one);
+        }
+        listed.records
+    }
+
     /// One line of what was done, and one for each thing that did not get through. An idle run is silent.
     pub fn log(&self) {
         for trouble in &self.troubles {
             tracing::warn!(about = trouble.about, what = trouble.what, "did not get through; the next run tries again");
+        }
+        for refused in &self.refused {
+            tracing::warn!(refused, "a request is refused");
         }
         if self.records > 0 || !self.claimed.is_empty() || self.out_of_time || self.throttled > 0 {
             let claimed: Vec<_> = self.claimed.iter().map(ToString::to_string).collect();
             let (records, throttled) = (self.records, self.throttled);
             tracing::info!(?claimed, records, throttled, out_of_time = self.out_of_time, "done");
         }
+    }
+
+    /// Logs the report, and fails if notices reach nobody: then the failure is what is heard.
+    ///
+    /// # Errors
+    /// What carries notices is missing or off.
+    pub fn end(self) -> Result<(), NoticesLost> {
+        self.log();
+        self.notices_lost.map_or(Ok(()), |what| Err(NoticesLost(what)))
     }
 
     /// Adds the reports of many and keeps what came with them.
@@ -68,9 +95,11 @@ impl Report {
         self.claimed.extend(other.claimed);
         self.records += other.records;
         self.troubles.extend(other.troubles);
+        self.refused.extend(other.refused);
         self.lost += other.lost;
         self.out_of_time |= other.out_of_time;
         self.throttled = self.throttled.max(other.throttled);
+        self.notices_lost = self.notices_lost.take().or(other.notices_lost);
     }
 }
 

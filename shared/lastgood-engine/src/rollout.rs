@@ -14,7 +14,7 @@ use lastgood_core::record::Queue;
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::rollout::fitness::{fitness, on_version};
 use lastgood_core::rollout::goal::{Goal, begun, in_the_way, may_begin};
-use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others};
+use lastgood_core::rollout::{Alone, Event, Order, Outcome, Rollout, others, verdict};
 use lastgood_core::source::survey::Planned;
 use lastgood_core::source::{self, Source};
 
@@ -27,25 +27,15 @@ use crate::call::ec2::{StatusesOf, VersionOf};
 use crate::call::{Answers, Call, Cloud};
 use crate::drive::{Answered, Carried, Carries, Wave};
 use crate::port::{Bus, CallFailed, Clock, How, Store, Versioned};
+use crate::refuse::{AskError, Asked};
 use crate::report::Report;
-
-/// Why a verdict can't be taken down.
-#[derive(Debug, thiserror::Error)]
-pub enum VerdictError {
-    /// There is no such rollout.
-    #[error("there is no rollout {0} that could be judged; `lastgood rollouts` lists those on record")]
-    NoRollout(RolloutId),
-    /// The table could not be asked.
-    #[error("the verdict on {0} could not be taken down")]
-    Table(RolloutId, #[source] CallFailed),
-}
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes one event down and announces it. An error if it is not on record, or not announced yet; the poll does that, too.
     pub async fn refresh(&self, news: RefreshNews) -> Result<Report, CallFailed> {
         let (id, begun) = Box::pin(self.whose(&news)).await?;
         let event = news.event.clone();
-        let told = self.tell(Queue::Poll, &id, begun, &Event::News(news)).await?;
+        let told = self.tell(Queue::Checkpoint, &id, begun, &Event::News(news)).await?;
         let report = told.map(|(_, report)| report).unwrap_or_default();
         if report.troubles.is_empty() && !report.out_of_time {
             return Ok(report);
@@ -67,7 +57,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let mut rollout = self.store.load::<Rollout>(&goes).await?;
             // It may be one whose beginning was not answered: that is looked up first.
             if rollout.as_ref().is_some_and(|rollout| rollout.record.begins()) {
-                self.tell::<Rollout>(Queue::Poll, &goes, None, &Event::Woken).await?;
+                self.tell::<Rollout>(Queue::Checkpoint, &goes, None, &Event::Woken).await?;
                 rollout = self.store.load::<Rollout>(&goes).await?;
             }
             if rollout.is_some_and(|rollout| rollout.record.has_begun(&news.refresh)) {
@@ -103,13 +93,28 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     /// Takes down what a program or a person says of a pause, asked for `at` that time.
-    pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, VerdictError> {
+    pub async fn verdict(&self, at: Time, asked: VerdictAsked) -> Result<Report, AskError> {
         let id = asked.rollout.clone();
-        let told = self.tell::<Rollout>(Queue::Poll, &id, None, &Event::Verdict(asked, at)).await;
-        match told.map_err(|error| VerdictError::Table(id.clone(), error))? {
-            Some((_, report)) => Ok(report),
-            None => Err(VerdictError::NoRollout(id)),
+        let found = self.store.load::<Rollout>(&id).await?.map(|found| found.record);
+        let group = found.as_ref().map(|rollout| SourceId::Group(rollout.group.clone()));
+        // Who asks about nothing that has a name hears of it as a dead letter.
+        let source = group.or_else(|| id.source()).ok_or_else(|| AskError::NoRollout(id.clone()))?;
+        let text = format!("{asked:?}");
+        let request = Asked { request: asked.detail_type(), source, by: asked.by.clone(), at, text };
+        self.answer(request, self.judge_pause(at, asked, found)).await
+    }
+
+    async fn judge_pause(&self, at: Time, asked: VerdictAsked, found: Option<Rollout>) -> Result<Report, AskError> {
+        let id = asked.rollout.clone();
+        let found = found.ok_or_else(|| AskError::NoRollout(id.clone()))?;
+        if let Some(why) = verdict::refused(&found, &asked, at) {
+            return Err(AskError::Unable(format!(
+                "the verdict '{}' on {id} is not taken: {why}",
+                asked.verdict.words()
+            )));
         }
+        let told = self.tell::<Rollout>(Queue::Checkpoint, &id, None, &Event::Verdict(asked, at)).await?;
+        told.map(|(_, report)| report).ok_or(AskError::NoRollout(id))
     }
 
     /// Begins a refresh, unless an earlier call of ours did.
@@ -249,7 +254,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     async fn tell_the_end(&self, record: &Rollout) -> Carried<Rollout> {
         if let Some((id, outcome)) = Outcome::of(record) {
             let ended = backup::Event::Publication(PublicationEvent::RolloutEnded(outcome));
-            self.tell::<Backup>(Queue::Poll, &id, None, &ended).await?;
+            // Whoever carries the rollout on: what its backup asks for besides waits for the poll.
+            self.tell::<Backup>(Queue::Checkpoint, &id, None, &ended).await?;
         }
         let id = SourceId::Group(record.group.clone());
         self.change_source(&id, |source| (source::rolls_no_more(source, record), ())).await?;

@@ -1,5 +1,6 @@
 //! Looking for the sources of plans: which are there, and which bear a plan's tags (backup-tick).
 
+use lastgood_core::record::Key;
 use lastgood_core::source::survey::{Planned, survey};
 use lastgood_core::source::{self, Found, Source};
 
@@ -28,11 +29,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let Some(planned) = self.store.load::<Planned>(&name.to_owned()).await? else { return Ok(()) };
         let plan = &planned.record.plan;
         // Those of other plans too: a group that bears the tags may be one of them.
-        let known = self.store.list::<Source>(&()).await?;
+        let known = self.store.read::<Source>(&()).await?;
+        // What can't be read is there all the same: it is not found anew.
+        let unread: Vec<Option<Key>> = known.unreadable.iter().map(|one| Key::at(&one.place)).collect();
+        let known = report.readable(known);
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
         let told = Box::pin(find::of_plan(&self.cloud, plan, &records)).await?;
         // A survey that AWS refuses proves nothing about any source; the next one asks again.
-        let told = told.map_err(CallFailed::refused("a survey"))?;
+        let mut told = told.map_err(CallFailed::refused("a survey"))?;
+        told.retain(|resource| !unread.contains(&Some(Key::Source(resource.id()))));
         let now = self.clock.now();
         for record in survey(plan, &told, &records, now) {
             let before = known.iter().find(|source| source.record.id == record.id);

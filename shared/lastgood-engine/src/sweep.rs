@@ -1,10 +1,13 @@
 //! The sweep, as part of the hourly cleanup: reads what AWS holds under our tag and lays it beside the records. What is found
 //! is judged in [`lastgood_core::sweep`].
 
+use std::collections::BTreeSet;
+
 use lastgood_core::backup::{Backup, State};
 use lastgood_core::id::{CacheSnapshotId, ImageId, SourceId};
 use lastgood_core::name::{TAG_MANAGED_BY, tag_value};
-use lastgood_core::record::Queue;
+use lastgood_core::record::{Key, Queue};
+use lastgood_core::refusal::{Refusal, Why};
 use lastgood_core::source::Source;
 use lastgood_core::sweep::{self, Account, Sweep};
 
@@ -14,6 +17,23 @@ use crate::call::elasticache::{CacheSnapshotsById, CacheSnapshotsTagged};
 use crate::call::{Answers, Call, Cloud};
 use crate::port::{Bus, CallFailed, Clock, Saved, Store, Versioned};
 use crate::report::Report;
+
+/// The source of a record.
+fn source_of(key: &Key) -> Option<SourceId> {
+    match key {
+        Key::Source(id) => Some(id.clone()),
+        Key::Backup(id) => Some(id.source.clone()),
+        Key::Plan(_) | Key::Rollout(_) => None,
+    }
+}
+
+/// The tag by which what AWS holds names a backup.
+fn tag_of(key: &Key) -> Option<String> {
+    match key {
+        Key::Backup(id) => Some(tag_value(&id.to_string())),
+        Key::Source(_) | Key::Plan(_) | Key::Rollout(_) => None,
+    }
+}
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Sweeps, if it is time; and tells what an earlier sweep could not.
@@ -25,8 +45,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             // AWS first: whatever it tells then has its record by the time that the table is asked.
             let mut account = self.account().await?;
             let now = self.clock.now();
-            let mut sources: Vec<SourceId> =
-                self.store.list::<Source>(&()).await?.into_iter().map(|source| source.record.id).collect();
+            let listed = self.store.read::<Source>(&()).await?;
+            let mut unread: Vec<Option<Key>> = listed.unreadable.iter().map(|one| Key::at(&one.place)).collect();
+            let listed = report.readable(listed).into_iter().map(|source| source.record.id);
+            let mut sources: Vec<SourceId> = listed.chain(unread.iter().flatten().filter_map(source_of)).collect();
             sources.sort();
             let mut records = Vec::new();
             for source in &sources {
@@ -34,12 +56,23 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     report.out_of_time = true;
                     return Ok(report);
                 }
-                records.extend(self.store.list::<Backup>(source).await?);
+                let listed = self.store.read::<Backup>(source).await?;
+                unread.extend(listed.unreadable.iter().map(|one| Key::at(&one.place)));
+                records.extend(report.readable(listed));
             }
-            self.untagged(&records, &mut account).await?;
+            // What can't be read is on record all the same, and nothing that is of its source goes.
+            let kept: BTreeSet<SourceId> = unread.iter().flatten().filter_map(source_of).collect();
+            let tags: Vec<String> = unread.iter().flatten().filter_map(tag_of).collect();
+            let refused = self.untagged(&records, &mut account).await?;
+            if let Some(refusal) = &refused {
+                report.trouble(&"the sweep of caches", refusal);
+                records.retain(|record| record.record.cache_snapshot().is_none());
+            }
             let plain: Vec<_> = records.iter().map(|record| &record.record).collect();
-            let unknown = sweep::unknown(&plain, &account, now);
-            let found = records.into_iter().filter_map(|record| {
+            let mut unknown = sweep::unknown(&plain, &account, now);
+            unknown.retain(|unknown| !tags.contains(&unknown.backup));
+            let records = records.into_iter().filter(|record| !kept.contains(&record.record.id.source));
+            let found = records.filter_map(|record| {
                 let event = sweep::of_backup(&record.record, &account, now)?;
                 Some((record, event))
             });
@@ -59,15 +92,24 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok(report)
     }
 
-    /// What is of good backups and does not bear our tag any more: it is there all the same.
-    async fn untagged(&self, records: &[Versioned<Backup>], account: &mut Account) -> Result<(), CallFailed> {
+    /// What is of good backups and does not bear our tag any more: it is there all the same. A refusal says that caches can't be looked at.
+    async fn untagged(
+        &self,
+        records: &[Versioned<Backup>],
+        account: &mut Account,
+    ) -> Result<Option<Refusal>, CallFailed> {
+        let mut refused = None;
         let good = records.iter().map(|record| &record.record).filter(|record| record.state == State::Good);
         let ids = good.clone().filter_map(|record| record.cache_snapshot().cloned());
         let known = |id: &CacheSnapshotId| account.cache_snapshots.iter().any(|snapshot| snapshot.id == *id);
         let ids: Vec<CacheSnapshotId> = ids.filter(|id| !known(id)).collect();
         if !ids.is_empty() {
-            let found = self.cloud.call(&CacheSnapshotsById(ids)).await?;
-            account.cache_snapshots.extend(found.map_err(CallFailed::refused(CacheSnapshotsById::ACTION))?);
+            match self.cloud.call(&CacheSnapshotsById(ids)).await? {
+                Ok(found) => account.cache_snapshots.extend(found),
+                // The deployment may not look at caches (any more): the images are swept all the same.
+                Err(refusal) if refusal.why == Why::Denied => refused = Some(refusal),
+                Err(refusal) => return Err(CallFailed::refused(CacheSnapshotsById::ACTION)(refusal)),
+            }
         }
         let ids = good.filter_map(|record| record.image().cloned());
         let ids: Vec<ImageId> = ids.filter(|id| !account.images.iter().any(|image| image.id == *id)).collect();
@@ -75,7 +117,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let found = self.cloud.call(&ImagesById(ids)).await?;
             account.images.extend(found.map_err(CallFailed::refused(ImagesById::ACTION))?);
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// What bears our stack's tag.

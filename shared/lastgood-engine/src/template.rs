@@ -12,7 +12,7 @@ use lastgood_core::refusal::Why;
 
 use crate::Engine;
 use crate::call::autoscaling::{ActiveRefresh, GroupsNamed, SetGroupVersion, SetMixedVersion};
-use crate::call::ec2::{Architectures, CreateVersion, SetDefaultVersion, VersionOf, VersionsWith};
+use crate::call::ec2::{CreateVersion, SetDefaultVersion, TypesRun, VersionOf, VersionsWith};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::port::{Bus, CallFailed, Clock, How, Store};
 
@@ -103,8 +103,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         if types.is_empty() {
             return Ok(Ok(None));
         }
-        let architectures = self.cloud.call(&Architectures(types.clone())).await?;
-        Ok(architectures.map(|architectures| group::unable_type(&types, &architectures, image)))
+        let known = self.cloud.call(&TypesRun(types.clone())).await?;
+        Ok(known.map(|known| group::unable_type(&types, &known, image)))
     }
 
     /// Copies version `base` with only the image changed.

@@ -41,8 +41,14 @@ impl Caches {
         ];
         let count = [0, 0, 0, 1][rng.usize(0..4)];
         let all = (0..count).map(|number| world.put_cache(&format!("c{number}-cache"), shapes[rng.usize(0..5)]));
+        let all: Vec<CacheId> = all.collect();
+        if seed.is_multiple_of(2) {
+            for id in &all {
+                world.encrypt_cache(id, "arn:aws:kms:us-east-1:123456789012:key/2");
+            }
+        }
         Self {
-            all: all.collect(),
+            all,
             last: rng.u32(1..=3),
             schedule: ["'*/5 * * * *'", "'*/10 * * * *'", "'3-59/7 * * * *'"][rng.usize(0..3)],
             deletes: rng.bool(),
@@ -80,6 +86,13 @@ pub(super) struct Memory {
     theirs: BTreeSet<CacheSnapshotId>,
     /// Snapshots that somebody restores.
     restored: Vec<CacheSnapshotId>,
+}
+
+impl Memory {
+    /// What somebody took.
+    pub(super) fn theirs(&self) -> Vec<CacheSnapshotId> {
+        self.theirs.iter().cloned().collect()
+    }
 }
 
 /// Somebody does something to a cache.
@@ -132,7 +145,9 @@ fn take(crew: &mut Crew<'_>, id: &CacheId) {
 /// A snapshot of ours that is complete, if there is any.
 fn one_of_ours(crew: &mut Crew<'_>) -> Option<CacheSnapshotId> {
     let mut ours = crew.scene.stack.our_cache_snapshots();
-    ours.retain(|snapshot| snapshot.state == CacheSnapshotState::Available);
+    ours.retain(|snapshot| {
+        snapshot.state == CacheSnapshotState::Available && !crew.hand.tagged.contains(&snapshot.id.name)
+    });
     (!ours.is_empty()).then(|| ours.swap_remove(crew.rng.usize(0..ours.len())).id)
 }
 

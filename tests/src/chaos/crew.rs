@@ -218,9 +218,12 @@ impl<'a> Crew<'a> {
     fn step(&mut self, index: usize) {
         let live = &mut self.live[index];
         let (caller, world) = (live.caller, &self.scene.stack.world);
+        let access = world.access();
         world.act_as(Some(caller));
+        access.act_in(Some(live.invocation.function().0));
         let poll = live.future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         world.act_as(None);
+        access.act_in(None);
         let dead = live.gate.is_dead();
         release::goes_on(self.scene, &live.invocation, caller);
         match poll {
@@ -283,6 +286,9 @@ impl<'a> Crew<'a> {
                 )
             });
         }
+        for refused in self.world().access().take_refused() {
+            self.wrong(refused);
+        }
         let wrongs = self.world().wrongs();
         for wrong in wrongs.into_iter().skip(self.wrongs) {
             self.wrongs += 1;
@@ -336,6 +342,7 @@ impl<'a> Crew<'a> {
         let calls = self.world().calls();
         self.day.effects = calls.iter().filter(|(action, _)| is_effect(action)).map(|(_, count)| count).sum();
         self.day.backups = stack.store.all_backups().len();
+        self.day.used = self.world().access().used();
         self.day
     }
 }
@@ -348,5 +355,5 @@ async fn invocation(scene: &Scene, gate: Arc<ChaosGate<'_>>, invocation: Invocat
     let running =
         Running { stack: STACK, stop_at: later(deadline, -STOP_BEFORE_DEADLINE_SECONDS), share: Share::default() };
     let engine = Engine::new(&store, &cloud, &bus, &clock, running);
-    handle(&engine, invocation).await.is_ok()
+    Box::pin(handle(&engine, invocation)).await.is_ok()
 }

@@ -10,7 +10,7 @@ use lastgood_world::{
 
 use super::crew::Crew;
 use super::scene::{Kind, Scene, Wish};
-use super::{caches, instances, refreshes};
+use super::{caches, instances, refreshes, tags};
 use crate::stack::Invocation;
 
 /// What people have done so far, as far as it matters to what is right.
@@ -27,6 +27,8 @@ pub(super) struct Memory {
     pub(super) lost_rows: Vec<Backup>,
     /// Images whose instances are sick.
     pub(super) sick: std::collections::BTreeSet<ImageId>,
+    /// What bears our tags and is not ours.
+    pub(super) tagged: std::collections::BTreeSet<String>,
     /// What was done to caches.
     pub(super) caches: caches::Memory,
     /// Things that were made by hand, to name the next one.
@@ -58,7 +60,7 @@ pub(super) fn act(crew: &mut Crew<'_>) {
 
 fn act_once(crew: &mut Crew<'_>) {
     let group = crew.scene.groups[crew.rng.usize(0..crew.scene.groups.len())].clone();
-    match crew.rng.u32(0..34) {
+    match crew.rng.u32(0..36) {
         0..=2 => ask_for_a_backup(crew, about(&group).source),
         3 => ask(crew, Request::Hold(about(&group))),
         4..=5 => ask(crew, Request::Release(about(&group))),
@@ -79,12 +81,17 @@ fn act_once(crew: &mut Crew<'_>) {
         24..=26 => edit_plans(crew),
         27 => lose_a_row(crew),
         28 => launch_one(crew),
+        34..=35 => tags::act(crew),
         _ => back_by_hand(crew, &group),
     }
 }
 
 pub(super) fn about(group: &Kind) -> AboutSource {
-    AboutSource { source: source(group).parse().expect("a source"), by: "somebody".into(), reason: None }
+    AboutSource {
+        source: source(group).parse().expect("a source"),
+        by: "somebody".parse().expect("a name"),
+        reason: None,
+    }
 }
 
 pub(super) fn source(group: &Kind) -> String {
@@ -94,7 +101,7 @@ pub(super) fn source(group: &Kind) -> String {
 pub(super) fn ask_for_a_backup(crew: &mut Crew<'_>, source: SourceId) {
     let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
     crew.say(|| format!("asks for a backup of {source}"));
-    let request = BackupRequested { source, by: "somebody".into(), reason: None };
+    let request = BackupRequested { source, by: "somebody".parse().expect("a name"), reason: None };
     crew.post(Invocation::Request(now, request), 0, after);
 }
 
@@ -131,7 +138,7 @@ pub(super) fn can_be_launched(crew: &Crew<'_>, image: &ImageId) -> bool {
 
 fn pin(crew: &mut Crew<'_>) {
     let Some(backup) = a_good_one(crew) else { return };
-    let about = AboutBackup { backup: backup.id, by: "somebody".into(), reason: None };
+    let about = AboutBackup { backup: backup.id, by: "somebody".parse().expect("a name"), reason: None };
     let request = if crew.rng.u32(0..3) == 0 { Request::Unpin(about) } else { Request::Pin(about) };
     ask(crew, request);
 }
@@ -245,11 +252,16 @@ fn protect(crew: &mut Crew<'_>) {
     }
 }
 
+/// What the next thing that is made by hand is called.
+pub(super) fn next_name(crew: &mut Crew<'_>) -> String {
+    crew.hand.made += 1;
+    format!("theirs-{}", crew.hand.made)
+}
+
 /// Somebody registers an image of their own over the snapshots of one of ours.
 fn share(crew: &mut Crew<'_>) {
     let Some(image) = an_image(crew) else { return };
-    crew.hand.made += 1;
-    let name = format!("theirs-{}", crew.hand.made);
+    let name = next_name(crew);
     let theirs = crew.world().image_sharing(&image, &name);
     crew.say(|| format!("registers {theirs} over the snapshots of {image}"));
 }
@@ -257,8 +269,7 @@ fn share(crew: &mut Crew<'_>) {
 /// One of our images is used where Lastgood was not asked.
 fn use_elsewhere(crew: &mut Crew<'_>, group: &Kind) {
     let Some(image) = an_image(crew).filter(|image| can_be_launched(crew, image)) else { return };
-    crew.hand.made += 1;
-    let name = format!("theirs-{}", crew.hand.made);
+    let name = next_name(crew);
     let world = crew.world();
     match crew.rng.u32(0..4) {
         0 => {

@@ -4,24 +4,18 @@
 use fastrand::Rng;
 use lastgood_core::backup::Backup;
 use lastgood_core::backup::power::Power;
-use lastgood_core::backup::standby::Standby;
 use lastgood_core::id::{InstanceId, SourceId};
-use lastgood_world::{InstanceState, Lifecycle, UpdateGroup, World, by_number};
+use lastgood_world::World;
 
 use super::crew::Crew;
 use super::hands;
 use super::scene::{BEGIN, UNTIL};
-
-/// The group whose member is backed up by itself, if there is one.
-const GROUP: &str = "standby";
 
 /// The instances of a seed, and how their plans treat them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Instances {
     /// Which.
     pub(super) all: Vec<InstanceId>,
-    /// One of them is a member of a group.
-    member: Option<InstanceId>,
     last: u32,
     stop: bool,
     stop_within: u32,
@@ -40,21 +34,20 @@ impl Instances {
             let id = world.instance(&world.base_image());
             let deaf = rng.u32(0..4) == 0;
             world.change_nature(&id, |nature| nature.ignores_shutdown = deaf);
+            if seed.is_multiple_of(3) {
+                world.change_nature(&id, |nature| nature.spot = Some(false));
+            }
+            if seed.is_multiple_of(2) {
+                world.encrypt_instance(&id, "arn:aws:kms:us-east-1:222222222222:key/1");
+                world.license_instance(
+                    &id,
+                    "arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1",
+                );
+            }
             all.push(id);
-        }
-        let mut member = None;
-        if count > 0 && rng.u32(0..2) == 0 {
-            let template = world.template(GROUP, &world.base_image());
-            world.group(GROUP, &by_number(&template, 1), 2);
-            let sizes = UpdateGroup { name: GROUP.into(), min: Some(1), max: Some(2), ..UpdateGroup::default() };
-            world.autoscaling().update_group(&sizes).expect("tests change groups that are there");
-            let found = world.group_view(GROUP).and_then(|group| group.members.first().map(|it| it.instance.clone()));
-            member.clone_from(&found);
-            all.extend(found);
         }
         Self {
             all,
-            member,
             last: rng.u32(1..=2),
             stop: rng.u32(0..4) > 0,
             stop_within: rng.u32(5..90),
@@ -65,39 +58,29 @@ impl Instances {
 
     /// Their plans; nothing if there are none.
     pub(super) fn plan(&self) -> String {
-        let plan = |name: &str, ids: &[&InstanceId], capture: &str| {
-            let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
-            format!(
-                "  - name: {name}\n    select: {{instances: [{}]}}\n    schedule: {}\n    from: '{BEGIN}'\n    until: \
-                 '{UNTIL}'\n    retain: {{last: {}}}\n    capture: {{{capture}}}\n    on_source_deleted: {}\n",
-                ids.join(", "),
-                self.schedule,
-                self.last,
-                if self.deletes { "delete" } else { "keep" },
-            )
-        };
-        let within = self.stop_within;
-        let alone: Vec<&InstanceId> = self.all.iter().filter(|id| Some(*id) != self.member.as_ref()).collect();
-        let mut text = String::new();
-        if !alone.is_empty() {
-            let stop = format!("reboot: stop, stop_within: {within}s");
-            text += &plan("instances", &alone, if self.stop { &stop } else { "reboot: never" });
+        if self.all.is_empty() {
+            return String::new();
         }
-        if let Some(member) = &self.member {
-            text += &plan("members", &[member], &format!("reboot: stop, standby: true, stop_within: {within}s"));
-        }
-        text
+        let ids: Vec<&str> = self.all.iter().map(InstanceId::as_str).collect();
+        let stop = format!("reboot: stop, stop_within: {}s", self.stop_within);
+        format!(
+            "  - name: instances\n    select: {{instances: [{}]}}\n    schedule: {}\n    from: '{BEGIN}'\n    until: \
+             '{UNTIL}'\n    retain: {{last: {}}}\n    capture: {{{}}}\n    on_source_deleted: {}\n",
+            ids.join(", "),
+            self.schedule,
+            self.last,
+            if self.stop { &stop } else { "reboot: never" },
+            if self.deletes { "delete" } else { "keep" },
+        )
     }
 }
 
 /// Somebody does something to an instance.
 pub(super) fn act(crew: &mut Crew<'_>) {
     let id = crew.scene.instances.all[crew.rng.usize(0..crew.scene.instances.all.len())].clone();
-    let is_member = crew.scene.instances.member.as_ref() == Some(&id);
     match crew.rng.u32(0..12) {
         0..=3 => hands::ask_for_a_backup(crew, SourceId::Instance(id)),
-        // A member that its operator stops is replaced: he does not.
-        4..=5 if !is_member => {
+        4..=5 => {
             crew.say(|| format!("stops {id}"));
             crew.world().stop(&id);
         }
@@ -132,8 +115,7 @@ pub(super) fn mend(crew: &mut Crew<'_>) {
 
 /// Nothing is owed to its instance.
 pub(super) fn is_settled(backup: &Backup) -> bool {
-    let on = matches!(backup.power.state, Power::Untouched | Power::Running | Power::Gone);
-    on && matches!(backup.standby.state, Standby::Untouched | Standby::Left)
+    matches!(backup.power.state, Power::Untouched | Power::Running | Power::Gone)
 }
 
 /// What must be true of instances in the end, whatever the records say.
@@ -143,18 +125,5 @@ pub(super) fn wrongs(crew: &Crew<'_>, wrongs: &mut Vec<String>) {
     let lost: Vec<&InstanceId> = lost.filter_map(|lost| lost.instance.as_ref()).collect();
     for id in crew.world().off_by_us().iter().filter(|id| !lost.contains(id)) {
         wrongs.push(format!("{id} is off, and it was Lastgood that stopped it"));
-    }
-    let Some(member) = &crew.scene.instances.member else { return };
-    let Some(group) = crew.world().group_view(GROUP) else { return };
-    let stands = |found: &&lastgood_world::Member| found.lifecycle == Lifecycle::Standby;
-    for found in group.members.iter().filter(stands).filter(|found| !lost.contains(&&found.instance)) {
-        wrongs.push(format!("{} is in standby", found.instance));
-    }
-    let is_replaced = !group.members.iter().any(|found| found.instance == *member);
-    let is_dead = crew.world().machine(member).is_some_and(|it| it.terminated_at.is_some());
-    let killed = crew.world().was_killed(member);
-    if (is_replaced || is_dead) && !killed {
-        let state = crew.world().machine(member).map_or(InstanceState::Terminated, |it| it.state);
-        wrongs.push(format!("{member} was replaced by its group ({state:?}), and nobody terminated it"));
     }
 }

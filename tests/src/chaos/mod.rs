@@ -14,12 +14,14 @@ mod refreshes;
 mod release;
 mod rest;
 mod scene;
+mod tags;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic;
 
 use crew::Crew;
+use lastgood_world::access::Need;
 use scene::Scene;
 
 /// What a day came to.
@@ -33,6 +35,8 @@ pub struct Day {
     pub effects: usize,
     /// How many backups there were.
     pub backups: usize,
+    /// Every permission that was needed, and of which function.
+    pub used: BTreeSet<(&'static str, Need)>,
     /// What happened, a line each; only if it is wanted.
     pub story: Vec<String>,
 }

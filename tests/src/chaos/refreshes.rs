@@ -55,7 +55,14 @@ pub(super) fn judge(crew: &mut Crew<'_>, group: &Kind) {
     let verdict = if crew.rng.u32(0..3) == 0 { Verdict::RollBack } else { Verdict::GoOn };
     let judge = if crew.rng.bool() { Judge::Person } else { Judge::Event };
     let visit = crew.rng.bool().then(|| crew.rng.u32(1..3));
-    let asked = VerdictAsked { rollout: rollout.id, visit, verdict, judge, by: "somebody".into(), reason: None };
+    let asked = VerdictAsked {
+        rollout: rollout.id,
+        visit,
+        verdict,
+        judge,
+        by: "somebody".parse().expect("a name"),
+        reason: None,
+    };
     let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
     crew.say(|| format!("judges: {asked:?}"));
     crew.post(Invocation::Verdict(now, asked), 0, after);
@@ -70,7 +77,7 @@ pub(super) fn give_image(crew: &mut Crew<'_>, group: &Kind) {
         theirs
     });
     let (source, refresh) = (about(group).source, crew.rng.u32(0..4) > 0);
-    let asked = ImageChangeRequested { source, image, refresh, by: "somebody".into(), reason: None };
+    let asked = ImageChangeRequested { source, image, refresh, by: "somebody".parse().expect("a name"), reason: None };
     crew.world().asked_for(&group.name, &asked.image);
     let (now, after) = (crew.world().time(), crew.rng.i64(0..60));
     crew.say(|| format!("asks: {asked:?}"));

@@ -12,7 +12,7 @@ use lastgood_core::rollout::{Given, Otherwise, State as Rolled, Suspension};
 use lastgood_world::{ImageState, Snapshot};
 
 use super::crew::Crew;
-use super::{caches, instances};
+use super::{caches, instances, tags};
 
 /// What is wrong at the end of a day.
 pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
@@ -25,6 +25,7 @@ pub(super) fn wrongs(crew: &Crew<'_>) -> Vec<String> {
     images_without_records(crew, &backups, &sent, &mut wrongs);
     caches::wrongs(crew, &backups, &sent, &mut wrongs);
     instances::wrongs(crew, &mut wrongs);
+    tags::wrongs(crew, &sent, &mut wrongs);
     of_groups(crew, &mut wrongs);
     of_sources(crew, &backups, &sent, &mut wrongs);
     of_rollouts(crew, &sent, &mut wrongs);
@@ -68,7 +69,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
         wrong(format!("the protection of {:?} is {:?}", backup.instance, backup.scale_in));
     }
     if !instances::is_settled(backup) {
-        wrong(format!("its instance is {:?}, {:?}", backup.power.state, backup.standby.state));
+        wrong(format!("its instance is {:?}", backup.power.state));
     }
     if backup.good_at.is_some() && !was_told(|news| matches!(news, News::BackupGood { .. })) {
         wrong("it was good, and nobody was told".into());
@@ -103,7 +104,7 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             // The reason that was told of the backup before is no news, nor is that somebody holds the source.
             let held = |notice: &Notice| match &notice.news {
                 News::PublicationHeld { backup: of, .. } => of.source == backup.id.source,
-                News::SourceHeld { .. } => notice.source == backup.id.source,
+                News::SourceHeld { .. } => notice.source.as_ref() == Some(&backup.id.source),
                 _ => false,
             };
             // What was told to a row that somebody lost, and not to the bus yet, is lost with it.
@@ -158,7 +159,8 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
         crew.world().was_made_late(id) && sent.iter().any(|notice| names(&notice.news))
     };
     for image in crew.scene.stack.our_images() {
-        if !known.contains(&image.id) && !lost(&image.id) && !late(image.id.as_str()) {
+        let is_theirs = crew.hand.tagged.contains(image.id.as_str());
+        if !is_theirs && !known.contains(&image.id) && !lost(&image.id) && !late(image.id.as_str()) {
             wrongs.push(format!("{} ({}) has no record", image.id, image.name));
         }
     }
@@ -191,7 +193,8 @@ fn images_without_records(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], 
     for snapshot in crew.scene.stack.our_snapshots() {
         let held = over.contains(snapshot.id.as_str());
         let late = late(snapshot.id.as_str());
-        if !held && !of_good(&snapshot) && !refused(&snapshot) && !row_lost(&snapshot) && !late {
+        let is_theirs = crew.hand.tagged.contains(snapshot.id.as_str());
+        if !is_theirs && !held && !of_good(&snapshot) && !refused(&snapshot) && !row_lost(&snapshot) && !late {
             wrongs.push(format!("{} of {:?} is left", snapshot.id, snapshot.tags.get("lastgood:backup")));
         }
     }
@@ -240,7 +243,9 @@ fn of_sources(crew: &Crew<'_>, backups: &[Backup], sent: &[Notice], wrongs: &mut
         if !source.outbox.is_empty() {
             wrongs.push(format!("{} has still to tell {:?}", source.id, source.outbox));
         }
-        let is_lost = |notice: &Notice| notice.source == source.id && matches!(notice.news, News::SourceLost { .. });
+        let is_lost = |notice: &Notice| {
+            notice.source.as_ref() == Some(&source.id) && matches!(notice.news, News::SourceLost { .. })
+        };
         if source.lost.is_some() && !sent.iter().any(is_lost) {
             wrongs.push(format!("{} is lost, and nobody was told", source.id));
         }

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use lastgood_core::facts::{TemplateRef, VersionRef};
 use lastgood_core::id::TemplateId;
 use lastgood_core::{Time, later, seconds_between};
-use lastgood_world::{MemoryStore, Override, Settings, TemplateData, Weather, World};
+use lastgood_world::{ACCOUNT, Launches, MemoryStore, Override, Settings, TemplateData, Weather, World};
 
 use super::caches::Caches;
 use super::instances::Instances;
@@ -295,6 +295,8 @@ fn group(rng: &mut Rng, world: &World, number: usize, plan: usize, alone: bool, 
         let version = [VersionRef::Number(1), VersionRef::Number(1), VersionRef::Default, VersionRef::Latest];
         (world.template(&name, &base), version[rng.usize(0..4)], rng.u32(0..4) == 0)
     };
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/web-{name}");
+    world.template_launches(&template, Launches { role: Some(role), tags: true });
     let from = TemplateRef { template: template.clone(), version };
     if mixed {
         let own = [Override::of_type("m5.large"), Override::of_type("m5.xlarge")];

@@ -21,7 +21,7 @@ impl<'a> Judge<'a> {
     /// One for this group.
     pub(super) fn of(stage: &'a Stage, group: &str) -> Result<Self, StageError> {
         let name = format!("{}-judge", stage.stack);
-        let queue = stage.call("sqs", "create_queue", json!({"QueueName": name}))?["QueueUrl"].clone();
+        let queue = Value::from(stage.open_queue(&name)?);
         let args = json!({"QueueUrl": queue, "AttributeNames": ["QueueArn"]});
         let arn = stage.call("sqs", "get_queue_attributes", args)?["Attributes"]["QueueArn"].clone();
         let pattern = json!({
@@ -47,7 +47,7 @@ impl<'a> Judge<'a> {
             let (rollout, visit) = (&event["detail"]["rollout"], &event["detail"]["visit"]);
             let reason = format!("all checks pass on the new members of {}", self.group);
             let detail = json!({
-                "rollout": rollout, "visit": visit, "verdict": "go-on", "judge": "event", "by": NAME, "reason": reason,
+                "rollout": rollout, "visit": visit, "verdict": "go-on", "by": NAME, "reason": reason,
             });
             let entry = json!({
                 "Source": "lastgood",
@@ -55,7 +55,7 @@ impl<'a> Judge<'a> {
                 "Detail": detail.to_string(),
                 "EventBusName": self.stage.output("BusName"),
             });
-            self.stage.call("events", "put_events", json!({"Entries": [entry]}))?;
+            self.stage.call_as("judge", "events", "put_events", json!({"Entries": [entry]}))?;
             let receipt = json!({"QueueUrl": self.queue, "ReceiptHandle": message["ReceiptHandle"]});
             self.stage.call("sqs", "delete_message", receipt)?;
             self.answered += 1;

@@ -1,12 +1,17 @@
 //! The port `Bus`: it keeps what is posted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lastgood_core::notice::Notice;
+use lastgood_core::notice::{EVENT_SOURCE, Notice};
+use lastgood_core::watch::Part;
 use lastgood_engine::port::{Bus, CallFailed, How, Posted};
 
+use crate::access::{Access, Need};
 use crate::weather::{Fate, Sky, Weather};
+
+/// The rule that hands notices to people.
+pub const NOTICE_RULE: &str = "NoticeRule";
 
 /// A bus that remembers. What is sent twice is in it twice.
 #[derive(Debug, Default)]
@@ -21,7 +26,11 @@ struct State {
     answers_lost: usize,
     notices_refused: usize,
     refused: Option<String>,
+    /// Who may what, and what the bus is called.
+    guard: Option<(Access, String)>,
     sky: Sky,
+    /// What of it and of its rules is missing or off.
+    broken: BTreeSet<Part>,
 }
 
 impl RecordingBus {
@@ -65,6 +74,16 @@ impl RecordingBus {
         self.lock().sky.set(seed, weather);
     }
 
+    /// Somebody takes these parts away, and puts all others back. Not a call.
+    pub fn breaks(&self, parts: &[Part]) {
+        self.lock().broken = parts.iter().cloned().collect();
+    }
+
+    /// From now on calls are judged: the bus has this ARN.
+    pub fn guard(&self, access: Access, arn: &str) {
+        self.lock().guard = Some((access, arn.to_owned()));
+    }
+
     /// How many faults there were of each kind.
     pub fn faults(&self) -> BTreeMap<&'static str, usize> {
         self.lock().sky.done.clone()
@@ -76,8 +95,36 @@ impl RecordingBus {
 }
 
 impl Bus for RecordingBus {
+    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
+        let mut state = self.lock();
+        if let Some((access, arn)) = &state.guard {
+            let rule = arn.replace("event-bus/", "rule/");
+            let needs = [
+                Need::new("events:DescribeEventBus", arn),
+                Need::new("events:DescribeRule", format!("{rule}/{NOTICE_RULE}")),
+            ];
+            access
+                .judge(&needs)
+                .map_err(|need| CallFailed::new(How::Refused, "events:DescribeRule", need.to_string()))?;
+        }
+        match state.sky.fate() {
+            Fate::Through => Ok(state.broken.clone()),
+            Fate::Unheard | Fate::Throttled | Fate::Unanswered => {
+                Err(CallFailed::new(How::Unanswered, "events:DescribeEventBus", "the call was not heard"))
+            }
+        }
+    }
+
+    fn notice_rule(&self) -> Option<&str> {
+        Some(NOTICE_RULE)
+    }
+
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         let mut state = self.lock();
+        // A bus that is missing takes every event and drops it (AWS: PutEvents).
+        if state.broken.iter().any(|part| matches!(part, Part::Bus(_))) {
+            return Ok(vec![Posted::Sent; notices.len()]);
+        }
         let failed = |why: &str| Err(CallFailed::new(How::Unanswered, "events:PutEvents", why));
         if state.calls_failing > 0 {
             state.calls_failing -= 1;
@@ -90,6 +137,16 @@ impl Bus for RecordingBus {
         let entries_refused = state.sky.weather.entries_refused;
         let mut posted = Vec::new();
         for notice in notices {
+            if let Some((access, arn)) = &state.guard {
+                let need = Need::new("events:PutEvents", arn);
+                let need = need
+                    .knowing("events:detail-type", notice.news.detail_type())
+                    .knowing("events:source", EVENT_SOURCE);
+                if let Err(need) = access.judge(&[need]) {
+                    posted.push(Posted::Forbidden(format!("NotAuthorizedForDetailTypeException: {need}")));
+                    continue;
+                }
+            }
             if state.refused.as_ref().is_some_and(|text| notice.id.contains(text)) {
                 posted.push(Posted::NotSent("InternalFailure".to_owned()));
             } else if state.notices_refused > 0 {

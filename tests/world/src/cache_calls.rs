@@ -1,8 +1,9 @@
 //! ElastiCache's calls about snapshots, of both families.
 
-use lastgood_core::id::{CacheFamily, CacheKind, CacheSnapshotId};
+use lastgood_core::id::{CacheFamily, CacheId, CacheKind, CacheSnapshotId};
 use lastgood_core::seconds_between;
 
+use crate::access::Need;
 use crate::cache::{cache_arn, kind_word};
 use crate::cache_snapshot::{CacheOrigin, CacheSnapshot, CacheSnapshotState, CreateCacheSnapshot, snapshot_word};
 use crate::fault::AwsError;
@@ -20,10 +21,12 @@ impl ElastiCache<'_> {
         };
         let snapshot = cache_arn(snapshot_word(kind.family()), &request.name);
         let mut asked = Asked::new(action, cache_arn(kind_word(kind), name), format!("{} {name}", request.name))
-            .and(action, snapshot.clone());
+            .and(Need::new(action, snapshot.clone()).giving_tags(&request.tags));
         if !request.tags.is_empty() {
-            asked = asked.and("elasticache:AddTagsToResource", snapshot);
+            asked = asked.and(Need::new("elasticache:AddTagsToResource", snapshot).giving_tags(&request.tags));
         }
+        let id = CacheId { kind, name: name.clone() };
+        let asked = asked.and_more(move |state| state.needs_to_snapshot(&id));
         self.0.serve(asked, |state| state.create_cache_snapshot(request))
     }
 
@@ -63,7 +66,9 @@ impl ElastiCache<'_> {
             CacheFamily::Nodes => "elasticache:DeleteSnapshot",
             CacheFamily::Serverless => "elasticache:DeleteServerlessCacheSnapshot",
         };
-        let asked = Asked::new(action, cache_arn(snapshot_word(id.family), &id.name), id.name.clone());
+        let snapshot = id.clone();
+        let asked = Asked::new(action, cache_arn(snapshot_word(id.family), &id.name), id.name.clone())
+            .knowing_tags(move |state| Some(state.cache_snapshots.get(&snapshot)?.tags.clone()));
         self.0.serve(asked, |state| {
             let found = state.cache_snapshots.get(id).ok_or_else(|| missing(id.family))?;
             if matches!(found.state, CacheSnapshotState::Creating | CacheSnapshotState::Restoring) {

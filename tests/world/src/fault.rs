@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
+use crate::access::Need;
 use crate::filter::wildcard;
 use crate::state::{ACCOUNT, World};
 
@@ -43,7 +44,7 @@ impl AwsError {
         }
     }
 
-    fn denied(action: &str, resource: &str) -> Self {
+    pub(crate) fn denied(action: &str, resource: &str) -> Self {
         let who = format!("arn:aws:sts::{ACCOUNT}:assumed-role/lastgood/world");
         let told = format!(
             "User: {who} is not authorized to perform: {action} on resource: {resource} because no identity-based \
@@ -101,13 +102,13 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// Whether a call gets through.
-    pub(crate) fn judge(&mut self, action: &str, needs: &[(&str, String)]) -> Result<Answered, AwsError> {
+    pub(crate) fn judge(&mut self, action: &str, needs: &[Need]) -> Result<Answered, AwsError> {
         let scripted = self.scripted.get_mut(action).and_then(VecDeque::pop_front);
         if let Some(Scripted::Refused(error)) = scripted {
             return Err(error);
         }
-        if let Some((action, resource)) = needs.iter().find(|(action, resource)| self.is_denied(action, resource)) {
-            return Err(AwsError::denied(action, resource));
+        if let Some(need) = needs.iter().find(|need| self.is_denied(&need.action, &need.resource)) {
+            return Err(AwsError::denied(&need.action, &need.resource));
         }
         Ok(if scripted.is_some() { Answered::Lost } else { Answered::Yes })
     }

@@ -3,6 +3,7 @@
 use lastgood_core::facts::Tags;
 use lastgood_core::id::GroupName;
 
+use crate::access::Need;
 use crate::by_hand::Place;
 use crate::fault::AwsError;
 use crate::filter::Page;
@@ -48,6 +49,8 @@ impl AutoScaling<'_> {
     pub fn update_group_and_times(&self, request: &UpdateGroup, times: &TimesText) -> Result<(), AwsError> {
         let mut asked = group_call("autoscaling:UpdateAutoScalingGroup", &request.name);
         asked.about = format!("{} {:?}", request.name, request.from);
+        let from = request.from.clone();
+        let asked = asked.and_more(move |state| state.needs_to_launch_text(from.as_ref()));
         self.0.serve(asked, |state| state.update_group(request, times))
     }
 
@@ -110,6 +113,6 @@ impl AutoScaling<'_> {
 
 fn tags_call(action: &'static str, tagged: &[(String, Tags)]) -> Asked {
     let mut asked = Asked::new(action, "", format!("{tagged:?}"));
-    asked.needs = tagged.iter().map(|(name, _)| (action, group_arn(name))).collect();
+    asked.needs = tagged.iter().map(|(name, _)| Need::new(action, group_arn(name))).collect();
     asked
 }

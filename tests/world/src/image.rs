@@ -4,12 +4,13 @@ use lastgood_core::facts::Tags;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId};
 use lastgood_core::{Time, later};
 
+use crate::access::Need;
 use crate::events;
 use crate::fault::AwsError;
 use crate::instance::{Instance, InstanceState, Volume};
 use crate::instance_type::Architecture;
 use crate::service::Ec2;
-use crate::state::{Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
+use crate::state::{ACCOUNT, Asked, Due, State, World, check_tags, ec2_arn, shared_arn};
 
 /// The state of an image (AWS: `ImageState`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +89,10 @@ pub enum Sickness {
 pub struct Image {
     /// `ami-…`.
     pub id: ImageId,
+    /// The account that owns it.
+    pub owner: String,
+    /// It is deprecated: others are told it only if they ask for that, or by its id.
+    pub deprecated: bool,
     /// Its name, unique among the registered images of the account.
     pub name: String,
     /// In words.
@@ -104,6 +109,8 @@ pub struct Image {
     pub tags: Tags,
     /// What it runs on.
     pub architecture: Architecture,
+    /// `uefi`, `legacy-bios`, `uefi-preferred`, if whoever made it said.
+    pub boot_mode: Option<String>,
     /// The device of its root volume, `/dev/xvda`.
     pub root_device: String,
     /// Its volumes.
@@ -145,11 +152,16 @@ impl Ec2<'_> {
     /// CreateImage. It has no token: the name is all that tells two calls apart.
     pub fn create_image(&self, request: CreateImage) -> Result<ImageId, AwsError> {
         let about = format!("{} {}", request.name, request.instance);
-        let mut asked = Asked::new("ec2:CreateImage", ec2_arn("instance", &request.instance), about)
-            .and("ec2:CreateImage", shared_arn("image", "*"))
-            .and("ec2:CreateImage", shared_arn("snapshot", "*"));
-        for (kind, _) in &request.tags {
-            asked = asked.and("ec2:CreateTags", shared_arn(kind, "*"));
+        // AWS: Actions, resources, and condition keys for Amazon EC2, CreateImage: the tags of the request are known of the
+        // image and the snapshots, not of the instance.
+        let mut asked = Asked::new("ec2:CreateImage", ec2_arn("instance", &request.instance), about);
+        for kind in ["image", "snapshot"] {
+            let given = request.tags.iter().filter(|(tagged, _)| tagged == kind).flat_map(|(_, tags)| tags);
+            asked = asked.and(Need::new("ec2:CreateImage", shared_arn(kind, "*")).giving_tags(given));
+        }
+        for (kind, tags) in &request.tags {
+            let need = Need::new("ec2:CreateTags", shared_arn(kind, "*")).giving_tags(tags);
+            asked = asked.and(need.knowing("ec2:CreateAction", "CreateImage"));
         }
         self.0.serve(asked, |state| state.create_image(request))
     }
@@ -183,12 +195,15 @@ impl State {
         let mappings = self.begin_mappings(&id, &instance.id, &volumes, &snapshot_tags, seconds);
         let image = Image {
             id: id.clone(),
+            owner: ACCOUNT.to_owned(),
+            deprecated: false,
             name: request.name,
             description: request.description,
             state: ImageState::Pending,
             reason: None,
             source: Some(instance.id),
             architecture: instance.architecture,
+            boot_mode: None,
             root_device: instance.root_device,
             created_at: self.now,
             tags: image_tags,

@@ -4,6 +4,7 @@ use lastgood_core::facts::Tags;
 use lastgood_core::id::{ImageId, SnapshotId};
 use lastgood_core::later;
 
+use crate::access::Need;
 use crate::events;
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
@@ -11,8 +12,7 @@ use crate::image::{Image, ImageState, Protection, check_text};
 use crate::instance::{check_id, check_page};
 use crate::instance_type::Architecture;
 use crate::service::Ec2;
-use crate::snapshot::is_ours;
-use crate::state::{Asked, State, check_tags, shared_arn};
+use crate::state::{ACCOUNT, Asked, State, check_tags, shared_arn};
 
 /// AWS: Protect an AMI from deregistration: the cooldown.
 const COOLDOWN_SECONDS: i64 = 24 * 60 * 60;
@@ -28,6 +28,8 @@ pub struct DescribeImages {
     pub filters: Vec<Filter>,
     /// Disabled images are hidden without this.
     pub include_disabled: bool,
+    /// Deprecated images of other accounts are hidden without this, but from who names their id.
+    pub include_deprecated: bool,
     /// Which page.
     pub paging: Paging,
 }
@@ -57,12 +59,12 @@ impl Ec2<'_> {
 
     /// DeregisterImage, which leaves the snapshots.
     pub fn deregister_image(&self, id: &str) -> Result<(), AwsError> {
-        self.0.serve(image_call("ec2:DeregisterImage", id), |state| state.deregister(id).map(|_| ()))
+        self.0.serve(tagged_image_call("ec2:DeregisterImage", id), |state| state.deregister(id).map(|_| ()))
     }
 
     /// DeregisterImage with DeleteAssociatedSnapshots. The image goes whatever becomes of its snapshots.
     pub fn deregister_image_and_snapshots(&self, id: &str) -> Result<Vec<DeletionResult>, AwsError> {
-        let mut asked = image_call("ec2:DeregisterImage", id);
+        let mut asked = tagged_image_call("ec2:DeregisterImage", id);
         asked.about += " and snapshots";
         self.0.serve(asked, |state| {
             let snapshots = state.deregister(id)?;
@@ -137,6 +139,18 @@ impl Ec2<'_> {
     }
 }
 
+/// A call that AWS judges by the tags of the image.
+fn tagged_image_call(action: &'static str, id: &str) -> Asked {
+    let image = ImageId::from(id);
+    image_call(action, id).knowing_tags(move |state| Some(state.images.get(&image)?.tags.clone()))
+}
+
+/// Whether an image belongs to one of these accounts; none: to any that lets ours use it.
+fn is_owned_by(image: &Image, owners: &[String]) -> bool {
+    let is_it = |owner: &String| *owner == image.owner || (owner == "self" && image.owner == ACCOUNT);
+    owners.is_empty() || owners.iter().any(is_it)
+}
+
 fn image_call(action: &'static str, id: &str) -> Asked {
     Asked::new(action, shared_arn("image", id), id)
 }
@@ -181,6 +195,9 @@ impl State {
     fn deregister(&mut self, id: &str) -> Result<Vec<SnapshotId>, AwsError> {
         let now = self.now;
         let image = self.image_mut(id)?;
+        if image.owner != ACCOUNT {
+            return Err(AwsError::with_status(403, "AuthFailure", format!("Not authorized for image:{id}")));
+        }
         let protected = match image.protection {
             Protection::Off => false,
             Protection::On | Protection::OnWithCooldown => true,
@@ -209,12 +226,19 @@ impl State {
     }
 
     /// AWS: DeregisterImage, DeleteSnapshotResults.
+    /// Whether the caller may delete a snapshot, which AWS asks for each of them.
+    fn may_delete(&self, id: &SnapshotId) -> bool {
+        let Some(snapshot) = self.snapshots.get(id) else { return true };
+        let need = Need::new("ec2:DeleteSnapshot", shared_arn("snapshot", id)).bearing_tags(&snapshot.tags);
+        self.witness.caller.is_none() || self.access.judge(&[need]).is_ok()
+    }
+
     fn delete_associated(&mut self, id: SnapshotId) -> DeletionResult {
         let left = self.sky.weather.snapshots_left;
         let shared = self.snapshots.get(&id).is_some_and(|snapshot| !snapshot.images.is_empty());
         let code = if shared {
             "skipped".to_owned()
-        } else if self.faults.is_denied("ec2:DeleteSnapshot", &shared_arn("snapshot", &id)) {
+        } else if self.faults.is_denied("ec2:DeleteSnapshot", &shared_arn("snapshot", &id)) || !self.may_delete(&id) {
             "missing-permissions".to_owned()
         } else if let Some(code) = self.faults.deletions.pop_front() {
             code
@@ -299,7 +323,8 @@ impl State {
         image.visible_at <= self.now
             && !gone
             && (asks.include_disabled || image.state != ImageState::Disabled)
-            && is_ours(&asks.owners)
+            && is_owned_by(image, &asks.owners)
+            && (image.owner == ACCOUNT || !image.deprecated || asks.include_deprecated || !asks.ids.is_empty())
             && (asks.ids.is_empty() || asks.ids.iter().any(|id| id == image.id.as_str()))
     }
 }

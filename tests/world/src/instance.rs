@@ -4,6 +4,7 @@ use lastgood_core::facts::Tags;
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId};
 use lastgood_core::{Time, seconds_between};
 
+use crate::access::Need;
 use crate::fault::AwsError;
 use crate::filter::{self, Filter, Page, Paging};
 use crate::instance_type::Architecture;
@@ -138,7 +139,7 @@ impl Ec2<'_> {
     /// TerminateInstances: the states before.
     pub fn terminate_instances(&self, ids: &[InstanceId]) -> Result<Vec<(InstanceId, InstanceState)>, AwsError> {
         let mut asked = Asked::new("ec2:TerminateInstances", "", format!("{ids:?}"));
-        asked.needs = ids.iter().map(|id| ("ec2:TerminateInstances", ec2_arn("instance", id))).collect();
+        asked.needs = ids.iter().map(|id| Need::new("ec2:TerminateInstances", ec2_arn("instance", id))).collect();
         self.0.serve(asked, |state| {
             let before = ids.iter().map(|id| Ok((id.clone(), state.instance(id.as_str())?.state)));
             let before = before.collect::<Result<Vec<_>, AwsError>>()?;

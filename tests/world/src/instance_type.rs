@@ -78,6 +78,11 @@ pub struct InstanceType {
 }
 
 impl InstanceType {
+    /// How it boots (AWS: Instance types that support UEFI: Graviton has nothing else).
+    pub fn boot_modes(&self) -> &'static [&'static str] {
+        if self.architectures.contains(&Architecture::Arm64) { &["uefi"] } else { &["legacy-bios", "uefi"] }
+    }
+
     /// It brings volumes of instance store: its family says so (AWS: Amazon EC2 instance type naming conventions).
     pub fn is_in_store(&self) -> bool {
         self.name.split('.').next().is_some_and(|family| family.ends_with('d'))

@@ -8,6 +8,7 @@
 //!
 //! Nothing here reads a clock, the environment or randomness: the same calls make the same world.
 
+pub mod access;
 mod bus;
 mod by_hand;
 mod cache;
@@ -38,6 +39,7 @@ mod referrers;
 mod refresh;
 mod refreshing;
 mod scaling;
+mod secured;
 mod service;
 mod settings;
 mod setup;
@@ -53,7 +55,7 @@ mod throttle;
 mod weather;
 mod witness;
 
-pub use bus::RecordingBus;
+pub use bus::{NOTICE_RULE, RecordingBus};
 pub use cache::{Cache, CacheShape, CacheTold};
 pub use cache_snapshot::{CacheOrigin, CacheSnapshot, CacheSnapshotState, CreateCacheSnapshot};
 pub use configuration::{Configuration, DescribeConfigurations};
@@ -69,17 +71,18 @@ pub use launch::{Device, Launch};
 pub use member::{Capacity, Lifecycle, Member, ScaleIn};
 pub use parameter::{Overwrite, Parameter, PutParameter};
 pub use policy::{LaunchFrom, LaunchFromText, MixedPolicy, MixedText, Override, OverrideText, Specification, Verbatim};
-pub use power::{Nature, OffBy};
+pub use power::{Nature, OffBy, TRIAL};
 pub use reference::{DescribeReferences, Reference};
 pub use refresh::{DescribeRefreshes, Refresh, RefreshStatus, StartRefresh};
 pub use scaling::LaunchFailure;
+pub use secured::Launches;
 pub use service::{AutoScaling, Ec2, ElastiCache, ParameterStore};
 pub use settings::Settings;
 pub use setup::by_number;
 pub use snapshot::{DescribeSnapshots, Snapshot, SnapshotState};
 pub use state::{ACCOUNT, Call, REGION, World};
 pub use status::{DescribeStatuses, InstanceStatus, StatusCheck};
-pub use store::{MemoryStore, SavedBackup, SavedRollout};
+pub use store::{MemoryStore, Remembered, SavedBackup, SavedRollout};
 pub use template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };

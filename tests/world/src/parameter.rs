@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::Need;
 use crate::by_hand::Place;
 use crate::fault::AwsError;
 use crate::service::ParameterStore;
@@ -60,9 +61,12 @@ impl ParameterStore<'_> {
     /// PutParameter: the version. An image id in an `aws:ec2:image` is not looked up, as AWS does some time later.
     pub fn put_parameter(&self, request: &PutParameter) -> Result<u64, AwsError> {
         let about = format!("{} {}", request.name, request.value);
-        self.0.serve(Asked::new("ssm:PutParameter", parameter_arn(&request.name), about), |state| {
-            state.put_parameter(request)
-        })
+        let mut asked = Asked::new("ssm:PutParameter", parameter_arn(&request.name), about);
+        // AWS: Native parameter support for Amazon Machine Image IDs: its caller needs to see the image.
+        if request.data_type.as_deref() == Some("aws:ec2:image") {
+            asked = asked.and(Need::new("ec2:DescribeImages", "*"));
+        }
+        self.0.serve(asked, |state| state.put_parameter(request))
     }
 }
 

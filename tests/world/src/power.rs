@@ -1,5 +1,7 @@
 //! The power of instances: systems that shut down, late or never, hosts that have no room, and what forbids a stop.
 
+use std::convert::Infallible;
+
 use lastgood_core::id::InstanceId;
 use lastgood_core::{Time, seconds_between};
 
@@ -11,6 +13,14 @@ use crate::state::{Asked, Due, State, World, ec2_arn};
 
 /// How long AWS takes to take an instance off that is forced, once its system had its chance.
 const FORCED_SECONDS: i64 = 10;
+
+/// What the log says of a call that was a trial run.
+pub const TRIAL: &str = "(trial)";
+
+/// AWS's yes to a trial run.
+pub(crate) fn would_be_done() -> AwsError {
+    AwsError::with_status(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+}
 
 /// What an instance is that matters to a stop.
 #[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others are")]
@@ -51,8 +61,21 @@ impl Ec2<'_> {
 
     /// StartInstances, for one instance: its state before and now.
     pub fn start_instance(&self, id: &InstanceId) -> Result<(InstanceState, InstanceState), AwsError> {
-        let asked = Asked::new("ec2:StartInstances", ec2_arn("instance", id), id.as_str());
+        let started = id.clone();
+        let asked = Asked::new("ec2:StartInstances", ec2_arn("instance", id), id.as_str())
+            .and_more(move |state| state.needs_to_start(&started));
         self.0.serve(asked, |state| state.start_instance(id))
+    }
+
+    /// StartInstances with DryRun: its yes is an error, too. Permissions are judged first (AWS: Error codes, DryRunOperation).
+    pub fn may_start(&self, id: &InstanceId) -> Result<Infallible, AwsError> {
+        let started = id.clone();
+        let asked = Asked::new("ec2:StartInstances", ec2_arn("instance", id), format!("{id} {TRIAL}"))
+            .and_more(move |state| state.needs_to_try_a_start(&started));
+        self.0.serve(asked, |state| {
+            state.instance(id.as_str())?;
+            Err(would_be_done())
+        })
     }
 
     /// DescribeInstanceAttribute of `disableApiStop`.

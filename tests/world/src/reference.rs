@@ -41,7 +41,8 @@ impl Ec2<'_> {
     /// DescribeImageReferences.
     pub fn describe_image_references(&self, asks: &DescribeReferences) -> Result<Page<Reference>, AwsError> {
         let about = format!("{:?}", asks.images);
-        self.0.serve(Asked::new("ec2:DescribeImageReferences", "*", about), |state| state.describe_references(asks))
+        let asked = Asked::new("ec2:DescribeImageReferences", "*", about).and_more(|_| State::needs_to_refer());
+        self.0.serve(asked, |state| state.describe_references(asks))
     }
 }
 

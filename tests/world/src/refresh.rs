@@ -142,6 +142,11 @@ impl AutoScaling<'_> {
     pub fn start_refresh(&self, request: &StartRefresh) -> Result<RefreshId, AwsError> {
         let mut asked = group_call("autoscaling:StartInstanceRefresh", &request.group);
         asked.about = format!("{} {:?}", request.group, request.desired);
+        let desired = request.desired.clone();
+        let alarms = Preferences::read(&request.preferences).map(|wants| wants.alarms).unwrap_or_default();
+        let asked = asked.and_more(move |state| {
+            state.needs_to_launch_text(desired.as_ref()).into_iter().chain(State::needs_of_alarms(&alarms)).collect()
+        });
         self.0.serve(asked, |state| {
             let name = state.group(&request.group)?.name.clone();
             if state.active_refresh(&name).is_some() {
@@ -181,7 +186,10 @@ impl AutoScaling<'_> {
 
     /// RollbackInstanceRefresh (AWS: Undo changes with a rollback).
     pub fn rollback_refresh(&self, group: &str) -> Result<RefreshId, AwsError> {
-        self.0.serve(group_call("autoscaling:RollbackInstanceRefresh", group), |state| {
+        let name = group.to_owned();
+        let asked = group_call("autoscaling:RollbackInstanceRefresh", group)
+            .and_more(move |state| state.needs_to_give_back(&name));
+        self.0.serve(asked, |state| {
             let refresh = state.refresh_under_way(group)?;
             let (id, status, desired) = (refresh.id.clone(), refresh.status, refresh.desired.clone());
             if !matches!(status, RefreshStatus::Pending | RefreshStatus::InProgress | RefreshStatus::Baking) {

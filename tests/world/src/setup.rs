@@ -14,7 +14,7 @@ use crate::launch::{Device, Launch};
 use crate::member::Capacity;
 use crate::policy::{LaunchFromText, MixedPolicy, Override, Verbatim};
 use crate::snapshot::{Snapshot, SnapshotState};
-use crate::state::{State, World};
+use crate::state::{ACCOUNT, State, World};
 use crate::template::TemplateData;
 
 /// Size of the volumes of a base image, in GiB.
@@ -36,6 +36,20 @@ impl World {
         let name = format!("base-{}", state.digits());
         let request = RegisterImage { name, architecture, root_device: "/dev/xvda".to_owned(), devices };
         state.register(&request).expect("its snapshots are there")
+    }
+
+    /// An available image that another account lets ours launch.
+    pub fn foreign_image(&self, owner: &str, architecture: Architecture) -> ImageId {
+        let image = self.base_image_of(architecture);
+        self.change_image(&image, |image| owner.clone_into(&mut image.owner));
+        image
+    }
+
+    /// Changes an image, if it is there. Not a call.
+    pub fn change_image(&self, id: &ImageId, change: impl FnOnce(&mut Image)) {
+        if let Some(image) = self.lock().images.get_mut(id) {
+            change(image);
+        }
     }
 
     /// A snapshot of this size that was complete before the world began, and belongs to no image.
@@ -166,7 +180,7 @@ pub fn by_number(template: &TemplateId, number: u64) -> TemplateRef {
 
 impl State {
     /// A snapshot that was complete before the world began.
-    fn old_snapshot(&mut self, gib: i64) -> SnapshotId {
+    pub(crate) fn old_snapshot(&mut self, gib: i64) -> SnapshotId {
         let id = SnapshotId(format!("snap-0{}", self.digits()));
         let snapshot = Snapshot {
             id: id.clone(),
@@ -212,6 +226,8 @@ impl State {
         mappings.sort_by_key(|mapping| (mapping.device_name != *root_device, mapping.device_name.clone()));
         self.add_image(Image {
             id: id.clone(),
+            owner: ACCOUNT.to_owned(),
+            deprecated: false,
             name: name.clone(),
             description: String::new(),
             state: ImageState::Available,
@@ -220,6 +236,7 @@ impl State {
             created_at: self.now,
             tags: Tags::new(),
             architecture: *architecture,
+            boot_mode: None,
             root_device: root_device.clone(),
             mappings,
             protection: Protection::Off,

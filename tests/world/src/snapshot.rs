@@ -114,6 +114,26 @@ impl Ec2<'_> {
         })
     }
 
+    /// CopySnapshot, within the region. The copy has an arbitrary volume, and is described as whoever copies it says (AWS:
+    /// CopySnapshot).
+    pub fn copy_snapshot(&self, id: &str, description: &str, tags: &Tags) -> Result<SnapshotId, AwsError> {
+        let asked = Asked::new("ec2:CopySnapshot", shared_arn("snapshot", id), id);
+        self.0.serve(asked, |state| {
+            check_tags(tags)?;
+            let from = state.snapshot(id)?.clone();
+            if from.state != SnapshotState::Completed {
+                return Err(AwsError::new("IncorrectState", format!("The snapshot '{id}' is not completed.")));
+            }
+            let copy = state.old_snapshot(from.gib);
+            if let Some(copy) = state.snapshots.get_mut(&copy) {
+                description.clone_into(&mut copy.description);
+                copy.tags = tags.clone();
+            }
+            state.witness_makes(copy.to_string());
+            Ok(copy)
+        })
+    }
+
     /// DescribeSnapshots.
     pub fn describe_snapshots(&self, asks: &DescribeSnapshots) -> Result<Page<Snapshot>, AwsError> {
         let about = format!("{:?} {:?}", asks.ids, asks.filters);
@@ -122,7 +142,9 @@ impl Ec2<'_> {
 
     /// DeleteSnapshot.
     pub fn delete_snapshot(&self, id: &str) -> Result<(), AwsError> {
-        let asked = Asked::new("ec2:DeleteSnapshot", shared_arn("snapshot", id), id);
+        let snapshot = SnapshotId::from(id);
+        let asked = Asked::new("ec2:DeleteSnapshot", shared_arn("snapshot", id), id)
+            .knowing_tags(move |state| Some(state.snapshots.get(&snapshot)?.tags.clone()));
         self.0.serve(asked, |state| {
             let snapshot = state.snapshot(id)?;
             // AWS: Delete an Amazon EBS snapshot: not the snapshot of a registered image, also if that is disabled.

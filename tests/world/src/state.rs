@@ -11,6 +11,7 @@ use lastgood_core::id::{CacheId, CacheSnapshotId, GroupName, ImageId, InstanceId
 use lastgood_core::{Time, later, whole_second};
 use serde_json::Value;
 
+use crate::access::{Access, Need};
 use crate::by_hand::Place;
 use crate::cache::Cache;
 use crate::cache_snapshot::{CacheSnapshot, Counted};
@@ -22,6 +23,7 @@ use crate::instance::Instance;
 use crate::parameter;
 use crate::refresh::Refresh;
 use crate::scaling::LaunchFailure;
+use crate::secured::Secured;
 use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 use crate::template::{Template, Token};
@@ -51,6 +53,8 @@ pub struct Call {
     pub about: String,
     /// `ok`, `answer lost`, or the error's code.
     pub outcome: String,
+    /// The invocation of Lastgood's that made it; nobody's: tests and operators.
+    pub caller: Option<u64>,
 }
 
 /// What must happen later. Each checks, when its time comes, that it still can.
@@ -71,26 +75,48 @@ pub(crate) enum Due {
 /// A call before it is judged.
 pub(crate) struct Asked {
     pub(crate) action: &'static str,
-    /// The permissions that it needs: action and resource.
-    pub(crate) needs: Vec<(&'static str, String)>,
+    /// The permissions that it needs.
+    pub(crate) needs: Vec<Need>,
+    /// Those that follow from what is there: the tags of what it is about, what a template launches.
+    pub(crate) more: Option<MoreNeeds>,
     pub(crate) about: String,
     /// What the caller knows once it is answered, in the words of the witness.
     pub(crate) reads: Vec<Place>,
 }
 
+/// The needs of a call that follow from what is there.
+pub(crate) type MoreNeeds = Box<dyn FnOnce(&State) -> Vec<Need>>;
+
 impl Asked {
     /// A call that needs the permission of its own name, on one resource.
     pub(crate) fn new(action: &'static str, resource: impl Into<String>, about: impl Into<String>) -> Self {
-        Self { action, needs: vec![(action, resource.into())], about: about.into(), reads: Vec::new() }
+        let needs = vec![Need::new(action, resource)];
+        Self { action, needs, more: None, about: about.into(), reads: Vec::new() }
     }
 
     pub(crate) fn reading(self, places: impl IntoIterator<Item = Place>) -> Self {
         Self { reads: places.into_iter().collect(), ..self }
     }
 
-    pub(crate) fn and(mut self, action: &'static str, resource: impl Into<String>) -> Self {
-        self.needs.push((action, resource.into()));
+    /// One more permission.
+    pub(crate) fn and(mut self, need: Need) -> Self {
+        self.needs.push(need);
         self
+    }
+
+    /// And those that follow from what is there.
+    pub(crate) fn and_more(self, more: impl FnOnce(&State) -> Vec<Need> + 'static) -> Self {
+        Self { more: Some(Box::new(more)), ..self }
+    }
+
+    /// The tags of what it is about are known to AWS before it judges. Of what is not there nothing is known, and the call is
+    /// refused for that (guessed: AWS may as well say that it is not permitted).
+    pub(crate) fn knowing_tags(self, tags: impl FnOnce(&State) -> Option<Tags> + 'static) -> Self {
+        let need = self.needs[0].clone();
+        let mut asked =
+            self.and_more(move |state| tags(state).map(|tags| need.bearing_tags(&tags)).into_iter().collect());
+        asked.needs.clear();
+        asked
     }
 }
 
@@ -100,6 +126,8 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) faults: Faults,
     pub(crate) sky: Sky,
+    pub(crate) access: Access,
+    pub(crate) secured: Secured,
     pub(crate) witness: Witness,
     pub(crate) instances: BTreeMap<InstanceId, Instance>,
     pub(crate) images: BTreeMap<ImageId, Image>,
@@ -188,6 +216,8 @@ impl World {
             settings,
             faults: Faults::default(),
             sky: Sky::default(),
+            access: Access::default(),
+            secured: Secured::default(),
             witness: Witness::default(),
             instances: BTreeMap::new(),
             images: BTreeMap::new(),
@@ -224,6 +254,11 @@ impl World {
     /// Changes the pace, for what begins from now on.
     pub fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.lock().settings);
+    }
+
+    /// Who may what.
+    pub fn access(&self) -> Access {
+        self.lock().access.clone()
     }
 
     /// The clock.
@@ -266,9 +301,16 @@ impl World {
     ) -> Result<T, AwsError> {
         let mut state = self.lock();
         let state = &mut *state;
-        let Asked { action, needs, about, reads } = asked;
+        let Asked { action, mut needs, more, about, reads } = asked;
         *state.calls.entry(action.to_owned()).or_default() += 1;
+        if let Some(more) = more {
+            needs.extend(more(state));
+        }
         let judged = state.buckets.take(action, state.now).and_then(|()| state.faults.judge(action, &needs));
+        let judged = judged.and_then(|answered| match state.witness.caller.map(|_| state.access.judge(&needs)) {
+            Some(Err(need)) => Err(AwsError::denied(&need.action, &need.resource)),
+            Some(Ok(())) | None => Ok(answered),
+        });
         let judged = judged.and_then(|answered| match state.witness.caller {
             Some(_) if answered == Answered::Yes => state.sky.judge(action),
             _ => Ok(answered),
@@ -298,7 +340,8 @@ impl World {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.code.clone(),
         });
-        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome });
+        let caller = state.witness.caller;
+        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome, caller });
         result
     }
 }

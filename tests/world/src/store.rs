@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::Time;
@@ -15,14 +16,20 @@ use lastgood_core::rollout::Rollout;
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::stored;
-use lastgood_engine::port::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_core::watch::Part;
+use lastgood_engine::port::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
 
+use crate::access::{Access, Need};
 use crate::weather::{Fate, Sky, Weather};
 
 /// The table.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     table: Mutex<Table>,
+    /// Who may what, and what the table is called.
+    guard: Mutex<Option<(Access, String)>>,
+    /// It was restored, which makes another table (AWS: Restoring a DynamoDB table to a point in time).
+    restored: AtomicBool,
 }
 
 /// A record as it is kept. All kinds stand together, as they do in the real table.
@@ -33,6 +40,8 @@ struct Row {
     /// Its stored form.
     stored: fn(&dyn Any) -> String,
     key: Option<Key>,
+    /// Nobody here can read it.
+    is_spoiled: bool,
 }
 
 impl fmt::Debug for Row {
@@ -56,10 +65,22 @@ struct Table {
     waiting: BTreeMap<Key, (Queue, Time)>,
     queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
     sky: Sky,
+    /// What of its protection is off.
+    broken: Vec<Part>,
     /// Every save of a backup since it was last asked, if somebody watches: what was there, and what is.
     watched: Option<Vec<SavedBackup>>,
     /// The same of rollouts.
     watched_rollouts: Vec<SavedRollout>,
+}
+
+/// The table as it was at some time: what point-in-time recovery restores.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    rows: BTreeMap<Place, Row>,
+    buckets: BTreeMap<String, Versioned<Bucket>>,
+    by_artifact: BTreeMap<ArtifactId, BackupId>,
+    waiting: BTreeMap<Key, (Queue, Time)>,
+    queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
 }
 
 /// A save of a backup: what was there before, and what is there now.
@@ -115,6 +136,27 @@ impl MemoryStore {
         std::mem::take(&mut self.lock().watched_rollouts)
     }
 
+    /// The table as it is now. Not a call.
+    pub fn remember(&self) -> Remembered {
+        let table = self.lock();
+        Remembered {
+            rows: table.rows.clone(),
+            buckets: table.buckets.clone(),
+            by_artifact: table.by_artifact.clone(),
+            waiting: table.waiting.clone(),
+            queues: table.queues.clone(),
+        }
+    }
+
+    /// The table as it was. Not a call.
+    pub fn restore(&self, then: &Remembered) {
+        let Remembered { rows, buckets, by_artifact, waiting, queues } = then.clone();
+        self.restored.store(true, Ordering::Relaxed);
+        let mut table = self.lock();
+        (table.rows, table.buckets, table.by_artifact) = (rows, buckets, by_artifact);
+        (table.waiting, table.queues) = (waiting, queues);
+    }
+
     /// Every rollout, and every refresh that was watched. Not a call.
     pub fn all_rollouts(&self) -> Vec<Rollout> {
         self.lock().all()
@@ -147,6 +189,31 @@ impl MemoryStore {
         table.remove(&Backup::place(id));
     }
 
+    /// Somebody switches these parts of its protection off, and all others on. Not a call.
+    pub fn breaks(&self, parts: &[Part]) {
+        self.lock().broken = parts.to_vec();
+    }
+
+    /// From now on calls are judged: the table has this ARN.
+    pub fn guard(&self, access: Access, arn: &str) {
+        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some((access, arn.to_owned()));
+    }
+
+    /// Whether the caller may: `place` is behind the table's ARN.
+    fn may(&self, action: &'static str, place: &str) -> Result<(), CallFailed> {
+        match &*self.guard.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((access, arn)) => access
+                .judge(&[Need::new(action, format!("{arn}{place}"))])
+                .map_err(|need| CallFailed::new(How::Refused, action, format!("AccessDeniedException: {need}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// An item of the table becomes one that nobody here can read, or is one that can be read again. Not a call.
+    pub fn spoil(&self, place: &Place, is_spoiled: bool) {
+        self.lock().rows.get_mut(place).expect("tests spoil what is there").is_spoiled = is_spoiled;
+    }
+
     /// Carries a call out, if it gets through.
     fn call<T>(&self, run: impl FnOnce(&mut Table) -> Result<T, CallFailed>) -> Result<T, CallFailed> {
         let mut table = self.lock();
@@ -168,19 +235,29 @@ impl Table {
         self.rows.get(place).map_or(0, |row| row.version)
     }
 
-    fn load<R: Record>(&self, id: &R::Id) -> Option<Versioned<R>> {
-        self.rows.get(&R::place(id)).map(versioned)
+    fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
+        match self.rows.get(&R::place(id)) {
+            Some(row) if row.is_spoiled => Err(spoiled()),
+            row => Ok(row.map(versioned)),
+        }
     }
 
-    fn list<R: Record>(&self, of: &R::Of) -> Vec<Versioned<R>> {
+    fn list<R: Record>(&self, of: &R::Of) -> Listed<R> {
         let partition = R::partition(of);
         let first = Place { partition: partition.clone(), sort: String::new() };
         let rows = self.rows.range(first..).take_while(|(place, _)| place.partition == partition);
-        let mut found: Vec<Versioned<R>> = rows.map(|(_, row)| versioned(row)).collect();
-        if R::LAST_FIRST {
-            found.reverse();
+        let mut listed = Listed { records: Vec::new(), unreadable: Vec::new() };
+        for (place, row) in rows {
+            if row.is_spoiled {
+                listed.unreadable.push(Unreadable { place: place.clone(), source: spoiled() });
+            } else {
+                listed.records.push(versioned(row));
+            }
         }
-        found
+        if R::LAST_FIRST {
+            listed.records.reverse();
+        }
+        listed
     }
 
     /// Every record of a kind.
@@ -191,6 +268,15 @@ impl Table {
     /// Whether nobody has saved the record since it was read.
     fn is_same<R: Record>(&self, record: &Versioned<R>) -> bool {
         self.version(&R::place(&record.record.id())) == record.version
+    }
+
+    /// Whether the real table would take a record.
+    fn fits<R: Record>(&self, saved: &Versioned<R>) -> Result<(), CallFailed> {
+        if self.is_plain {
+            return Ok(());
+        }
+        let stored = stored::encode_within(&saved.record);
+        stored.map(|_| ()).map_err(|error| CallFailed::new(How::NotMade, "dynamodb", error))
     }
 
     /// Keeps a record as it is read back.
@@ -217,7 +303,8 @@ impl Table {
             self.wait(key, waits);
         }
         let stored = |record: &dyn Any| stored::encode(record_of::<R>(record));
-        self.rows.insert(place, Row { record: Arc::new(record), version: saved.version + 1, stored, key });
+        let version = saved.version + 1;
+        self.rows.insert(place, Row { record: Arc::new(record), version, stored, key, is_spoiled: false });
     }
 
     fn remove(&mut self, place: &Place) {
@@ -237,12 +324,27 @@ impl Table {
     }
 }
 
+fn spoiled() -> CallFailed {
+    CallFailed::new(How::Unreadable, "dynamodb", "not a stored record")
+}
+
 fn versioned<R: Record>(row: &Row) -> Versioned<R> {
     Versioned { record: record_of::<R>(&*row.record).clone(), version: row.version }
 }
 
 impl Store for MemoryStore {
+    fn name(&self) -> &str {
+        if self.restored.load(Ordering::Relaxed) { "restored" } else { "table" }
+    }
+
+    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
+        self.may("dynamodb:DescribeContinuousBackups", "")?;
+        self.may("dynamodb:DescribeTimeToLive", "")?;
+        self.call(|table| Ok(table.broken.clone()))
+    }
+
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
+        self.may("dynamodb:Query", "/index/due")?;
         self.call(|table| {
             let waiting = table.queues.get(&queue).into_iter().flatten();
             let waiting = waiting.take_while(|(wake, _)| *wake <= now).take(limit).map(|(_, key)| key.clone());
@@ -254,15 +356,19 @@ impl Store for MemoryStore {
     }
 
     async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
-        self.call(|table| Ok(table.load(id)))
+        self.may("dynamodb:GetItem", "")?;
+        self.call(|table| table.load(id))
     }
 
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
+        self.may("dynamodb:Query", "")?;
         self.call(|table| Ok(table.list(of)))
     }
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
+        self.may("dynamodb:PutItem", "")?;
         self.call(|table| {
+            table.fits(record)?;
             if !table.is_same(record) {
                 return Ok(Saved::Outdated);
             }
@@ -272,6 +378,7 @@ impl Store for MemoryStore {
     }
 
     async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
+        self.may("dynamodb:Query", "/index/artifact")?;
         self.call(|table| {
             let found = table.by_artifact.get(artifact).cloned();
             let lagging = table.sky.weather.lagging;
@@ -280,8 +387,11 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
+        self.may("dynamodb:PutItem", "")?;
         let backup = Versioned::new(backup.clone());
         self.call(|table| {
+            table.fits(source)?;
+            table.fits(&backup)?;
             if !table.is_same(source) || !table.is_same(&backup) {
                 return Ok(Saved::Outdated);
             }
@@ -292,10 +402,12 @@ impl Store for MemoryStore {
     }
 
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
+        self.may("dynamodb:GetItem", "")?;
         self.call(|table| Ok(table.buckets.get(action).cloned()))
     }
 
     async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
+        self.may("dynamodb:PutItem", "")?;
         self.call(|table| {
             if table.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
                 return Ok(Saved::Outdated);
@@ -307,7 +419,16 @@ impl Store for MemoryStore {
     }
 
     async fn write_plans(&self, plans: &[PlanWrite], sources: &[Versioned<Source>]) -> Result<Written, CallFailed> {
+        self.may("dynamodb:PutItem", "")?;
         self.call(|table| {
+            for source in sources {
+                table.fits(source)?;
+            }
+            for write in plans {
+                if let PlanWrite::Put(plan) = write {
+                    table.fits(plan)?;
+                }
+            }
             let same = |write: &PlanWrite| match write {
                 PlanWrite::Put(plan) => table.is_same(plan),
                 PlanWrite::Remove { name, version } => table.version(&Planned::place(name)) == *version,

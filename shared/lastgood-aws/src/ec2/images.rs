@@ -2,11 +2,12 @@
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{self, Filter, ResourceType, SnapshotReturnCodes, Tag, TagSpecification};
-use lastgood_core::facts::{Image, ImageState, SnapshotDeletion};
+use lastgood_core::facts::{ForeignImage, Image, ImageState, SnapshotDeletion};
 use lastgood_core::id::{ImageId, SnapshotId};
+use lastgood_core::refusal::Why;
 use lastgood_core::whole_second;
 use lastgood_engine::call::ec2::{
-    CreateImage, DeregisterImage, FILTER_VALUES_MAX, ImageNamed, ImagesById, ImagesTagged,
+    CreateImage, DeregisterImage, FILTER_VALUES_MAX, ForeignImageById, ImageNamed, ImagesById, ImagesTagged,
 };
 use lastgood_engine::{Answers, Call, Called};
 
@@ -46,6 +47,25 @@ impl Answers<ImagesTagged> for Aws {
     }
 }
 
+impl Answers<ForeignImageById> for Aws {
+    /// By its id, which tells deprecated ones of others, too (AWS: DescribeImages, IncludeDeprecated).
+    async fn call(&self, ForeignImageById(id): &ForeignImageById) -> Called<Option<ForeignImage>> {
+        let request = self.ec2.describe_images().image_ids(id.as_str());
+        let request = request.include_deprecated(true).include_disabled(true);
+        let output = match answer(DESCRIBE, request.send().await)? {
+            Ok(output) => output,
+            Err(refusal) if refusal.why == Why::Missing => return Ok(Ok(None)),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let Some(found) = output.images().iter().find(|found| found.image_id() == Some(id.as_str())) else {
+            return Ok(Ok(None));
+        };
+        let foreign = image(found).zip(found.owner_id().map(str::to_owned));
+        let (image, owner) = told(DESCRIBE, foreign, "an image's id and its owner")?;
+        Ok(Ok(Some(ForeignImage { image, owner })))
+    }
+}
+
 /// Images of our own account only: without an owner AWS answers with every public one. Disabled ones are hidden unless
 /// asked for (AWS: Disable an Amazon EC2 AMI).
 async fn described(client: &Client, filter: Filter) -> Called<Vec<Image>> {
@@ -78,6 +98,7 @@ fn image(image: &types::Image) -> Option<Image> {
         devices,
         sizes: sizes.collect(),
         architecture: image.architecture().map(|architecture| architecture.as_str().to_owned()),
+        boot_mode: image.boot_mode().map(|mode| mode.as_str().to_owned()),
         protected,
         // AWS tells it as text, with milliseconds (AWS: Image, CreationDate).
         created_at: image.creation_date().and_then(|at| at.parse().ok()).map(whole_second),

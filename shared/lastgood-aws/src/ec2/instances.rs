@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::operation::describe_instances::builders::DescribeInstancesFluentBuilder;
 use aws_sdk_ec2::types::{self, InstanceStateName, InstanceStatus, InstanceType, ProcessorInfo, SummaryStatus};
 use lastgood_core::Time;
-use lastgood_core::facts::{Instance, InstanceState, StatusCheck};
+use lastgood_core::facts::{Instance, InstanceState, Runs, StatusCheck};
 use lastgood_core::id::{ImageId, InstanceId, VolumeId};
 use lastgood_engine::call::ec2::{
-    Architectures, FILTER_VALUES_MAX, InstancesById, InstancesOf, STATUSES_A_CALL_MAX, StatusesOf, TYPES_A_CALL_MAX,
+    FILTER_VALUES_MAX, InstancesById, InstancesOf, STATUSES_A_CALL_MAX, StatusesOf, TYPES_A_CALL_MAX, TypesRun,
 };
 use lastgood_engine::{Answers, Call, CallFailed, Called};
 
@@ -128,24 +128,25 @@ pub(super) fn state(told: Option<&types::InstanceState>) -> Option<InstanceState
     })
 }
 
-impl Answers<Architectures> for Aws {
-    async fn call(&self, Architectures(types): &Architectures) -> Called<BTreeMap<String, Vec<String>>> {
-        let mut architectures = BTreeMap::new();
+impl Answers<TypesRun> for Aws {
+    async fn call(&self, TypesRun(types): &TypesRun) -> Called<BTreeMap<String, Runs>> {
+        let mut known = BTreeMap::new();
         for names in types.chunks(TYPES_A_CALL_MAX) {
             let names = names.iter().map(|name| InstanceType::from(name.as_str())).collect();
             let pages = self.ec2.describe_instance_types().set_instance_types(Some(names)).into_paginator().send();
-            match pages::all(Architectures::ACTION, pages, |page| Ok(page.instance_types.unwrap_or_default())).await? {
-                Ok(found) => architectures.extend(found.iter().filter_map(runs)),
+            match pages::all(TypesRun::ACTION, pages, |page| Ok(page.instance_types.unwrap_or_default())).await? {
+                Ok(found) => known.extend(found.iter().filter_map(runs)),
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        Ok(Ok(architectures))
+        Ok(Ok(known))
     }
 }
 
-/// An instance type, and the architectures that it runs.
-fn runs(found: &types::InstanceTypeInfo) -> Option<(String, Vec<String>)> {
-    let runs = found.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
-    let runs = runs.iter().map(|architecture| architecture.as_str().to_owned()).collect();
-    Some((found.instance_type()?.as_str().to_owned(), runs))
+/// An instance type, and what it runs.
+fn runs(found: &types::InstanceTypeInfo) -> Option<(String, Runs)> {
+    let architectures = found.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
+    let architectures = architectures.iter().map(|architecture| architecture.as_str().to_owned()).collect();
+    let boot_modes = found.supported_boot_modes().iter().map(|mode| mode.as_str().to_owned()).collect();
+    Some((found.instance_type()?.as_str().to_owned(), Runs { architectures, boot_modes }))
 }

@@ -7,13 +7,13 @@ use aws_sdk_ec2::types::{InstanceAttributeName, InstanceType, SpotInstanceType};
 use lastgood_core::facts::{Instance, InstanceState};
 use lastgood_engine::call::ec2::TYPES_A_CALL_MAX;
 use lastgood_engine::call::power::{
-    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+    InstancesTagged, MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 use lastgood_engine::{Answers, Call, Called};
 
 use super::instances::{THERE, described, instance, state};
 use super::{filter, literal};
-use crate::refusals::answer;
+use crate::refusals::{answer, trial};
 use crate::{Aws, pages};
 
 impl Answers<InstancesTagged> for Aws {
@@ -69,6 +69,13 @@ impl Answers<OneTimeSpot> for Aws {
         let found = pages::all(OneTimeSpot::ACTION, pages, read).await?;
         // One of which nothing is told is not stopped.
         Ok(found.map(|found| !found.contains(&Some(SpotInstanceType::Persistent))))
+    }
+}
+
+impl Answers<MayStart> for Aws {
+    async fn call(&self, MayStart(instance): &MayStart) -> Called<()> {
+        let request = self.ec2.start_instances().instance_ids(instance.as_str()).dry_run(true);
+        trial(MayStart::ACTION, request.send().await)
     }
 }
 

@@ -54,6 +54,7 @@ fn snapshot(snapshot: &types::Snapshot) -> Option<Snapshot> {
         id: SnapshotId::from(snapshot.snapshot_id()?),
         state,
         tags: tags(snapshot.tags()),
+        description: snapshot.description().unwrap_or_default().to_owned(),
         started_at,
         volume: snapshot.volume_id().map(VolumeId::from),
         gib: snapshot.volume_size().and_then(|gib| u32::try_from(gib).ok()),

@@ -93,22 +93,25 @@ impl Keys {
             Queue::Tick => "tick",
             Queue::Poll => "poll",
             Queue::Cleanup => "cleanup",
+            Queue::Checkpoint => "checkpoint",
         };
         format!("{}#{name}#{shard}", self.scope)
     }
 
     /// A record as it is written.
-    pub(crate) fn item<R: Record>(&self, versioned: &Versioned<R>) -> Item {
+    /// One that the table would not take is refused before the call, by its name.
+    pub(crate) fn item<R: Record>(&self, versioned: &Versioned<R>, action: &'static str) -> Result<Item, CallFailed> {
         let record = &versioned.record;
         let place = R::place(&record.id());
-        Item {
+        let body = stored::encode_within(record);
+        Ok(Item {
             key: self.of(&place),
-            body: stored::encode(record),
+            body: body.map_err(|error| CallFailed::new(How::NotMade, action, error))?,
             version: versioned.version,
             due: record.waits().map(|(queue, wake)| (self.queue(queue, shard(&place)), wake)),
             artifact: record.artifact().map(|artifact| self.artifact(artifact)),
             expires: record.expires(),
-        }
+        })
     }
 
     pub(crate) fn bucket(&self, action: &str) -> Attributes {
@@ -146,6 +149,11 @@ fn shard(place: &Place) -> u64 {
 pub(crate) fn wake(item: &Attributes) -> i64 {
     let wake = item.get("wake").and_then(|wake| wake.as_n().ok());
     wake.and_then(|wake| wake.parse().ok()).unwrap_or_default()
+}
+
+/// The sort key of an item.
+pub(crate) fn sort(item: &Attributes) -> String {
+    item.get("sk").and_then(|sort| sort.as_s().ok()).cloned().unwrap_or_default()
 }
 
 /// A record and its version.

@@ -12,15 +12,19 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, PointInTimeRecoveryStatus, Put, ReturnValuesOnConditionCheckFailure, TimeToLiveStatus,
+    TransactWriteItem,
+};
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, BackupId};
 use lastgood_core::pace::{Bucket, Share};
-use lastgood_core::record::{Key, Queue, Record};
+use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
-use lastgood_engine::{CallFailed, How, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_core::watch::Part;
+use lastgood_engine::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
@@ -89,6 +93,9 @@ impl Table {
             account: account.to_owned(),
             region: region.to_owned(),
             share: Share::default(),
+            caches: true,
+            rules: Vec::new(),
+            notice_rule: None,
             writer: writer_of_this_process(),
         })
     }
@@ -99,14 +106,21 @@ impl Table {
         output.item().map(|item| item::read(item, GET)).transpose()
     }
 
-    /// Every item of a query, all pages.
-    async fn all<T: DeserializeOwned>(&self, query: QueryFluentBuilder) -> Result<Vec<Versioned<T>>, CallFailed> {
+    /// Every item of a partition, all pages.
+    async fn all<R: Record>(&self, partition: &str, query: QueryFluentBuilder) -> Result<Listed<R>, CallFailed> {
         let mut pages = query.consistent_read(true).into_paginator().items().send();
-        let mut records = Vec::new();
+        let mut listed = Listed { records: Vec::new(), unreadable: Vec::new() };
         while let Some(item) = pages.next().await {
-            records.push(item::read(&item.map_err(|error| failed(QUERY, error))?, QUERY)?);
+            let item = item.map_err(|error| failed(QUERY, error))?;
+            match item::read(&item, QUERY) {
+                Ok(record) => listed.records.push(record),
+                Err(source) => {
+                    let place = Place { partition: partition.to_owned(), sort: item::sort(&item) };
+                    listed.unreadable.push(Unreadable { place, source });
+                }
+            }
         }
-        Ok(records)
+        Ok(listed)
     }
 
     fn partition(&self, pk: String) -> QueryFluentBuilder {
@@ -214,6 +228,29 @@ impl Table {
 }
 
 impl Store for Table {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
+        let mut broken = Vec::new();
+        let asked = self.client.describe_continuous_backups().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeContinuousBackups", error))?;
+        let recovery = told.continuous_backups_description().and_then(|told| told.point_in_time_recovery_description());
+        let status = recovery.and_then(|told| told.point_in_time_recovery_status());
+        if status != Some(&PointInTimeRecoveryStatus::Enabled) {
+            broken.push(Part::PointInTimeRecovery(self.name.clone()));
+        }
+        let asked = self.client.describe_time_to_live().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeTimeToLive", error))?;
+        let status = told.time_to_live_description().and_then(|told| told.time_to_live_status());
+        // What has just been switched on is on within the hour (AWS: UpdateTimeToLive).
+        if !matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
+            broken.push(Part::TimeToLive(self.name.clone()));
+        }
+        Ok(broken)
+    }
+
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
         let shards = (0..SHARDS).map(|shard| self.due_in_shard(queue, shard, now, limit));
         let mut due: Vec<_> = futures_util::future::try_join_all(shards).await?.into_iter().flatten().collect();
@@ -226,12 +263,14 @@ impl Store for Table {
         self.get(self.keys.of(&R::place(id))).await
     }
 
-    async fn list<R: Record>(&self, of: &R::Of) -> Result<Vec<Versioned<R>>, CallFailed> {
-        self.all(self.partition(self.keys.partition(&R::partition(of))).scan_index_forward(!R::LAST_FIRST)).await
+    async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
+        let partition = R::partition(of);
+        let query = self.partition(self.keys.partition(&partition)).scan_index_forward(!R::LAST_FIRST);
+        self.all(&partition, query).await
     }
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
-        self.put(self.keys.item(record)).await
+        self.put(self.keys.item(record, PUT)?).await
     }
 
     async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
@@ -252,8 +291,8 @@ impl Store for Table {
     async fn claim(&self, source: &Versioned<Source>, backup: &Backup) -> Result<Saved, CallFailed> {
         let mark = self.mark();
         let items = vec![
-            self.transact_put(self.keys.item(source), &mark)?,
-            self.transact_put(self.keys.item(&Versioned::new(backup.clone())), &mark)?,
+            self.transact_put(self.keys.item(source, TRANSACT)?, &mark)?,
+            self.transact_put(self.keys.item(&Versioned::new(backup.clone()), TRANSACT)?, &mark)?,
         ];
         Ok(if self.transact(items).await? { Saved::As(source.version + 1) } else { Saved::Outdated })
     }
@@ -271,14 +310,14 @@ impl Store for Table {
         let mut items = Vec::new();
         for write in plans {
             items.push(match write {
-                PlanWrite::Put(plan) => self.transact_put(self.keys.item(plan), &mark)?,
+                PlanWrite::Put(plan) => self.transact_put(self.keys.item(plan, TRANSACT)?, &mark)?,
                 PlanWrite::Remove { name, version } => {
                     self.transact_delete(self.keys.of(&Planned::place(name)), *version)?
                 }
             });
         }
         for source in sources {
-            items.push(self.transact_put(self.keys.item(source), &mark)?);
+            items.push(self.transact_put(self.keys.item(source, TRANSACT)?, &mark)?);
         }
         Ok(if self.transact(items).await? { Written::Whole } else { Written::Outdated })
     }

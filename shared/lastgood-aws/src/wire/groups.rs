@@ -188,9 +188,9 @@ async fn every_lifecycle_state_of_a_member_is_read() {
         ("ReplacingRootVolume", Lifecycle::Other),
         ("Terminating:Wait", Lifecycle::Leaving),
         ("Detached", Lifecycle::Leaving),
-        ("Warmed:Stopped", Lifecycle::Warm),
-        ("Warmed:Pending:Wait", Lifecycle::Warm),
-        ("Warmed:Frozen", Lifecycle::Warm),
+        ("Warmed:Stopped", Lifecycle::Other),
+        ("Warmed:Pending:Wait", Lifecycle::Other),
+        ("Warmed:Frozen", Lifecycle::Other),
         ("Resting", Lifecycle::Other),
     ];
     let member = |(state, _): &(&str, Lifecycle)| {

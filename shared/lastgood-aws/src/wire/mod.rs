@@ -25,6 +25,7 @@ mod power;
 mod refreshes;
 mod refusals;
 mod table_and_bus;
+mod watching;
 
 /// A server on loopback that gives prepared answers in their order, and keeps what it was sent.
 struct Wire {
@@ -60,13 +61,13 @@ impl Wire {
     }
 
     fn aws(&self) -> Aws {
-        Aws::new(&self.config)
+        Aws::new(&self.config, true)
     }
 
     /// One that tries again by itself, as a function's does.
     fn aws_that_retries(&self) -> Aws {
         let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-        Aws::new(&self.config.to_builder().retry_config(retries).build())
+        Aws::new(&self.config.to_builder().retry_config(retries).build(), true)
     }
 
     fn table(&self) -> Table {
@@ -77,6 +78,9 @@ impl Wire {
             account: "123456789012".into(),
             region: "us-east-1".into(),
             share: lastgood_core::pace::Share::default(),
+            caches: true,
+            rules: Vec::new(),
+            notice_rule: None,
             writer: "writer".into(),
         };
         Table::new(&self.config, &settings)

@@ -3,10 +3,11 @@
 use lastgood_core::facts::{InstanceState, Parameter, TemplateDevice, VersionRef};
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
-use lastgood_engine::call::ec2::{Architectures, ImagesById, InstancesById, VersionOf};
+use lastgood_engine::call::ec2::{ForeignImageById, ImagesById, InstancesById, TypesRun, VersionOf};
 use lastgood_engine::call::ssm::{GetParameter, PutParameter};
 
-use super::Wire;
+use super::refusals::ec2_error;
+use super::{Wire, assert_field};
 
 #[tokio::test]
 async fn a_parameter_is_read_written_over_and_missing() {
@@ -80,13 +81,41 @@ async fn a_version_tells_the_devices_that_it_maps_itself() {
 
 #[tokio::test]
 async fn instance_types_tell_what_they_run() {
-    let body = r#"<DescribeInstanceTypesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><instanceTypeSet><item><instanceType>m6g.large</instanceType><processorInfo><supportedArchitectures><item>arm64</item></supportedArchitectures></processorInfo></item><item><instanceType>t2.micro</instanceType><processorInfo><supportedArchitectures><item>i386</item><item>x86_64</item></supportedArchitectures></processorInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>"#;
+    let body = r#"<DescribeInstanceTypesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><instanceTypeSet><item><instanceType>m6g.large</instanceType><processorInfo><supportedArchitectures><item>arm64</item></supportedArchitectures></processorInfo><supportedBootModes><item>uefi</item></supportedBootModes></item><item><instanceType>t2.micro</instanceType><processorInfo><supportedArchitectures><item>i386</item><item>x86_64</item></supportedArchitectures></processorInfo></item></instanceTypeSet></DescribeInstanceTypesResponse>"#;
     let wire = Wire::answering(&[(200, body)]).await;
     let types = ["m6g.large".to_owned(), "t2.micro".to_owned()];
-    let architectures = wire.aws().call(&Architectures(types.into())).await.expect("judged").expect("told");
-    assert_eq!(architectures["m6g.large"], ["arm64"]);
-    assert_eq!(architectures["t2.micro"], ["i386", "x86_64"]);
+    let known = wire.aws().call(&TypesRun(types.into())).await.expect("judged").expect("told");
+    assert_eq!(
+        (&known["m6g.large"].architectures[..], &known["m6g.large"].boot_modes[..]),
+        (&["arm64".into()][..], &["uefi".into()][..])
+    );
+    assert_eq!(known["t2.micro"].architectures, ["i386", "x86_64"]);
+    assert!(known["t2.micro"].boot_modes.is_empty(), "AWS does not tell");
     assert!(wire.sent()[0].contains("InstanceType.1=m6g.large&InstanceType.2=t2.micro"), "{}", wire.sent()[0]);
+}
+
+#[tokio::test]
+async fn an_image_of_another_account_is_asked_for_by_its_id_whoever_owns_it() {
+    let found = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet><item><imageId>ami-1</imageId><imageOwnerId>210987654321</imageOwnerId><imageState>available</imageState><isPublic>true</isPublic><architecture>arm64</architecture><bootMode>uefi</bootMode><deprecationTime>2025-01-15T10:30:00.000Z</deprecationTime><rootDeviceName>/dev/xvda</rootDeviceName></item></imagesSet></DescribeImagesResponse>"#;
+    let none = r#"<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><imagesSet/></DescribeImagesResponse>"#;
+    let missing = ec2_error("InvalidAMIID.NotFound", "The image id '[ami-2]' does not exist");
+    let malformed = ec2_error("InvalidAMIID.Malformed", "Invalid id: \"ami-x\"");
+    let ownerless = found.replace("<imageOwnerId>210987654321</imageOwnerId>", "");
+    let bodies = [(200, found), (400, &missing), (200, none), (400, &malformed), (200, &ownerless)];
+    let wire = Wire::answering(&bodies).await;
+    let ask = async || wire.aws().call(&ForeignImageById("ami-1".into())).await;
+    let foreign = ask().await.expect("judged").expect("told").expect("there");
+    assert_eq!((foreign.owner.as_str(), foreign.image.boot_mode.as_deref()), ("210987654321", Some("uefi")));
+    for _ in 0..2 {
+        assert_eq!(ask().await.expect("judged"), Ok(None));
+    }
+    assert_eq!(ask().await.expect("judged").expect_err("refused").why, Why::Invalid);
+    assert!(ask().await.is_err(), "an image without an owner can't be judged");
+    let sent = &wire.sent()[0];
+    for field in ["Action=DescribeImages", "ImageId.1=ami-1", "IncludeDeprecated=true", "IncludeDisabled=true"] {
+        assert_field(sent, field);
+    }
+    assert!(!sent.contains("Owner."), "{sent}");
 }
 
 #[tokio::test]

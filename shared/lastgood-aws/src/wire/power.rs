@@ -3,13 +3,12 @@
 use lastgood_core::facts::InstanceState;
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
-use lastgood_engine::call::autoscaling::{EnterStandby, ExitStandby};
 use lastgood_engine::call::ec2::{InstancesById, SnapshotsById};
 use lastgood_engine::call::power::{
-    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+    InstancesTagged, MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 
-use super::refusals::{autoscaling_error, ec2_error};
+use super::refusals::ec2_error;
 use super::{Wire, assert_field};
 
 fn answer(action: &str, body: &str) -> String {
@@ -75,6 +74,31 @@ async fn an_instance_is_asked_to_shut_down_and_never_to_skip_that() {
         assert!(!sent.contains("SkipOsShutdown") && !sent.contains("Hibernate"), "{sent}");
     }
     assert_field(&sent[2], "Action=StartInstances");
+}
+
+#[tokio::test]
+async fn a_trial_run_of_a_start_says_yes_with_an_error_and_starts_nothing() {
+    let yes = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded, but DryRun flag is set.</Message></Error></Errors><RequestID>r</RequestID></Response>";
+    let no = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/tick/f is not authorized to perform: ec2:StartInstances on resource: arn:aws:license-manager:us-east-1:123456789012:license-configuration:lic-1 because no identity-based policy allows the ec2:StartInstances action. Encoded authorization failure message: abc</Message></Error></Errors><RequestID>r</RequestID></Response>";
+    let state =
+        ec2_error("IncorrectInstanceState", "The instance 'i-1' is not in a state from which it can be started.");
+    let (slow, trouble) = (ec2_error("RequestLimitExceeded", "slow down"), ec2_error("InternalError", "again"));
+    let wire = Wire::answering(&[(412, yes), (403, no), (400, &state), (503, &slow), (500, &trouble)]).await;
+    let aws = wire.aws();
+    let ask = MayStart("i-1".into());
+    assert_eq!(aws.call(&ask).await.expect("judged"), Ok(()));
+    let denied = aws.call(&ask).await.expect("judged").expect_err("refused");
+    assert_eq!((denied.why, denied.action.as_str()), (Why::Denied, "ec2:StartInstances"));
+    assert!(denied.message.contains("license-configuration:lic-1") && !denied.message.contains("Encoded"), "{denied}");
+    assert_eq!(aws.call(&ask).await.expect("judged").expect_err("refused").why, Why::WrongState);
+    for _ in 0..2 {
+        assert!(aws.call(&ask).await.is_err(), "nobody judged it");
+    }
+    for sent in wire.sent() {
+        assert_field(&sent, "Action=StartInstances");
+        assert_field(&sent, "InstanceId.1=i-1");
+        assert_field(&sent, "DryRun=true");
+    }
 }
 
 #[tokio::test]
@@ -148,33 +172,20 @@ async fn every_refusal_of_a_stop_and_of_a_start() {
 }
 
 #[tokio::test]
-async fn a_member_goes_into_standby_and_nobody_takes_its_place() {
-    let done = |action: &str| {
-        format!(
-            "<{action}Response xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\"><{action}Result/></{action}Response>"
-        )
-    };
-    let refused = autoscaling_error("ValidationError", "The instance i-1 is not in InService.");
-    let wire = Wire::answering(&[(200, &done("EnterStandby")), (200, &done("ExitStandby")), (400, &refused)]).await;
-    let aws = wire.aws();
-    let enter = EnterStandby { group: "web".into(), instance: "i-1".into() };
-    assert_eq!(aws.call(&enter).await.expect("judged"), Ok(()));
-    let exit = ExitStandby { group: "web".into(), instance: "i-1".into() };
-    assert_eq!(aws.call(&exit).await.expect("judged"), Ok(()));
-    assert_eq!(aws.call(&enter).await.expect("judged").expect_err("refused").why, Why::WrongState);
-    assert_field(&wire.sent()[0], "ShouldDecrementDesiredCapacity=true");
-    assert_field(&wire.sent()[1], "InstanceIds.member.1=i-1");
-}
-
-#[tokio::test]
-async fn a_snapshot_tells_its_volume_its_size_and_how_much_is_copied() {
+async fn a_snapshot_tells_its_volume_its_size_how_it_is_described_and_how_much_is_copied() {
     let told = answer(
         "DescribeSnapshots",
-        "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><status>pending</status><progress>80%</progress><volumeSize>500</volumeSize></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress/></item></snapshotSet>",
+        "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><description>Created by CreateImage(i-1) for ami-1</description><startTime>2026-01-15T10:30:00.000Z</startTime><status>pending</status><progress>80%</progress><volumeSize>500</volumeSize></item><item><snapshotId>snap-2</snapshotId><status>pending</status><progress/></item></snapshotSet>",
     );
     let wire = Wire::answering(&[(200, &told)]).await;
     let found = wire.aws().call(&SnapshotsById(vec!["snap-1".into(), "snap-2".into()])).await.expect("judged");
     let found = found.expect("told");
     assert_eq!((found[0].volume.clone(), found[0].gib, found[0].percent), (Some("vol-1".into()), Some(500), Some(80)));
     assert_eq!((found[1].volume.clone(), found[1].gib, found[1].percent), (None, None, None));
+    let begun = "2026-01-15T10:30:00Z".parse().expect("a time");
+    assert_eq!(
+        (found[0].description.as_str(), found[0].started_at),
+        ("Created by CreateImage(i-1) for ami-1", Some(begun))
+    );
+    assert_eq!((found[1].description.as_str(), found[1].started_at), ("", None));
 }

@@ -81,3 +81,42 @@ async fn a_lost_race_is_outdated_and_a_throttled_transaction_is_tried_again() {
     assert!(wire.sent()[0].contains(r#""ConditionExpression":"v = :v""#), "{}", wire.sent()[0]);
     assert!(chain(&error).contains("TransactionCanceledException"), "{}", chain(&error));
 }
+
+#[tokio::test]
+async fn a_record_that_the_table_would_not_take_is_refused_by_its_name_before_the_call() {
+    let mut record =
+        lastgood_core::rollout::Rollout::watched("r".into(), "web".into(), lastgood_core::Time::UNIX_EPOCH);
+    record.reason = "x".repeat(402_000);
+    let wire = Wire::answering(&[(200, "{}")]).await;
+    let error = wire.table().save(&Versioned::new(record.clone())).await.expect_err("it is too large");
+    let why = chain(&error);
+    assert!(why.starts_with("dynamodb:PutItem was not done: the record rollouts/r has 402"), "{why}");
+    assert!(why.ends_with("and the table takes 401408 of one"), "{why}");
+    assert!(wire.sent().is_empty(), "no call is made");
+    record.reason = "x".repeat(400_000);
+    assert_eq!(wire.table().save(&Versioned::new(record)).await.expect("judged"), Saved::As(1));
+}
+
+#[tokio::test]
+async fn an_item_that_can_not_be_read_keeps_no_other_back_and_is_named() {
+    let record = lastgood_core::rollout::Rollout::watched("r-1".into(), "web".into(), lastgood_core::Time::UNIX_EPOCH);
+    let body = serde_json::to_string(&lastgood_core::stored::encode(&record)).expect("JSON");
+    let newer = r#""{\"form\":4000000,\"record\":{}}""#;
+    let item = |id: &str, body: &str| {
+        format!(
+            "{{\"pk\":{{\"S\":\"1/r#rollouts\"}},\"sk\":{{\"S\":\"{id}\"}},\"v\":{{\"N\":\"1\"}},\"body\":{{\"S\":{body}}}}}"
+        )
+    };
+    let items = [item("r-0", newer), item("r-1", &body), item("r-2", r#""nonsense""#)].join(",");
+    let answer = format!("{{\"Count\":3,\"ScannedCount\":3,\"Items\":[{items}]}}");
+    let wire = Wire::answering(&[(200, &answer), (200, &answer)]).await;
+    let listed = wire.table().read::<lastgood_core::rollout::Rollout>(&()).await.expect("told");
+    let read: Vec<_> = listed.records.iter().map(|one| one.record.id.as_str()).collect();
+    let unread: Vec<String> = listed.unreadable.iter().map(|one| chain(one)).collect();
+    assert_eq!(read, ["r-1"]);
+    let named = |id: &str| format!("the item '{id}' in 'rollouts' of the table can't be read, and is passed over");
+    assert!(unread[0].starts_with(&named("r-0")) && unread[0].contains("by a newer version"), "{unread:?}");
+    assert!(unread[1].starts_with(&named("r-2")) && unread[1].contains("not a stored record"), "{unread:?}");
+    let error = wire.table().list::<lastgood_core::rollout::Rollout>(&()).await.expect_err("all of it or nothing");
+    assert!(chain(&error).contains("in 'rollouts' of the table can't be read"), "{}", chain(&error));
+}

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::image::Named;
+use super::image::{Named, foreign};
 use super::inspection::Remains;
 use super::life::{Event, State, enter, fail, wait};
 use super::moves::{newer, overtaken};
+use super::proof::is_its_cache_snapshot;
 use super::record::{Artifact, Backup, Origin as By};
 use super::sight::{Completeness, Sight};
 use crate::cache::{Choice, Full, Origin, Taken, choose, counts_until, strained, taken, unfit, warnings};
@@ -330,8 +331,12 @@ pub fn remains(snapshot: &CacheSnapshot) -> Remains {
     }
 }
 
-/// What bears the name of a backup's snapshot.
+/// What has the name of a backup's snapshot, and whether it bears our tags.
 #[must_use]
-pub fn named(snapshot: &CacheSnapshot, is_ours: bool) -> Named {
-    Named { artifact: ArtifactId::CacheSnapshot(snapshot.id.clone()), name: snapshot.id.name.clone(), is_ours }
+pub fn named(record: &Backup, snapshot: &CacheSnapshot, bears_tags: bool) -> Named {
+    Named {
+        artifact: ArtifactId::CacheSnapshot(snapshot.id.clone()),
+        name: snapshot.id.name.clone(),
+        foreign: foreign(bears_tags, is_its_cache_snapshot(record, snapshot)),
+    }
 }

@@ -18,8 +18,6 @@ pub enum Together {
     FindInstance(InstanceId),
     /// Look whether the instance is on.
     LookAtInstance(InstanceId),
-    /// Look where the instance is in its life in the group.
-    LookAtMember(GroupName, InstanceId),
     /// Look at the image and its snapshots.
     LookAtImage(ImageId),
     /// Look at the snapshot of a cache.
@@ -44,10 +42,6 @@ pub enum Alone {
         /// Its system had its time.
         force: bool,
     },
-    /// Put the group's instance in standby: the group wants one less meanwhile.
-    EnterStandby(GroupName, InstanceId),
-    /// Take it out again.
-    LeaveStandby(GroupName, InstanceId),
     /// Start the instance again.
     StartInstance(InstanceId),
     /// Look at the image of an instance, how its copy comes along, and whether the instance is on.

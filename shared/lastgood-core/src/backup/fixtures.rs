@@ -107,8 +107,9 @@ pub(crate) fn image(state: ImageState) -> Image {
         devices: vec![("/dev/xvda".into(), "snap-1".into()), ("/dev/xvdf".into(), "snap-2".into())],
         sizes: Vec::new(),
         architecture: Some("x86_64".into()),
+        boot_mode: None,
         protected: false,
-        created_at: None,
+        created_at: Some(now()),
     }
 }
 
@@ -119,7 +120,6 @@ pub(crate) fn group(launches_from: LaunchSource, members: Vec<Member>) -> Group 
         tags: Tags::new(),
         launches_from,
         size: members.len(),
-        size_min: 0,
         members,
         refresh_suspended: false,
         warmup_seconds: 300,
@@ -143,6 +143,7 @@ pub(super) fn complete(states: [Option<SnapshotState>; 2]) -> Event {
             id: id.into(),
             state: state?,
             tags: Tags::new(),
+            description: String::new(),
             started_at: None,
             volume: None,
             gib: None,

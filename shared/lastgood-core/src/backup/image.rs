@@ -2,7 +2,10 @@
 
 use super::inspection::Remains;
 use super::life::Event;
+use super::proof::is_its_image;
+use super::record::Backup;
 use super::sight::{Completeness, Sight};
+use crate::Time;
 use crate::facts::{Image, ImageState, Snapshot, SnapshotState};
 use crate::id::{ArtifactId, ImageId, SnapshotId};
 use crate::refusal::{Refusal, Why};
@@ -64,14 +67,28 @@ pub struct Named {
     pub artifact: ArtifactId,
     /// Its name.
     pub name: String,
-    /// It bears our stack's tag and this backup's.
-    pub is_ours: bool,
+    /// Why it is not that of the backup, if so.
+    pub foreign: Option<&'static str>,
 }
 
-/// An image that bears that name.
+/// Why what has a backup's name is not that of the backup, by its tags and by what proves that it is.
 #[must_use]
-pub fn named(image: &Image, is_ours: bool) -> Named {
-    Named { artifact: ArtifactId::Image(image.id.clone()), name: image.name.clone(), is_ours }
+pub(super) fn foreign(bears_tags: bool, is_proved: bool) -> Option<&'static str> {
+    match (bears_tags, is_proved) {
+        (false, _) => Some("does not bear our tags"),
+        (true, false) => Some("was made before this backup was asked for"),
+        (true, true) => None,
+    }
+}
+
+/// An image that has a backup's name, and whether it bears our tags.
+#[must_use]
+pub fn named(record: &Backup, image: &Image, bears_tags: bool) -> Named {
+    Named {
+        artifact: ArtifactId::Image(image.id.clone()),
+        name: image.name.clone(),
+        foreign: foreign(bears_tags, is_its_image(record, image)),
+    }
 }
 
 /// What came of asking for an artifact that AWS refused for good or that nothing could be made from: an earlier call may have
@@ -81,14 +98,14 @@ pub fn given_up(event: Event, named: Option<Named>) -> Option<Event> {
     let refusal = match &event {
         Event::CreateRefused(refusal) if refusal.why == Why::Taken => refusal.clone(),
         _ => {
-            let ours = named.filter(|named| named.is_ours);
+            let ours = named.filter(|named| named.foreign.is_none());
             return Some(ours.map_or(event, |named| Event::Made(named.artifact)));
         }
     };
     match named {
-        Some(named) if named.is_ours => Some(Event::Made(named.artifact)),
-        Some(Named { artifact, name, .. }) => {
-            let message = format!("{} has the name {name} and does not bear our tags", artifact.as_str());
+        Some(Named { artifact, foreign: None, .. }) => Some(Event::Made(artifact)),
+        Some(Named { artifact, name, foreign: Some(why) }) => {
+            let message = format!("{} has the name {name} and {why}", artifact.as_str());
             Some(Event::CreateRefused(Refusal { message, ..refusal }))
         }
         // By one that is not visible yet, or that is gone and still has its name.
@@ -125,7 +142,8 @@ pub fn is_there(id: &ImageId, images: &[Image]) -> bool {
 pub fn remains(image: &Image) -> Remains {
     Remains {
         id: ArtifactId::Image(image.id.clone()),
-        made_at: image.created_at,
+        // Where AWS does not tell, nothing proves that it was made for its backup.
+        made_at: Some(image.created_at.unwrap_or(Time::MIN)),
         locked: image.protected.then_some("has deregistration protection"),
         snapshots: image.snapshots.clone(),
     }

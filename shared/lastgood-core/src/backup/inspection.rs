@@ -18,7 +18,8 @@ pub struct Inspection {
     pub artifact: Option<Remains>,
     /// It bears our stack's tag and this backup's.
     pub ours: bool,
-    /// Snapshots that bear our stack's tag and this backup's, copies among them.
+    /// Snapshots without which there would be no image of it: they bear our stack's tag and this backup's, and AWS says that they
+    /// were made for that image.
     pub snapshots: Vec<SnapshotId>,
     /// Versions of launch templates that we made with the image, and that nobody launches from.
     pub versions: Vec<(TemplateId, u64)>,

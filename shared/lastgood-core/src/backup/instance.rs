@@ -6,11 +6,9 @@ use super::moves::{newer, overtaken};
 use super::power::{Consistency, FIRST_LOOK_SECONDS, Power};
 use super::record::{Artifact, Backup};
 use super::shutdown;
-use super::standby::Standby;
-use crate::facts::{Group, Instance, InstanceState, Lifecycle, Member, StopHazards};
-use crate::group::refreshing;
-use crate::id::{GroupName, ImageId, InstanceId, RefreshId, VolumeId};
-use crate::instance::{hazard, obstacle};
+use crate::facts::{Instance, InstanceState, StopHazards};
+use crate::id::{ImageId, InstanceId, VolumeId};
+use crate::instance::{granted, hazard, obstacle};
 use crate::{Time, seconds_between};
 
 /// What a backup of an instance is made of.
@@ -26,21 +24,10 @@ pub struct FoundInstance {
     pub stops: bool,
     /// Why it is not, though its plan wants it.
     pub goes_on: Option<String>,
-    /// The group that it is put in standby of.
-    pub group: Option<GroupName>,
     /// Its volumes.
     pub volumes: Vec<VolumeId>,
     /// How long the last backup took.
     pub last: Option<Took>,
-}
-
-/// The group of an instance, and the refresh that is under way there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InGroup {
-    /// The group.
-    pub group: Group,
-    /// Its refresh.
-    pub refresh: Option<RefreshId>,
 }
 
 /// What AWS tells of an instance lets happen to a backup of it. `hazards` is what a stop would meet, once that was asked;
@@ -51,13 +38,13 @@ pub fn found(
     id: &InstanceId,
     told: &[Instance],
     hazards: Option<StopHazards>,
-    group: Option<&InGroup>,
     backups: &[Backup],
 ) -> Event {
     let Some(instance) = told.iter().find(|instance| instance.id == *id) else {
         return Event::NoOrigin(format!("there is no instance {id} any more"));
     };
-    if let Some(why) = obstacle(instance, &record.capture) {
+    let (capture, not_stopped) = granted(instance, record.capture);
+    if let Some(why) = obstacle(instance, &capture) {
         return Event::NoOrigin(format!("{id} {why}"));
     }
     if let Some(overtaken) = overtaken(record, backups) {
@@ -78,64 +65,25 @@ pub fn found(
         InstanceState::Stopping => return Event::InstanceBusy(format!("{id} is being stopped by somebody else")),
         InstanceState::Leaving => return Event::NoOrigin(format!("{id} is terminated")),
     };
-    if let Some(why) = hazards.filter(|_| running && record.capture.stop).and_then(hazard) {
+    if let Some(why) = hazards.filter(|_| running && capture.stop).as_ref().and_then(hazard) {
         return Event::NoOrigin(format!("{id} {why}"));
     }
-    let group = match (instance.group(), group) {
-        (None, _) => None,
-        (Some(name), group) => match no_standby(id, running, &name, group) {
-            Some(event) => return event,
-            None => Some(name),
-        },
-    };
     Event::InstanceFound(Box::new(FoundInstance {
         instance: id.clone(),
         base: instance.image.clone(),
         running,
-        stops: running && record.capture.stop,
-        goes_on: None,
-        group,
+        stops: running && capture.stop,
+        goes_on: not_stopped,
         volumes: instance.volumes.clone(),
         last: last(backups),
     }))
 }
 
-/// Whether a backup has its instance off, or in standby, or may.
+/// Whether a backup has its instance off, or may.
 #[must_use]
 pub fn holds_it(backup: &Backup) -> bool {
     let is_off = backup.state == State::Quiescing || backup.power.state == Power::Stopped;
-    is_off || backup.power.owed().is_some() || backup.standby.is_unsettled()
-}
-
-/// What happens to the backup of a member that can't be put in standby for its image; `None` if it can.
-fn no_standby(id: &InstanceId, running: bool, name: &GroupName, group: Option<&InGroup>) -> Option<Event> {
-    let Some(InGroup { group, refresh }) = group else {
-        return Some(Event::NoOrigin(format!("there is no group {name} any more")));
-    };
-    if !running {
-        return Some(Event::NoOrigin(format!("{id} is off, and a member of {name}: it is none of those that serve")));
-    }
-    if let Some(refresh) = refresh {
-        return Some(Event::InstanceBusy(refreshing(name, refresh)));
-    }
-    let is_in_service = |member: &Member| member.instance == *id && member.lifecycle == Lifecycle::InService;
-    if !group.members.iter().any(is_in_service) {
-        return Some(Event::InstanceBusy(format!("{id} is not in service in {name}")));
-    }
-    // It leaves a gap, and no second one: others may be in standby for their own backups.
-    let serves = |member: &Member| member.lifecycle == Lifecycle::InService && member.healthy;
-    let is_wanted = |member: &&Member| member.instance != *id && member.lifecycle != Lifecycle::Warm;
-    let gap = group.members.iter().filter(is_wanted).find(|member| !serves(member));
-    if let Some(gap) = gap {
-        return Some(Event::InstanceBusy(format!("{} of {name} does not serve either", gap.instance)));
-    }
-    // The group wants one less while it is in standby (AWS: EnterStandby, ShouldDecrementDesiredCapacity).
-    (group.size <= group.size_min).then(|| {
-        Event::NoOrigin(format!(
-            "{name} wants {} members and has a minimum of {}: there is no room for one in standby; lower the minimum, or raise the size",
-            group.size, group.size_min
-        ))
-    })
+    is_off || backup.power.owed().is_some()
 }
 
 /// Whether what a stop would meet is to be asked for.
@@ -162,11 +110,6 @@ pub(super) fn is_found(record: &mut Backup, found: FoundInstance, now: Time) -> 
     record.base = found.base;
     record.copy.volumes = found.volumes;
     record.copy.last = found.last;
-    if let Some(group) = found.group {
-        record.standby.state = Standby::Entering(None);
-        record.standby.group = Some(group);
-        return enter(record, State::Quiescing, now, "it goes into standby first".into());
-    }
     if found.stops {
         let reason = shutdown::begin(record, now);
         return enter(record, State::Quiescing, now, reason);

@@ -12,9 +12,8 @@ use super::power::{Consistency, HEARD_SECONDS_MAX, OFF_SECONDS_MAX, Power, Power
 use super::record::Backup;
 use super::shutdown::FORCING_SECONDS_MAX;
 use super::sight::{Completeness, Sight};
-use super::standby::{Standby, StandbyEvent};
 use super::startup::{LEFT_SECONDS_MAX, START_RETRY_SECONDS};
-use crate::facts::{Instance, InstanceState, Lifecycle, Snapshot, SnapshotState, StopHazards, Tags};
+use crate::facts::{Instance, InstanceState, Snapshot, SnapshotState, StopHazards, Tags};
 use crate::id::{ArtifactId, InstanceId};
 use crate::plan::Capture;
 use crate::record::Queue;
@@ -75,6 +74,7 @@ fn snapshot(volume: &str, percent: u32) -> Snapshot {
         id: format!("snap-{volume}").as_str().into(),
         state: SnapshotState::Pending,
         tags: Tags::new(),
+        description: String::new(),
         started_at: Some(start()),
         volume: Some(volume.into()),
         gib: Some(50),
@@ -101,7 +101,6 @@ pub(super) fn found_instance(running: bool) -> Event {
         running,
         stops: running,
         goes_on: None,
-        group: None,
         volumes: vec!["vol-1".into(), "vol-2".into()],
         last: Some(Took { seconds: 600, gib: 100 }),
     }))
@@ -129,7 +128,6 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
         ("image broken", with(Completeness::Broken("AWS could not make the image: failed".into())), soon),
         ("all complete", with(Completeness::Complete("the image and 2 of 2 snapshots are complete".into())), soon),
         ("woken", Event::Woken, soon),
-        ("in standby", Event::Standby(StandbyEvent::Seen(Some(Lifecycle::Standby))), soon),
         ("it is off", Event::Power(PowerEvent::Seen(stopped)), soon),
         ("unanswered", Event::Unanswered("ec2:Call got no answer".into()), soon),
     ]
@@ -205,58 +203,6 @@ fn every_state_of_the_power_and_every_event_of_its_own() {
     expect_file!["power_table.txt"].assert_eq(&table);
 }
 
-fn standby_events() -> Vec<(&'static str, Event, Time)> {
-    let soon = now();
-    let seen = |lifecycle| Event::Standby(StandbyEvent::Seen(Some(lifecycle)));
-    let of = Event::Standby;
-    vec![
-        ("enter heard", of(StandbyEvent::EnterHeard), soon),
-        ("enter refused: not in service", of(StandbyEvent::EnterRefused(refusal(Why::WrongState))), soon),
-        ("enter refused: no room", of(StandbyEvent::EnterRefused(refusal(Why::Invalid))), soon),
-        ("enter refused: busy", of(StandbyEvent::EnterRefused(refusal(Why::TooSoon))), soon),
-        ("enter unanswered", of(StandbyEvent::EnterUnanswered("no answer".into())), soon),
-        ("seen: in standby", seen(Lifecycle::Standby), soon),
-        ("seen: in service", seen(Lifecycle::InService), soon),
-        ("seen: in between", seen(Lifecycle::Other), soon),
-        ("seen: leaving", seen(Lifecycle::Leaving), soon),
-        ("no member", of(StandbyEvent::Seen(None)), soon),
-        ("not alone", of(StandbyEvent::NotAlone("i-2 went into standby, too".into())), soon),
-        ("leave heard", of(StandbyEvent::LeaveHeard), soon),
-        ("leave refused: full", of(StandbyEvent::LeaveRefused(refusal(Why::Invalid))), soon),
-        ("leave refused: gone", of(StandbyEvent::LeaveRefused(refusal(Why::Missing))), soon),
-        ("no answer", of(StandbyEvent::Unanswered("no answer".into())), soon),
-        (
-            "no answer, five minutes on",
-            of(StandbyEvent::Unanswered("no answer".into())),
-            later(start(), LEFT_SECONDS_MAX),
-        ),
-        ("woken", Event::Woken, soon),
-    ]
-}
-
-#[test]
-fn every_state_of_the_standby_and_every_event_of_its_own() {
-    let mut table = String::new();
-    for (name, state, power, standby) in [
-        ("Untouched", State::Quiescing, Power::Stopping(None), Standby::Untouched),
-        ("Entering, not heard", State::Quiescing, Power::Untouched, Standby::Entering(None)),
-        ("Entering", State::Quiescing, Power::Untouched, Standby::Entering(Some(start()))),
-        ("In, and off", State::Pending, Power::Stopped, Standby::In),
-        ("In, and on again", State::Pending, Power::Running, Standby::In),
-        ("Leaving, and off", State::Failed, Power::Starting(start()), Standby::Leaving(start())),
-        ("Leaving", State::Good, Power::Running, Standby::Leaving(start())),
-        ("Returning", State::Good, Power::Running, Standby::Returning(start())),
-        ("Left", State::Good, Power::Running, Standby::Left),
-    ] {
-        let mut record = with(state, power);
-        record.standby.state = standby;
-        record.standby.group = Some("web".into());
-        let asks = due(&record, Queue::Poll, now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
-        table += &format!("{name}\n  asks for {asks}\n{}", lines(&record, &standby_events()));
-    }
-    expect_file!["standby_table.txt"].assert_eq(&table);
-}
-
 #[test]
 fn what_is_to_be_started_goes_before_all_else_and_before_the_cleanup() {
     let mut failed = decide(&with(State::Creating, Power::Stopped), Event::NoOrigin("denied".into()), now()).record;
@@ -288,20 +234,12 @@ fn one_answer_without_an_instance_proves_nothing_and_a_quarter_of_an_hour_does()
     }
     let coming = untold(&with(State::Good, Power::Coming(now())), now());
     assert_eq!(untold(&coming, later(now(), 900)).power.state, Power::Gone);
-    let mut entering = with(State::Quiescing, Power::Untouched);
-    entering.standby.state = Standby::Entering(Some(start()));
-    let member = |record: &Backup, at| decide(record, Event::Standby(StandbyEvent::Seen(None)), at).record;
-    let once = member(&entering, now());
-    assert_eq!((once.state, once.standby.state), (State::Quiescing, Standby::Entering(Some(start()))));
-    let gone = member(&once, later(now(), 900));
-    assert_eq!((gone.state, gone.standby.state), (State::Failed, Standby::Left));
 }
 
 #[test]
 fn whether_an_instance_can_be_backed_up_is_known_before_it_is_stopped() {
     let record = with(State::Requested, Power::Untouched);
-    let why = |told: &[Instance], hazards, backups: &[Backup]| match found(&record, &id(), told, hazards, None, backups)
-    {
+    let why = |told: &[Instance], hazards, backups: &[Backup]| match found(&record, &id(), told, hazards, backups) {
         Event::NoOrigin(why) | Event::InstanceBusy(why) => why,
         Event::InstanceFound(found) => format!("found, running {}, last {:?}", found.running, found.last),
         other => panic!("{other:?}"),
@@ -318,16 +256,13 @@ fn whether_an_instance_can_be_backed_up_is_known_before_it_is_stopped() {
     }
     let protected = StopHazards { protected: true, ..StopHazards::default() };
     let running = [instance(InstanceState::Running)];
-    assert!(why(&running, Some(protected), &[]).starts_with("i-1 has stop protection on"));
+    assert!(why(&running, Some(protected.clone()), &[]).starts_with("i-1 has stop protection on"));
     assert_eq!(why(&[instance(InstanceState::Stopped)], Some(protected), &[]), "found, running false, last None");
     let mut other = with(State::Pending, Power::Stopped);
     other.id.slot = later(start(), -3600);
     assert_eq!(why(&running, None, &[other.clone()]), "the backup of 2026-01-15T09:30:00Z is being made");
     other.power.state = Power::Running;
     assert_eq!(why(&running, None, &[other.clone()]), "found, running true, last None");
-    other.standby.state = Standby::Returning(start());
-    assert_eq!(why(&running, None, &[other.clone()]), "the backup of 2026-01-15T09:30:00Z is being made");
-    other.standby.state = Standby::Left;
     other.good_at = Some(later(start(), 1200));
     other.copy.copies = vec![Copied { volume: "vol-1".into(), snapshot: "snap-1".into(), gib: 50 }];
     let mut newer = with(State::Requested, Power::Untouched);

@@ -10,7 +10,6 @@ use super::record::Backup;
 use super::scale_in::{self, ScaleIn};
 use super::shutdown;
 use super::sight::PENDING_POLL_SECONDS;
-use super::standby;
 use crate::facts::{CacheSnapshot, Image};
 use crate::id::{ArtifactId, CacheId, GroupName, InstanceId, SourceId};
 use crate::notice::News;
@@ -95,9 +94,7 @@ pub(super) fn words(record: &Backup) -> &'static Words {
 pub(super) fn give_back(record: &Backup, now: Time) -> Option<Effect> {
     match &record.id.source {
         SourceId::Group(group) => scale_in::due(record, group, now),
-        SourceId::Instance(instance) => {
-            power::due(record, instance, now).or_else(|| standby::due(record, instance, now))
-        }
+        SourceId::Instance(instance) => power::due(record, instance, now),
         SourceId::Cache(_) => None,
     }
 }
@@ -189,7 +186,7 @@ pub(super) fn begun(record: &mut Backup, now: Time) {
 fn make_instance_image(record: &Backup, instance: &InstanceId) -> Option<Effect> {
     match record.state {
         State::Requested => Some(Effect::Together(Together::FindInstance(instance.clone()))),
-        State::Quiescing => standby::enter(record, instance).or_else(|| shutdown::quiesce(record, instance)),
+        State::Quiescing => shutdown::quiesce(record, instance),
         _ => Some(Effect::Alone(Alone::CreateInstanceImage(instance.clone()))),
     }
 }

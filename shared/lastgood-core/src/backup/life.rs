@@ -18,7 +18,6 @@
 //!              scale-in     Untouched | Asked | Protected | Owed | GivenBack
 //!              power        Untouched | Stopping | ForceStopping | Stopped | Starting | Coming | Watched
 //!                           | Running | Gone
-//!              standby      Untouched | Entering | In | Leaving | Returning | Left
 //! ```
 //!
 //! [`decide`] says what an event makes of a record, [`due`] what the saved record asks for next, [`wake`] when it
@@ -43,7 +42,6 @@ use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
-use super::standby::{self, StandbyEvent};
 use crate::Time;
 use crate::facts::CacheStrain;
 use crate::id::{ArtifactId, SnapshotId};
@@ -53,8 +51,6 @@ use crate::refusal::Refusal;
 
 /// How long an instance to image is looked for before the backup fails.
 pub const REQUESTED_SECONDS_MAX: i64 = 60 * 60;
-/// How long a shutdown may go unanswered before the backup fails.
-pub const QUIESCING_SECONDS_MAX: i64 = 60 * 60;
 /// How long CreateImage is tried before the backup fails.
 pub const CREATING_SECONDS_MAX: i64 = 60 * 60;
 /// How long an image may be pending. AWS speaks of up to 24 hours (AWS: Create an Amazon EBS-backed AMI).
@@ -116,8 +112,6 @@ pub enum Event {
     Copying(Box<Copying>),
     /// Of the power of its instance.
     Power(PowerEvent),
-    /// Of the standby of its instance.
-    Standby(StandbyEvent),
     /// What the snapshot of a cache is made of, and when AWS told that.
     CacheChosen(Box<ChosenCache>, Time),
     /// The cache can't be backed up for now, and why.
@@ -175,7 +169,6 @@ impl Event {
     fn is_answer(&self) -> bool {
         match self {
             Self::Power(event) => event.is_answer(),
-            Self::Standby(event) => event.is_answer(),
             Self::InstanceChosen(_)
             | Self::InstanceFound(_)
             | Self::InstanceBusy(_)
@@ -222,7 +215,6 @@ pub fn decide(record: &Backup, event: Event, now: Time) -> Step<Backup> {
     if is_look && let Some(started) = power::settle(&mut next, now) {
         reason = started;
     }
-    standby::settle(&mut next, now);
     if gives_up {
         late::note_publishing(record, &mut next, now);
     }
@@ -243,7 +235,6 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
         (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
         (_, Event::Power(event)) => power::step(record, event, now),
-        (_, Event::Standby(event)) => standby::step(record, event, now),
         // What is being deleted can't be kept any more.
         (Requested | Quiescing | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
         (Requested | Quiescing | Creating | Pending | Good, Event::Unpinned(asked)) => record.unpin(&asked, now),
@@ -346,7 +337,8 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
 /// decides on turns.
 #[must_use]
 pub fn due(record: &Backup, part: Queue, now: Time) -> Option<Effect> {
-    let give_back = kinds::give_back(record, now).filter(|_| part != Queue::Cleanup);
+    let gives_back = matches!(part, Queue::Tick | Queue::Poll);
+    let give_back = kinds::give_back(record, now).filter(|_| gives_back);
     // Before all else: an instance that is off is missed.
     if record.power.owed().is_some() && give_back.is_some() {
         return give_back;

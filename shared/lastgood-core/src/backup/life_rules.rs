@@ -86,8 +86,10 @@ fn a_publication_that_another_left_begins_with_reading_the_group_again() {
 fn each_function_does_its_own_part_alone() {
     let mut table = String::new();
     for state in State::ALL {
-        let parts: Vec<_> =
-            [Queue::Tick, Queue::Poll, Queue::Cleanup].into_iter().filter(|part| is_work_of(*part, state)).collect();
+        let parts: Vec<_> = [Queue::Tick, Queue::Poll, Queue::Cleanup, Queue::Checkpoint]
+            .into_iter()
+            .filter(|part| is_work_of(*part, state))
+            .collect();
         table += &format!("{state:?}: {parts:?}\n");
         assert!(work_is_reached(state), "{state:?} waits in a queue whose function does not do its work");
     }

@@ -1,9 +1,9 @@
 //! A backup: one artifact of one source for one slot, through its whole life.
 //!
-//! [`life`] is the place to begin. Five facts beside the state have files of their own: whether the group launches from
+//! [`life`] is the place to begin. Four facts beside the state have files of their own: whether the group launches from
 //! the image ([`publication`]), what of it is left at AWS once it must go ([`removal`]), whether its instance is
-//! protected from scale-in meanwhile ([`scale_in`]), whether it was shut down and is to be started
-//! ([`power`]), and whether it is in standby meanwhile ([`standby`]).
+//! protected from scale-in meanwhile ([`scale_in`]), and whether it was shut down and is to be started
+//! ([`power`]).
 
 pub mod cache;
 pub mod copy;
@@ -19,6 +19,7 @@ mod moves;
 mod parameter;
 mod place;
 pub mod power;
+pub mod proof;
 pub mod publication;
 pub mod queue;
 mod reading;
@@ -28,7 +29,6 @@ pub(crate) mod rolling;
 pub mod scale_in;
 mod shutdown;
 pub mod sight;
-pub mod standby;
 mod startup;
 
 pub use late::PUBLISH_HEARD_SECONDS_MAX;
@@ -51,7 +51,5 @@ mod life_table;
 mod part_tables;
 #[cfg(test)]
 mod power_rules;
-#[cfg(test)]
-mod standby_rules;
 #[cfg(test)]
 mod step_rules;

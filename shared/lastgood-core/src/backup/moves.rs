@@ -1,6 +1,6 @@
 //! The moves that every part of a life makes: into a state, into failure, the same again later, and out of a newer one's way.
 
-use super::life::{CREATING_SECONDS_MAX, Event, QUIESCING_SECONDS_MAX, REQUESTED_SECONDS_MAX, State};
+use super::life::{CREATING_SECONDS_MAX, Event, REQUESTED_SECONDS_MAX, State};
 use super::record::Backup;
 use super::startup::START_RETRY_SECONDS;
 use super::{kinds, power, publication, removal, scale_in, shutdown};
@@ -56,10 +56,7 @@ pub(super) fn again(record: &mut Backup, now: Time, pause_seconds: i64, why: &st
     };
     let reason = match record.state {
         State::Requested => over(REQUESTED_SECONDS_MAX, words.unfound),
-        State::Quiescing if record.power.is_off() => {
-            over(shutdown::seconds_max(record), "the instance did not shut down")
-        }
-        State::Quiescing => over(QUIESCING_SECONDS_MAX, "the instance did not go into standby"),
+        State::Quiescing => over(shutdown::seconds_max(record), "the instance did not shut down"),
         State::Creating => over(CREATING_SECONDS_MAX, words.unmade),
         State::Pending => {
             let what = format!("{} did not become complete", words.artifact);

@@ -304,7 +304,8 @@ fn asks(name: &str, record: &Backup) -> String {
     let effect = due(record, part, now()).map_or("nothing".to_owned(), |effect| format!("{effect:?}"));
     let wake = wake(record)
         .map_or("at rest".to_owned(), |wake| format!("wakes {} s after it came there", seconds_between(start(), wake)));
-    let others = [Queue::Tick, Queue::Poll, Queue::Cleanup].into_iter().filter(|other| *other != part);
+    let others =
+        [Queue::Tick, Queue::Poll, Queue::Cleanup, Queue::Checkpoint].into_iter().filter(|other| *other != part);
     let others: Vec<String> = others
         .filter_map(|other| due(record, other, now()).map(|effect| format!("; {other:?} may do {effect:?}")))
         .collect();

@@ -17,7 +17,6 @@ use super::life::{Alone, Effect, State, Together, fail, unanswered};
 use super::record::Backup;
 use super::shutdown::{forcing, shutting_down, stop_refused, stopping};
 use super::sight::VISIBLE_SECONDS_MAX;
-use super::standby::Standby;
 use super::startup::{START_RETRY_SECONDS, coming, left, start_refused, watched};
 use crate::facts::InstanceState;
 use crate::id::InstanceId;
@@ -136,7 +135,7 @@ impl PowerPart {
         Some(seconds_between(self.asked_at?, self.on_at?))
     }
 
-    /// Until when a call of somebody who hung may still take it off, or into standby; `None` if none may any more.
+    /// Until when a call of somebody who hung may still take it off; `None` if none may any more.
     pub(super) fn heard_until(&self, now: Time) -> Option<Time> {
         self.doubt_at.map(|at| later(at, HEARD_SECONDS_MAX)).filter(|until| *until > now)
     }
@@ -162,11 +161,6 @@ impl PowerPart {
             }
             Power::Untouched | Power::Watched(..) | Power::Running | Power::Gone => false,
         }
-    }
-
-    /// It is off because of us, or may go off once more.
-    pub(super) fn may_be_off(&self) -> bool {
-        self.is_off() || matches!(self.state, Power::Watched(..))
     }
 
     /// AWS has heard that it is to go off: it is waited for.
@@ -343,8 +337,7 @@ pub(super) fn gone(record: &mut Backup, now: Time) -> String {
 
 /// Somebody takes the record up, and another may still be at the call that stops it.
 pub(super) fn woken(record: &mut Backup, now: Time) -> String {
-    let enters = record.standby.state == Standby::Entering(None);
-    if enters || matches!(record.power.state, Power::Stopping(None) | Power::ForceStopping(None)) {
+    if matches!(record.power.state, Power::Stopping(None) | Power::ForceStopping(None)) {
         record.power.doubt_at = Some(now);
         return "a call that takes it off may be on its way".into();
     }

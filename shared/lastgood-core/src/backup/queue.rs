@@ -4,7 +4,6 @@ use super::life::{Alone, Effect, Event, State, Together, decide, due, work};
 use super::power::PowerEvent;
 use super::record::{Artifact, Backup};
 use super::scale_in::{ScaleIn, ScaleInEvent};
-use super::standby::{self, Standby, StandbyEvent};
 use crate::id::{ArtifactId, BackupId, SourceId};
 use crate::life::{LEASE_SECONDS, Life, Step};
 use crate::notice::Notice;
@@ -85,9 +84,6 @@ impl Life for Backup {
         if self.state == State::Creating && self.scale_in == ScaleIn::Asked {
             return Event::ScaleIn(ScaleInEvent::OnUnanswered(trouble));
         }
-        if self.state == State::Quiescing && matches!(self.standby.state, Standby::Entering(_)) {
-            return Event::Standby(StandbyEvent::EnterUnanswered(trouble));
-        }
         if self.state == State::Quiescing {
             return Event::Power(PowerEvent::StopUnanswered(trouble));
         }
@@ -102,7 +98,6 @@ impl Life for Backup {
     fn holds_whoever_saved(event: &Event) -> bool {
         match event {
             Event::Power(event) => event.holds_whoever_saved(),
-            Event::Standby(event) => event.holds_whoever_saved(),
             event => matches!(event, Event::ScaleIn(ScaleInEvent::On | ScaleInEvent::OnUnanswered(_))),
         }
     }
@@ -114,7 +109,7 @@ impl Life for Backup {
 pub fn wake(record: &Backup) -> Option<Time> {
     if !record.source_told || !record.outbox.is_empty() {
         let told = later(record.since.min(record.look_at), LEASE_SECONDS);
-        return [record.power.wake(), standby::wake(record), Some(told)].into_iter().flatten().min();
+        return [record.power.wake(), Some(told)].into_iter().flatten().min();
     }
     let owed = match record.scale_in {
         ScaleIn::Owed(at) => Some(later(at, LEASE_SECONDS)),
@@ -125,7 +120,7 @@ pub fn wake(record: &Backup) -> Option<Time> {
         // So is room in a quota.
         State::Requested | State::Creating if record.cache.waits_for_room(record.look_at) => record.look_at,
         // A shutdown is waited for, and not somebody who is at it.
-        State::Quiescing if record.power.is_going_off() || record.is_going_into_standby() => record.look_at,
+        State::Quiescing if record.power.is_going_off() => record.look_at,
         State::Requested
         | State::Quiescing
         | State::Creating
@@ -135,7 +130,7 @@ pub fn wake(record: &Backup) -> Option<Time> {
         | State::Deleted
         | State::Failed => later(record.look_at, LEASE_SECONDS),
     });
-    [record.power.wake(), standby::wake(record), owed, works].into_iter().flatten().min()
+    [record.power.wake(), owed, works].into_iter().flatten().min()
 }
 
 /// Which function looks at it then.
@@ -144,7 +139,7 @@ pub fn queue(record: &Backup) -> Queue {
     match record.state {
         State::Requested | State::Quiescing | State::Creating | State::Pending | State::Good => Queue::Poll,
         // An instance is not left off until the next cleanup.
-        _ if record.power.owed().is_some() || standby::wake(record).is_some() => Queue::Poll,
+        _ if record.power.owed().is_some() => Queue::Poll,
         // A member is not left protected until the next cleanup; but while its protection can't be taken away, the
         // leftovers need not wait for that, if there are any.
         _ if matches!(record.scale_in, ScaleIn::Owed(at) if at <= record.look_at || work(record, record.look_at).is_none()) => {

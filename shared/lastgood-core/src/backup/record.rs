@@ -8,11 +8,11 @@ use super::life::State;
 use super::power::PowerPart;
 use super::publication::Publication;
 use super::scale_in::ScaleIn;
-use super::standby::{Standby, StandbyPart};
 use crate::Time;
 use crate::group::Wish;
 use crate::id::{ArtifactId, BackupId, CacheSnapshotId, ImageId, InstanceId, RolloutId, SnapshotId, TemplateId};
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::plan::{Capture, Policy, Publish, PublishTo};
 
 /// One backup.
@@ -67,9 +67,6 @@ pub struct Backup {
     /// Whether its instance is on.
     #[serde(default, skip_serializing_if = "PowerPart::is_empty")]
     pub power: PowerPart,
-    /// Whether its instance is in standby by us.
-    #[serde(default, skip_serializing_if = "StandbyPart::is_empty")]
-    pub standby: StandbyPart,
     /// What its plan says of making the image.
     #[serde(default)]
     pub capture: Capture,
@@ -263,7 +260,6 @@ impl Backup {
             cache: CachePart::default(),
             copy: CopyPart::default(),
             power: PowerPart::default(),
-            standby: StandbyPart::default(),
             capture,
             scale_in: ScaleIn::Untouched,
             protection_told: None,
@@ -326,11 +322,6 @@ impl Backup {
         }
     }
 
-    /// AWS has heard that its instance is to be in standby: that is waited for.
-    pub(super) fn is_going_into_standby(&self) -> bool {
-        matches!(self.standby.state, Standby::Entering(Some(_)))
-    }
-
     /// Why nobody can have it kept any more, if so.
     #[must_use]
     pub fn cannot_be_pinned(&self) -> Option<&'static str> {
@@ -379,9 +370,6 @@ impl Backup {
     /// Puts a notice into the outbox. `occasion` tells notices of one kind about one backup apart.
     pub(super) fn tell(&mut self, occasion: &str, now: Time, news: News) {
         let occasion = format!("{}{occasion}", self.id.slot_text());
-        let notice = Notice::new(&self.id.source, &occasion, now, news);
-        if !self.outbox.iter().any(|other| other.id == notice.id) {
-            self.outbox.push(notice);
-        }
+        outbox::put(&mut self.outbox, Notice::new(&self.id.source, &occasion, now, news));
     }
 }

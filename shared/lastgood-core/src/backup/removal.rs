@@ -7,12 +7,13 @@
 //! ```
 //!
 //! The ids are on record before the first delete: once an image is deregistered, AWS no longer tells which snapshots
-//! it had. Nothing goes that is not ours by tag, that is protected, or that something still launches from; what can't
-//! be read counts as needed.
+//! it had. Nothing goes that does not bear our tags, that is not proved to be of its backup (see `proof.rs`), that is protected,
+//! or that something still launches from; what can't be read counts as needed.
 
 use super::inspection::Inspection;
 use super::kinds;
 use super::life::{Alone, Effect, State, again, enter, wait};
+use super::proof::is_older;
 use super::record::{Artifact, Backup};
 use super::sight;
 use crate::facts::SnapshotDeletion;
@@ -26,8 +27,6 @@ use crate::{Time, later, seconds_between};
 /// How long after a failed backup an image of its name may still appear: a function's longest life, and the time
 /// until AWS shows a new image.
 pub const LATE_IMAGE_SECONDS_MAX: i64 = 15 * 60;
-/// How far AWS's clock and ours may be apart, in seconds.
-const CLOCKS_SECONDS_APART_MAX: i64 = 60;
 /// How long a removal may take before an operator hears of it.
 pub const REMOVAL_SECONDS_MAX: i64 = 24 * 60 * 60;
 /// How long after it was seen that nothing needs an image it may be deleted, in seconds.
@@ -129,8 +128,7 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     if !inspection.ours {
         return not_ours(record, id, now);
     }
-    let older = |at| seconds_between(at, record.requested_at) > CLOCKS_SECONDS_APART_MAX;
-    if record.state == State::Failed && found.made_at.is_some_and(older) {
+    if record.state == State::Failed && found.made_at.is_some_and(|at| is_older(record, at)) {
         let whose = "the record of that time is lost, and it is yours to keep";
         return stays(record, format!("{id} was made before this backup was asked for: {whose}"), now);
     }
@@ -143,7 +141,7 @@ fn inspected(record: &mut Backup, inspection: Inspection, now: Time) -> String {
     let reason = format!("nothing needs {id}");
     add(&mut record.snapshots, found.snapshots);
     if record.state == State::Failed {
-        // A broken image may not tell its snapshots; they bear our tags.
+        // A broken image may not tell its snapshots; AWS says that they were made for it.
         add(&mut record.snapshots, inspection.snapshots);
     }
     record.artifact_id = Some(found.id);

@@ -143,6 +143,7 @@ fn the_cleanup_leaves_protection_to_the_poll_and_its_own_work_waits_for_its_time
     assert_eq!(due(&owed, Queue::Cleanup, now()), Some(Effect::Alone(Alone::Inspect)));
     let waiting = Backup { look_at: later(now(), 1), ..backup(State::Expiring) };
     assert_eq!(due(&waiting, Queue::Cleanup, now()), None);
+    assert_eq!(due(&owed, Queue::Checkpoint, now()), None, "its role may not");
     assert_eq!(due(&waiting, Queue::Cleanup, later(now(), 1)), Some(Effect::Alone(Alone::Inspect)));
     assert_eq!(due(&waiting, Queue::Poll, later(now(), 1)), None, "it may not delete");
 }

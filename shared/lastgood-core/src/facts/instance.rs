@@ -3,6 +3,7 @@
 use super::Tags;
 use crate::Time;
 use crate::id::{GroupName, ImageId, InstanceId, VolumeId};
+use crate::refusal::Refusal;
 
 /// An EC2 instance, as DescribeInstances tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub enum InstanceState {
 }
 
 /// What only other calls tell of an instance, and what a stop of it would meet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StopHazards {
     /// Its type brings volumes of instance store, whose data a stop erases.
     pub in_store: bool,
@@ -81,4 +82,6 @@ pub struct StopHazards {
     pub protected: bool,
     /// Its Spot request is for one time: AWS does not stop such a one.
     pub one_time_spot: bool,
+    /// The function that stops it may not start it again: AWS's refusal.
+    pub no_start: Option<Refusal>,
 }

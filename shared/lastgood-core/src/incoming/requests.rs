@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Detail;
 use crate::Time;
 use crate::id::{BackupId, ImageId, RolloutId, SourceId};
 use crate::rollout::{Judge, Verdict};
+use crate::text::{By, Words};
 
 /// The detail of `Backup Requested`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,18 +15,47 @@ pub struct BackupRequested {
     /// What to back up.
     pub source: SourceId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
+
+/// The detail of `Notice Test Requested`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeTestRequested {
+    /// Who asks.
+    pub by: By,
+}
+
+impl NoticeTestRequested {
+    /// The detail-type of the request.
+    pub const DETAIL_TYPE: &'static str = "Notice Test Requested";
+}
+
+/// What only operators may ask, by detail-type: the bus refuses everybody else (infra/template.yaml, OnlyOperatorsAsk).
+pub const OPERATOR_REQUESTS: [&str; 9] = [
+    BackupRequested::DETAIL_TYPE,
+    "Hold Requested",
+    "Release Requested",
+    "Skip Requested",
+    "Pin Requested",
+    "Unpin Requested",
+    ImageChangeRequested::DETAIL_TYPE,
+    VerdictAsked::BY_A_PERSON,
+    NoticeTestRequested::DETAIL_TYPE,
+];
+
+/// What programs may send, and nothing else.
+pub const PROGRAM_REQUESTS: [&str; 1] = [VerdictAsked::BY_A_PROGRAM];
 
 impl BackupRequested {
     /// The detail-type of the request.
     pub const DETAIL_TYPE: &'static str = "Backup Requested";
 }
 
-/// The detail of `Checkpoint Verdict`.
+/// The detail of `Checkpoint Verdict`, and of `Operator Verdict`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictAsked {
@@ -35,14 +66,15 @@ pub struct VerdictAsked {
     pub visit: Option<u32>,
     /// What.
     pub verdict: Verdict,
-    /// Who says so: `event`, a program; `person`, through the command.
-    #[serde(default = "program")]
+    /// Whose verdict it is: a program's (`event`), or a person's. The detail-type alone says, for the bus checks who sends which;
+    /// what an event claims in its text is refused.
+    #[serde(skip, default = "program")]
     pub judge: Judge,
     /// Who, in words.
-    pub by: String,
+    pub by: By,
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 fn program() -> Judge {
@@ -50,8 +82,19 @@ fn program() -> Judge {
 }
 
 impl VerdictAsked {
+    /// The detail-type of a program's.
+    pub const BY_A_PROGRAM: &'static str = "Checkpoint Verdict";
+    /// The detail-type of a person's: the policy of the bus lets operators alone send it.
+    pub const BY_A_PERSON: &'static str = "Operator Verdict";
+
     /// The detail-type of the event.
-    pub const DETAIL_TYPE: &'static str = "Checkpoint Verdict";
+    #[must_use]
+    pub fn detail_type(&self) -> &'static str {
+        match self.judge {
+            Judge::Person => Self::BY_A_PERSON,
+            Judge::Event | Judge::Health | Judge::Alarms => Self::BY_A_PROGRAM,
+        }
+    }
 
     /// Who says it, and why.
     #[must_use]
@@ -75,10 +118,10 @@ pub struct ImageChangeRequested {
     #[serde(default = "yes")]
     pub refresh: bool,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 fn yes() -> bool {
@@ -113,10 +156,10 @@ pub struct AboutSource {
     /// Which.
     pub source: SourceId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 /// A request about a backup.
@@ -126,10 +169,10 @@ pub struct AboutBackup {
     /// Which.
     pub backup: BackupId,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 /// The detail of `Skip Requested`.
@@ -141,16 +184,36 @@ pub struct SkipRequested {
     /// The slot that is next, as the asker saw it: so that the same request twice passes one slot over.
     pub slot: Time,
     /// Who asks.
-    pub by: String,
+    pub by: By,
     /// Why, in the asker's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Words>,
 }
 
 impl Request {
     /// The detail-types of all of them.
     pub const DETAIL_TYPES: [&'static str; 5] =
         ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
+
+    /// Who asks.
+    #[must_use]
+    pub fn by(&self) -> &By {
+        match self {
+            Self::Hold(about) | Self::Release(about) => &about.by,
+            Self::Skip(about) => &about.by,
+            Self::Pin(about) | Self::Unpin(about) => &about.by,
+        }
+    }
+
+    /// Why, in the asker's words.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Words> {
+        match self {
+            Self::Hold(about) | Self::Release(about) => about.reason.as_ref(),
+            Self::Skip(about) => about.reason.as_ref(),
+            Self::Pin(about) | Self::Unpin(about) => about.reason.as_ref(),
+        }
+    }
 
     /// The detail-type of the request.
     #[must_use]
@@ -162,5 +225,47 @@ impl Request {
             Self::Pin(_) => "Pin Requested",
             Self::Unpin(_) => "Unpin Requested",
         }
+    }
+}
+
+impl Detail for BackupRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for VerdictAsked {
+    fn names(&self) -> Vec<&str> {
+        vec![self.rollout.name()]
+    }
+}
+
+impl Detail for ImageChangeRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name(), self.image.as_str()]
+    }
+}
+
+impl Detail for AboutSource {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
+    }
+}
+
+impl Detail for AboutBackup {
+    fn names(&self) -> Vec<&str> {
+        vec![self.backup.source.name()]
+    }
+}
+
+impl Detail for NoticeTestRequested {
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}
+
+impl Detail for SkipRequested {
+    fn names(&self) -> Vec<&str> {
+        vec![self.source.name()]
     }
 }

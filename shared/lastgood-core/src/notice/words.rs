@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::News;
 use crate::backup::PublishedTo;
-use crate::id::{BackupId, ImageId, SnapshotId, SourceId};
+use crate::id::{BackupId, ImageId, SnapshotId};
 use crate::plan::OnManualChange;
 
 impl News {
@@ -26,7 +26,6 @@ impl News {
             Self::ManualChange { .. } => "Manual Change",
             Self::LineageDeep { .. } => "Lineage Deep",
             Self::ProtectionLeft { .. } => "Protection Left",
-            Self::StandbyLeft { .. } => "Standby Left",
             Self::ArtifactUnknown { .. } => "Artifact Unknown",
             Self::BackupLost { .. } => "Backup Lost",
             Self::DeletionHalted { .. } => "Deletion Halted",
@@ -45,10 +44,17 @@ impl News {
             Self::RolloutRolledBack { .. } => "Rollout Rolled Back",
             Self::RolloutFailed { .. } => "Rollout Failed",
             Self::RolloutChanged { .. } => "Rollout Changed",
+            Self::Heartbeat { .. } => "Heartbeat",
+            Self::NoticeTest { .. } => "Notice Test",
+            Self::TableReplaced { .. } => "Table Replaced",
+            Self::DeploymentBroken { .. } => "Deployment Broken",
+            Self::DeploymentMended {} => "Deployment Mended",
+            Self::RequestRefused { .. } => "Request Refused",
+            Self::NoticesNotKept { .. } => "Notices Not Kept",
         }
     }
 
-    pub(super) fn message(&self, source: &SourceId) -> String {
+    pub(super) fn message(&self, source: &str) -> String {
         match self {
             Self::BackupGood { backup, image, snapshots, cache_snapshot } => {
                 let what = holds(image.as_ref(), snapshots, cache_snapshot.as_deref());
@@ -95,8 +101,7 @@ impl News {
             Self::ProtectionLeft { .. }
             | Self::BackupStuck { .. }
             | Self::InstanceNotStarted { .. }
-            | Self::InstanceLeftStopped { .. }
-            | Self::StandbyLeft { .. } => self.of_instance(source),
+            | Self::InstanceLeftStopped { .. } => self.of_instance(source),
             Self::DeletionHalted { backups, failed, reason } => format!(
                 "{source}: {} would be deleted and stay until a backup is good again; that of {failed} failed: {reason}",
                 count(*backups, "backup")
@@ -122,20 +127,15 @@ impl News {
                 format!("{source}: backup of {} stays for now: {reason}", backup.slot)
             }
             Self::ArtifactUnknown { backup, images, snapshots, cache_snapshots } => {
-                let images = images.iter().map(ImageId::as_str);
-                let ids = images.chain(snapshots.iter().map(SnapshotId::as_str));
-                let ids: Vec<&str> = ids.chain(cache_snapshots.iter().map(String::as_str)).collect();
+                let ids = every(images, snapshots, cache_snapshots);
                 format!(
-                    "{source}: no record speaks of {}, tagged as the backup {backup}; it stays, and is yours to keep or to delete",
-                    ids.join(", ")
+                    "{source}: no record speaks of {ids}, tagged as the backup {backup}; it stays, and is yours to keep or to delete"
                 )
             }
             Self::BackupLost { backup, image, cache_snapshot } => {
-                let what = match (image, cache_snapshot) {
-                    (_, Some(name)) => format!("somebody deleted {name}"),
-                    (Some(image), None) => format!("somebody deregistered {image}"),
-                    (None, None) => "somebody deregistered its image".to_owned(),
-                };
+                let image = image.as_ref().map_or("its image", ImageId::as_str);
+                let deregistered = || format!("somebody deregistered {image}");
+                let what = cache_snapshot.as_ref().map_or_else(deregistered, |name| format!("somebody deleted {name}"));
                 format!("{source}: the backup of {} can't be restored any more: {what}", backup.slot)
             }
             Self::CheckpointReached { .. }
@@ -146,11 +146,51 @@ impl News {
             | Self::RolloutRolledBack { .. }
             | Self::RolloutFailed { .. }
             | Self::RolloutChanged { .. } => self.of_rollout(source),
+            Self::NoticesNotKept { .. }
+            | Self::RequestRefused { .. }
+            | Self::Heartbeat { .. }
+            | Self::NoticeTest { .. }
+            | Self::TableReplaced { .. }
+            | Self::DeploymentBroken { .. }
+            | Self::DeploymentMended {} => self.of_lastgood(source),
+        }
+    }
+
+    /// Those of Lastgood itself and of what is asked of it; of others it says nothing.
+    fn of_lastgood(&self, source: &str) -> String {
+        match self {
+            Self::NoticesNotKept { kinds, .. } => {
+                let count = count(kinds.values().sum(), "further notice");
+                let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+                let kinds = kinds.join(", ");
+                format!(
+                    "{source}: {count} could not be kept while the bus took none ({kinds}); `lastgood status` and `lastgood backups` show how things are"
+                )
+            }
+            Self::RequestRefused { request, by, reason } => {
+                format!("{source}: '{request}' by {by} is refused: {reason}")
+            }
+            Self::Heartbeat { pulse } => format!(
+                "Lastgood is alive and its notices arrive: {} sources, {} overdue, {} held, {} without a good backup yet",
+                pulse.sources, pulse.overdue, pulse.held, pulse.never_good
+            ),
+            Self::NoticeTest { by, test } => {
+                format!("This is the test {test} that {by} asked for: Lastgood's notices arrive here")
+            }
+            Self::TableReplaced { was, table, until } => format!(
+                "Lastgood's records are in the table {table} now, and were in {was}; if it was restored, pin and hold again what was \
+                 pinned and held since: nothing is deleted until {until}"
+            ),
+            Self::DeploymentBroken { parts } => {
+                format!("Lastgood's own deployment is not whole: {}", parts.join("; "))
+            }
+            Self::DeploymentMended {} => "Lastgood's own deployment is whole again".to_owned(),
+            _ => String::new(),
         }
     }
 
     /// Those of the instance that an image is made of; of others it says nothing.
-    fn of_instance(&self, source: &SourceId) -> String {
+    fn of_instance(&self, source: &str) -> String {
         match self {
             Self::ProtectionLeft { backup, instance, reason } => format!(
                 "{source}: {instance} is still protected from scale-in after the backup of {}: {reason}",
@@ -167,15 +207,12 @@ impl News {
                     "{source}: {instance} is still off, and was to be started at {since}; start it, or see to it that it can be: {reason}"
                 )
             }
-            Self::StandbyLeft { instance, reason, .. } => {
-                format!("{source}: {instance} is still in standby after its backup, which is tried on: {reason}")
-            }
             _ => String::new(),
         }
     }
 
     /// Those of sources; of others it says nothing.
-    fn of_source(&self, source: &SourceId) -> String {
+    fn of_source(&self, source: &str) -> String {
         match self {
             Self::SourceFound { plan, obstacle } => {
                 let but = obstacle.as_ref().map_or(String::new(), |obstacle| format!("; but it {obstacle}"));
@@ -196,7 +233,7 @@ impl News {
     }
 
     /// Those of rollouts; of others it says nothing.
-    fn of_rollout(&self, source: &SourceId) -> String {
+    fn of_rollout(&self, source: &str) -> String {
         match self {
             Self::CheckpointReached { refresh, percentage, delay_seconds, deadline, .. } => {
                 let judged = match deadline {
@@ -214,8 +251,12 @@ impl News {
             Self::RolloutHeld { until, reason, .. } => {
                 format!("{source}: its rollout is held until {until}, and is taken back then: {reason}")
             }
-            Self::RolloutSucceeded { image, version, .. } => {
-                format!("{source}: {image} is rolled out (version {version}), and the group launches from it")
+            Self::RolloutSucceeded { image, owner, version, .. } => {
+                let whose = owner.as_ref().map(|owner| {
+                    format!("; it belongs to account {owner}, and Lastgood's retention does not protect it: copy it into this account if it must stay")
+                });
+                let whose = whose.unwrap_or_default();
+                format!("{source}: {image} is rolled out (version {version}), and the group launches from it{whose}")
             }
             Self::RolloutRolledBack { image, version, reason, .. } => {
                 format!("{source}: {image} is rolled back to version {version}, and is not published again: {reason}")
@@ -256,6 +297,12 @@ impl DeletedBackup {
         };
         format!("{} ({what}{shared}): {}", self.backup.slot, self.reason)
     }
+}
+
+/// All ids, in one list.
+fn every(images: &[ImageId], snapshots: &[SnapshotId], cache_snapshots: &[String]) -> String {
+    let ids = images.iter().map(ImageId::as_str).chain(snapshots.iter().map(SnapshotId::as_str));
+    ids.chain(cache_snapshots.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
 }
 
 /// What AWS holds, or held, of a backup.

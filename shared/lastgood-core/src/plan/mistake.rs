@@ -2,6 +2,7 @@
 
 use super::Mistake;
 use super::tree::Place;
+use crate::text::escaped;
 
 /// What is told of a text that is longer than this is its beginning.
 const SHOWN_CHARS_MAX: usize = 60;
@@ -19,11 +20,8 @@ impl<'a> Mistakes<'a> {
 
     /// Notes a mistake: what is wrong, and what to write instead. It is told in one line, whatever it quotes.
     pub(super) fn add(&mut self, place: Place, what: impl AsRef<str>) {
-        let mut line = String::new();
-        for c in what.as_ref().chars() {
-            if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
-        }
-        self.found.push(Mistake { file: self.file.to_owned(), line: place.0, column: place.1, what: line });
+        let (file, what) = (self.file.to_owned(), escaped(what.as_ref()));
+        self.found.push(Mistake { file, line: place.0, column: place.1, what });
     }
 
     /// The value, or `None` after its mistake was noted.

@@ -206,16 +206,11 @@ fn meaningless(select: &Select, capture: &Capture, node: &Node, mistakes: &mut M
             of_groups,
         ),
         (groups && capture.stop, "is for groups", &[&["capture", "reboot"]], replaced),
-        (
-            groups,
-            "is for groups",
-            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
-            replaced,
-        ),
+        (groups, "is for groups", &[&["capture", "stop_within"], &["capture", "allow_address_change"]], replaced),
         (
             !caches && !groups && !capture.stop,
             "stops no instance",
-            &[&["capture", "stop_within"], &["capture", "allow_address_change"], &["capture", "standby"]],
+            &[&["capture", "stop_within"], &["capture", "allow_address_change"]],
             of_stops,
         ),
     ];
@@ -236,12 +231,12 @@ fn capture(text: Option<&CaptureText>, node: &Node, mistakes: &mut Mistakes<'_>)
         .as_deref()
         .and_then(|text| mistakes.take(node.place_of(&["capture", "stop_within"]), value::stop_within(text)));
     Capture {
+        asks_consent: false,
         protect_from_scale_in: text.protect_from_scale_in.unwrap_or_default(),
         during_refresh: text.during_refresh.unwrap_or_default(),
         stop: matches!(text.reboot, Some(RebootText::Stop)),
         stop_within_seconds: within.unwrap_or(STOP_WITHIN_SECONDS_DEFAULT),
         allow_address_change: text.allow_address_change.unwrap_or_default(),
-        standby: text.standby.unwrap_or_default(),
     }
 }
 

@@ -148,8 +148,6 @@ pub(super) struct CaptureText {
     pub(super) stop_within: Option<String>,
     /// It may have another public address afterwards: AWS gives a new one at each start.
     pub(super) allow_address_change: Option<bool>,
-    /// A member of a group may be backed up by itself: it is in standby while it is stopped.
-    pub(super) standby: Option<bool>,
     /// The instance is protected from scale-in while its image is made.
     pub(super) protect_from_scale_in: Option<bool>,
     /// An image is made also while an instance refresh is under way.

@@ -8,6 +8,7 @@ use jiff::{Span, SpanRelativeTo, Unit};
 
 use super::mistake::shown;
 use crate::Time;
+use crate::text::is_control;
 
 /// The longest key and value of a tag (AWS: Tag Auto Scaling groups and instances).
 const TAG_KEY_CHARS_MAX: usize = 128;
@@ -52,7 +53,7 @@ pub(super) fn group_name(name: &str) -> Result<(), Wrong> {
             .into()
     } else if is_id(name, "ami-") || is_id(name, "lt-") {
         "it is an id; write the name of an Auto Scaling group".into()
-    } else if name.contains(':') || name.chars().any(char::is_control) {
+    } else if name.contains(':') || name.chars().any(is_control) {
         "AWS takes no colon and no line break in one; write it as AWS shows it".into()
     } else if name.trim() != name {
         "spaces stand around it; write it without them".into()

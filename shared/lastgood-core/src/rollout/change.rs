@@ -20,7 +20,7 @@ use super::record::{Order, Rollout};
 use crate::backup::publication::{PublicationEvent, TemplateUse};
 use crate::backup::rolling::{FOLLOWS_SECONDS_MIN, has_followed};
 use crate::backup::sight::VISIBLE_SECONDS_MAX;
-use crate::facts::TemplateRef;
+use crate::facts::{ForeignImage, Image, ImageState, TemplateRef};
 use crate::id::{GroupName, ImageId, TemplateId};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
@@ -32,6 +32,9 @@ use crate::{Time, seconds_between};
 pub struct Change {
     /// The image, whoever made it.
     pub image: ImageId,
+    /// The account that owns it, if that is not ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Who asks.
     pub by: String,
     /// Why, in their words.
@@ -130,6 +133,25 @@ impl Change {
     }
 }
 
+/// The image that an operator names, as AWS tells it now: ours, another account's, or none. Why it can't be given, if so: what is
+/// mistyped is told at once.
+pub fn offered(change: Change, own: Option<&Image>, foreign: Option<&ForeignImage>) -> Result<Change, String> {
+    let id = &change.image;
+    let Some(image) = own.or(foreign.map(|foreign| &foreign.image)) else {
+        return Err(format!(
+            "AWS tells no image {id}: is its id right, is it in this region, and is it public or shared with this account?"
+        ));
+    };
+    match &image.state {
+        ImageState::Available => {}
+        ImageState::Pending => return Err(format!("{id} is still being made; ask again once it is available")),
+        ImageState::Disabled => return Err(format!("{id} is disabled; enable it, and ask again")),
+        ImageState::Broken(why) => return Err(format!("{id} can't be launched: {why}; name another image")),
+    }
+    let owner = if own.is_some() { None } else { foreign.map(|foreign| foreign.owner.clone()) };
+    Ok(Change { owner, ..change })
+}
+
 /// Somebody takes it up: what was read of the group before is old by now, and is read again.
 pub(super) fn woken(record: &mut Rollout) -> String {
     if let Some(change) = record.change.as_mut().filter(|change| change.step != Step::Asked) {
@@ -179,7 +201,11 @@ pub(super) fn answered(record: &mut Rollout, event: PublicationEvent, now: Time)
             if seconds_between(record.since, now) < VISIBLE_SECONDS_MAX {
                 return wait(record, now, RETRY_SECONDS, &format!("AWS does not tell {}", change.image));
             }
-            fail(record, format!("AWS does not tell {}: is its id right, and is it in this region?", change.image), now)
+            fail(
+                record,
+                format!("AWS does not tell {} any more, or lets this account use it no longer", change.image),
+                now,
+            )
         }
         (Step::Asked, _) => "stale".into(),
         (_, PublicationEvent::Refused(refusal)) => refused(record, &refusal, now),

@@ -44,6 +44,6 @@ fn unfit(member: &Member, check: Option<&StatusCheck>) -> Option<&'static str> {
         (Lifecycle::InService, Some(StatusCheck::Failed)) => Some("fails its status checks"),
         (Lifecycle::InService, Some(StatusCheck::Unknown)) => Some("has not passed its status checks yet"),
         (Lifecycle::InService, None) => Some("does not run"),
-        (Lifecycle::Pending | Lifecycle::Leaving | Lifecycle::Warm | Lifecycle::Other, _) => Some("does not serve"),
+        (Lifecycle::Pending | Lifecycle::Leaving | Lifecycle::Other, _) => Some("does not serve"),
     }
 }

@@ -24,6 +24,9 @@ pub mod record;
 #[cfg(test)]
 mod record_rules;
 pub mod suspension;
+pub mod verdict;
+#[cfg(test)]
+mod verdict_rules;
 pub mod visit;
 #[cfg(test)]
 mod visit_rules;

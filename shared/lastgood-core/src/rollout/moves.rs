@@ -26,7 +26,8 @@ pub(super) fn rolling(record: &mut Rollout, refresh: &RefreshId, now: Time) -> S
 
 pub(super) fn succeed(record: &mut Rollout, now: Time) -> String {
     if let Some(Order { image, version, .. }) = record.order.clone() {
-        record.tell("", now, News::RolloutSucceeded { rollout: record.id.clone(), image, version });
+        let owner = record.change.as_ref().and_then(|change| change.owner.clone());
+        record.tell("", now, News::RolloutSucceeded { rollout: record.id.clone(), image, owner, version });
     }
     let last = record.order.as_ref().and_then(|order| order.policy.checkpoints.last().copied());
     let reason = if record.change.as_ref().is_some_and(|change| !change.refresh) {

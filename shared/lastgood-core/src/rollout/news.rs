@@ -7,6 +7,7 @@ use crate::Time;
 use crate::id::SourceId;
 use crate::incoming::{RefreshChange, RefreshNews};
 use crate::notice::{News, Notice};
+use crate::outbox;
 
 /// AWS tells something of a refresh of the group.
 pub(super) fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> String {
@@ -30,7 +31,7 @@ pub(super) fn heard(record: &mut Rollout, news: RefreshNews, now: Time) -> Strin
     }
     let notice = notice(&news, now);
     let reason = notice.message.clone();
-    record.outbox.push(notice);
+    outbox::put(&mut record.outbox, notice);
     reason
 }
 

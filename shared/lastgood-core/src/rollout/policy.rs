@@ -183,7 +183,7 @@ pub enum Judge {
     Alarms,
     /// A program that answers our Checkpoint Reached with a Checkpoint Verdict.
     Event,
-    /// A person: lastgood verdict.
+    /// A person, by an Operator Verdict: lastgood verdict.
     Person,
 }
 

@@ -12,13 +12,14 @@ use crate::id::{BackupId, GroupName, ImageId, RefreshId, RolloutId, SourceId, Te
 use crate::incoming::RefreshNews;
 use crate::life::{Effect, LEASE_SECONDS, Life, Step};
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::record::{EXPIRES_SECONDS, Place, Queue, ROLLOUTS, Record, Tells};
 use crate::source::Source;
 use crate::{Time, later};
 
 /// How many events of one refresh are kept; later ones are still announced. A refresh lives 14 days at most, and has
 /// a checkpoint visit for each percentage and scale-out.
-pub const NEWS_COUNT_MAX: usize = 500;
+pub const NEWS_COUNT_MAX: usize = 100;
 
 /// One instance refresh: ours, or somebody else's that is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,10 +309,7 @@ impl Rollout {
     pub(super) fn tell(&mut self, occasion: &str, now: Time, news: News) {
         let source = SourceId::Group(self.group.clone());
         let occasion = format!("{}/{occasion}", self.id);
-        let notice = Notice::new(&source, &occasion, now, news);
-        if !self.outbox.iter().any(|waiting| waiting.id == notice.id) {
-            self.outbox.push(notice);
-        }
+        outbox::put(&mut self.outbox, Notice::new(&source, &occasion, now, news));
     }
 }
 
@@ -362,7 +360,7 @@ impl Life for Rollout {
     }
 
     fn due(&self, part: Queue, now: Time) -> Option<Effect<Self::Together, Alone>> {
-        life::due(self, now).filter(|_| part == Queue::Poll).map(Effect::Alone)
+        life::due(self, now).filter(|_| matches!(part, Queue::Poll | Queue::Checkpoint)).map(Effect::Alone)
     }
 
     fn woken() -> Event {

@@ -7,14 +7,21 @@ use super::moves::{enter, turn_back, wait};
 use super::policy::{Judge, Otherwise, RolloutPolicy, verdict_seconds_max};
 use super::record::{Given, Kept, Opinion, Rollout, Verdict, Visit};
 use super::suspension::Suspension;
+use super::verdict;
 use crate::facts::Fitness;
 use crate::id::SourceId;
 use crate::incoming::VerdictAsked;
 use crate::notice::{News, Notice};
+use crate::outbox;
+use crate::text::cut;
 use crate::{Time, later, seconds_between, whole_second};
 
 /// How long a visit is held at most before it is taken back.
 pub const HOLD_SECONDS_MAX: i64 = 24 * 60 * 60;
+/// How many pauses are kept on record: a group that scales out may come to the same one again and again.
+const VISITS_MAX: usize = 30;
+/// The longest reason of a verdict that is kept on record, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
 /// How many unfit members are named.
 const UNFIT_TOLD_MAX: usize = 3;
 
@@ -61,6 +68,9 @@ pub(super) fn reached(
         visit.number
     } else {
         let number = record.visits.last().map_or(1, |visit| visit.number + 1);
+        if record.visits.len() == VISITS_MAX {
+            record.visits.remove(0);
+        }
         record.visits.push(Visit {
             number,
             percentage,
@@ -85,7 +95,10 @@ pub(super) fn reached(
         deadline: Some(deadline),
     };
     match occasion {
-        Some(event) => record.outbox.push(Notice::new(&SourceId::Group(record.group.clone()), &event, now, news)),
+        Some(event) => {
+            let notice = Notice::new(&SourceId::Group(record.group.clone()), &event, now, news);
+            outbox::put(&mut record.outbox, notice);
+        }
         None => record.tell(&format!("visit-{number}"), now, news),
     }
     enter(record, State::AtCheckpoint, now, format!("it pauses at {percentage} percent"))
@@ -200,30 +213,18 @@ fn unfit(fitness: &Fitness) -> Option<String> {
 
 /// A program or a person says what they think of the visit.
 pub(super) fn judged(record: &mut Rollout, asked: &VerdictAsked, at: Time, now: Time) -> String {
-    let is_named = policy(record).is_some_and(|policy| policy.verdict.by.contains(&asked.judge));
+    if let Some(why) = verdict::unheard(record, asked, at) {
+        return why;
+    }
     let Some(visit) = open(record) else { return "it has its verdict".into() };
-    if asked.visit.is_some_and(|number| number != visit.number) || (asked.visit.is_none() && at < visit.at) {
-        return "it speaks of another pause".into();
-    }
-    // Whoever is asked or not: who sees that it is bad is heard.
-    if asked.verdict == Verdict::RollBack {
-        return give(record, Verdict::RollBack, asked.words(), now);
-    }
-    // It is held for an operator, and that is what they say.
-    if visit.held_until.is_some() && asked.judge == Judge::Person {
-        return give(record, Verdict::GoOn, asked.words(), now);
-    }
-    if !is_named {
-        return format!("its plan does not ask for a verdict by {}", asked.judge);
+    // Whoever is asked or not: who sees that it is bad is heard. And it may be held for a person, who says so.
+    if asked.verdict == Verdict::RollBack || visit.held_until.is_some() {
+        return give(record, asked.verdict, asked.words(), now);
     }
     visit.hear(Opinion { judge: asked.judge, reason: asked.words(), at: now });
     // What was well a while ago is asked again.
     let is_old = |opinion: &Opinion| seconds_between(opinion.at, now) > VISIT_LOOK_SECONDS;
     visit.opinions.retain(|opinion| opinion.judge != Judge::Health || !is_old(opinion));
-    if visit.held_until.is_some() {
-        visit.held_until = None;
-        visit.deadline = later(now, VISIT_LOOK_SECONDS);
-    }
     let asks = missing(record).iter().any(|judge| matches!(judge, Judge::Health | Judge::Alarms));
     settle(record, if asks { 0 } else { VISIT_LOOK_SECONDS }, now)
 }
@@ -317,7 +318,7 @@ fn note(record: &mut Rollout, verdict: Verdict, reason: &str, now: Time) -> bool
     let rollout = record.id.clone();
     let keeps = policy(record).is_some_and(|policy| policy.backup) && verdict == Verdict::GoOn;
     let Some(visit) = open(record) else { return false };
-    let reason = reason.to_owned();
+    let reason = cut(reason.to_owned(), REASON_BYTES_MAX);
     visit.backup = keeps.then_some(Kept { slot: whole_second(now), begun: false });
     visit.verdict = Some(Given { verdict, reason: reason.clone(), at: now });
     let (visit, percentage) = (visit.number, visit.percentage);
@@ -366,7 +367,7 @@ fn wants(record: &Rollout, judge: Judge) -> bool {
     missing(record).contains(&judge)
 }
 
-fn policy(record: &Rollout) -> Option<&RolloutPolicy> {
+pub(super) fn policy(record: &Rollout) -> Option<&RolloutPolicy> {
     record.order.as_ref().map(|order| &order.policy)
 }
 
@@ -378,6 +379,6 @@ impl Visit {
     /// Takes down what a judge says, in the place of what they said before.
     fn hear(&mut self, opinion: Opinion) {
         self.opinions.retain(|other| other.judge != opinion.judge);
-        self.opinions.push(opinion);
+        self.opinions.push(Opinion { reason: cut(opinion.reason, REASON_BYTES_MAX), ..opinion });
     }
 }

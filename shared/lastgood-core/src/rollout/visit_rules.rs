@@ -126,6 +126,23 @@ fn a_verdict_that_names_no_pause_is_of_the_one_that_it_was_asked_after() {
 }
 
 #[test]
+fn no_program_speaks_for_a_person() {
+    let says = |record: &Rollout, judge| decide(record, says(Verdict::GoOn, judge, now()), now());
+    let gate = paused(&[Judge::Person]);
+    let step = says(&gate, Judge::Event);
+    assert_eq!((&step.record, step.reason.as_str()), (&gate, "its plan does not ask for a verdict by event"));
+    // Also where the plan asks programs: what is held is held for a person.
+    for by in [&[Judge::Event][..], &[Judge::Person], &[Judge::Health, Judge::Event]] {
+        let mut held = paused(by);
+        held.visits[0].held_until = Some(later(now(), 3_600));
+        let step = says(&held, Judge::Event);
+        assert_eq!(step.record, held);
+        assert_eq!(step.reason, "it is held for a person, and a verdict by event does not end that");
+        assert_eq!(says(&held, Judge::Person).record.state, State::InProgress);
+    }
+}
+
+#[test]
 fn what_was_well_a_minute_ago_is_asked_again_when_another_judge_agrees() {
     let record = paused(&[Judge::Health, Judge::Event, Judge::Person]);
     let record = after(&record, fit(&[]), start());

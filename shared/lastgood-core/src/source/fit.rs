@@ -60,7 +60,11 @@ pub fn fit(
                     fit.possible(placed, resource, cache::obstacle(cache, &placed.plan.policy.schedule));
                 }
                 Resource::Instance(found) => {
-                    fit.possible(placed, resource, instance::obstacle(found, &placed.plan.policy.capture));
+                    fit.possible(
+                        placed,
+                        resource,
+                        instance::obstacle(found, &placed.plan.policy_of(&resource.id()).capture),
+                    );
                 }
             }
         }

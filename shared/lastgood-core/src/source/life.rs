@@ -85,7 +85,7 @@ impl Outcome {
 /// The source as `plan` wants it from `now` on; `before` is what is on record of it.
 #[must_use]
 pub fn apply(before: Option<&Source>, id: &SourceId, plan: &Plan, now: Time) -> Source {
-    let policy = plan.policy.clone();
+    let policy = plan.policy_of(id);
     let Some(before) = before else {
         let mut source = Source::new(id, plan);
         begin(&mut source, now);

@@ -17,6 +17,8 @@ mod off;
 pub mod operator;
 pub mod record;
 pub mod selection;
+#[cfg(test)]
+mod size_laws;
 pub mod standing;
 pub mod survey;
 #[cfg(test)]

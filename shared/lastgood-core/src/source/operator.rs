@@ -85,8 +85,16 @@ pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, S
     if source.lost.is_some() {
         return Err(format!("{id} is deleted"));
     }
-    if let PublishTo::Parameter(name) = &source.policy.publish.to {
-        return Err(format!("{id} takes its image from the parameter {name}: write {} there", asked.image));
+    match &source.policy.publish.to {
+        PublishTo::Group => {}
+        PublishTo::Nothing => {
+            let what =
+                "write 'rollout:' into it in the place of 'publish: none', or leave 'publish' out and say --no-refresh";
+            return Err(format!("the plan of {id} publishes nothing, so nobody gives it an image here; {what}"));
+        }
+        PublishTo::Parameter(name) => {
+            return Err(format!("{id} takes its image from the parameter {name}: write {} there", asked.image));
+        }
     }
     let policy = match &source.policy.publish.rollout {
         Some(policy) => policy.clone(),
@@ -97,8 +105,21 @@ pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, S
         None => RolloutPolicy::default(),
     };
     let (image, refresh) = (asked.image.clone(), asked.refresh);
-    let (by, reason) = (asked.by.clone(), asked.reason.clone());
-    Ok(Change { image, by, reason, refresh, policy, step: Step::Asked, follows: None })
+    let (by, reason) = (asked.by.to_string(), asked.reason.as_ref().map(ToString::to_string));
+    Ok(Change { image, owner: None, by, reason, refresh, policy, step: Step::Asked, follows: None })
+}
+
+/// Whether `slot` is the next one, which alone can be passed over; else why not.
+pub fn can_skip(source: &Source, slot: Time) -> Result<(), String> {
+    let id = &source.id;
+    match source.next_slot {
+        Some(next) if next == slot => Ok(()),
+        Some(next) if next > slot => {
+            Err(format!("the slot {slot} of {id} has come, or is skipped already; the next one is {next}"))
+        }
+        Some(next) => Err(format!("{slot} is not the next slot of {id}; that is {next}, and it alone can be skipped")),
+        None => Err(format!("{id} has no next slot that could be skipped")),
+    }
 }
 
 /// The next slot is passed over, and nobody waits for its backup. `slot` is the one that the operator saw: if that has

@@ -7,6 +7,7 @@ use crate::backup::PublishedTo;
 use crate::id::{ArtifactId, BackupId, ImageId, InstanceId, RolloutId, SourceId};
 use crate::name::jitter;
 use crate::notice::{News, Notice};
+use crate::outbox;
 use crate::plan::{Plan, Policy};
 use crate::retention::halted;
 
@@ -282,7 +283,7 @@ impl Source {
         Self {
             id: id.clone(),
             plan: Some(plan.name.clone()),
-            policy: plan.policy.clone(),
+            policy: plan.policy_of(id),
             next_slot: None,
             due_by: None,
             overdue_told: false,
@@ -310,9 +311,6 @@ impl Source {
     }
 
     pub(super) fn tell(&mut self, occasion: &str, now: Time, news: News) {
-        let notice = Notice::new(&self.id, occasion, now, news);
-        if !self.outbox.iter().any(|other| other.id == notice.id) {
-            self.outbox.push(notice);
-        }
+        outbox::put(&mut self.outbox, Notice::new(&self.id, occasion, now, news));
     }
 }

@@ -102,7 +102,7 @@ fn present(plan: &Plan, resource: &Resource, before: Option<&Source>, now: Time)
         // It is backed up as far as AWS lets it be: that is better than not at all.
         let obstacle = match resource {
             Resource::Cache(cache) => cache::obstacle(cache, &plan.policy.schedule),
-            Resource::Instance(found) => instance::obstacle(found, &plan.policy.capture),
+            Resource::Instance(found) => instance::obstacle(found, &plan.policy_of(id).capture),
             Resource::Group(_) => None,
         };
         source.tell(&now.as_second().to_string(), now, News::SourceFound { plan: plan.name.clone(), obstacle });
@@ -115,7 +115,7 @@ fn present(plan: &Plan, resource: &Resource, before: Option<&Source>, now: Time)
         // A plan that was changed while the group was away counts from now on.
         Some(name) if *name == plan.name => {
             let source = Source { missing_since: None, ..before.clone() };
-            if source.policy == plan.policy { source } else { apply(Some(&source), id, plan, now) }
+            if source.policy == plan.policy_of(id) { source } else { apply(Some(&source), id, plan, now) }
         }
         // It stays where it is; who wrote the plans is told, once.
         Some(name) => {
@@ -147,7 +147,7 @@ pub fn apply_to_absent(before: &Source, plan: &Plan, now: Time) -> Source {
     if source.lost.is_none() {
         return source;
     }
-    source.policy = plan.policy.clone();
+    source.policy = plan.policy_of(&before.id);
     source.retire_at = match plan.policy.on_source_deleted {
         Afterwards::Delete => before.retire_at.or_else(|| Some(later(now, RETIRE_SECONDS))),
         Afterwards::Keep => None,

@@ -21,7 +21,6 @@ fn group(name: &str, tag: &str) -> Resource {
         launches_from: LaunchSource::Configuration("any".into()),
         members: Vec::new(),
         size: 1,
-        size_min: 0,
         refresh_suspended: false,
         warmup_seconds: 0,
         lifetime_seconds_max: None,

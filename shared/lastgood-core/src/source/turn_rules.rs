@@ -21,8 +21,8 @@ fn asked(refresh: bool) -> ImageChangeRequested {
         source: source().id,
         image: "ami-9".into(),
         refresh,
-        by: "alice".into(),
-        reason: Some("a patch".into()),
+        by: "alice".parse().expect("a name"),
+        reason: "a patch".parse().ok(),
     }
 }
 
@@ -56,6 +56,12 @@ fn an_image_cant_be_given_to_what_nobody_plans_or_what_takes_it_from_elsewhere()
     assert!(unplanned.starts_with("group/web is in no plan"), "{unplanned}");
     let gone = change(&Source { lost: Some(at("10:00:00")), ..source() }, &asked(true)).expect_err("no group");
     assert_eq!(gone, "group/web is deleted");
+    let mut nowhere = source();
+    nowhere.policy.publish.to = PublishTo::Nothing;
+    for refresh in [true, false] {
+        let why = change(&nowhere, &asked(refresh)).expect_err("its plan publishes nothing");
+        assert!(why.starts_with("the plan of group/web publishes nothing") && why.contains("'publish: none'"), "{why}");
+    }
     let mut elsewhere = source();
     elsewhere.policy.publish.to = PublishTo::Parameter("/images/web".into());
     let why = change(&elsewhere, &asked(true)).expect_err("it is not in the template");

@@ -7,6 +7,7 @@ use lastgood_core::backup::cache::{self, ChosenCache, chosen, remains};
 use lastgood_core::backup::image::{given_up, gives_up, unlooked};
 use lastgood_core::backup::inspection::{Inspection, rank};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
+use lastgood_core::backup::proof::is_its_cache_snapshot;
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event, State};
 use lastgood_core::facts::{Cache, CacheSnapshot, CacheStrain};
@@ -72,6 +73,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let own = cache_snapshot_id(&record.id, id);
         if record.state == State::Creating
             && let Some(snapshot) = snapshots.iter().find(|snapshot| snapshot.id == own)
+            && is_its_cache_snapshot(record, snapshot)
             && self.is_our_snapshot(record, snapshot).await?.map_err(CallFailed::refused(CacheTags::ACTION))?
         {
             return Ok(Event::Made(ArtifactId::CacheSnapshot(own)));
@@ -153,7 +155,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let named = match self.cache_snapshot(&id).await? {
             Ok(None) => None,
             Ok(Some(snapshot)) => match self.is_our_snapshot(record, &snapshot).await? {
-                Ok(is_ours) => Some(cache::named(&snapshot, is_ours)),
+                Ok(bears_tags) => Some(cache::named(record, &snapshot, bears_tags)),
                 Err(refusal) => return Ok(unlooked(event, refusal)),
             },
             Err(refusal) => return Ok(unlooked(event, refusal)),

@@ -36,7 +36,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Ok(found) => found.filter(|image| !image.is_deregistered()),
             Err(refusal) => return Ok(unlooked(event, refusal)),
         };
-        let named = found.as_ref().map(|image| named(image, self.is_ours(record, &image.tags)));
+        let named = found.as_ref().map(|image| named(record, image, self.is_ours(record, &image.tags)));
         given_up(event, named).ok_or_else(|| {
             CallFailed::new(How::NotYet, ImageNamed::ACTION, format!("{name} is taken by an image that is not told"))
         })

@@ -1,25 +1,21 @@
 //! Backups of single instances: whether one can be made, its shutdown, its image, how the copy comes along, and its start.
 
-use std::collections::BTreeSet;
-
 use futures_util::StreamExt;
 use futures_util::stream;
 use lastgood_core::backup::copy::{Copying, asks_instance};
 use lastgood_core::backup::image;
-use lastgood_core::backup::instance::{InGroup, asks_hazards, found};
+use lastgood_core::backup::instance::{asks_hazards, found};
 use lastgood_core::backup::power::PowerEvent;
-use lastgood_core::backup::standby::{Standby, StandbyEvent};
 use lastgood_core::backup::{Backup, Event};
-use lastgood_core::facts::{Group, Instance, Lifecycle, StopHazards};
-use lastgood_core::group;
-use lastgood_core::id::{GroupName, ImageId, InstanceId};
+use lastgood_core::facts::{Instance, StopHazards};
+use lastgood_core::id::{ImageId, InstanceId};
+use lastgood_core::instance::no_start;
 use lastgood_core::name::{TAG_BACKUP, tag_value};
 use lastgood_core::source::{MayTakeOff, Source, ask_off};
 
 use super::together::{AskFailed, together};
-use crate::call::autoscaling::{ActiveRefresh, EnterStandby, ExitStandby, GroupsNamed};
 use crate::call::ec2::{ImagesById, InstancesById, SnapshotsTagged};
-use crate::call::power::{OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
+use crate::call::power::{MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore};
 use crate::call::{Answers, Call, Called, Cloud};
 use crate::drive::{Answered, Carried, Wave};
 use crate::port::{Bus, CallFailed, Clock, Store};
@@ -46,7 +42,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 (record, carried)
             }
         });
-        one_of_a_group(found.buffered(CALLS_AT_ONCE_MAX).collect().await)
+        found.buffered(CALLS_AT_ONCE_MAX).collect().await
     }
 
     async fn find_instance(&self, record: &Backup, id: &InstanceId, told: &[Instance]) -> Carried<Backup> {
@@ -59,15 +55,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => return Ok(Event::NoOrigin(refusal.to_string())),
             };
         }
-        let group = match instance.and_then(Instance::group).filter(|_| record.capture.standby) {
-            Some(name) => match self.in_group(name).await? {
-                Ok(group) => group,
-                Err(refusal) => return Ok(Event::NoOrigin(refusal.to_string())),
-            },
-            None => None,
-        };
         let backups = self.backups_of(&record.id.source).await?;
-        let event = found(record, id, told, hazards, group.as_ref(), &backups);
+        let event = found(record, id, told, hazards, &backups);
         let Event::InstanceFound(mut found) = event else { return Ok(event) };
         if !found.stops {
             return Ok(Event::InstanceFound(found));
@@ -78,51 +67,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Some(MayTakeOff::NotYet) | None => Event::InstanceBusy("another backup of it may take it off".into()),
             Some(MayTakeOff::Never(why)) => Event::NoOrigin(why),
             Some(MayTakeOff::TooLate(why)) => {
-                (found.stops, found.group, found.goes_on) = (false, None, Some(why));
+                (found.stops, found.goes_on) = (false, Some(why));
                 Event::InstanceFound(found)
             }
         })
-    }
-
-    async fn in_group(&self, name: GroupName) -> Called<Option<InGroup>> {
-        let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
-            Ok(groups) => groups,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let Some(group) = groups.into_iter().find(|group| group.name == name) else { return Ok(Ok(None)) };
-        Ok(match self.cloud.call(&ActiveRefresh(name)).await? {
-            Ok(refresh) => Ok(Some(InGroup { group, refresh: refresh.map(|refresh| refresh.id) })),
-            Err(refusal) => Err(refusal),
-        })
-    }
-
-    /// For each record where its instance is in its life in its group: one describe for all of them.
-    pub(super) async fn look_at_standby(&self, wave: Wave<Backup, (GroupName, InstanceId)>) -> Answered<Backup> {
-        let names: Vec<GroupName> = wave.iter().map(|(_, (group, _))| group.clone()).collect();
-        let told = together(names, |names| async move { self.cloud.call(&GroupsNamed(names)).await }).await;
-        let seen = wave.into_iter().map(|(record, (name, id))| {
-            let event = match &told {
-                Ok(groups) => in_standby(&record.record, group::named(groups, &name), &id),
-                Err(failed) => StandbyEvent::Unanswered(chain(&failed.unanswered())),
-            };
-            (record, Ok(Event::Standby(event)))
-        });
-        seen.collect()
-    }
-
-    pub(super) async fn enter_standby(&self, group: GroupName, instance: InstanceId) -> Carried<Backup> {
-        Ok(Event::Standby(match self.cloud.call(&EnterStandby { group, instance }).await? {
-            Ok(()) => StandbyEvent::EnterHeard,
-            Err(refusal) => StandbyEvent::EnterRefused(refusal),
-        }))
-    }
-
-    pub(super) async fn leave_standby(&self, group: GroupName, instance: InstanceId) -> Carried<Backup> {
-        Ok(Event::Standby(match self.cloud.call(&ExitStandby { group, instance }).await {
-            Ok(Ok(())) => StandbyEvent::LeaveHeard,
-            Ok(Err(refusal)) => StandbyEvent::LeaveRefused(refusal),
-            Err(error) => StandbyEvent::Unanswered(chain(&error)),
-        }))
     }
 
     async fn stop_hazards(&self, instance: &Instance) -> Called<StopHazards> {
@@ -143,6 +91,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
+        hazards.no_start = self.cloud.call(&MayStart(instance.id.clone())).await?.err().and_then(no_start);
         Ok(Ok(hazards))
     }
 
@@ -203,33 +152,5 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             self.cloud.call(&ImagesById(vec![id.clone()])).await?.map_err(CallFailed::refused(ImagesById::ACTION))?;
         let sight = image::sight(&id, &images, &snapshots);
         Ok(Event::Copying(Box::new(Copying { instance, sight, snapshots })))
-    }
-}
-
-/// Of the members of one group that may go into standby now, one: their looks know nothing of each other.
-fn one_of_a_group(mut found: Answered<Backup>) -> Answered<Backup> {
-    let mut groups = BTreeSet::new();
-    for (_, carried) in &mut found {
-        if let Ok(Event::InstanceFound(one)) = carried
-            && let Some(group) = one.group.clone()
-            && !groups.insert(group.clone())
-        {
-            *carried = Ok(Event::InstanceBusy(format!("another member of {group} goes into standby")));
-        }
-    }
-    found
-}
-
-/// Where a member is. Two that went into standby at once leave a gap of two: neither is shut down then.
-fn in_standby(record: &Backup, group: Option<&Group>, id: &InstanceId) -> StandbyEvent {
-    let members = group.map(|group| group.members.as_slice()).unwrap_or_default();
-    let lifecycle = members.iter().find(|member| member.instance == *id).map(|member| member.lifecycle);
-    let is_another = |instance: &InstanceId, lifecycle| lifecycle == Lifecycle::Standby && instance != id;
-    let another = members.iter().find(|member| is_another(&member.instance, member.lifecycle));
-    match another.filter(|_| matches!(record.standby.state, Standby::Entering(_))) {
-        Some(another) if lifecycle == Some(Lifecycle::Standby) => {
-            StandbyEvent::NotAlone(format!("{} went into standby, too: one is away at a time", another.instance))
-        }
-        _ => StandbyEvent::Seen(lifecycle),
     }
 }

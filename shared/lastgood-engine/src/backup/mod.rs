@@ -31,7 +31,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
     async fn carry_together(&self, wave: Wave<Backup, Together>) -> Answered<Backup> {
         let (mut choose, mut look, mut read) = (Vec::new(), Vec::new(), Vec::new());
         let (mut choose_node, mut look_at_cache) = (Vec::new(), Vec::new());
-        let (mut find, mut look_at_instance, mut look_at_member) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut find, mut look_at_instance) = (Vec::new(), Vec::new());
         for (record, asked) in wave {
             match asked {
                 Together::ChooseInstance(group) => choose.push((record, group)),
@@ -39,14 +39,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
                 Together::LookAtCacheSnapshot(id) => look_at_cache.push((record, id)),
                 Together::FindInstance(instance) => find.push((record, instance)),
                 Together::LookAtInstance(instance) => look_at_instance.push((record, instance)),
-                Together::LookAtMember(group, instance) => look_at_member.push((record, (group, instance))),
                 Together::LookAtImage(image) => look.push((record, image)),
                 Together::ReadTemplate(group) => read.push((record, group)),
             }
         }
         // What is off is missed: it is looked at first.
         let mut answered = Box::pin(self.look_at_instances(look_at_instance)).await;
-        answered.extend(Box::pin(self.look_at_standby(look_at_member)).await);
         answered.extend(self.choose_instances(choose).await);
         answered.extend(Box::pin(self.find_instances(find)).await);
         answered.extend(self.look_at_images(look).await);
@@ -65,8 +63,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             Alone::CreateImage(group, instance) => self.create_image(record, &group, instance).await,
             Alone::CreateCacheSnapshot(cache, node) => Box::pin(self.create_cache_snapshot(record, cache, node)).await,
             Alone::StopInstance { instance, force } => self.stop_instance(instance, force).await,
-            Alone::EnterStandby(group, instance) => self.enter_standby(group, instance).await,
-            Alone::LeaveStandby(group, instance) => self.leave_standby(group, instance).await,
             Alone::StartInstance(instance) => self.start_instance(instance).await,
             Alone::CreateInstanceImage(instance) => Box::pin(self.create_instance_image(record, instance)).await,
             Alone::LookAtCopy(image) => Box::pin(self.look_at_copy(record, image)).await,
@@ -111,8 +107,6 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Carries<Backup> for Engine<'_, S, C, 
             | Alone::CreateImage(..)
             | Alone::StopInstance { .. }
             | Alone::StartInstance(_)
-            | Alone::EnterStandby(..)
-            | Alone::LeaveStandby(..)
             | Alone::CreateInstanceImage(_)
             | Alone::LookAtCopy(_)
             | Alone::AskTurn

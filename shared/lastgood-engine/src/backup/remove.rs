@@ -5,8 +5,10 @@
 use lastgood_core::backup::image::remains;
 use lastgood_core::backup::inspection::{Inspection, made_for, rank, successors};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
+use lastgood_core::backup::proof::{is_its_image, is_its_snapshot};
 use lastgood_core::backup::removal::RemovalEvent;
 use lastgood_core::backup::{Backup, Event};
+use lastgood_core::facts::Snapshot;
 use lastgood_core::id::{ArtifactId, GroupName, ImageId, SnapshotId, TemplateId};
 use lastgood_core::name::{TAG_BACKUP, image_name, tag_value};
 use lastgood_core::needed::{Leaving, needs, unused, words};
@@ -38,6 +40,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 Err(refusal) => return refused(refusal),
             },
         };
+        let its = found.iter().find(|image| is_its_image(record, image)).map(|image| &image.id);
+        let its = its.or_else(|| record.image()).cloned();
         // One that is only still told is gone.
         let image = found.filter(|image| !image.is_deregistered());
         let tagged = SnapshotsTagged { key: TAG_BACKUP.to_owned(), value: tag_value(&record.id.to_string()) };
@@ -46,8 +50,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return refused(refusal),
         };
         let is_ours = image.as_ref().is_some_and(|image| self.is_ours(record, &image.tags));
-        let snapshots =
-            snapshots.into_iter().filter(|snapshot| self.is_ours(record, &snapshot.tags)).map(|snapshot| snapshot.id);
+        let is_its = |snapshot: &Snapshot| {
+            self.is_ours(record, &snapshot.tags) && is_its_snapshot(record, its.as_ref(), snapshot)
+        };
+        let snapshots = snapshots.into_iter().filter(is_its).map(|snapshot| snapshot.id);
         let mut inspection = Inspection {
             at: began,
             ours: is_ours,

@@ -75,34 +75,6 @@ impl Call for SetScaleInProtection {
     const ACTION: &'static str = "autoscaling:SetInstanceProtection";
 }
 
-/// Put a member in standby: its group wants one less meanwhile.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnterStandby {
-    /// The group.
-    pub group: GroupName,
-    /// The member.
-    pub instance: InstanceId,
-}
-
-impl Call for EnterStandby {
-    type Told = ();
-    const ACTION: &'static str = "autoscaling:EnterStandby";
-}
-
-/// Take a member out of standby: its group wants one more again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExitStandby {
-    /// The group.
-    pub group: GroupName,
-    /// The member.
-    pub instance: InstanceId,
-}
-
-impl Call for ExitStandby {
-    type Told = ();
-    const ACTION: &'static str = "autoscaling:ExitStandby";
-}
-
 /// Give a group this version, by its number, and change nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetGroupVersion {

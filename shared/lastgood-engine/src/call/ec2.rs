@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use lastgood_core::facts::{
-    Image, Instance, Snapshot, SnapshotDeletion, StatusCheck, Tags, TemplateRef, TemplateVersion, VersionRef,
+    ForeignImage, Image, Instance, Runs, Snapshot, SnapshotDeletion, StatusCheck, Tags, TemplateRef, TemplateVersion,
+    VersionRef,
 };
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 
@@ -58,12 +59,12 @@ impl Call for StatusesOf {
     }
 }
 
-/// For each of these instance types the architectures that it runs.
+/// For each of these instance types what it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Architectures(pub Vec<String>);
+pub struct TypesRun(pub Vec<String>);
 
-impl Call for Architectures {
-    type Told = BTreeMap<String, Vec<String>>;
+impl Call for TypesRun {
+    type Told = BTreeMap<String, Runs>;
     const ACTION: &'static str = "ec2:DescribeInstanceTypes";
 
     fn times(&self) -> usize {
@@ -71,7 +72,17 @@ impl Call for Architectures {
     }
 }
 
-/// The images of these ids, disabled ones too.
+/// The image of this id that another account owns, a deprecated or disabled one too; `None` for one that is not there, or that
+/// nobody lets our account use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignImageById(pub ImageId);
+
+impl Call for ForeignImageById {
+    type Told = Option<ForeignImage>;
+    const ACTION: &'static str = DESCRIBE_IMAGES;
+}
+
+/// The images of our own account of these ids, disabled ones too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagesById(pub Vec<ImageId>);
 

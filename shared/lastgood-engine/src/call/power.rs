@@ -48,6 +48,16 @@ impl Call for OneTimeSpot {
     const ACTION: &'static str = "ec2:DescribeSpotInstanceRequests";
 }
 
+/// Whether whoever asks may start an instance: a trial run, which starts nothing (AWS: StartInstances, DryRun). A refusal is no
+/// more than what AWS says of it: only [`lastgood_core::refusal::Why::Denied`] says that the right is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MayStart(pub InstanceId);
+
+impl Call for MayStart {
+    type Told = ();
+    const ACTION: &'static str = StartInstance::ACTION;
+}
+
 /// Shut an instance down, and tell what it was before, if AWS says. Its system is asked first, always; with `force` it is taken
 /// off if it does not. Made once: an adapter that tries again by itself would tell what its own first try has brought about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::fault::AwsError;
 use crate::image::{CreateImage, Image, ImageState, Mapping, Protection};
 use crate::image_calls::{DescribeImages, RegisterImage};
 use crate::instance_type::Architecture;
-use crate::state::{ACCOUNT, World};
+use crate::state::World;
 
 pub(super) fn action(name: &str) -> Option<Action> {
     Some(match name {
@@ -136,6 +136,7 @@ fn describe_images(world: &World, mut query: Query) -> Result<Xml, AwsError> {
         owners: query.texts("Owner"),
         filters: query.filters()?,
         include_disabled: query.flag("IncludeDisabled")?,
+        include_deprecated: query.flag("IncludeDeprecated")?,
         paging: query.paging()?,
     };
     query.done()?;
@@ -147,9 +148,9 @@ fn describe_images(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 
 fn image(xml: &mut Xml, image: &Image) {
     xml.leaf("imageId", &image.id)
-        .leaf("imageLocation", format!("{ACCOUNT}/{}", image.name))
+        .leaf("imageLocation", format!("{}/{}", image.owner, image.name))
         .leaf("imageState", image.state.name())
-        .leaf("imageOwnerId", ACCOUNT)
+        .leaf("imageOwnerId", &image.owner)
         .leaf("creationDate", format!("{:.3}", image.created_at))
         .leaf("isPublic", false)
         .leaf("architecture", image.architecture)

@@ -113,7 +113,12 @@ fn stop_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> {
 
 fn start_instances(world: &World, mut query: Query) -> Result<Xml, AwsError> {
     let id = one_id(&mut query)?;
+    let is_trial = query.take("DryRun").is_some_and(|trial| trial == "true");
     query.done()?;
+    if is_trial {
+        let Err(told) = world.ec2().may_start(&id);
+        return Err(told);
+    }
     Ok(changed(&id, world.ec2().start_instance(&id)?))
 }
 

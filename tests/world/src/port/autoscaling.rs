@@ -4,8 +4,8 @@ use lastgood_core::facts::{self, VersionRef};
 use lastgood_core::id::{GroupName, TemplateId};
 use lastgood_core::refusal::{Refusal, Why};
 use lastgood_engine::call::autoscaling::{
-    ActiveRefresh, EnterStandby, ExitStandby, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection,
-    SetGroupVersion, SetMixedVersion, SetScaleInProtection,
+    ActiveRefresh, GroupsNamed, GroupsTagged, LaunchConfigurations, ScaleInProtection, SetGroupVersion,
+    SetMixedVersion, SetScaleInProtection,
 };
 use lastgood_engine::{Answer, Answers, Call, CallFailed, Called};
 
@@ -15,7 +15,7 @@ use crate::configuration::{Configuration, DescribeConfigurations};
 use crate::fault::AwsError;
 use crate::filter::Filter;
 use crate::group::{DescribeGroups, Group, UpdateGroup};
-use crate::member::{Capacity, ScaleIn};
+use crate::member::ScaleIn;
 use crate::policy::{LaunchFrom, LaunchFromText, MixedText, Specification};
 use crate::refresh::DescribeRefreshes;
 use crate::state::World;
@@ -87,21 +87,6 @@ impl Answers<SetScaleInProtection> for World {
         };
         let done = self.autoscaling().set_protection(group.as_str(), std::slice::from_ref(instance), scale_in);
         answer(SetScaleInProtection::ACTION, done)
-    }
-}
-
-impl Answers<EnterStandby> for World {
-    async fn call(&self, EnterStandby { group, instance }: &EnterStandby) -> Called<()> {
-        let ids = std::slice::from_ref(instance);
-        let done = self.autoscaling().enter_standby(group.as_str(), ids, Capacity::Decrement);
-        answer(EnterStandby::ACTION, done)
-    }
-}
-
-impl Answers<ExitStandby> for World {
-    async fn call(&self, ExitStandby { group, instance }: &ExitStandby) -> Called<()> {
-        let done = self.autoscaling().exit_standby(group.as_str(), std::slice::from_ref(instance));
-        answer(ExitStandby::ACTION, done)
     }
 }
 

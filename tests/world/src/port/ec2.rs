@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use lastgood_core::facts::{self, SnapshotDeletion};
 use lastgood_core::id::{ImageId, InstanceId, SnapshotId, TemplateId};
 use lastgood_engine::call::ec2::{
-    Architectures, CreateImage, CreateVersion, DeleteSnapshot, DeleteVersions, DeregisterImage, ImageNamed,
+    CreateImage, CreateVersion, DeleteSnapshot, DeleteVersions, DeregisterImage, ForeignImageById, ImageNamed,
     ImageReferences, ImagesById, ImagesTagged, InstancesById, InstancesOf, SetDefaultVersion, SnapshotsById,
-    SnapshotsTagged, StatusesOf, VersionOf, VersionsWith,
+    SnapshotsTagged, StatusesOf, TypesRun, VersionOf, VersionsWith,
 };
 use lastgood_engine::{Answers, Call, Called};
 
@@ -15,9 +15,10 @@ use super::facts::{answer, image_fact, instance_fact, snapshot_fact, version_fac
 use super::{all, paging, parts};
 use crate::fault::AwsError;
 use crate::filter::{Filter, Paging};
+use crate::image::Image;
 use crate::image_calls::DescribeImages;
 use crate::instance::{DescribeInstances, Instance};
-use crate::instance_type::{Architecture, DescribeInstanceTypes};
+use crate::instance_type::{DescribeInstanceTypes, InstanceType};
 use crate::reference::{DescribeReferences, VERSION_DEPTH_MAX};
 use crate::snapshot::DescribeSnapshots;
 use crate::state::World;
@@ -47,6 +48,7 @@ impl World {
                 owners: vec!["self".to_owned()],
                 filters: vec![filter.clone()],
                 include_disabled: true,
+                include_deprecated: false,
                 paging: paging(IDS_A_CALL, token),
             })
         });
@@ -119,8 +121,8 @@ impl Answers<InstancesOf> for World {
     }
 }
 
-impl Answers<Architectures> for World {
-    async fn call(&self, Architectures(types): &Architectures) -> Called<BTreeMap<String, Vec<String>>> {
+impl Answers<TypesRun> for World {
+    async fn call(&self, TypesRun(types): &TypesRun) -> Called<BTreeMap<String, facts::Runs>> {
         // By filter: a name that AWS does not know is left out, where as a name it would fail the call.
         let found = parts(types, NAMES_A_CALL, |names| {
             all(|token| {
@@ -131,9 +133,29 @@ impl Answers<Architectures> for World {
                 })
             })
         });
-        let told = |architectures: Vec<Architecture>| architectures.iter().map(ToString::to_string).collect();
-        let found = found.map(|types| types.into_iter().map(|found| (found.name, told(found.architectures))).collect());
-        answer(Architectures::ACTION, found)
+        let told = |found: InstanceType| {
+            let architectures = found.architectures.iter().map(ToString::to_string).collect();
+            let boot_modes = found.boot_modes().iter().map(|mode| (*mode).to_owned()).collect();
+            (found.name, facts::Runs { architectures, boot_modes })
+        };
+        answer(TypesRun::ACTION, found.map(|types| types.into_iter().map(told).collect()))
+    }
+}
+
+impl Answers<ForeignImageById> for World {
+    async fn call(&self, ForeignImageById(id): &ForeignImageById) -> Called<Option<facts::ForeignImage>> {
+        let found = self.ec2().describe_images(&DescribeImages {
+            ids: vec![id.to_string()],
+            include_disabled: true,
+            include_deprecated: true,
+            ..DescribeImages::default()
+        });
+        let found = match found {
+            Err(error) if error.code == "InvalidAMIID.NotFound" => Ok(None),
+            found => found.map(|page| page.items.into_iter().next()),
+        };
+        let fact = |image: Image| facts::ForeignImage { image: image_fact(&image), owner: image.owner };
+        answer(ForeignImageById::ACTION, found.map(|image| image.map(fact)))
     }
 }
 

@@ -36,11 +36,15 @@ fn classify(error: &AwsError) -> Option<Why> {
     }
     let says = |words: &str| error.message.contains(words);
     let why = match error.code.as_str() {
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthFailure" | "OptInRequired" => {
-            Why::Denied
-        }
+        "UnauthorizedOperation"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthFailure"
+        | "AuthorizationError"
+        | "OptInRequired" => Why::Denied,
         "InvalidAMIID.Unavailable"
         | "CacheClusterNotFound"
+        | "NotFound"
         | "CacheParameterGroupNotFound"
         | "InvalidLaunchTemplateId.VersionNotFound"
         | "InvalidLaunchTemplateName.NotFoundException"
@@ -150,7 +154,6 @@ pub(crate) fn group_fact(group: &Group) -> facts::Group {
         launches_from: launch_source(&group.from),
         members: group.members.iter().map(member_fact).collect(),
         size: group.desired,
-        size_min: group.min,
         refresh_suspended: group.suspends_refreshes(),
         warmup_seconds: group.times.warmup_seconds(),
         lifetime_seconds_max: group.times.lifetime_seconds_max,
@@ -224,6 +227,7 @@ pub(crate) fn image_fact(image: &Image) -> facts::Image {
             .filter_map(|mapping| Some((mapping.device_name.clone(), u32::try_from(mapping.gib).ok()?)))
             .collect(),
         architecture: Some(image.architecture.to_string()),
+        boot_mode: image.boot_mode.clone(),
         protected: image.protection != Protection::Off,
         created_at: Some(image.created_at),
     }
@@ -240,6 +244,7 @@ pub(crate) fn snapshot_fact(snapshot: &Snapshot, now: Time) -> facts::Snapshot {
         id: snapshot.id.clone(),
         state,
         tags: snapshot.tags.clone(),
+        description: snapshot.description.clone(),
         started_at,
         volume: Some(snapshot.volume.as_str().into()),
         gib: u32::try_from(snapshot.gib).ok(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lastgood_core::facts;
 use lastgood_engine::call::power::{
-    InstancesTagged, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
+    InstancesTagged, MayStart, OneTimeSpot, StartInstance, StopInstance, StopProtected, TypesInStore,
 };
 use lastgood_engine::{Answers, Call, Called};
 
@@ -13,6 +13,7 @@ use super::facts::{answer, instance_fact, state_fact};
 use super::{all, parts};
 use crate::filter::{Filter, Paging};
 use crate::instance_type::{DescribeInstanceTypes, InstanceType};
+use crate::power::would_be_done;
 use crate::state::World;
 
 impl Answers<InstancesTagged> for World {
@@ -47,6 +48,13 @@ impl Answers<OneTimeSpot> for World {
     async fn call(&self, OneTimeSpot(instance): &OneTimeSpot) -> Called<bool> {
         let requests = self.ec2().spot_requests(instance.as_str());
         answer(OneTimeSpot::ACTION, requests.map(|requests| !requests.contains(&false)))
+    }
+}
+
+impl Answers<MayStart> for World {
+    async fn call(&self, MayStart(instance): &MayStart) -> Called<()> {
+        let Err(error) = self.ec2().may_start(instance);
+        answer(MayStart::ACTION, if error == would_be_done() { Ok(()) } else { Err(error) })
     }
 }
 

@@ -7,7 +7,7 @@ use lastgood_core::id::{ImageId, InstanceId, TemplateId};
 use lastgood_core::refusal::Why;
 use lastgood_engine::Answers;
 use lastgood_engine::call::autoscaling::{GroupsNamed, LaunchConfigurations, SetMixedVersion};
-use lastgood_engine::call::ec2::{self, Architectures, ImagesById, InstancesById, VersionOf};
+use lastgood_engine::call::ec2::{self, ImagesById, InstancesById, TypesRun, VersionOf};
 use lastgood_engine::call::ssm;
 
 use super::{code, ready, version_of, world};
@@ -216,10 +216,13 @@ fn an_image_keeps_architecture_root_and_devices_of_its_instance() {
 fn types_are_told_with_their_architectures() {
     let world = world();
     let names = ["t3.micro", "c7g.large", "x9.huge"].map(str::to_owned);
-    let found = ready(world.call(&Architectures(names.into()))).expect("answered").expect("told");
-    let expected = [("t3.micro", "x86_64"), ("c7g.large", "arm64")];
-    let expected = expected.map(|(name, runs)| (name.to_owned(), vec![runs.to_owned()]));
-    assert_eq!(found, BTreeMap::from(expected));
+    let found = ready(world.call(&TypesRun(names.into()))).expect("answered").expect("told");
+    let runs = |architecture: &str, boot_modes: &[&str]| facts::Runs {
+        architectures: vec![architecture.to_owned()],
+        boot_modes: boot_modes.iter().map(|mode| (*mode).to_owned()).collect(),
+    };
+    let expected = [("t3.micro", runs("x86_64", &["legacy-bios", "uefi"])), ("c7g.large", runs("arm64", &["uefi"]))];
+    assert_eq!(found, BTreeMap::from(expected.map(|(name, runs)| (name.to_owned(), runs))));
     let named = |names: &[&str]| DescribeInstanceTypes {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         ..DescribeInstanceTypes::default()

@@ -108,6 +108,32 @@ fn what_lastgood_did_not_make_it_may_not_delete() {
 }
 
 #[test]
+fn tags_make_nothing_lastgoods() {
+    let (world, old, _) = two();
+    let tags = world.image(&old).expect("there").tags;
+    let stranger = world.base_image();
+    let theirs = world.old_snapshot(1);
+    let first = world.image(&old).expect("there").snapshots().remove(0);
+    let copy = world.ec2().copy_snapshot(first.as_str(), "[Copied it]", &tags).expect("copied");
+    world.ec2().create_tags(&[stranger.to_string(), theirs.to_string()], &tags).expect("tagged");
+    let what = |id: &str| [format!("{id} is deleted, and Lastgood did not make it")];
+    assert_eq!(told(&world, deregisters(&stranger)), what(stranger.as_str()));
+    for id in [theirs, copy] {
+        assert_eq!(told(&world, |world| drop(world.ec2().delete_snapshot(id.as_str()))), what(id.as_str()));
+    }
+    let cache = world.put_cache("sessions", CacheShape::Serverless);
+    let request = CreateCacheSnapshot {
+        name: "theirs".into(),
+        of: CacheOrigin::Serverless("sessions".into()),
+        tags: tags.clone(),
+    };
+    let taken = world.elasticache().create_snapshot(&request).expect("taken").id;
+    world.may_retire(&cache.to_string());
+    world.advance(300);
+    assert_eq!(told(&world, |world| drop(world.elasticache().delete_snapshot(&taken))), what(&taken.to_string()));
+}
+
+#[test]
 fn whoever_refers_to_an_image_keeps_it() {
     let by_group = used_by(|world, image| {
         let template = world.template("db", image);
