@@ -19,7 +19,7 @@ pub(crate) async fn test(connection: &Connection, by: By, json: bool) -> Result<
     let Some(topics) = &connection.topics else {
         return Err("which topic? say --stack NAME: its outputs tell the topics of notices and of alarms".into());
     };
-    let (notices, alarms) = (who(topics, &topics.notices).await, who(topics, &topics.alarms).await);
+    let (notices, alarms) = told(topics).await;
     taken(connection.lastgood.bus.test_notices(&NoticeTestRequested { by }).await)?;
     if json {
         say_json(&json!({
@@ -40,8 +40,13 @@ pub(crate) async fn test(connection: &Connection, by: By, json: bool) -> Result<
 /// What is to be said of a deployment whose notices or alarms reach nobody.
 pub(crate) async fn warnings(connection: &Connection) -> Vec<String> {
     let Some(topics) = &connection.topics else { return Vec::new() };
-    let (notices, alarms) = (who(topics, &topics.notices).await, who(topics, &topics.alarms).await);
+    let (notices, alarms) = told(topics).await;
     warnings_of((&topics.notices, &notices), (&topics.alarms, &alarms))
+}
+
+/// Who gets the notices, and who the alarms.
+async fn told(topics: &Topics) -> (Told, Told) {
+    (who(topics, &topics.notices).await, who(topics, &topics.alarms).await)
 }
 
 async fn who(topics: &Topics, topic: &str) -> Told {

@@ -25,7 +25,7 @@ fn event(kind: &str, role: &str) -> Need {
 fn refused_by(bus: &Policy, need: &Need) -> Option<String> {
     match bus.judge(need) {
         Judged::Denied(sid) => Some(sid),
-        Judged::Allowed(_) | Judged::NotAllowed => None,
+        Judged::Allowed | Judged::NotAllowed => None,
     }
 }
 

@@ -14,7 +14,8 @@ use lastgood_core::notice::{DeletedBackup, News, Notice};
 use lastgood_core::plan::OnManualChange;
 use lastgood_core::rollout::Verdict;
 use lastgood_core::watch::{Part, Pulse};
-use lastgood_tests::stack::Invocation;
+use lastgood_tests::stack::{Invocation, STACK};
+use lastgood_tests::template::{Template, everything};
 use serde_json::{Value, json};
 
 const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
@@ -356,7 +357,7 @@ fn the_readmes_plan_is_right() {
 
 #[test]
 fn chaos_gives_each_function_the_time_that_the_template_gives_it() {
-    let template = fs::read_to_string(Path::new(EVENTS).join("../infra/template.yaml")).expect("the template");
+    let template = Template::deployed(STACK, &everything()).expect("the template");
     let news = RefreshNews {
         event: "e-1".into(),
         refresh: "r-1".into(),
@@ -366,8 +367,6 @@ fn chaos_gives_each_function_the_time_that_the_template_gives_it() {
     };
     for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Cleanup, Invocation::Refresh(news)] {
         let (name, timeout_seconds) = invocation.function();
-        let (_, function) = template.split_once(&format!("\n  {name}:\n")).expect("the function");
-        let timeout = function.lines().find_map(|line| line.trim().strip_prefix("Timeout: ")).expect("its timeout");
-        assert_eq!(timeout.parse(), Ok(timeout_seconds), "{name}");
+        assert_eq!(template.resources[name]["Properties"]["Timeout"], json!(timeout_seconds), "{name}");
     }
 }

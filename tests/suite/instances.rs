@@ -6,7 +6,6 @@ use lastgood_core::backup::power::{Consistency, Power};
 use lastgood_core::facts::Tags;
 use lastgood_core::id::InstanceId;
 use lastgood_engine::apply::ApplyError;
-use lastgood_tests::cut::{At, Knife};
 use lastgood_tests::stack::{Invocation, Stack};
 use lastgood_world::{AwsError, InstanceState, Launch, Nature, TRIAL, World, by_number};
 
@@ -341,96 +340,4 @@ fn the_newest_clean_one_stays_as_long_as_its_plan_says() {
     let kept: Vec<_> = good.iter().map(|backup| backup.power.consistency).collect();
     assert_eq!(kept, [Some(Consistency::Forced), Some(Consistency::Clean)]);
     assert_eq!(good[1].id, clean);
-}
-
-#[test]
-fn whoever_dies_between_any_two_calls_leaves_nothing_off() {
-    for deaf in [false, true] {
-        let nature = || Nature { ignores_shutdown: deaf, ..Nature::default() };
-        // Each invocation of the first minutes is cut at each of its calls.
-        for minute in 0..6 {
-            let (stack, _) = of(nature(), STOP);
-            stack.run(29 + minute);
-            stack.world.advance(60);
-            let knife = Knife::new(None);
-            let invocation = || if minute == 0 { Invocation::Tick } else { Invocation::Poll };
-            stack.invoke_behind(&knife, invocation()).expect("it ends");
-            for call in 0..knife.calls() {
-                for at in [At::Before(call), At::After(call)] {
-                    let (stack, id) = of(nature(), STOP);
-                    stack.run(29 + minute);
-                    stack.world.advance(60);
-                    assert!(stack.invoke_behind(&Knife::new(Some(at)), invocation()).is_none(), "{at:?}");
-                    stack.run(25);
-                    let backup = &stack.backups(&source(&id))[0];
-                    assert_eq!(
-                        state(&stack, &id),
-                        InstanceState::Running,
-                        "minute {minute}, {at:?}: {:?}",
-                        backup.power
-                    );
-                    stack.run(25);
-                    let backups = stack.backups(&source(&id));
-                    let first = backups.last().expect("one");
-                    assert_eq!(first.state, State::Good, "minute {minute}, killed at {at:?}: {}", first.reason);
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn a_stop_that_is_heard_late_is_undone() {
-    let (stack, id) = of(Nature::default(), STOP);
-    stack.world.lose_next("ec2:StopInstances", 1);
-    stack.run(37);
-    let backup = &stack.backups(&source(&id))[0];
-    assert!(matches!(backup.power.state, Power::Watched(..)), "{:?}", backup.power);
-    // The call of somebody who hung is heard only now.
-    let before = stack.world.act_as(Some(1));
-    stack.world.ec2().stop_instance(&id, false).expect("heard");
-    stack.world.act_as(before);
-    stack.run(5);
-    assert_eq!(state(&stack, &id), InstanceState::Running);
-    stack.run(25);
-    assert_eq!(stack.backups(&source(&id))[0].power.state, Power::Running);
-    // After that it is its operator's.
-    stack.world.stop(&id);
-    stack.run(15);
-    assert_eq!(state(&stack, &id), InstanceState::Stopped);
-}
-
-#[test]
-fn one_that_is_to_be_started_goes_before_whatever_else_is_due() {
-    const GROUPS: usize = 12;
-    let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));
-    let base = world.base_image();
-    let id = world.instance(&base);
-    let names: Vec<String> = (0..GROUPS).map(|number| format!("web-{number}")).collect();
-    for name in &names {
-        let template = world.template(name, &base);
-        world.group(name, &by_number(&template, 1), 1);
-    }
-    let stack = Stack::new(world);
-    let groups = format!("{{name: web, select: {{groups: [{}]}}, schedule: hourly}}", names.join(", "));
-    let instance = format!("{{name: db, select: {{instances: [{id}]}}, schedule: hourly, {STOP}}}");
-    stack.apply(&format!("plans: [{groups}, {instance}]")).expect("applied");
-    stack.run(29);
-    // Who asks for the images of the groups hears nothing; the instance has its image, and no room.
-    stack.world.no_room(true);
-    stack.world.lose_next("ec2:CreateImage", GROUPS);
-    for invocation in [Invocation::Tick, Invocation::Poll, Invocation::Poll] {
-        stack.world.advance(60);
-        stack.invoke(invocation);
-    }
-    assert_eq!(state(&stack, &id), InstanceState::Stopped);
-    // Nothing runs for a while: then all of it is due at once, and what the groups ask for has waited longer.
-    stack.world.no_room(false);
-    stack.world.advance(1200);
-    let before = done(&stack).len();
-    stack.invoke(Invocation::Poll);
-    let acts = done(&stack).split_off(before);
-    assert_eq!(acts[0], "10:22:00 StartInstances");
-    assert_eq!(acts[1..], vec!["10:22:00 CreateImage"; GROUPS]);
-    assert_eq!(state(&stack, &id), InstanceState::Pending);
 }

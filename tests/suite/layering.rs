@@ -115,7 +115,7 @@ fn every_path_that_the_readme_names_is_there() {
 }
 
 /// Longer files are hard to find one's way in.
-const FILE_LINES_MAX: usize = 460;
+const FILE_LINES_MAX: usize = 400;
 
 fn sources(folders: &[&str]) -> Vec<PathBuf> {
     let mut paths = Vec::new();

@@ -49,10 +49,9 @@ fn a_group_whose_name_is_long_or_not_plain_is_backed_up_published_and_found_agai
     }
 }
 
-/// Somebody, or an invocation of ours, makes an image of the name that the next backup wants.
-fn image_of_our_name(stack: &Stack, caller: Option<u64>, tags: Vec<(String, Tags)>) -> ImageId {
+/// Somebody makes an image of the name that the next backup wants.
+fn image_of_our_name(stack: &Stack, tags: Vec<(String, Tags)>) -> ImageId {
     let instance = stack.world.group_view("web").expect("there").members[0].instance.clone();
-    let before = stack.world.act_as(caller);
     let made = stack.world.ec2().create_image(CreateImage {
         instance: instance.to_string(),
         name: "lastgood-web-20260115T110000Z".to_owned(),
@@ -61,7 +60,6 @@ fn image_of_our_name(stack: &Stack, caller: Option<u64>, tags: Vec<(String, Tags
         omitted_devices: Vec::new(),
         tags,
     });
-    stack.world.act_as(before);
     made.expect("made")
 }
 
@@ -77,7 +75,7 @@ fn an_image_of_our_name_that_another_stack_made_is_not_taken_over() {
             (TAG_BACKUP.to_owned(), "group/web@20260115T110000Z".to_owned()),
         ]);
         let tags = vec![("image".to_owned(), tags.clone()), ("snapshot".to_owned(), tags)];
-        let theirs = image_of_our_name(&stack, None, tags);
+        let theirs = image_of_our_name(&stack, tags);
         stack.run(45);
         let backup = stack.backups("group/web").remove(0);
         assert_ne!(backup.image(), Some(&theirs), "{managed_by}: {}", backup.reason);
@@ -134,7 +132,7 @@ fn a_name_that_is_taken_by_an_image_that_can_not_be_looked_up_is_told_as_that() 
 #[test]
 fn why_no_image_was_made_is_told_though_another_has_its_name() {
     let stack = group("web");
-    image_of_our_name(&stack, None, Vec::new());
+    image_of_our_name(&stack, Vec::new());
     stack.world.deny("ec2:CreateImage", "*");
     stack.run(45);
     let backup = stack.backups("group/web").remove(0);

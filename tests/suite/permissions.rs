@@ -355,6 +355,7 @@ fn no_action_can_be_taken_away_or_added_and_no_condition_widened_unseen() {
     let mut unseen = Vec::new();
     let mut seen = 0;
     for (role, policy) in roles.iter() {
+        let own: Uses = uses.iter().filter(|(of, _)| of == role).cloned().collect();
         for (index, statement) in policy.statements.iter().enumerate() {
             let deny = statement.effect == Effect::Deny;
             // What the world never asks for shows nothing: see NOT_SHOWN.
@@ -364,7 +365,6 @@ fn no_action_can_be_taken_away_or_added_and_no_condition_widened_unseen() {
                 let mut one: Policy = policy.clone();
                 one.statements[index] = changed;
                 let alone: BTreeMap<&'static str, Policy> = BTreeMap::from([(*role, one)]);
-                let own: Uses = uses.iter().filter(|(of, _)| of == role).cloned().collect();
                 let found = findings(&alone, &own).into_iter().any(|found| !found.contains("any more"));
                 if found {
                     seen += 1;

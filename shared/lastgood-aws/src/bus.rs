@@ -65,7 +65,7 @@ impl EventBus {
             Ok(rule) if rule.state() == Some(&RuleState::Disabled) => Ok(Some(Part::RuleDisabled(arn.to_owned()))),
             Ok(_) => Ok(None),
             Err(refusal) if refusal.why == Why::Missing => Ok(Some(Part::RuleMissing(arn.to_owned()))),
-            Err(refusal) => Err(CallFailed::new(How::Refused, DESCRIBE_RULE, refusal)),
+            Err(refusal) => Err(CallFailed::refused(DESCRIBE_RULE)(refusal)),
         }
     }
 
@@ -191,7 +191,7 @@ impl Bus for EventBus {
             Err(refusal) if refusal.why == Why::Missing => {
                 broken.insert(Part::Bus(self.bus.clone()));
             }
-            Err(refusal) => return Err(CallFailed::new(How::Refused, DESCRIBE_BUS, refusal)),
+            Err(refusal) => return Err(CallFailed::refused(DESCRIBE_BUS)(refusal)),
         }
         let mut failed = None;
         for rule in &self.rules {

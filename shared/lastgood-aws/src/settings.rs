@@ -85,13 +85,33 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Those of a command beside the deployment: account and region are those of an ARN of its own. `None`: it is no ARN.
+    pub(crate) fn of_operator(table: String, bus: String, stack: String, arn: &str) -> Option<Self> {
+        // arn:PARTITION:SERVICE:REGION:ACCOUNT:…
+        let mut parts = arn.split(':').skip(3).map(str::to_owned);
+        Some(Self {
+            region: parts.next()?,
+            account: parts.next()?,
+            table,
+            bus,
+            stack,
+            share: Share::default(),
+            caches: true,
+            rules: Vec::new(),
+            notice_rule: None,
+            writer: writer_of_this_process(),
+        })
+    }
+}
+
 fn list(text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// Tells one process from another: good enough to know one's own lost answer again.
-pub(crate) fn writer_of_this_process() -> String {
+fn writer_of_this_process() -> String {
     format!("process {}", std::process::id())
 }
 

@@ -2,12 +2,11 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
-use lastgood_core::pace::Share;
 use lastgood_core::plan::may::May;
 use lastgood_engine::CallFailed;
 
 use crate::refusals::failed;
-use crate::settings::{Settings, writer_of_this_process};
+use crate::settings::Settings;
 use crate::topics::Topics;
 
 /// Why a stack does not tell where its table and bus are.
@@ -49,23 +48,10 @@ pub async fn deployed(config: &SdkConfig, stack: &str) -> Result<Deployed, Stack
     let found = described.stacks().first();
     let lacking = |output| StackError::NoOutput { stack: stack.to_owned(), output };
     let output = |key: &'static str| found.and_then(|found| value(found, key)).ok_or_else(|| lacking(key));
-    // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID. Not the topic's ARN: that may be another account's.
+    // Not the topic's ARN: that may be another account's.
     let id = found.and_then(Stack::stack_id).ok_or_else(|| lacking("StackId"))?;
-    let mut parts = id.split(':').skip(3);
-    let (region, account) =
-        (parts.next().ok_or_else(|| lacking("StackId"))?, parts.next().ok_or_else(|| lacking("StackId"))?);
-    let settings = Settings {
-        table: output("TableName")?,
-        bus: output("BusName")?,
-        stack: stack.to_owned(),
-        account: account.to_owned(),
-        region: region.to_owned(),
-        share: Share::default(),
-        caches: true,
-        rules: Vec::new(),
-        notice_rule: None,
-        writer: writer_of_this_process(),
-    };
+    let settings = Settings::of_operator(output("TableName")?, output("BusName")?, stack.to_owned(), id);
+    let settings = settings.ok_or_else(|| lacking("StackId"))?;
     let topics = Topics::new(config, output("TopicArn")?, output("AlarmTopicArn")?);
     Ok(Deployed { settings, topics, may: May::read(&output("May")?) })
 }

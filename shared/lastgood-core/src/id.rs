@@ -269,9 +269,7 @@ impl RolloutId {
     pub fn of_change(source: &SourceId, at: Time) -> Self {
         Self(format!("{}{SET_IMAGE}", BackupId { source: source.clone(), slot: at }))
     }
-}
 
-impl RolloutId {
     /// The name in it that somebody chose: that of its source if it is one of ours, else all of it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -33,7 +33,7 @@ pub use read::{read, schema};
 /// The longest name of a plan.
 pub const PLAN_NAME_CHARS_MAX: usize = 63;
 /// The longest name of an Auto Scaling group (AWS: CreateAutoScalingGroup).
-pub const GROUP_NAME_CHARS_MAX: usize = 255;
+pub const GROUP_NAME_CHARS_MAX: usize = crate::text::NAME_CHARS_MAX;
 /// The longest name of a cache (AWS: CreateCacheCluster).
 pub const CACHE_NAME_CHARS_MAX: usize = 50;
 /// How long a system may take to shut down if its plan does not say.

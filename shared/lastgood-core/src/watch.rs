@@ -139,6 +139,12 @@ impl Watch {
         }
     }
 
+    /// Whether a heartbeat is due.
+    #[must_use]
+    pub fn beats(&self, now: Time) -> bool {
+        now >= self.heartbeat_at
+    }
+
     /// Whether nothing may be deleted now: the records are those of another table, of which nobody knows how old they are.
     #[must_use]
     pub fn rests(&self, table: &str, now: Time) -> bool {
@@ -167,7 +173,7 @@ impl Watch {
             outbox::put(&mut next.outbox, Notice::of_deployment(&occasion, now, News::DeploymentMended {}));
         }
         next.broken = broken;
-        if let Some(pulse) = pulse.filter(|_| now >= self.heartbeat_at) {
+        if let Some(pulse) = pulse.filter(|_| self.beats(now)) {
             outbox::put(&mut next.outbox, Notice::of_deployment(&occasion, now, News::Heartbeat { pulse }));
             next.heartbeat_at = later(now, HEARTBEAT_SECONDS);
         }

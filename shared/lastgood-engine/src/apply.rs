@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use lastgood_core::facts::Tags;
 use lastgood_core::id::SourceId;
 use lastgood_core::plan::{Mistake, PlacedPlan, Plan, PlanFile};
+use lastgood_core::record::Record;
 use lastgood_core::refusal::Refusal;
 use lastgood_core::source::Source;
 use lastgood_core::source::fit::{Selected, fit};
@@ -162,22 +163,18 @@ fn fits(change: &Change, now: Time) -> Result<(), ApplyError> {
     for plan in change.plans.values().filter_map(|plan| plan.after.clone()) {
         let what = format!("plan '{}'", plan.name);
         let remedy = "split it into several plans of fewer sources each, or select them by tags";
-        stored::encode_within(&Planned::new(plan, now)).map_err(|error| ApplyError::TooLarge {
-            what,
-            bytes: error.bytes,
-            remedy,
-        })?;
+        item_fits(&Planned::new(plan, now), what, remedy)?;
     }
     for source in &change.sources {
-        let what = source.after.record.id.to_string();
-        let remedy = "wait until its notices are sent, and apply again";
-        stored::encode_within(&source.after.record).map_err(|error| ApplyError::TooLarge {
-            what,
-            bytes: error.bytes,
-            remedy,
-        })?;
+        let source = &source.after.record;
+        item_fits(source, source.id.to_string(), "wait until its notices are sent, and apply again")?;
     }
     Ok(())
+}
+
+fn item_fits<R: Record>(record: &R, what: String, remedy: &'static str) -> Result<(), ApplyError> {
+    let stored = stored::encode_within(record);
+    stored.map(drop).map_err(|error| ApplyError::TooLarge { what, bytes: error.bytes, remedy })
 }
 
 /// What the plans of the file select, and whether that can be what they want.

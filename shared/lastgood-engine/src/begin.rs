@@ -97,9 +97,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Begins the backup that somebody asked for. The request's second is its slot, so the same event twice makes one
     /// backup.
     pub async fn request(&self, slot: Time, request: BackupRequested) -> Result<Report, AskError> {
-        let (source, by) = (request.source.clone(), request.by.clone());
-        let text = format!("{request:?}");
-        let asked = Asked { request: BackupRequested::DETAIL_TYPE, source, by, at: slot, text };
+        let asked = Asked::of(BackupRequested::DETAIL_TYPE, &request.source, &request.by, slot, &request);
         self.answer(asked, self.begin_asked(slot, request)).await
     }
 

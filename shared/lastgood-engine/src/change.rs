@@ -22,9 +22,7 @@ use crate::report::Report;
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Takes down the image that an operator gives to a group, asked for `at` that time.
     pub async fn change_image(&self, at: Time, asked: ImageChangeRequested) -> Result<Report, AskError> {
-        let (source, by) = (asked.source.clone(), asked.by.clone());
-        let text = format!("{asked:?}");
-        let request = Asked { request: ImageChangeRequested::DETAIL_TYPE, source, by, at, text };
+        let request = Asked::of(ImageChangeRequested::DETAIL_TYPE, &asked.source, &asked.by, at, &asked);
         self.answer(request, self.give_image(at, asked)).await
     }
 
@@ -43,24 +41,25 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         }
         let change = operator::change(&source, &asked).map_err(AskError::Unable)?;
         let found = Box::pin(self.image_to_give(&asked.image)).await?;
-        let (own, foreign) = found.map_err(|refusal| AskError::Unable(refusal.to_string()))?;
-        let change = offered(change, own.as_ref(), foreign.as_ref()).map_err(AskError::Unable)?;
+        let found = found.map_err(|refusal| AskError::Unable(refusal.to_string()))?;
+        let change = offered(change, found).map_err(AskError::Unable)?;
         let rollout = Rollout::asked(group.clone(), change, at, now);
         tracing::info!(rollout = %rollout.id, image = %asked.image, by = %asked.by, "an image is to be given");
         let told = self.tell(Queue::Checkpoint, &known, Some(rollout), &Event::Woken).await?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
     }
 
-    /// The image of this id: ours, or one that another account lets us use.
-    async fn image_to_give(&self, id: &ImageId) -> Called<(Option<Image>, Option<ForeignImage>)> {
+    /// The image of this id: ours, or one that another account lets us use, with its owner.
+    async fn image_to_give(&self, id: &ImageId) -> Called<Option<(Image, Option<String>)>> {
         let own = match self.cloud.call(&ImagesById(vec![id.clone()])).await? {
             Ok(images) => images.into_iter().find(|image| image.id == *id),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if own.is_some() {
-            return Ok(Ok((own, None)));
+        if let Some(own) = own {
+            return Ok(Ok(Some((own, None))));
         }
-        Ok(self.cloud.call(&ForeignImageById(id.clone())).await?.map(|foreign| (None, foreign)))
+        let foreign = self.cloud.call(&ForeignImageById(id.clone())).await?;
+        Ok(foreign.map(|found| found.map(|ForeignImage { image, owner }| (image, Some(owner)))))
     }
 
     pub(crate) async fn prepare(&self, record: &Rollout, asked: Preparing) -> Carried<Rollout> {
@@ -97,7 +96,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
         let images: Vec<Image> = match self.image_to_give(&image).await? {
-            Ok((own, foreign)) => own.into_iter().chain(foreign.map(|foreign| foreign.image)).collect(),
+            Ok(found) => found.into_iter().map(|(image, _)| image).collect(),
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
         match publishable(Some(&image), &name, &groups, &images) {

@@ -17,13 +17,7 @@ use crate::{Engine, find};
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Does what was asked for `at` that time.
     pub async fn asked(&self, at: Time, request: Request) -> Result<Report, AskError> {
-        let source = match &request {
-            Request::Hold(about) | Request::Release(about) => about.source.clone(),
-            Request::Skip(about) => about.source.clone(),
-            Request::Pin(about) | Request::Unpin(about) => about.backup.source.clone(),
-        };
-        let text = format!("{request:?}");
-        let asked = Asked { request: request.detail_type(), source, by: request.by().clone(), at, text };
+        let asked = Asked::of(request.detail_type(), request.source(), request.by(), at, &request);
         self.answer(asked, self.do_asked(at, request)).await
     }
 
@@ -31,6 +25,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let by = request.by().clone();
         let reason = request.reason().map(|reason| reason.as_str().to_owned());
         let (by, reason) = (by.as_str(), reason.as_deref());
+        let pin = || Pin { by: by.to_owned(), reason: reason.map(str::to_owned), at };
         match request {
             Request::Hold(about) => {
                 let hold = |source: &Source| operator::hold(source, by, reason, at);
@@ -50,14 +45,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                 let skip = |source: &Source| operator::skip(source, about.slot, by, reason, at);
                 self.obey(&about.source, skip).await
             }
-            Request::Pin(about) => {
-                let pin = Pin { by: by.to_owned(), reason: reason.map(str::to_owned), at };
-                Box::pin(self.tell_backup(&about.backup, &Event::Pinned(pin))).await
-            }
-            Request::Unpin(about) => {
-                let pin = Pin { by: by.to_owned(), reason: reason.map(str::to_owned), at };
-                Box::pin(self.tell_backup(&about.backup, &Event::Unpinned(pin))).await
-            }
+            Request::Pin(about) => Box::pin(self.tell_backup(&about.backup, &Event::Pinned(pin()))).await,
+            Request::Unpin(about) => Box::pin(self.tell_backup(&about.backup, &Event::Unpinned(pin()))).await,
         }
     }
 

@@ -68,7 +68,7 @@ impl CallFailed {
     }
 
     /// One that was refused, where there is no going on without it.
-    pub(crate) fn refused(action: &'static str) -> impl Fn(Refusal) -> Self {
+    pub fn refused(action: &'static str) -> impl Fn(Refusal) -> Self {
         move |refusal| Self::new(How::Refused, action, refusal)
     }
 }
@@ -113,6 +113,11 @@ pub struct Unreadable {
 }
 
 impl<R> Listed<R> {
+    /// The keys of what could not be read.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = Key> {
+        self.unreadable.iter().filter_map(|one| Key::at(&one.place))
+    }
+
     /// All of it; an error if one can't be read.
     pub fn whole(mut self) -> Result<Vec<Versioned<R>>, CallFailed> {
         match self.unreadable.pop() {

@@ -1,6 +1,7 @@
 //! What is asked on our bus and can't be done. Each refusal is a notice: who asked hears of it, and nobody waits for what will
 //! not come. A request that could not be looked at is an error: the function is tried again, and at last it is a dead letter.
 
+use std::fmt::Debug;
 use std::future::Future;
 
 use lastgood_core::Time;
@@ -80,6 +81,13 @@ pub(crate) struct Asked {
     pub(crate) at: Time,
     /// All of it: two requests of one second are told apart by it.
     pub(crate) text: String,
+}
+
+impl Asked {
+    /// The request of this detail-type; `all` of it is what its refusal is known by.
+    pub(crate) fn of(request: &'static str, source: &SourceId, by: &By, at: Time, all: &impl Debug) -> Self {
+        Self { request, source: source.clone(), by: by.clone(), at, text: format!("{all:?}") }
+    }
 }
 
 impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {

@@ -99,8 +99,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let group = found.as_ref().map(|rollout| SourceId::Group(rollout.group.clone()));
         // Who asks about nothing that has a name hears of it as a dead letter.
         let source = group.or_else(|| id.source()).ok_or_else(|| AskError::NoRollout(id.clone()))?;
-        let text = format!("{asked:?}");
-        let request = Asked { request: asked.detail_type(), source, by: asked.by.clone(), at, text };
+        let request = Asked::of(asked.detail_type(), &source, &asked.by, at, &asked);
         self.answer(request, self.judge_pause(at, asked, found)).await
     }
 

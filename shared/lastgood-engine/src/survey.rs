@@ -31,13 +31,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         // Those of other plans too: a group that bears the tags may be one of them.
         let known = self.store.read::<Source>(&()).await?;
         // What can't be read is there all the same: it is not found anew.
-        let unread: Vec<Option<Key>> = known.unreadable.iter().map(|one| Key::at(&one.place)).collect();
+        let unread: Vec<Key> = known.unread().collect();
         let known = report.readable(known);
         let records: Vec<Source> = known.iter().map(|source| source.record.clone()).collect();
         let told = Box::pin(find::of_plan(&self.cloud, plan, &records)).await?;
         // A survey that AWS refuses proves nothing about any source; the next one asks again.
         let mut told = told.map_err(CallFailed::refused("a survey"))?;
-        told.retain(|resource| !unread.contains(&Some(Key::Source(resource.id()))));
+        told.retain(|resource| !unread.contains(&Key::Source(resource.id())));
         let now = self.clock.now();
         for record in survey(plan, &told, &records, now) {
             let before = known.iter().find(|source| source.record.id == record.id);

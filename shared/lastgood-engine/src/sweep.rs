@@ -46,9 +46,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let mut account = self.account().await?;
             let now = self.clock.now();
             let listed = self.store.read::<Source>(&()).await?;
-            let mut unread: Vec<Option<Key>> = listed.unreadable.iter().map(|one| Key::at(&one.place)).collect();
+            let mut unread: Vec<Key> = listed.unread().collect();
             let listed = report.readable(listed).into_iter().map(|source| source.record.id);
-            let mut sources: Vec<SourceId> = listed.chain(unread.iter().flatten().filter_map(source_of)).collect();
+            let mut sources: Vec<SourceId> = listed.chain(unread.iter().filter_map(source_of)).collect();
             sources.sort();
             let mut records = Vec::new();
             for source in &sources {
@@ -57,12 +57,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
                     return Ok(report);
                 }
                 let listed = self.store.read::<Backup>(source).await?;
-                unread.extend(listed.unreadable.iter().map(|one| Key::at(&one.place)));
+                unread.extend(listed.unread());
                 records.extend(report.readable(listed));
             }
             // What can't be read is on record all the same, and nothing that is of its source goes.
-            let kept: BTreeSet<SourceId> = unread.iter().flatten().filter_map(source_of).collect();
-            let tags: Vec<String> = unread.iter().flatten().filter_map(tag_of).collect();
+            let kept: BTreeSet<SourceId> = unread.iter().filter_map(source_of).collect();
+            let tags: Vec<String> = unread.iter().filter_map(tag_of).collect();
             let refused = self.untagged(&records, &mut account).await?;
             if let Some(refusal) = &refused {
                 report.trouble(&"the sweep of caches", refusal);

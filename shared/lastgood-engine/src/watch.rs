@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use lastgood_core::Time;
 use lastgood_core::incoming::NoticeTestRequested;
 use lastgood_core::source::Source;
 use lastgood_core::watch::{Pulse, Watch};
@@ -39,14 +40,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             report.notices_lost = Some(lost.join("; "));
         }
         let now = self.clock.now();
-        let pulse = match self.store.read::<Source>(&()).await {
-            Ok(sources) => Some(Pulse::of(report.readable(sources).iter().map(|source| &source.record), now)),
-            Err(error) => {
-                report.trouble(&"the heartbeat", &error);
-                None
-            }
-        };
-        let (first, table) = (Watch::first(), self.store.name());
+        let first = Watch::first();
+        let watch = self.store.load::<Watch>(&()).await?;
+        // The sources are read when they are to be told of, and not each hour.
+        let beats = watch.map_or_else(|| first.beats(now), |watch| watch.record.beats(now));
+        let pulse = if beats { self.pulse(&mut report, now).await } else { None };
+        let table = self.store.name();
         let look = |watch: Option<&Watch>| {
             let next = watch.unwrap_or(&first).looked(known.then(|| broken.clone()), pulse, table, now);
             let rests = next.rests(table, now);
@@ -59,6 +58,17 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         Ok((report, rests))
     }
 
+    /// How the sources are, if they can be read.
+    async fn pulse(&self, report: &mut Report, now: Time) -> Option<Pulse> {
+        match self.store.read::<Source>(&()).await {
+            Ok(sources) => Some(Pulse::of(report.readable(sources).iter().map(|source| &source.record), now)),
+            Err(error) => {
+                report.trouble(&"the heartbeat", &error);
+                None
+            }
+        }
+    }
+
     /// Whether nothing may be deleted now.
     pub(crate) async fn rests(&self) -> Result<bool, CallFailed> {
         let watch = self.store.load::<Watch>(&()).await?;
@@ -67,15 +77,10 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
 
     /// Sends a notice that says nothing but that notices arrive.
     pub async fn test_notices(&self, asked: &NoticeTestRequested, event: &str) -> Result<Report, CallFailed> {
-        let now = self.clock.now();
-        self.change_watch(|watch| watch.tested(asked.by.as_str(), event, now)).await?;
+        let (now, first) = (self.clock.now(), Watch::first());
+        let test = |watch: Option<&Watch>| Some((watch.unwrap_or(&first).tested(asked.by.as_str(), event, now), ()));
+        self.change(&(), test).await?;
+        self.send_from::<Watch>(&()).await?;
         Ok(Report::default())
-    }
-
-    /// Saves what a change makes of the record, and sends what it has to say.
-    async fn change_watch(&self, change: impl Fn(&Watch) -> Watch + Sync) -> Result<(), CallFailed> {
-        let first = Watch::first();
-        self.change(&(), |watch: Option<&Watch>| Some((change(watch.unwrap_or(&first)), ()))).await?;
-        self.send_from::<Watch>(&()).await
     }
 }

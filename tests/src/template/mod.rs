@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-pub use resolve::{ACCOUNT, REGION};
+pub use lastgood_world::{ACCOUNT, REGION};
 pub use roles::{FUNCTIONS, Roles, roles};
 
 const TEMPLATE: &str = include_str!("../../../infra/template.yaml");

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use lastgood_world::{ACCOUNT, REGION};
 use serde_json::{Map, Value, json};
 
 use super::Template;
-
-/// The account of every ARN.
-pub const ACCOUNT: &str = "123456789012";
-/// The Region of every ARN.
-pub const REGION: &str = "us-east-1";
 
 struct Scope<'a> {
     stack: &'a str,

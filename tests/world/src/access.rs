@@ -102,8 +102,8 @@ impl std::fmt::Display for Need {
 /// What comes of a need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judged {
-    /// This statement allows it.
-    Allowed(String),
+    /// A statement allows it.
+    Allowed,
     /// This statement denies it.
     Denied(String),
     /// No statement allows it.
@@ -113,7 +113,7 @@ pub enum Judged {
 impl Judged {
     /// Whether it may be done.
     pub fn is_allowed(&self) -> bool {
-        matches!(self, Self::Allowed(_))
+        matches!(self, Self::Allowed)
     }
 }
 
@@ -143,7 +143,7 @@ impl Policy {
         if let Some(statement) = matching(Effect::Deny) {
             return Judged::Denied(statement.sid.clone());
         }
-        matching(Effect::Allow).map_or(Judged::NotAllowed, |statement| Judged::Allowed(statement.sid.clone()))
+        matching(Effect::Allow).map_or(Judged::NotAllowed, |_| Judged::Allowed)
     }
 }
 
@@ -217,8 +217,8 @@ struct Inner {
     policies: Arc<BTreeMap<&'static str, Policy>>,
     role: Option<&'static str>,
     /// Everything that was needed, by role.
-    used: BTreeSet<(&'static str, Need)>,
-    /// What the table is called, and the bus: ARNs.
+    used: BTreeMap<&'static str, BTreeSet<Need>>,
+    /// What was refused, in words.
     refused: Vec<String>,
 }
 
@@ -240,28 +240,27 @@ impl Access {
         let policies = Arc::clone(&inner.policies);
         let Some(policy) = policies.get(role) else { return Ok(()) };
         for need in needs {
-            if !inner.used.contains(&(role, need.clone())) {
-                match policy.judge(need) {
-                    Judged::Allowed(_) => {
-                        inner.used.insert((role, need.clone()));
-                    }
-                    Judged::Denied(sid) => {
-                        inner.refused.push(format!("{role} may not: {need} (denied by {sid})"));
-                        return Err(need.clone());
-                    }
-                    Judged::NotAllowed => {
-                        inner.refused.push(format!("{role} may not: {need}"));
-                        return Err(need.clone());
-                    }
-                }
+            if inner.used.get(role).is_some_and(|used| used.contains(need)) {
+                continue;
             }
+            let why = match policy.judge(need) {
+                Judged::Allowed => {
+                    inner.used.entry(role).or_default().insert(need.clone());
+                    continue;
+                }
+                Judged::Denied(sid) => format!(" (denied by {sid})"),
+                Judged::NotAllowed => String::new(),
+            };
+            inner.refused.push(format!("{role} may not: {need}{why}"));
+            return Err(need.clone());
         }
         Ok(())
     }
 
     /// What was needed and allowed, by role.
     pub fn used(&self) -> BTreeSet<(&'static str, Need)> {
-        self.lock().used.clone()
+        let inner = self.lock();
+        inner.used.iter().flat_map(|(role, needs)| needs.iter().map(|need| (*role, need.clone()))).collect()
     }
 
     /// What was refused since this was last asked, in words.

@@ -225,7 +225,6 @@ impl State {
         Ok(snapshots)
     }
 
-    /// AWS: DeregisterImage, DeleteSnapshotResults.
     /// Whether the caller may delete a snapshot, which AWS asks for each of them.
     fn may_delete(&self, id: &SnapshotId) -> bool {
         let Some(snapshot) = self.snapshots.get(id) else { return true };
@@ -233,6 +232,7 @@ impl State {
         self.witness.caller.is_none() || self.access.judge(&[need]).is_ok()
     }
 
+    /// AWS: DeregisterImage, DeleteSnapshotResults.
     fn delete_associated(&mut self, id: SnapshotId) -> DeletionResult {
         let left = self.sky.weather.snapshots_left;
         let shared = self.snapshots.get(&id).is_some_and(|snapshot| !snapshot.images.is_empty());

@@ -155,14 +155,8 @@ impl World {
     /// The instance is lost, at once and without a call: its host failed.
     pub fn kill(&self, id: &InstanceId) {
         let mut state = self.lock();
-        state.killed.insert(id.clone());
         state.terminate(id);
         state.instance_gone(id);
-    }
-
-    /// Whether somebody, or its host, took it away for good.
-    pub fn was_killed(&self, id: &InstanceId) -> bool {
-        self.lock().killed.contains(id)
     }
 
     /// Instances that CreateImage without NoReboot has rebooted. Lastgood never does: this must stay empty.

@@ -82,7 +82,7 @@ pub use setup::by_number;
 pub use snapshot::{DescribeSnapshots, Snapshot, SnapshotState};
 pub use state::{ACCOUNT, Call, REGION, World};
 pub use status::{DescribeStatuses, InstanceStatus, StatusCheck};
-pub use store::{MemoryStore, Remembered, SavedBackup, SavedRollout};
+pub use store::{Kept, MemoryStore, SavedBackup, SavedRollout};
 pub use template::{
     CreateVersion, DescribeTemplates, DescribeVersions, Template, TemplateData, TemplateName, TemplateVersion,
 };

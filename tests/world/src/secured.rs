@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use lastgood_core::id::{CacheId, InstanceId, TemplateId};
 
 use crate::access::Need;
+use crate::parameter::parameter_arn;
 use crate::policy::{LaunchFrom, LaunchFromText};
 use crate::state::{ACCOUNT, REGION, State, World, ec2_arn, shared_arn};
 use crate::template::{TemplateName, TemplateVersion, version_text};
@@ -144,10 +145,7 @@ fn needs_of(version: &TemplateVersion, launches: &Launches) -> Vec<Need> {
     needs.extend(snapshots.map(|snapshot| run(shared_arn("snapshot", snapshot))));
     if let Some(image) = version.data.image.as_deref() {
         match image.strip_prefix("resolve:ssm:") {
-            Some(name) => {
-                let arn = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{}", name.trim_start_matches('/'));
-                needs.push(Need::new("ssm:GetParameters", arn));
-            }
+            Some(name) => needs.push(Need::new("ssm:GetParameters", parameter_arn(name))),
             None => needs.push(run(shared_arn("image", image))),
         }
     }

@@ -3,7 +3,7 @@
 //! Nothing happens by itself: what must come later is put on the agenda, and moving the clock works it off in its
 //! order, each thing at its own second.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::facts::Tags;
@@ -53,8 +53,6 @@ pub struct Call {
     pub about: String,
     /// `ok`, `answer lost`, or the error's code.
     pub outcome: String,
-    /// The invocation of Lastgood's that made it; nobody's: tests and operators.
-    pub caller: Option<u64>,
 }
 
 /// What must happen later. Each checks, when its time comes, that it still can.
@@ -149,7 +147,6 @@ pub(crate) struct State {
     pub(crate) counted: Vec<Counted>,
     pub(crate) buckets: Buckets,
     pub(crate) reboots: Vec<InstanceId>,
-    pub(crate) killed: BTreeSet<InstanceId>,
     pub(crate) launch_failures: Vec<LaunchFailure>,
     pub(crate) events: Vec<Value>,
     agenda: BTreeMap<(Time, u64), Due>,
@@ -235,7 +232,6 @@ impl World {
             counted: Vec::new(),
             buckets: Buckets::default(),
             reboots: Vec::new(),
-            killed: BTreeSet::new(),
             launch_failures: Vec::new(),
             events: Vec::new(),
             agenda: BTreeMap::new(),
@@ -340,8 +336,7 @@ impl World {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.code.clone(),
         });
-        let caller = state.witness.caller;
-        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome, caller });
+        state.log.push(Call { at: state.now, action: action.to_owned(), about, outcome });
         result
     }
 }

@@ -1,11 +1,13 @@
 //! The port `Store`, in memory. What is kept is what the stored form says when it is read back, so that every test goes
 //! through it; only a day of chaos does without, for it is the same thousands of times over.
 
+mod kept;
+
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
@@ -17,8 +19,10 @@ use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::stored;
 use lastgood_core::watch::Part;
-use lastgood_engine::port::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
+use lastgood_engine::port::{CallFailed, How, Listed, PlanWrite, Saved, Store, Versioned, Written};
 
+pub use self::kept::Kept;
+use self::kept::record_of;
 use crate::access::{Access, Need};
 use crate::weather::{Fate, Sky, Weather};
 
@@ -32,38 +36,11 @@ pub struct MemoryStore {
     restored: AtomicBool,
 }
 
-/// A record as it is kept. All kinds stand together, as they do in the real table.
-#[derive(Clone)]
-struct Row {
-    record: Arc<dyn Any + Send + Sync>,
-    version: u64,
-    /// Its stored form.
-    stored: fn(&dyn Any) -> String,
-    key: Option<Key>,
-    /// Nobody here can read it.
-    is_spoiled: bool,
-}
-
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v{} {}", self.version, (self.stored)(&*self.record))
-    }
-}
-
-fn record_of<R: Record>(record: &dyn Any) -> &R {
-    record.downcast_ref().expect("each place is of one kind")
-}
-
 #[derive(Debug, Default)]
 struct Table {
     /// Records are kept as they come.
     is_plain: bool,
-    rows: BTreeMap<Place, Row>,
-    buckets: BTreeMap<String, Versioned<Bucket>>,
-    by_artifact: BTreeMap<ArtifactId, BackupId>,
-    /// Where each record stands in the queues, and the queues in the order of time.
-    waiting: BTreeMap<Key, (Queue, Time)>,
-    queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
+    kept: Kept,
     sky: Sky,
     /// What of its protection is off.
     broken: Vec<Part>,
@@ -71,16 +48,6 @@ struct Table {
     watched: Option<Vec<SavedBackup>>,
     /// The same of rollouts.
     watched_rollouts: Vec<SavedRollout>,
-}
-
-/// The table as it was at some time: what point-in-time recovery restores.
-#[derive(Clone, Debug)]
-pub struct Remembered {
-    rows: BTreeMap<Place, Row>,
-    buckets: BTreeMap<String, Versioned<Bucket>>,
-    by_artifact: BTreeMap<ArtifactId, BackupId>,
-    waiting: BTreeMap<Key, (Queue, Time)>,
-    queues: BTreeMap<Queue, BTreeSet<(Time, Key)>>,
 }
 
 /// A save of a backup: what was there before, and what is there now.
@@ -105,7 +72,7 @@ impl MemoryStore {
     pub fn dump(&self) -> String {
         let table = self.lock();
         let mut text = String::new();
-        for (Place { partition, sort }, row) in &table.rows {
+        for (Place { partition, sort }, row) in &table.kept.rows {
             let _ = writeln!(text, "{partition} {sort} {row:?}");
         }
         text
@@ -136,57 +103,47 @@ impl MemoryStore {
         std::mem::take(&mut self.lock().watched_rollouts)
     }
 
-    /// The table as it is now. Not a call.
-    pub fn remember(&self) -> Remembered {
-        let table = self.lock();
-        Remembered {
-            rows: table.rows.clone(),
-            buckets: table.buckets.clone(),
-            by_artifact: table.by_artifact.clone(),
-            waiting: table.waiting.clone(),
-            queues: table.queues.clone(),
-        }
+    /// What the table holds now. Not a call.
+    pub fn remember(&self) -> Kept {
+        self.lock().kept.clone()
     }
 
     /// The table as it was. Not a call.
-    pub fn restore(&self, then: &Remembered) {
-        let Remembered { rows, buckets, by_artifact, waiting, queues } = then.clone();
+    pub fn restore(&self, then: &Kept) {
         self.restored.store(true, Ordering::Relaxed);
-        let mut table = self.lock();
-        (table.rows, table.buckets, table.by_artifact) = (rows, buckets, by_artifact);
-        (table.waiting, table.queues) = (waiting, queues);
+        self.lock().kept = then.clone();
     }
 
     /// Every rollout, and every refresh that was watched. Not a call.
     pub fn all_rollouts(&self) -> Vec<Rollout> {
-        self.lock().all()
+        self.lock().kept.all()
     }
 
     /// Every backup. Not a call.
     pub fn all_backups(&self) -> Vec<Backup> {
-        self.lock().all()
+        self.lock().kept.all()
     }
 
     /// Every source. Not a call.
     pub fn all_sources(&self) -> Vec<Source> {
-        self.lock().all()
+        self.lock().kept.all()
     }
 
     /// When the first record of a queue is due. Not a call.
     pub fn next_due(&self, queue: Queue) -> Option<Time> {
-        self.lock().queues.get(&queue)?.first().map(|(at, _)| *at)
+        self.lock().kept.queues.get(&queue)?.first().map(|(at, _)| *at)
     }
 
     /// What stands in a queue, whenever it is due. Not a call.
     pub fn waiting(&self, queue: Queue) -> Vec<(Time, Key)> {
-        self.lock().queues.get(&queue).into_iter().flatten().cloned().collect()
+        self.lock().kept.queues.get(&queue).into_iter().flatten().cloned().collect()
     }
 
     /// A row is lost: a bad script, a restore of the table from before. Not a call.
     pub fn lose_backup(&self, id: &BackupId) {
         let mut table = self.lock();
-        table.by_artifact.retain(|_, other| other != id);
-        table.remove(&Backup::place(id));
+        table.kept.by_artifact.retain(|_, other| other != id);
+        table.kept.remove(&Backup::place(id));
     }
 
     /// Somebody switches these parts of its protection off, and all others on. Not a call.
@@ -211,7 +168,7 @@ impl MemoryStore {
 
     /// An item of the table becomes one that nobody here can read, or is one that can be read again. Not a call.
     pub fn spoil(&self, place: &Place, is_spoiled: bool) {
-        self.lock().rows.get_mut(place).expect("tests spoil what is there").is_spoiled = is_spoiled;
+        self.lock().kept.rows.get_mut(place).expect("tests spoil what is there").is_spoiled = is_spoiled;
     }
 
     /// Carries a call out, if it gets through.
@@ -231,45 +188,6 @@ impl MemoryStore {
 }
 
 impl Table {
-    fn version(&self, place: &Place) -> u64 {
-        self.rows.get(place).map_or(0, |row| row.version)
-    }
-
-    fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
-        match self.rows.get(&R::place(id)) {
-            Some(row) if row.is_spoiled => Err(spoiled()),
-            row => Ok(row.map(versioned)),
-        }
-    }
-
-    fn list<R: Record>(&self, of: &R::Of) -> Listed<R> {
-        let partition = R::partition(of);
-        let first = Place { partition: partition.clone(), sort: String::new() };
-        let rows = self.rows.range(first..).take_while(|(place, _)| place.partition == partition);
-        let mut listed = Listed { records: Vec::new(), unreadable: Vec::new() };
-        for (place, row) in rows {
-            if row.is_spoiled {
-                listed.unreadable.push(Unreadable { place: place.clone(), source: spoiled() });
-            } else {
-                listed.records.push(versioned(row));
-            }
-        }
-        if R::LAST_FIRST {
-            listed.records.reverse();
-        }
-        listed
-    }
-
-    /// Every record of a kind.
-    fn all<R: Record>(&self) -> Vec<R> {
-        self.rows.values().filter_map(|row| row.record.downcast_ref::<R>().cloned()).collect()
-    }
-
-    /// Whether nobody has saved the record since it was read.
-    fn is_same<R: Record>(&self, record: &Versioned<R>) -> bool {
-        self.version(&R::place(&record.record.id())) == record.version
-    }
-
     /// Whether the real table would take a record.
     fn fits<R: Record>(&self, saved: &Versioned<R>) -> Result<(), CallFailed> {
         if self.is_plain {
@@ -287,49 +205,16 @@ impl Table {
             stored::decode(&stored::encode(&saved.record)).expect("what is written can be read")
         };
         let place = R::place(&record.id());
-        let (key, waits) = (Key::at(&place), record.waits());
         if let (Some(watched), Some(after)) = (&mut self.watched, (&record as &dyn Any).downcast_ref::<Backup>()) {
-            let before = self.rows.get(&place).map(|row| record_of::<Backup>(&*row.record).clone());
+            let before = self.kept.rows.get(&place).map(|row| record_of::<Backup>(&*row.record).clone());
             watched.push((before, after.clone()));
         }
         if let (Some(_), Some(after)) = (&self.watched, (&record as &dyn Any).downcast_ref::<Rollout>()) {
-            let before = self.rows.get(&place).map(|row| record_of::<Rollout>(&*row.record).clone());
+            let before = self.kept.rows.get(&place).map(|row| record_of::<Rollout>(&*row.record).clone());
             self.watched_rollouts.push((before, after.clone()));
         }
-        if let (Some(artifact), Some(Key::Backup(id))) = (record.artifact(), &key) {
-            self.by_artifact.insert(artifact.clone(), id.clone());
-        }
-        if let Some(key) = key.clone() {
-            self.wait(key, waits);
-        }
-        let stored = |record: &dyn Any| stored::encode(record_of::<R>(record));
-        let version = saved.version + 1;
-        self.rows.insert(place, Row { record: Arc::new(record), version, stored, key, is_spoiled: false });
+        self.kept.put(record, saved.version + 1);
     }
-
-    fn remove(&mut self, place: &Place) {
-        if let Some(key) = self.rows.remove(place).and_then(|row| row.key) {
-            self.wait(key, None);
-        }
-    }
-
-    fn wait(&mut self, key: Key, waits: Option<(Queue, Time)>) {
-        if let Some((queue, wake)) = self.waiting.remove(&key) {
-            self.queues.entry(queue).or_default().remove(&(wake, key.clone()));
-        }
-        if let Some((queue, wake)) = waits {
-            self.waiting.insert(key.clone(), (queue, wake));
-            self.queues.entry(queue).or_default().insert((wake, key));
-        }
-    }
-}
-
-fn spoiled() -> CallFailed {
-    CallFailed::new(How::Unreadable, "dynamodb", "not a stored record")
-}
-
-fn versioned<R: Record>(row: &Row) -> Versioned<R> {
-    Versioned { record: record_of::<R>(&*row.record).clone(), version: row.version }
 }
 
 impl Store for MemoryStore {
@@ -346,7 +231,7 @@ impl Store for MemoryStore {
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
         self.may("dynamodb:Query", "/index/due")?;
         self.call(|table| {
-            let waiting = table.queues.get(&queue).into_iter().flatten();
+            let waiting = table.kept.queues.get(&queue).into_iter().flatten();
             let waiting = waiting.take_while(|(wake, _)| *wake <= now).take(limit).map(|(_, key)| key.clone());
             let mut due: Vec<Key> = waiting.collect();
             let lagging = table.sky.weather.lagging;
@@ -357,19 +242,19 @@ impl Store for MemoryStore {
 
     async fn load<R: Record>(&self, id: &R::Id) -> Result<Option<Versioned<R>>, CallFailed> {
         self.may("dynamodb:GetItem", "")?;
-        self.call(|table| table.load(id))
+        self.call(|table| table.kept.load(id))
     }
 
     async fn read<R: Record>(&self, of: &R::Of) -> Result<Listed<R>, CallFailed> {
         self.may("dynamodb:Query", "")?;
-        self.call(|table| Ok(table.list(of)))
+        self.call(|table| Ok(table.kept.list(of)))
     }
 
     async fn save<R: Record>(&self, record: &Versioned<R>) -> Result<Saved, CallFailed> {
         self.may("dynamodb:PutItem", "")?;
         self.call(|table| {
             table.fits(record)?;
-            if !table.is_same(record) {
+            if !table.kept.is_same(record) {
                 return Ok(Saved::Outdated);
             }
             table.put(record);
@@ -380,7 +265,7 @@ impl Store for MemoryStore {
     async fn backup_of(&self, artifact: &ArtifactId) -> Result<Option<BackupId>, CallFailed> {
         self.may("dynamodb:Query", "/index/artifact")?;
         self.call(|table| {
-            let found = table.by_artifact.get(artifact).cloned();
+            let found = table.kept.by_artifact.get(artifact).cloned();
             let lagging = table.sky.weather.lagging;
             Ok(found.filter(|_| !table.sky.strikes(lagging, "records an index lacked")))
         })
@@ -392,7 +277,7 @@ impl Store for MemoryStore {
         self.call(|table| {
             table.fits(source)?;
             table.fits(&backup)?;
-            if !table.is_same(source) || !table.is_same(&backup) {
+            if !table.kept.is_same(source) || !table.kept.is_same(&backup) {
                 return Ok(Saved::Outdated);
             }
             table.put(source);
@@ -403,17 +288,17 @@ impl Store for MemoryStore {
 
     async fn bucket(&self, action: &str) -> Result<Option<Versioned<Bucket>>, CallFailed> {
         self.may("dynamodb:GetItem", "")?;
-        self.call(|table| Ok(table.buckets.get(action).cloned()))
+        self.call(|table| Ok(table.kept.buckets.get(action).cloned()))
     }
 
     async fn save_bucket(&self, action: &str, bucket: &Versioned<Bucket>) -> Result<Saved, CallFailed> {
         self.may("dynamodb:PutItem", "")?;
         self.call(|table| {
-            if table.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
+            if table.kept.buckets.get(action).map_or(0, |known| known.version) != bucket.version {
                 return Ok(Saved::Outdated);
             }
             let saved = Versioned { record: bucket.record.clone(), version: bucket.version + 1 };
-            table.buckets.insert(action.to_owned(), saved);
+            table.kept.buckets.insert(action.to_owned(), saved);
             Ok(Saved::As(bucket.version + 1))
         })
     }
@@ -430,16 +315,16 @@ impl Store for MemoryStore {
                 }
             }
             let same = |write: &PlanWrite| match write {
-                PlanWrite::Put(plan) => table.is_same(plan),
-                PlanWrite::Remove { name, version } => table.version(&Planned::place(name)) == *version,
+                PlanWrite::Put(plan) => table.kept.is_same(plan),
+                PlanWrite::Remove { name, version } => table.kept.version(&Planned::place(name)) == *version,
             };
-            if !plans.iter().all(same) || !sources.iter().all(|source| table.is_same(source)) {
+            if !plans.iter().all(same) || !sources.iter().all(|source| table.kept.is_same(source)) {
                 return Ok(Written::Outdated);
             }
             for write in plans {
                 match write {
                     PlanWrite::Put(plan) => table.put(plan),
-                    PlanWrite::Remove { name, .. } => table.remove(&Planned::place(name)),
+                    PlanWrite::Remove { name, .. } => table.kept.remove(&Planned::place(name)),
                 }
             }
             for source in sources {

@@ -19,7 +19,7 @@ use aws_sdk_dynamodb::types::{
 use lastgood_core::Time;
 use lastgood_core::backup::Backup;
 use lastgood_core::id::{ArtifactId, BackupId};
-use lastgood_core::pace::{Bucket, Share};
+use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
@@ -28,7 +28,7 @@ use lastgood_engine::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadab
 use serde::de::DeserializeOwned;
 
 use crate::refusals::failed;
-use crate::settings::{Settings, writer_of_this_process};
+use crate::settings::Settings;
 use item::{Item, Keys};
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -84,20 +84,7 @@ impl Table {
             described.map_err(|error| TableError::Call(table.to_owned(), failed("dynamodb:DescribeTable", error)))?;
         let no_arn = || TableError::NoArn(table.to_owned());
         let arn = described.table().and_then(|table| table.table_arn()).ok_or_else(no_arn)?;
-        let mut parts = arn.split(':').skip(3);
-        let (region, account) = (parts.next().ok_or_else(no_arn)?, parts.next().ok_or_else(no_arn)?);
-        Ok(Settings {
-            table: table.to_owned(),
-            bus: bus.to_owned(),
-            stack: String::new(),
-            account: account.to_owned(),
-            region: region.to_owned(),
-            share: Share::default(),
-            caches: true,
-            rules: Vec::new(),
-            notice_rule: None,
-            writer: writer_of_this_process(),
-        })
+        Settings::of_operator(table.to_owned(), bus.to_owned(), String::new(), arn).ok_or_else(no_arn)
     }
 
     async fn get<T: DeserializeOwned>(&self, key: Attributes) -> Result<Option<Versioned<T>>, CallFailed> {

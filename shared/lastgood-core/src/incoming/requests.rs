@@ -195,6 +195,16 @@ impl Request {
     pub const DETAIL_TYPES: [&'static str; 5] =
         ["Hold Requested", "Release Requested", "Skip Requested", "Pin Requested", "Unpin Requested"];
 
+    /// What it is about, or whose backup.
+    #[must_use]
+    pub fn source(&self) -> &SourceId {
+        match self {
+            Self::Hold(about) | Self::Release(about) => &about.source,
+            Self::Skip(about) => &about.source,
+            Self::Pin(about) | Self::Unpin(about) => &about.backup.source,
+        }
+    }
+
     /// Who asks.
     #[must_use]
     pub fn by(&self) -> &By {

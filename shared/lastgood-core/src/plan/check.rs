@@ -7,9 +7,10 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::mistake::{Mistakes, shown};
+use super::mistake::Mistakes;
 use super::tree::{Entry, Kind, Node, Place};
 use super::words::{instead, meant, nearest};
+use crate::text::shown;
 
 /// Checks the `tree` of `text` against the whole schema, and returns what of it is right.
 pub(super) fn check(schema: &Value, text: &str, tree: Node, mistakes: &mut Mistakes<'_>) -> Option<Node> {

@@ -4,9 +4,6 @@ use super::Mistake;
 use super::tree::Place;
 use crate::text::escaped;
 
-/// What is told of a text that is longer than this is its beginning.
-const SHOWN_CHARS_MAX: usize = 60;
-
 /// The mistakes that were found in a file so far.
 pub(super) struct Mistakes<'a> {
     file: &'a str,
@@ -38,11 +35,4 @@ impl<'a> Mistakes<'a> {
         self.found.sort_by_key(|mistake| (mistake.line, mistake.column));
         self.found
     }
-}
-
-/// A text as a mistake shows it.
-pub(super) fn shown(text: &str) -> String {
-    let mut chars = text.chars();
-    let begin: String = chars.by_ref().take(SHOWN_CHARS_MAX).collect();
-    if chars.next().is_some() { format!("{begin}…") } else { begin }
 }

@@ -9,7 +9,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
 use super::check::check;
-use super::mistake::{Mistakes, shown};
+use super::mistake::Mistakes;
 use super::rollout_text::rollout;
 use super::select::{Taken, select};
 use super::text::{CaptureText, FileText, PlanText, PublishText, PublishToText, RebootText, RetainText};
@@ -21,6 +21,7 @@ use super::{
 use crate::id::SourceId;
 use crate::retention::Retention;
 use crate::schedule::{Pattern, Schedule, Zone};
+use crate::text::shown;
 
 /// The JSON Schema of plan files.
 #[must_use]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::mistake::{Mistakes, shown};
+use super::mistake::Mistakes;
 use super::text::SelectText;
 use super::tree::{Node, Place};
 use super::{Select, value};
 use crate::facts::Tags;
 use crate::id::{CacheId, CacheKind, GroupName, InstanceId, SourceId};
+use crate::text::shown;
 
 /// The most tags that AWS's filters take in one call (AWS: DescribeAutoScalingGroups, Filters).
 pub(super) const TAGS_MAX: usize = 5;

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
-use super::mistake::shown;
+use crate::text::shown;
 
 /// Line and column, both from 1.
 pub(super) type Place = (u64, u64);

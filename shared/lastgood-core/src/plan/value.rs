@@ -6,9 +6,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Unit};
 
-use super::mistake::shown;
 use crate::Time;
 use crate::text::is_control;
+use crate::text::shown;
 
 /// The longest key and value of a tag (AWS: Tag Auto Scaling groups and instances).
 const TAG_KEY_CHARS_MAX: usize = 128;

@@ -20,7 +20,7 @@ use super::record::{Order, Rollout};
 use crate::backup::publication::{PublicationEvent, TemplateUse};
 use crate::backup::rolling::{FOLLOWS_SECONDS_MIN, has_followed};
 use crate::backup::sight::VISIBLE_SECONDS_MAX;
-use crate::facts::{ForeignImage, Image, ImageState, TemplateRef};
+use crate::facts::{Image, ImageState, TemplateRef};
 use crate::id::{GroupName, ImageId, TemplateId};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
@@ -133,11 +133,11 @@ impl Change {
     }
 }
 
-/// The image that an operator names, as AWS tells it now: ours, another account's, or none. Why it can't be given, if so: what is
-/// mistyped is told at once.
-pub fn offered(change: Change, own: Option<&Image>, foreign: Option<&ForeignImage>) -> Result<Change, String> {
+/// The image that an operator names, as AWS tells it now, with its owner if that is another account. Why it can't be given, if
+/// so: what is mistyped is told at once.
+pub fn offered(change: Change, found: Option<(Image, Option<String>)>) -> Result<Change, String> {
     let id = &change.image;
-    let Some(image) = own.or(foreign.map(|foreign| &foreign.image)) else {
+    let Some((image, owner)) = found else {
         return Err(format!(
             "AWS tells no image {id}: is its id right, is it in this region, and is it public or shared with this account?"
         ));
@@ -148,7 +148,6 @@ pub fn offered(change: Change, own: Option<&Image>, foreign: Option<&ForeignImag
         ImageState::Disabled => return Err(format!("{id} is disabled; enable it, and ask again")),
         ImageState::Broken(why) => return Err(format!("{id} can't be launched: {why}; name another image")),
     }
-    let owner = if own.is_some() { None } else { foreign.map(|foreign| foreign.owner.clone()) };
     Ok(Change { owner, ..change })
 }
 
