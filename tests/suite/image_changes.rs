@@ -2,6 +2,7 @@
 //! go on from it or all is as before.
 
 use lastgood_core::backup::Publication;
+use lastgood_core::backup::State::Good;
 use lastgood_core::facts::VersionRef;
 use lastgood_core::id::ImageId;
 use lastgood_core::incoming::ImageChangeRequested;
@@ -280,6 +281,70 @@ fn an_image_of_ours_that_is_given_again_stays_as_long_as_that_goes() {
     scene.stack.run(120);
     assert_eq!((scene.change().state, scene.on(&oldest.id)), (State::Succeeded, 4), "{}", scene.change().reason);
     assert!(scene.stack.world.image(&oldest.id).is_some_and(|image| image.deregistered_at.is_none()));
+}
+
+/// A group, and an instance with two backups of which the older is about to be deleted, and its image.
+fn about_to_lose() -> (Scene, ImageId) {
+    let scene = numbered(2, STEPS);
+    let instance = scene.stack.world.instance(&scene.stack.world.base_image());
+    let web = format!("{{name: web, select: {{groups: [web]}}, schedule: daily, rollout: {{{STEPS}}}}}");
+    let db = format!("{{name: db, select: {{instances: [{instance}]}}, schedule: daily, retain: {{last: 1}}}}");
+    scene.stack.apply(&format!("plans: [{web}, {db}]")).expect("applied");
+    let source = format!("instance/{instance}");
+    for _ in 0..2 {
+        scene.stack.request(&source);
+        for _ in 0..60 {
+            scene.stack.world.advance(60);
+            scene.stack.invoke(Invocation::Poll);
+        }
+    }
+    let backups = scene.stack.backups(&source);
+    assert!(backups.len() == 2 && backups.iter().all(|backup| backup.state == Good), "{backups:?}");
+    let image = backups[1].image().cloned().expect("made");
+    (scene, image)
+}
+
+/// What came of an image that was given while it was about to be deleted: either it is there, and given, or it was not given.
+fn given_or_gone(scene: &Scene, image: &ImageId, when: &str) -> bool {
+    scene.stack.run(180);
+    let is_there = scene.stack.world.image(image).is_some_and(|image| image.deregistered_at.is_none());
+    let is_given = scene.stack.world.group_image("web").as_ref() == Some(image);
+    assert_eq!(is_there, is_given, "{when}: {:?}", scene.stack.rollouts());
+    is_given
+}
+
+#[test]
+fn an_image_of_another_source_that_is_given_while_it_is_about_to_be_deleted_is_given_or_deleted_and_not_both() {
+    let calls = {
+        let (scene, image) = about_to_lose();
+        let (_, calls) = during(&scene.stack, Invocation::Cleanup, usize::MAX, || {});
+        assert!(scene.stack.world.image(&image).is_some_and(|image| image.deregistered_at.is_some()), "it goes");
+        calls
+    };
+    let mut given = 0;
+    for call in 0..calls {
+        let (scene, image) = about_to_lose();
+        during(&scene.stack, Invocation::Cleanup, call, || scene.give(&image, false));
+        given += usize::from(given_or_gone(&scene, &image, &format!("before call {call} of the cleanup")));
+    }
+    assert!((2..calls).contains(&given), "{given} of {calls}");
+    let calls = {
+        let (scene, image) = about_to_lose();
+        let asked = Invocation::ImageChange(scene.stack.world.time(), request(&image, false));
+        let (_, calls) = during(&scene.stack, asked, usize::MAX, || {});
+        assert!(given_or_gone(&scene, &image, "alone"));
+        calls
+    };
+    let mut given = 0;
+    for call in 0..calls {
+        let (scene, image) = about_to_lose();
+        let asked = Invocation::ImageChange(scene.stack.world.time(), request(&image, false));
+        during(&scene.stack, asked, call, || {
+            scene.stack.invoke(Invocation::Cleanup);
+        });
+        given += usize::from(given_or_gone(&scene, &image, &format!("before call {call} of the change")));
+    }
+    assert!((2..calls).contains(&given), "{given} of {calls}");
 }
 
 #[test]

@@ -84,6 +84,13 @@ pub fn is_ours(stack: &str, backup: &BackupId, tags: &Tags) -> bool {
     bears(TAG_MANAGED_BY, stack) && bears(TAG_BACKUP, &backup.to_string())
 }
 
+/// The backup for which a stack made a thing, as far as its tags spell it out.
+#[must_use]
+pub fn backup_told(stack: &str, tags: &Tags) -> Option<BackupId> {
+    let told: BackupId = tags.get(TAG_BACKUP)?.parse().ok()?;
+    is_ours(stack, &told, tags).then_some(told)
+}
+
 /// What a template version of ours says of itself: for which backup (or operator's image) it was made, and from which version.
 #[must_use]
 pub fn version_description(whose: &impl Display, base: u64) -> String {

@@ -63,6 +63,8 @@ pub struct Leaving<'a> {
     pub ours: &'a [(TemplateId, u64)],
     /// Who pinned its backup, in words.
     pub pinned: Option<String>,
+    /// Who is about to launch from it, in words.
+    pub reserved: Option<String>,
     /// Whether its source can do without it.
     pub rank: Rank,
 }
@@ -101,6 +103,8 @@ pub enum Need {
     Other(String),
     /// Its backup is pinned: by whom.
     Pin(String),
+    /// It is reserved: by whom.
+    Reservation(String),
     /// No newer good backup of its source is there.
     LastGood,
     /// Something could not be read.
@@ -122,24 +126,25 @@ impl fmt::Display for Need {
             Self::Instance(instance) => write!(f, "{instance}, for its plan keeps what instances use"),
             Self::Other(arn) => write!(f, "{arn}"),
             Self::Pin(who) => write!(f, "a pin: {who}"),
+            Self::Reservation(who) => write!(f, "{who}, which is about to launch from it"),
             Self::LastGood => write!(f, "its source, for no newer good backup of it is there"),
             Self::Unread(what) => write!(f, "who can say, for {what}"),
         }
     }
 }
 
-/// Who of its own wants a backup kept: whoever pinned it, and its source.
+/// Who of its own wants a backup kept: whoever pinned or reserved it, and its source.
 #[must_use]
-pub fn wants(pinned: Option<String>, rank: Rank) -> Vec<Need> {
+pub fn wants(pinned: Option<String>, reserved: Option<String>, rank: Rank) -> Vec<Need> {
     let last = (rank == Rank::Last).then_some(Need::LastGood);
-    pinned.map(Need::Pin).into_iter().chain(last).collect()
+    pinned.map(Need::Pin).into_iter().chain(reserved.map(Need::Reservation)).chain(last).collect()
 }
 
 /// Everybody who needs the image, in one order, whatever the order in which AWS told them; nobody, if it may go.
 #[must_use]
 pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
     let is_it = |text: &str| text == leaving.image.as_str();
-    let mut needs = wants(leaving.pinned.clone(), leaving.rank);
+    let mut needs = wants(leaving.pinned.clone(), leaving.reserved.clone(), leaving.rank);
     for group in &reading.groups {
         by_source(&group.launches_from, leaving, reading, &mut needs, &|found| match found {
             Found::Version(template, version) => Need::Group(group.name.clone(), template, version),
@@ -202,6 +207,7 @@ pub fn unused(needs: &[Need], leaving: &Leaving<'_>) -> Vec<(TemplateId, u64)> {
             | Need::Instance(_)
             | Need::Other(_)
             | Need::Pin(_)
+            | Need::Reservation(_)
             | Need::LastGood => false,
         })
     };

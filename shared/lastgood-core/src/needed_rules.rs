@@ -48,7 +48,7 @@ fn reading() -> Reading {
 
 fn judged(reading: &Reading, rank: Rank) -> Vec<String> {
     let image = IMAGE.into();
-    let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank };
+    let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, reserved: None, rank };
     needs(reading, &leaving).iter().map(ToString::to_string).collect()
 }
 
@@ -62,7 +62,7 @@ fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() 
     assert_eq!(judged(&reading(), Rank::Dispensable), Vec::<String>::new());
     let image = IMAGE.into();
     let ours = [(template(), 2)];
-    let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
+    let leaving = Leaving { image: &image, ours: &ours, pinned: None, reserved: None, rank: Rank::Last };
     assert_eq!(unused(&needs(&reading(), &leaving), &leaving), ours);
 }
 
@@ -72,7 +72,7 @@ fn a_refusal_is_told_in_one_order_and_does_not_grow_with_the_fleet() {
         numbers.iter().map(|number| Need::Instance(format!("i-{number}").as_str().into())).collect::<Vec<_>>()
     };
     let image = IMAGE.into();
-    let leaving = Leaving { image: &image, ours: &[], pinned: None, rank: Rank::Replaced };
+    let leaving = Leaving { image: &image, ours: &[], pinned: None, reserved: None, rank: Rank::Replaced };
     let told = |numbers: &[usize]| {
         let instances = numbers.iter().map(|number| format!("i-{number}").as_str().into());
         words(&needs(&Reading { instances: instances.collect(), ..Reading::default() }, &leaving))
@@ -94,7 +94,7 @@ fn of_versions_in_two_templates_only_the_one_in_use_stays() {
     let other = TemplateReading { template: "lt-2".into(), ..reading.templates[0].clone() };
     reading.templates.push(other);
     let ours = [(template(), 2), ("lt-2".into(), 2), (template(), 5)];
-    let leaving = Leaving { image: &image, ours: &ours, pinned: None, rank: Rank::Last };
+    let leaving = Leaving { image: &image, ours: &ours, pinned: None, reserved: None, rank: Rank::Last };
     assert_eq!(unused(&needs(&reading, &leaving), &leaving), [("lt-2".into(), 2), (template(), 5)]);
 }
 
@@ -145,14 +145,21 @@ fn each_need_is_told_in_words() {
     ];
     let mut told = String::new();
     for (name, reading) in &cases {
-        let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, rank: Rank::Replaced };
+        let leaving =
+            Leaving { image: &image, ours: &[(template(), 2)], pinned: None, reserved: None, rank: Rank::Replaced };
         let goes = if unused(&needs(reading, &leaving), &leaving).is_empty() { "; version 2 stays" } else { "" };
         told += &format!("{name}: {}{goes}\n", judged(reading, Rank::Replaced).join(" + "));
     }
     told += &format!("the last: {}\n", judged(&reading(), Rank::Last).join(" + "));
-    let pinned = Leaving { image: &image, ours: &[], pinned: Some("alice".into()), rank: Rank::Replaced };
+    let pinned = Leaving {
+        image: &image,
+        ours: &[],
+        pinned: Some("alice".into()),
+        reserved: Some("group/web@1".into()),
+        rank: Rank::Replaced,
+    };
     let words: Vec<_> = needs(&Reading::default(), &pinned).iter().map(ToString::to_string).collect();
-    told += &format!("pinned: {}\n", words.join(" + "));
+    told += &format!("pinned and reserved: {}\n", words.join(" + "));
     expect![[r#"
         by number: group/web (version 2 of lt-1); version 2 stays
         by another number: 
@@ -180,7 +187,7 @@ fn each_need_is_told_in_words() {
         recipe: arn:aws:imagebuilder:::image-recipe/web
         unread: who can say, for ec2:Call is not permitted; version 2 stays
         the last: its source, for no newer good backup of it is there
-        pinned: a pin: alice
+        pinned and reserved: a pin: alice + group/web@1, which is about to launch from it
     "#]]
     .assert_eq(&told);
 }
@@ -263,12 +270,16 @@ fn readings() -> impl Strategy<Value = Reading> {
 }
 
 /// The versions that are ours, who pinned the backup, and its rank.
-fn claims() -> impl Strategy<Value = (Vec<(TemplateId, u64)>, Option<String>, Rank)> {
+fn claims() -> impl Strategy<Value = (Vec<(TemplateId, u64)>, [Option<String>; 2], Rank)> {
     let every: Vec<(TemplateId, u64)> =
         (1..7).flat_map(|number| [("lt-1".into(), number), ("lt-2".into(), number)]).collect();
     let ours = prop::sample::subsequence(every, 8..=12);
-    let pinned = prop::option::weighted(0.1, Just("somebody".to_owned()));
-    (ours, pinned, prop_oneof![5 => Just(Rank::Replaced), 4 => Just(Rank::Dispensable), 1 => Just(Rank::Last)])
+    let somebody = || prop::option::weighted(0.1, Just("somebody".to_owned()));
+    (
+        ours,
+        [somebody(), somebody()],
+        prop_oneof![5 => Just(Rank::Replaced), 4 => Just(Rank::Dispensable), 1 => Just(Rank::Last)],
+    )
 }
 
 /// The version that is meant, if its template was read.
@@ -311,9 +322,9 @@ proptest! {
 
     /// Each way in which something refers to an image, found a second time and by hand, keeps it; nothing else does.
     #[test]
-    fn an_image_goes_only_if_nothing_refers_to_it((ours, pinned, rank) in claims(), reading in readings()) {
+    fn an_image_goes_only_if_nothing_refers_to_it((ours, [pinned, reserved], rank) in claims(), reading in readings()) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned: pinned.clone(), rank };
+        let leaving = Leaving { image: &image, ours: &ours, pinned: pinned.clone(), reserved: reserved.clone(), rank };
         let of_others = reading.templates.iter().any(|found| {
             found.naming.iter().any(|version| {
                 found.default == Some(version.number) || !ours.contains(&(found.template.clone(), version.number))
@@ -327,16 +338,17 @@ proptest! {
             || !reading.others.is_empty()
             || !reading.unread.is_empty()
             || pinned.is_some()
+            || reserved.is_some()
             || rank == Rank::Last;
         prop_assert_eq!(!needs(&reading, &leaving).is_empty(), needed);
     }
 
     #[test]
     fn more_that_is_read_never_frees_an_image(
-        (ours, pinned, rank) in claims(), one in readings(), more in sources(), other in readings()
+        (ours, [pinned, reserved], rank) in claims(), one in readings(), more in sources(), other in readings()
     ) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned, rank };
+        let leaving = Leaving { image: &image, ours: &ours, pinned, reserved, rank };
         let before = needs(&one, &leaving);
         let mut both = one.clone();
         both.groups.push(group("more", more));
@@ -352,9 +364,9 @@ proptest! {
     }
 
     #[test]
-    fn a_version_that_somebody_launches_from_is_never_unused((ours, pinned, rank) in claims(), reading in readings()) {
+    fn a_version_that_somebody_launches_from_is_never_unused((ours, [pinned, reserved], rank) in claims(), reading in readings()) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned, rank };
+        let leaving = Leaving { image: &image, ours: &ours, pinned, reserved, rank };
         let unused = unused(&needs(&reading, &leaving), &leaving);
         prop_assert!(unused.iter().all(|version| ours.contains(version)));
         for named in launched(&reading).flat_map(LaunchSource::templates) {
@@ -379,8 +391,8 @@ fn about_as_many_drawn_images_may_go_as_must_stay() {
     let mut go = 0;
     for _ in 0..1000 {
         let drawn = (claims(), readings()).new_tree(&mut runner).expect("drawn").current();
-        let ((ours, pinned, rank), reading) = drawn;
-        go += usize::from(needs(&reading, &Leaving { image: &image, ours: &ours, pinned, rank }).is_empty());
+        let ((ours, [pinned, reserved], rank), reading) = drawn;
+        go += usize::from(needs(&reading, &Leaving { image: &image, ours: &ours, pinned, reserved, rank }).is_empty());
     }
     assert!((100..900).contains(&go), "{go} of 1000 may go");
 }

@@ -14,6 +14,7 @@ use crate::Time;
 use crate::backup::cache::{CachePart, ChosenCache};
 use crate::backup::copy::{Copied, CopyPart, Took};
 use crate::backup::power::{Consistency, Power, PowerPart};
+use crate::backup::reservation::Reservation;
 use crate::backup::{Artifact, Backup, Origin, Pin, Publication, PublishedTo, ScaleIn, State};
 use crate::cache::Full;
 use crate::facts::{CacheAccess, CacheSetup, CacheShard, TemplateRef, VersionRef};
@@ -94,6 +95,7 @@ fn rollout() -> Rollout {
     };
     let change = Change {
         image: "ami-1".into(),
+        backup: Some(BackupId { source: source_id(), slot: at(30) }),
         owner: Some("210987654321".into()),
         by: "alice".into(),
         reason: Some("a patch".into()),
@@ -282,6 +284,7 @@ fn backup() -> Backup {
         left_alone: vec!["an override".into()],
         pin_asked_at: Some(at(39)),
         pinned: Some(Pin { by: "bob".into(), reason: Some("an audit".into()), at: at(39) }),
+        reserved: Some(Reservation { by: "group/web@1".into(), until: at(40) }),
         refused: Some("in use".into()),
         source_told: true,
         outbox: vec![notice()],

@@ -2,11 +2,13 @@
 
 use lastgood_core::Time;
 use lastgood_core::backup::publication::{PublicationEvent, publishable};
+use lastgood_core::backup::{self, Backup};
 use lastgood_core::facts::{ForeignImage, Image};
-use lastgood_core::id::{GroupName, ImageId, SourceId};
+use lastgood_core::id::{ArtifactId, BackupId, GroupName, ImageId, SourceId};
 use lastgood_core::incoming::ImageChangeRequested;
+use lastgood_core::name::backup_told;
 use lastgood_core::record::Queue;
-use lastgood_core::rollout::change::{Preparing, offered};
+use lastgood_core::rollout::change::{Change, Preparing, offered};
 use lastgood_core::rollout::{Event, Rollout};
 use lastgood_core::source::{self, Source, operator};
 
@@ -42,11 +44,37 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let change = operator::change(&source, &asked).map_err(AskError::Unable)?;
         let found = Box::pin(self.image_to_give(&asked.image)).await?;
         let found = found.map_err(|refusal| AskError::Unable(refusal.to_string()))?;
-        let change = offered(change, found).map_err(AskError::Unable)?;
+        let backup = match &found {
+            Some((image, None)) => self.backup_with(image).await?,
+            Some((_, Some(_))) | None => None,
+        };
+        let change = Change { backup, ..offered(change, found).map_err(AskError::Unable)? };
         let rollout = Rollout::asked(group.clone(), change, at, now);
+        self.reserve(&rollout).await?.map_err(AskError::Unable)?;
         tracing::info!(rollout = %rollout.id, image = %asked.image, by = %asked.by, "an image is to be given");
         let told = self.tell(Queue::Checkpoint, &known, Some(rollout), &Event::Woken).await?;
         Ok(told.map(|(_, report)| report).unwrap_or_default())
+    }
+
+    /// The backup that the image is of, if it is one of ours: as its tags say, or as is on record.
+    async fn backup_with(&self, image: &Image) -> Result<Option<BackupId>, CallFailed> {
+        match backup_told(self.running.stack, &image.tags) {
+            Some(backup) => Ok(Some(backup)),
+            None => self.store.backup_of(&ArtifactId::Image(image.id.clone())).await,
+        }
+    }
+
+    /// Reserves the backup whose image is given. Why nothing can launch from it any more, if so.
+    async fn reserve(&self, rollout: &Rollout) -> Result<Result<(), String>, CallFailed> {
+        let Some(backup) = rollout.change.as_ref().and_then(|change| change.backup.as_ref()) else { return Ok(Ok(())) };
+        let (by, now) = (rollout.id.to_string(), self.clock.now());
+        let reserve = |record: Option<&Backup>| {
+            let record = backup::decide(record?, backup::Event::Reserved(by.clone()), now).record;
+            let no = record.cannot_be_reserved();
+            Some((record, no))
+        };
+        let refused = self.change(backup, reserve).await?.flatten();
+        Ok(refused.map_or(Ok(()), Err))
     }
 
     /// The image of this id: ours, or one that another account lets us use, with its owner.
@@ -78,6 +106,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     }
 
     async fn ask_to_roll(&self, record: &Rollout) -> Carried<Rollout> {
+        // As long as it waits; whether that is too late is told when it is its turn.
+        let _ = self.reserve(record).await?;
         let source = SourceId::Group(record.group.clone());
         let given = self.change_source(&source, |source| source::ask_to_roll(source, record)).await?;
         // Whoever is in its way may be over; and so may be this one by now, carried on by somebody else.
@@ -91,6 +121,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         name: GroupName,
         image: ImageId,
     ) -> Result<PublicationEvent, CallFailed> {
+        let reserved = self.reserve(record).await?;
         let groups = match self.cloud.call(&GroupsNamed(vec![name.clone()])).await? {
             Ok(groups) => groups,
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
@@ -100,7 +131,13 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             Err(refusal) => return Ok(PublicationEvent::Refused(refusal)),
         };
         match publishable(Some(&image), &name, &groups, &images) {
-            Ok((group, image)) => self.read_template(&record.id, group, image).await,
+            Ok((group, image)) => {
+                let mut told = self.read_template(&record.id, group, image).await?;
+                if let (PublicationEvent::TemplateRead(used), Err(why)) = (&mut told, reserved) {
+                    used.obstacle = Some(why);
+                }
+                Ok(told)
+            }
             Err(why) => Ok(why),
         }
     }

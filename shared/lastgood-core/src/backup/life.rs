@@ -40,6 +40,7 @@ pub use super::queue::{is_work_of, queue, wake};
 pub use super::record::Chosen;
 use super::record::{Artifact, Backup, Pin};
 use super::removal::{self, RemovalEvent};
+use super::reservation;
 use super::scale_in::{self, ScaleIn, ScaleInEvent};
 use super::sight::{self, Sight};
 use crate::Time;
@@ -143,6 +144,8 @@ pub enum Event {
     Pinned(Pin),
     /// An operator wants it kept as its plan says; who, and why.
     Unpinned(Pin),
+    /// Something is about to launch from it: what, in words.
+    Reserved(String),
     /// Retention lets it go.
     LetGo(String),
     /// The sweep found something of it at AWS though nothing should be left.
@@ -194,6 +197,7 @@ impl Event {
             | Self::ScaleIn(ScaleInEvent::OnUnanswered(_) | ScaleInEvent::OffUnanswered(_))
             | Self::Pinned(_)
             | Self::Unpinned(_)
+            | Self::Reserved(_)
             | Self::ArtifactGone
             | Self::ArtifactBack
             | Self::Unanswered(_)
@@ -235,6 +239,7 @@ fn step(record: &mut Backup, event: Event, now: Time) -> String {
         (_, Event::Unanswered(trouble)) => unanswered(record, &trouble, now),
         (_, Event::ScaleIn(event)) => scale_in::step(record, event, now),
         (_, Event::Power(event)) => power::step(record, event, now),
+        (_, Event::Reserved(by)) => reservation::reserve(record, by, now),
         // What is being deleted can't be kept any more.
         (Requested | Quiescing | Creating | Pending | Good, Event::Pinned(pin)) => record.pin(pin, now),
         (Requested | Quiescing | Creating | Pending | Good, Event::Unpinned(asked)) => record.unpin(&asked, now),

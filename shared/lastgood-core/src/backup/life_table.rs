@@ -112,6 +112,7 @@ pub(super) fn events() -> Vec<(&'static str, Event, Time)> {
         ("scale-in: on", Event::ScaleIn(ScaleInEvent::On), soon),
         ("pinned", Event::Pinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
         ("unpinned", Event::Unpinned(Pin { by: "alice".into(), reason: None, at: soon }), soon),
+        ("reserved", Event::Reserved("group/api".into()), soon),
         ("released", Event::Released, soon),
         ("image gone", Event::ArtifactGone, soon),
         ("image back", Event::ArtifactBack, soon),
@@ -169,6 +170,7 @@ fn kind(event: &Event) -> usize {
         Event::Copying(_) => 24,
         Event::Power(_) => 25,
         Event::CacheMeasured(..) => 26,
+        Event::Reserved(_) => 27,
     }
 }
 
@@ -176,7 +178,7 @@ fn kind(event: &Event) -> usize {
 fn every_kind_of_event_is_in_the_table() {
     let all = events().into_iter().chain(super::cache_rules::events()).chain(super::instance_rules::events());
     let kinds: std::collections::BTreeSet<usize> = all.map(|(_, event, _)| kind(&event)).collect();
-    assert_eq!(kinds, (0..27).collect());
+    assert_eq!(kinds, (0..28).collect());
     for (at, state) in State::ALL.into_iter().enumerate() {
         // The compiler names whoever adds a state.
         let place = match state {

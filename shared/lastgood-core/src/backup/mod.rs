@@ -25,6 +25,7 @@ pub mod queue;
 mod reading;
 pub mod record;
 pub mod removal;
+pub mod reservation;
 pub(crate) mod rolling;
 pub mod scale_in;
 mod shutdown;

@@ -7,6 +7,7 @@ use super::copy::CopyPart;
 use super::life::State;
 use super::power::PowerPart;
 use super::publication::Publication;
+use super::reservation::Reservation;
 use super::scale_in::ScaleIn;
 use crate::Time;
 use crate::group::Wish;
@@ -123,6 +124,9 @@ pub struct Backup {
     /// Somebody wants it kept, whatever its plan says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pin>,
+    /// Something is about to launch from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<Reservation>,
     /// The last refusal to delete it that was told, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -279,6 +283,7 @@ impl Backup {
             left_alone: Vec::new(),
             pin_asked_at: None,
             pinned: None,
+            reserved: None,
             refused: None,
             source_told: true,
             outbox: Vec::new(),

@@ -21,7 +21,7 @@ use crate::backup::publication::{PublicationEvent, TemplateUse};
 use crate::backup::rolling::{FOLLOWS_SECONDS_MIN, has_followed};
 use crate::backup::sight::VISIBLE_SECONDS_MAX;
 use crate::facts::{Image, ImageState, TemplateRef};
-use crate::id::{GroupName, ImageId, TemplateId};
+use crate::id::{BackupId, GroupName, ImageId, TemplateId};
 use crate::life::RETRY_SECONDS;
 use crate::notice::News;
 use crate::refusal::{Refusal, Why};
@@ -32,6 +32,9 @@ use crate::{Time, seconds_between};
 pub struct Change {
     /// The image, whoever made it.
     pub image: ImageId,
+    /// The backup that it is of, if it is one of ours: it is reserved until the image is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupId>,
     /// The account that owns it, if that is not ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,

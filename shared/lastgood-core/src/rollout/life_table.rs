@@ -67,6 +67,7 @@ pub(super) fn rollout(state: State) -> Rollout {
 pub(super) fn asked() -> Rollout {
     let change = Change {
         image: "ami-9".into(),
+        backup: None,
         owner: None,
         by: "alice".into(),
         reason: Some("a patch".into()),

@@ -107,6 +107,7 @@ fn candidates(source: &Source, backups: &[Backup], there: Option<&BTreeSet<Backu
         published: Some(backup.id.slot) == newest_published
             || source.published.as_ref().is_some_and(|published| published.slot == backup.id.slot),
         publishing: backup.may_be_published_yet(now)
+            || backup.reserved_by(now).is_some()
             || source.change.as_ref().is_some_and(|change| Some(&change.image) == backup.image()),
         there: there.is_none_or(|there| there.contains(&backup.id)),
         pinned: backup.pinned.is_some(),

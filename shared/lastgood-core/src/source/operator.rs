@@ -106,7 +106,7 @@ pub fn change(source: &Source, asked: &ImageChangeRequested) -> Result<Change, S
     };
     let (image, refresh) = (asked.image.clone(), asked.refresh);
     let (by, reason) = (asked.by.to_string(), asked.reason.as_ref().map(ToString::to_string));
-    Ok(Change { image, owner: None, by, reason, refresh, policy, step: Step::Asked, follows: None })
+    Ok(Change { image, backup: None, owner: None, by, reason, refresh, policy, step: Step::Asked, follows: None })
 }
 
 /// Whether `slot` is the next one, which alone can be passed over; else why not.

@@ -219,13 +219,14 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let told = Artifacts { cache_snapshots: told, ..Artifacts::default() };
         let rank = rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &told)), self.clock.now());
         let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
+        let reserved = record.reserved_by(self.clock.now()).map(str::to_owned);
         Ok(Event::Removal(RemovalEvent::Inspected(Inspection {
             at: began,
             artifact: found.as_ref().map(remains),
             ours,
             snapshots: Vec::new(),
             versions: Vec::new(),
-            needed_by: words(&wants(pinned, rank)),
+            needed_by: words(&wants(pinned, reserved, rank)),
         })))
     }
 

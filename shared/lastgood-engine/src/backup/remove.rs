@@ -73,7 +73,8 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             let rank =
                 rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &seen)), self.clock.now());
             let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
-            let leaving = Leaving { image: &id, ours: &ours, pinned, rank };
+            let reserved = record.reserved_by(self.clock.now()).map(str::to_owned);
+            let leaving = Leaving { image: &id, ours: &ours, pinned, reserved, rank };
             let needs = needs(&reading, &leaving);
             inspection.needed_by = words(&needs);
             inspection.versions = unused(&needs, &leaving);
