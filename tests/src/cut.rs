@@ -1,7 +1,6 @@
 //! Ports that die: at one call of an invocation everything stops, before the call is heard or after it, with its answer
 //! lost. What a killed function leaves behind is exactly what the calls before left.
 
-use std::collections::BTreeSet;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -13,8 +12,7 @@ use lastgood_core::notice::Notice;
 use lastgood_core::pace::Bucket;
 use lastgood_core::record::{Key, Queue, Record};
 use lastgood_core::source::Source;
-use lastgood_core::watch::Part;
-use lastgood_engine::port::Posted;
+use lastgood_engine::port::{Looked, Posted};
 use lastgood_engine::{Answers, Bus, Call, CallFailed, Called, Listed, PlanWrite, Saved, Store, Versioned, Written};
 
 /// Where an invocation dies.
@@ -150,12 +148,18 @@ impl<A: Call, P: Answers<A>, G: Gate> Answers<A> for Cut<'_, P, G> {
     }
 }
 
+async fn look(gate: &impl Gate, looks: impl Future<Output = Looked> + Send) -> Looked {
+    gate.pass(async { Ok(looks.await) })
+        .await
+        .unwrap_or_else(|error| Looked { failed: vec![error], ..Looked::default() })
+}
+
 impl<P: Store, G: Gate> Store for Cut<'_, P, G> {
     fn name(&self) -> &str {
         self.port.name()
     }
-    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
-        self.gate.pass(self.port.broken()).await
+    async fn broken(&self) -> Looked {
+        look(self.gate, self.port.broken()).await
     }
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {
         self.gate.pass(self.port.due(queue, now, limit)).await
@@ -190,8 +194,8 @@ impl<P: Bus, G: Gate> Bus for Cut<'_, P, G> {
     async fn post(&self, notices: &[Notice]) -> Result<Vec<Posted>, CallFailed> {
         self.gate.pass(self.port.post(notices)).await
     }
-    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
-        self.gate.pass(self.port.broken()).await
+    async fn broken(&self) -> Looked {
+        look(self.gate, self.port.broken()).await
     }
     fn notice_rule(&self) -> Option<&str> {
         self.port.notice_rule()

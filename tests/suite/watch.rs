@@ -4,7 +4,7 @@ use lastgood_core::incoming::NoticeTestRequested;
 use lastgood_core::notice::News;
 use lastgood_core::watch::Part;
 use lastgood_tests::stack::{Invocation, Stack};
-use lastgood_world::NOTICE_RULE;
+use lastgood_world::{NOTICE_RULE, Weather};
 
 fn told(stack: &Stack, kind: &str) -> Vec<String> {
     let of_kind = stack.told_in_all().into_iter().filter(|notice| notice.news.detail_type() == kind);
@@ -60,6 +60,37 @@ fn what_is_missing_is_told_once_and_so_is_that_it_is_back() {
     stack.store.breaks(&[]);
     hours(&stack, 2);
     assert_eq!((told(&stack, "Deployment Broken").len(), told(&stack, "Deployment Mended").len()), (2, 1));
+}
+
+#[test]
+fn one_look_that_fails_hides_nothing_that_another_finds_and_mends_nothing() {
+    let stack = Stack::of_groups(1);
+    hours(&stack, 1);
+    // In the first hour the bus answers or does not; in the second all is well again.
+    let two_hours = |unheard: u32, counts: (usize, usize)| {
+        stack.bus.set_weather(1, Weather { unheard, ..Weather::default() });
+        stack.world.advance(60 * 60);
+        stack.try_invoke(Invocation::Cleanup).expect("what it can't look at is no failure of its other work");
+        stack.bus.set_weather(1, Weather::default());
+        hours(&stack, 1);
+        assert_eq!((told(&stack, "Deployment Broken").len(), told(&stack, "Deployment Mended").len()), counts);
+    };
+    stack.bus.breaks(&[Part::RuleDisabled("BackupTickRequested".into())]);
+    stack.store.breaks(&[Part::PointInTimeRecovery("table".into())]);
+    two_hours(0, (1, 0));
+    // What was told of the bus is not told anew, and what is new of the table is told.
+    stack.store.breaks(&[Part::TimeToLive("table".into())]);
+    two_hours(1_000, (2, 0));
+    let last = told(&stack, "Deployment Broken").pop().expect("told");
+    assert!(last.contains("BackupTickRequested") && last.contains("time to live"), "{last}");
+    // That all of it works again shows when all of it is looked at.
+    stack.bus.breaks(&[]);
+    stack.store.breaks(&[]);
+    stack.bus.set_weather(1, Weather { unheard: 1_000, ..Weather::default() });
+    hours(&stack, 1);
+    stack.bus.set_weather(1, Weather::default());
+    assert_eq!(told(&stack, "Deployment Mended"), Vec::<String>::new());
+    two_hours(0, (2, 1));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! EventBridge: our bus.
 
-use std::collections::BTreeSet;
-
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::SdkError;
@@ -14,7 +12,7 @@ use lastgood_core::incoming::{BackupRequested, ImageChangeRequested, NoticeTestR
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_core::refusal::Why;
 use lastgood_core::watch::{BUS_STATEMENTS, Part};
-use lastgood_engine::port::Posted;
+use lastgood_engine::port::{Looked, Posted};
 use lastgood_engine::{Answer, Bus, CallFailed, How};
 use serde::Serialize;
 
@@ -53,6 +51,18 @@ impl EventBus {
     #[must_use]
     pub fn with_rules(self, settings: &Settings) -> Self {
         Self { rules: settings.rules.clone(), notice_rule: settings.notice_rule.clone(), ..self }
+    }
+
+    /// What is the matter with the bus itself, if anything.
+    async fn broken_bus(&self) -> Result<Vec<Part>, CallFailed> {
+        match self.described().await? {
+            Ok(policy) => {
+                let lacking = BUS_STATEMENTS.iter().filter(|sid| !has_statement(&policy, sid));
+                Ok(lacking.map(|sid| Part::BusOpen((*sid).to_owned())).collect())
+            }
+            Err(refusal) if refusal.why == Why::Missing => Ok(vec![Part::Bus(self.bus.clone())]),
+            Err(refusal) => Err(CallFailed::refused(DESCRIBE_BUS)(refusal)),
+        }
     }
 
     /// What is the matter with a rule, if anything. AWS: DescribeRule.
@@ -181,30 +191,13 @@ fn posted(entry: &PutEventsResultEntry) -> Posted {
 }
 
 impl Bus for EventBus {
-    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
-        let mut broken = BTreeSet::new();
-        match self.described().await? {
-            Ok(policy) => {
-                let lacking = BUS_STATEMENTS.iter().filter(|sid| !has_statement(&policy, sid));
-                broken.extend(lacking.map(|sid| Part::BusOpen((*sid).to_owned())));
-            }
-            Err(refusal) if refusal.why == Why::Missing => {
-                broken.insert(Part::Bus(self.bus.clone()));
-            }
-            Err(refusal) => return Err(CallFailed::refused(DESCRIBE_BUS)(refusal)),
-        }
-        let mut failed = None;
+    async fn broken(&self) -> Looked {
+        let mut looked = Looked::default();
+        looked.take(self.broken_bus().await);
         for rule in &self.rules {
-            match self.broken_rule(rule).await {
-                Ok(part) => broken.extend(part),
-                Err(error) => failed = Some(error),
-            }
+            looked.take(self.broken_rule(rule).await);
         }
-        // What is known to be broken is told, whatever could not be looked at.
-        match failed.filter(|_| broken.is_empty()) {
-            Some(error) => Err(error),
-            None => Ok(broken),
-        }
+        looked
     }
 
     fn notice_rule(&self) -> Option<&str> {

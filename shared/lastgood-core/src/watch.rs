@@ -151,10 +151,11 @@ impl Watch {
         self.table.as_deref().is_some_and(|known| known != table) || self.rests_until.is_some_and(|until| now < until)
     }
 
-    /// The record after a look. What is newly broken is reported at once, and so is what works again; `None`: what is broken
-    /// is not known this time. `pulse`: how the sources are, if they could be read. `table`: the name of the table.
+    /// The record after a look. What is newly broken is reported at once, and so is that all of it works again; unless the
+    /// look was `whole`, what was broken before counts as broken still. `pulse`: how the sources are, if they could be read.
+    /// `table`: the name of the table.
     #[must_use]
-    pub fn looked(&self, broken: Option<BTreeSet<Part>>, pulse: Option<Pulse>, table: &str, now: Time) -> Self {
+    pub fn looked(&self, broken: &BTreeSet<Part>, whole: bool, pulse: Option<Pulse>, table: &str, now: Time) -> Self {
         let mut next = self.clone();
         let occasion = now.as_second().to_string();
         if let Some(was) = self.table.as_deref().filter(|was| *was != table) {
@@ -165,7 +166,7 @@ impl Watch {
         }
         next.table = Some(table.to_owned());
         next.rests_until = next.rests_until.filter(|until| now < *until);
-        let broken = broken.unwrap_or_else(|| self.broken.clone());
+        let broken = if whole { broken.clone() } else { broken | &self.broken };
         if broken.difference(&self.broken).next().is_some() {
             let parts = broken.iter().map(ToString::to_string).collect();
             outbox::put(&mut next.outbox, Notice::of_deployment(&occasion, now, News::DeploymentBroken { parts }));

@@ -179,7 +179,7 @@ pub trait Store: Sync {
     /// The table's name: another one holds other records.
     fn name(&self) -> &str;
     /// What of the table's own protection is off.
-    fn broken(&self) -> impl Future<Output = Result<Vec<Part>, CallFailed>> + Send;
+    fn broken(&self) -> impl Future<Output = Looked> + Send;
     /// Writes plans (or removes them), and the sources as they become, each on its version and all in one transaction.
     /// There are at most [`crate::apply::TRANSACTION_ITEMS_MAX`] of both together.
     fn write_plans(
@@ -215,13 +215,38 @@ pub enum Posted {
     Forbidden(String),
 }
 
+/// What a look at the deployment found. One part that can't be looked at keeps back none of the others.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What is missing or off.
+    pub broken: BTreeSet<Part>,
+    /// What could not be looked at.
+    pub failed: Vec<CallFailed>,
+}
+
+impl Looked {
+    /// Takes in what one look found.
+    pub fn take(&mut self, found: Result<impl IntoIterator<Item = Part>, CallFailed>) {
+        match found {
+            Ok(parts) => self.broken.extend(parts),
+            Err(error) => self.failed.push(error),
+        }
+    }
+
+    /// Takes in what others found.
+    pub fn add(&mut self, other: Self) {
+        self.broken.extend(other.broken);
+        self.failed.extend(other.failed);
+    }
+}
+
 /// Our bus.
 pub trait Bus: Sync {
     /// PutEvents, ten at a time: what became of each notice, in their order.
     fn post(&self, notices: &[Notice]) -> impl Future<Output = Result<Vec<Posted>, CallFailed>> + Send;
     /// What of the bus and of the rules of the deployment is missing or off. PutEvents on a bus that is missing tells
     /// nothing.
-    fn broken(&self) -> impl Future<Output = Result<BTreeSet<Part>, CallFailed>> + Send;
+    fn broken(&self) -> impl Future<Output = Looked> + Send;
     /// The rule that hands notices to people, as EventBridge names it, if that is known.
     fn notice_rule(&self) -> Option<&str>;
 }

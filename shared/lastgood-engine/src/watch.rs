@@ -1,8 +1,6 @@
 //! The hourly look at Lastgood's own deployment, the daily heartbeat, and the notice that an operator asks for. What follows
 //! from a look is decided in [`lastgood_core::watch`].
 
-use std::collections::BTreeSet;
-
 use lastgood_core::Time;
 use lastgood_core::incoming::NoticeTestRequested;
 use lastgood_core::source::Source;
@@ -10,7 +8,7 @@ use lastgood_core::watch::{Pulse, Watch};
 
 use crate::Engine;
 use crate::call::Cloud;
-use crate::port::{Bus, CallFailed, Clock, Store};
+use crate::port::{Bus, CallFailed, Clock, Looked, Store};
 use crate::report::Report;
 
 /// Something that carries notices is missing or off: nobody would hear of it but for the failure of the function.
@@ -22,16 +20,12 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
     /// Looks at the deployment, and reports what is missing or off; once a day it sends a heartbeat. Whether nothing may be
     /// deleted now. One look that fails keeps back none of the others.
     pub(crate) async fn watch(&self) -> Result<(Report, bool), CallFailed> {
-        let (mut report, mut broken, mut known) = (Report::default(), BTreeSet::new(), true);
-        let table = self.store.broken().await.map(BTreeSet::from_iter);
-        for looked in [self.bus.broken().await, table] {
-            match looked {
-                Ok(parts) => broken.extend(parts),
-                Err(error) => {
-                    known = false;
-                    report.trouble(&"the look at the deployment", &error);
-                }
-            }
+        let mut report = Report::default();
+        let mut looked = self.bus.broken().await;
+        looked.add(self.store.broken().await);
+        let Looked { broken, failed } = looked;
+        for error in &failed {
+            report.trouble(&"the look at the deployment", error);
         }
         let rule = self.bus.notice_rule();
         let lost: Vec<String> =
@@ -47,7 +41,7 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
         let pulse = if beats { self.pulse(&mut report, now).await } else { None };
         let table = self.store.name();
         let look = |watch: Option<&Watch>| {
-            let next = watch.unwrap_or(&first).looked(known.then(|| broken.clone()), pulse, table, now);
+            let next = watch.unwrap_or(&first).looked(&broken, failed.is_empty(), pulse, table, now);
             let rests = next.rests(table, now);
             Some((next, rests))
         };

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lastgood_core::notice::{EVENT_SOURCE, Notice};
 use lastgood_core::watch::Part;
-use lastgood_engine::port::{Bus, CallFailed, How, Posted};
+use lastgood_engine::port::{Bus, CallFailed, How, Looked, Posted};
 
 use crate::access::{Access, Need};
 use crate::weather::{Fate, Sky, Weather};
@@ -33,7 +33,31 @@ struct State {
     broken: BTreeSet<Part>,
 }
 
+fn is_of_bus(part: &Part) -> bool {
+    matches!(part, Part::Bus(_) | Part::BusOpen(_))
+}
+
 impl RecordingBus {
+    /// What such a call tells to be broken.
+    fn look(
+        &self,
+        action: &'static str,
+        on: impl Fn(&str) -> String,
+        tells: impl Fn(&Part) -> bool,
+    ) -> Result<Vec<Part>, CallFailed> {
+        let mut state = self.lock();
+        if let Some((access, arn)) = &state.guard {
+            let needs = [Need::new(action, on(arn))];
+            access.judge(&needs).map_err(|need| CallFailed::new(How::Refused, action, need.to_string()))?;
+        }
+        match state.sky.fate() {
+            Fate::Through => Ok(state.broken.iter().filter(|part| tells(part)).cloned().collect()),
+            Fate::Unheard | Fate::Throttled | Fate::Unanswered => {
+                Err(CallFailed::new(How::Unanswered, action, "the call was not heard"))
+            }
+        }
+    }
+
     /// An empty bus on which everything gets through.
     pub fn new() -> Self {
         Self::default()
@@ -95,24 +119,12 @@ impl RecordingBus {
 }
 
 impl Bus for RecordingBus {
-    async fn broken(&self) -> Result<BTreeSet<Part>, CallFailed> {
-        let mut state = self.lock();
-        if let Some((access, arn)) = &state.guard {
-            let rule = arn.replace("event-bus/", "rule/");
-            let needs = [
-                Need::new("events:DescribeEventBus", arn),
-                Need::new("events:DescribeRule", format!("{rule}/{NOTICE_RULE}")),
-            ];
-            access
-                .judge(&needs)
-                .map_err(|need| CallFailed::new(How::Refused, "events:DescribeRule", need.to_string()))?;
-        }
-        match state.sky.fate() {
-            Fate::Through => Ok(state.broken.clone()),
-            Fate::Unheard | Fate::Throttled | Fate::Unanswered => {
-                Err(CallFailed::new(How::Unanswered, "events:DescribeEventBus", "the call was not heard"))
-            }
-        }
+    async fn broken(&self) -> Looked {
+        let mut looked = Looked::default();
+        looked.take(self.look("events:DescribeEventBus", str::to_owned, is_of_bus));
+        let rule = |arn: &str| format!("{}/{NOTICE_RULE}", arn.replace("event-bus/", "rule/"));
+        looked.take(self.look("events:DescribeRule", rule, |part| !is_of_bus(part)));
+        looked
     }
 
     fn notice_rule(&self) -> Option<&str> {

@@ -19,7 +19,7 @@ use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::stored;
 use lastgood_core::watch::Part;
-use lastgood_engine::port::{CallFailed, How, Listed, PlanWrite, Saved, Store, Versioned, Written};
+use lastgood_engine::port::{CallFailed, How, Listed, Looked, PlanWrite, Saved, Store, Versioned, Written};
 
 pub use self::kept::Kept;
 use self::kept::record_of;
@@ -157,6 +157,12 @@ impl MemoryStore {
     }
 
     /// Whether the caller may: `place` is behind the table's ARN.
+    /// What such a call tells to be broken.
+    fn look(&self, action: &'static str, tells: impl Fn(&Part) -> bool) -> Result<Vec<Part>, CallFailed> {
+        self.may(action, "")?;
+        self.call(|table| Ok(table.broken.iter().filter(|part| tells(part)).cloned().collect()))
+    }
+
     fn may(&self, action: &'static str, place: &str) -> Result<(), CallFailed> {
         match &*self.guard.lock().unwrap_or_else(PoisonError::into_inner) {
             Some((access, arn)) => access
@@ -222,10 +228,12 @@ impl Store for MemoryStore {
         if self.restored.load(Ordering::Relaxed) { "restored" } else { "table" }
     }
 
-    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
-        self.may("dynamodb:DescribeContinuousBackups", "")?;
-        self.may("dynamodb:DescribeTimeToLive", "")?;
-        self.call(|table| Ok(table.broken.clone()))
+    async fn broken(&self) -> Looked {
+        let mut looked = Looked::default();
+        let is_recovery = |part: &Part| matches!(part, Part::PointInTimeRecovery(_));
+        looked.take(self.look("dynamodb:DescribeContinuousBackups", is_recovery));
+        looked.take(self.look("dynamodb:DescribeTimeToLive", |part| !is_recovery(part)));
+        looked
     }
 
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {

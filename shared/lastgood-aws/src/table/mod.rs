@@ -24,6 +24,7 @@ use lastgood_core::record::{Key, Place, Queue, Record};
 use lastgood_core::source::Source;
 use lastgood_core::source::survey::Planned;
 use lastgood_core::watch::Part;
+use lastgood_engine::port::Looked;
 use lastgood_engine::{CallFailed, How, Listed, PlanWrite, Saved, Store, Unreadable, Versioned, Written};
 use serde::de::DeserializeOwned;
 
@@ -65,6 +66,24 @@ const NEW: &str = "attribute_not_exists(pk)";
 const SAME: &str = "v = :v";
 
 impl Table {
+    async fn broken_recovery(&self) -> Result<Option<Part>, CallFailed> {
+        let asked = self.client.describe_continuous_backups().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeContinuousBackups", error))?;
+        let recovery = told.continuous_backups_description().and_then(|told| told.point_in_time_recovery_description());
+        let status = recovery.and_then(|told| told.point_in_time_recovery_status());
+        let is_on = status == Some(&PointInTimeRecoveryStatus::Enabled);
+        Ok((!is_on).then(|| Part::PointInTimeRecovery(self.name.clone())))
+    }
+
+    async fn broken_time_to_live(&self) -> Result<Option<Part>, CallFailed> {
+        let asked = self.client.describe_time_to_live().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeTimeToLive", error))?;
+        let status = told.time_to_live_description().and_then(|told| told.time_to_live_status());
+        // What has just been switched on is on within the hour (AWS: UpdateTimeToLive).
+        let is_on = matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+        Ok((!is_on).then(|| Part::TimeToLive(self.name.clone())))
+    }
+
     /// The table of a deployment.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         Self {
@@ -219,23 +238,11 @@ impl Store for Table {
         &self.name
     }
 
-    async fn broken(&self) -> Result<Vec<Part>, CallFailed> {
-        let mut broken = Vec::new();
-        let asked = self.client.describe_continuous_backups().table_name(&self.name).send().await;
-        let told = asked.map_err(|error| failed("dynamodb:DescribeContinuousBackups", error))?;
-        let recovery = told.continuous_backups_description().and_then(|told| told.point_in_time_recovery_description());
-        let status = recovery.and_then(|told| told.point_in_time_recovery_status());
-        if status != Some(&PointInTimeRecoveryStatus::Enabled) {
-            broken.push(Part::PointInTimeRecovery(self.name.clone()));
-        }
-        let asked = self.client.describe_time_to_live().table_name(&self.name).send().await;
-        let told = asked.map_err(|error| failed("dynamodb:DescribeTimeToLive", error))?;
-        let status = told.time_to_live_description().and_then(|told| told.time_to_live_status());
-        // What has just been switched on is on within the hour (AWS: UpdateTimeToLive).
-        if !matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)) {
-            broken.push(Part::TimeToLive(self.name.clone()));
-        }
-        Ok(broken)
+    async fn broken(&self) -> Looked {
+        let mut looked = Looked::default();
+        looked.take(self.broken_recovery().await);
+        looked.take(self.broken_time_to_live().await);
+        looked
     }
 
     async fn due(&self, queue: Queue, now: Time, limit: usize) -> Result<Vec<Key>, CallFailed> {

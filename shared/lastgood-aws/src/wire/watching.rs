@@ -36,14 +36,15 @@ fn bus_with(sids: &[&str]) -> String {
 async fn broken(answers: &[(u16, &str)]) -> BTreeSet<Part> {
     let wire = Wire::answering(answers).await;
     let bus = EventBus::new(&wire.config, "lastgood").with_rules(&settings());
-    let broken = bus.broken().await.expect("looked");
+    let looked = bus.broken().await;
     let asked = wire.sent().join("\n");
     assert!(
         asked.contains(r#""Name":"notices","EventBusName":"lastgood""#)
             || asked.contains(r#""EventBusName":"lastgood","Name":"notices""#),
         "{asked}"
     );
-    broken
+    assert!(looked.failed.is_empty(), "{looked:?}");
+    looked.broken
 }
 
 #[tokio::test]
@@ -66,8 +67,21 @@ async fn what_is_missing_of_the_bus_and_its_rules_is_told() {
 #[tokio::test]
 async fn a_look_that_is_refused_is_no_answer() {
     let denied = r#"{"__type":"AccessDeniedException","message":"no"}"#;
-    let wire = Wire::answering(&[(400, denied)]).await;
-    EventBus::new(&wire.config, "lastgood").with_rules(&settings()).broken().await.expect_err("not known");
+    let on = r#"{"Name":"x","State":"ENABLED"}"#;
+    let wire = Wire::answering(&[(400, denied), (400, denied), (200, on)]).await;
+    let looked = EventBus::new(&wire.config, "lastgood").with_rules(&settings()).broken().await;
+    assert_eq!((looked.broken.len(), looked.failed.len()), (0, 2), "{looked:?}");
+    // Nor does it keep back what another one finds.
+    let off = r#"{"Name":"x","State":"DISABLED"}"#;
+    let wire = Wire::answering(&[(400, denied), (400, denied), (200, off)]).await;
+    let looked = EventBus::new(&wire.config, "lastgood").with_rules(&settings()).broken().await;
+    assert_eq!(looked.broken, [Part::RuleDisabled(ON_BUS.into())].into());
+    assert_eq!(looked.failed.len(), 2, "{looked:?}");
+    let living = r#"{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}"#;
+    let wire = Wire::answering(&[(400, denied), (200, living)]).await;
+    let looked = wire.table().broken().await;
+    assert_eq!(looked.broken, [Part::TimeToLive("lastgood".into())].into());
+    assert_eq!(looked.failed.len(), 1, "{looked:?}");
 }
 
 #[tokio::test]
@@ -87,7 +101,9 @@ async fn what_is_off_of_the_table_s_protection_is_told() {
         ("DISABLED", "DISABLING", vec![pitr, ttl]),
     ] {
         let wire = Wire::answering(&[(200, &recovery(one)), (200, &living(other))]).await;
-        assert_eq!(wire.table().broken().await.expect("looked"), broken, "{one} {other}");
+        let looked = wire.table().broken().await;
+        assert!(looked.failed.is_empty(), "{looked:?}");
+        assert_eq!(looked.broken, broken.into_iter().collect(), "{one} {other}");
     }
 }
 
