@@ -348,7 +348,7 @@ fn what_somebody_deletes_is_told_and_what_no_record_speaks_of_is_left_alone() {
     assert_eq!(messages(&stack, "Backup Lost").len(), 1);
     assert!(messages(&stack, "Backup Lost")[0].ends_with(&format!("somebody deleted {}", lost.name)));
     let unknown = messages(&stack, "Artifact Unknown");
-    assert!(unknown[0].contains("no record speaks of older"), "{unknown:?}");
+    assert!(unknown[0].contains("no record says that older"), "{unknown:?}");
     assert!(stack.world.cache_snapshots().iter().any(|snapshot| snapshot.id.name == "older"));
 }
 

@@ -350,7 +350,7 @@ fn a_row_of_the_table_is_lost_and_its_image_is_told_once_and_never_deleted() {
         &expect![[r#"
         Jan 15 11:02 Backup Good: group/web: backup of 2026-01-15T11:00:00Z is good (ami-1, 2 snapshots)
         Jan 15 11:02 Image Published: group/web: launches from ami-1 now (version 2 of lt-2)
-        Jan 15 17:00 Artifact Unknown: group/web: no record speaks of ami-1, tagged as the backup group/web@20260115T110000Z; it stays, and is yours to keep or to delete
+        Jan 15 17:00 Artifact Unknown: group/web: no record says that ami-1 should be there, tagged as the backup group/web@20260115T110000Z; it stays, and is yours to keep or to delete
         Jan 16 11:02 Backup Good: group/web: backup of 2026-01-16T11:00:00Z is good (ami-3, 2 snapshots)
         Jan 16 11:02 Image Published: group/web: launches from ami-3 now (version 3 of lt-2)
         Jan 17 11:02 Backup Good: group/web: backup of 2026-01-17T11:00:00Z is good (ami-4, 2 snapshots)

@@ -1,13 +1,14 @@
 //! What bears our tags and is not ours: whoever may tag can put them on anything. It is told once, and nothing of it goes.
 
-use lastgood_core::backup::State;
+use lastgood_core::backup::{Backup, State};
 use lastgood_core::facts::Tags;
 use lastgood_core::name::{TAG_BACKUP, TAG_MANAGED_BY};
 use lastgood_core::notice::News;
 use lastgood_tests::stack::Stack;
 use lastgood_world::{CacheOrigin, CacheShape, CreateCacheSnapshot, CreateImage, World};
 
-use crate::transcript::{DAILY, count, is_there, web};
+use crate::caches;
+use crate::transcript::{DAILY, count, is_there, messages, web};
 
 /// The tags of the only backup, as somebody copies them.
 fn tags_of(stack: &Stack, source: &str) -> Tags {
@@ -115,4 +116,23 @@ fn an_image_that_is_older_than_its_backup_is_not_taken_over_whatever_its_name_an
     assert!(failed.reason.ends_with("was made before this backup was asked for"), "{}", failed.reason);
     assert!(is_there(&stack, &older));
     assert_eq!(unknown(&stack), [older.to_string()]);
+}
+
+#[test]
+fn what_a_call_makes_that_is_heard_after_its_backup_was_deleted_is_told_and_left_alone() {
+    let (stack, id) = caches::of(CacheShape::Replicated(2));
+    stack.run(6 * 60);
+    let is_deleted = |backup: &Backup| backup.state == State::Deleted;
+    let backup = stack.backups(&id.to_string()).into_iter().find(is_deleted).expect("two are kept");
+    let name = backup.cache_snapshot().expect("it was made").name.clone();
+    let tags = lastgood_core::name::tags(lastgood_tests::stack::STACK, &backup.id, &backup.plan);
+    let late = CreateCacheSnapshot { name: name.clone(), of: CacheOrigin::Cluster("sessions-002".into()), tags };
+    stack.world.elasticache().create_snapshot(&late).expect("taken: its name is free again");
+    stack.run(24 * 60);
+    let words = format!(
+        "{id}: no record says that {name} should be there, tagged as the backup {}; it stays, and is yours to keep or to delete",
+        backup.id
+    );
+    assert_eq!(messages(&stack, "Artifact Unknown"), [words]);
+    assert!(stack.world.cache_snapshots().iter().any(|snapshot| snapshot.id.name == name));
 }

@@ -133,7 +133,7 @@ impl Sweep {
     }
 }
 
-/// Things of one backup that no record speaks of.
+/// Things of one backup of which no record says that they should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unknown {
     /// The source that their tag names.

@@ -206,7 +206,11 @@ fn what_has_no_record_is_told_once_until_it_is_gone() {
     assert!(first.is_due(now()));
     let told = first.done(&found, &[], now());
     assert_eq!(told.outbox.len(), 1);
-    assert!(told.outbox[0].message.contains("no record speaks of ami-1, snap-2"), "{}", told.outbox[0].message);
+    assert!(
+        told.outbox[0].message.contains("no record says that ami-1, snap-2 should be there"),
+        "{}",
+        told.outbox[0].message
+    );
     assert!(!told.is_due(later(now(), SWEEP_SECONDS - 1)) && told.is_due(later(now(), SWEEP_SECONDS)));
     let sent = told.sent(&[told.outbox[0].id.clone()]);
     assert_eq!(sent.outbox, []);

@@ -117,8 +117,10 @@ fn of_backup(crew: &Crew<'_>, backup: &Backup, sent: &[Notice], wrongs: &mut Vec
             if !was_told(|news| matches!(news, News::BackupsDeleted { .. })) {
                 wrong("it was deleted, and nobody was told".into());
             }
-            if there {
-                wrong("it counts as deleted, and its image is there".into());
+            // A call for it that was heard after the deletion makes it anew; so does whoever restores it.
+            let is_told = |notice: &Notice| matches!(&notice.news, News::ArtifactUnknown { backup: of, .. } if *of == backup.id.to_string());
+            if there && !sent.iter().any(is_told) {
+                wrong("it counts as deleted, and its image is there, and nobody was told".into());
             }
         }
         State::Failed => {

@@ -154,7 +154,7 @@ pub enum News {
         /// What forbids it.
         reason: String,
     },
-    /// Something bears our tag, and no record speaks of it: nothing of it is deleted.
+    /// Something bears our tag, and no record says that it should be there: nothing of it is deleted.
     #[serde(rename = "Artifact Unknown")]
     ArtifactUnknown {
         /// The backup that its tag names.

@@ -129,7 +129,7 @@ impl News {
             Self::ArtifactUnknown { backup, images, snapshots, cache_snapshots } => {
                 let ids = every(images, snapshots, cache_snapshots);
                 format!(
-                    "{source}: no record speaks of {ids}, tagged as the backup {backup}; it stays, and is yours to keep or to delete"
+                    "{source}: no record says that {ids} should be there, tagged as the backup {backup}; it stays, and is yours to keep or to delete"
                 )
             }
             Self::BackupLost { backup, image, cache_snapshot } => {
