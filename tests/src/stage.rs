@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 pub use self::built::StageError;
-use self::built::{archives_of_functions, build, package_functions};
+use self::built::archives;
 use crate::clock::FastClock;
 use crate::ministack::MiniStack;
 use crate::package::point_at_package;
@@ -77,10 +77,9 @@ impl Stage {
     /// deploys the template. `name` is the stack's. The world is prepared first: its clock stands still until everything is
     /// deployed.
     pub fn over<T>(name: &str, prepare: impl FnOnce(&World) -> T) -> Result<(Self, T), StageError> {
-        let archives = archives_of_functions()?;
         let target = python::target_dir()?;
         let python = python::environment()?;
-        build(if archives.is_some() { &FUNCTIONS } else { &[] })?;
+        let archives = archives(&target)?;
         let folder = target.join("stage").join(name);
         fs::create_dir_all(&folder).map_err(machine("the stage's folder"))?;
 
@@ -114,10 +113,6 @@ impl Stage {
             ministack: Mutex::new(ministack),
             pump: None,
             stopped: Arc::new(AtomicBool::new(false)),
-        };
-        let archives = match archives {
-            Some(archives) => archives,
-            None => package_functions(&target, &folder)?,
         };
         stage.deploy(&archives)?;
         stage.queue = stage.subscribe("operator", "TopicArn")?;

@@ -203,6 +203,26 @@ fn a_stop_that_is_heard_late_is_undone() {
 }
 
 #[test]
+fn a_stop_that_is_heard_late_by_a_system_that_does_not_listen_is_forced_and_undone() {
+    let (stack, id) = of(Nature { ignores_shutdown: true, ..Nature::default() }, STOP);
+    stack.world.lose_next("ec2:StopInstances", 1);
+    stack.run(40);
+    let backup = &stack.backups(&source(&id))[0];
+    assert!(matches!(backup.power.state, Power::Watched(..)), "{:?}", backup.power);
+    let forced = |stack: &Stack| done(stack).iter().filter(|act| act.ends_with("by force")).count();
+    let before = forced(&stack);
+    // Off it does not go, and on it can't be as long as it is on its way off.
+    let caller = stack.world.act_as(Some(1));
+    stack.world.ec2().stop_instance(&id, false).expect("heard");
+    stack.world.act_as(caller);
+    stack.run(10);
+    assert_eq!((state(&stack, &id), forced(&stack)), (InstanceState::Running, before + 1), "{:?}", done(&stack));
+    stack.run(20);
+    assert_eq!(stack.backups(&source(&id))[0].power.state, Power::Running);
+    assert_eq!(forced(&stack), before + 1);
+}
+
+#[test]
 fn one_that_is_to_be_started_goes_before_whatever_else_is_due() {
     const GROUPS: usize = 12;
     let world = World::new("2026-01-15T09:30:00Z".parse().expect("a time"));

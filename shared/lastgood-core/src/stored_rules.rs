@@ -258,6 +258,7 @@ fn backup() -> Backup {
             was_off: true,
             start_heard_at: Some(at(42)),
             doubt_at: Some(at(38)),
+            hangs_since: Some(at(43)),
             untold_since: Some(at(41)),
             refusal_told: true,
             left_told: true,

@@ -1,8 +1,10 @@
 //! What a stage is built of: the functions' archives, the binaries; and why there is no stage.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use super::{FUNCTIONS, ROOT, machine};
 use crate::package::{self, ArchiveError, package};
@@ -44,25 +46,44 @@ pub enum StageError {
     },
 }
 
-/// The archives that the environment names, in the order of `FUNCTIONS`.
-pub(super) fn archives_of_functions() -> Result<Option<Vec<PathBuf>>, StageError> {
-    let Some(folder) = package::archives() else { return Ok(None) };
-    let archives = FUNCTIONS.iter().map(|(_, binary)| package::archive_in(&folder, binary));
-    Ok(Some(archives.collect::<Result<_, _>>()?))
+/// Builds what a stage starts, and returns the functions' archives, in the order of `FUNCTIONS`: those that the environment
+/// names, or those of what was built. Of the stages of one process the first one does it for all.
+pub(super) fn archives(target: &Path) -> Result<Vec<PathBuf>, StageError> {
+    static MADE: Mutex<Option<Vec<PathBuf>>> = Mutex::new(None);
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(archives) = &*made {
+        return Ok(archives.clone());
+    }
+    let archives: Vec<PathBuf> = if let Some(folder) = package::archives() {
+        let named = FUNCTIONS.iter().map(|(_, binary)| package::archive_in(&folder, binary));
+        let named = named.collect::<Result<_, _>>()?;
+        build(&FUNCTIONS)?;
+        named
+    } else {
+        build(&[])?;
+        FUNCTIONS.iter().map(|(_, binary)| packaged(target, binary)).collect::<Result<_, _>>()?
+    };
+    *made = Some(archives.clone());
+    Ok(archives)
 }
 
-/// Archives of the functions that were built here.
-pub(super) fn package_functions(target: &Path, folder: &Path) -> Result<Vec<PathBuf>, StageError> {
-    let archives = FUNCTIONS.iter().map(|(_, binary)| {
-        let archive = folder.join(format!("{binary}.zip"));
-        package(&target.join("debug").join(binary), &archive).map_err(machine(archive.display()))?;
-        Ok(archive)
-    });
-    archives.collect()
+/// The archive of a function that was built here; made anew only if that is newer.
+fn packaged(target: &Path, binary: &str) -> Result<PathBuf, StageError> {
+    let archive = target.join("stage").join(format!("{binary}.zip"));
+    let built = target.join("debug").join(binary);
+    let made_at = |path: &Path| path.metadata().and_then(|file| file.modified());
+    let built_at = made_at(&built).map_err(machine(built.display()))?;
+    if made_at(&archive).is_ok_and(|made_at| made_at > built_at) {
+        return Ok(archive);
+    }
+    // Another process may be reading the one that is there.
+    let fresh = archive.with_extension(std::process::id().to_string());
+    package(&built, &fresh).and_then(|()| fs::rename(&fresh, &archive)).map_err(machine(archive.display()))?;
+    Ok(archive)
 }
 
 /// Builds all binaries but these in one go: with the same features for all, nothing is compiled twice.
-pub(super) fn build(but: &[(&str, &str)]) -> Result<(), StageError> {
+fn build(but: &[(&str, &str)]) -> Result<(), StageError> {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--workspace", "--bins", "--locked"])

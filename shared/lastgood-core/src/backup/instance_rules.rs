@@ -8,7 +8,7 @@ use super::fixtures::{came_to, now, refusal, start, was_good};
 use super::instance::{FoundInstance, found};
 use super::life::{Alone, Effect, Event, State, decide, due, queue, wake};
 use super::life_table::lines;
-use super::power::{Consistency, HEARD_SECONDS_MAX, OFF_SECONDS_MAX, Power, PowerEvent};
+use super::power::{Consistency, HEARD_SECONDS_MAX, OFF_SECONDS_MAX, Power, PowerEvent, PowerPart};
 use super::record::Backup;
 use super::shutdown::FORCING_SECONDS_MAX;
 use super::sight::{Completeness, Sight};
@@ -52,7 +52,7 @@ pub(super) fn with(state: State, power: Power) -> Backup {
         record.power.consistency = Some(Consistency::Clean);
         record.power.off_at = Some(start());
     }
-    if matches!(power, Power::Starting(_) | Power::Coming(_) | Power::Watched(..)) {
+    if matches!(power, Power::Starting(_) | Power::Coming(_) | Power::Freeing(_) | Power::Watched(..)) {
         record.power.owed_at = Some(start());
     }
     if was_good(state) || state == State::Pending {
@@ -62,6 +62,12 @@ pub(super) fn with(state: State, power: Power) -> Backup {
         record.good_at = Some(later(start(), 600));
     }
     record
+}
+
+/// It was seen on its way off when it was to be started.
+fn hanging(record: Backup) -> Backup {
+    let power = PowerPart { hangs_since: Some(start()), ..record.power.clone() };
+    Backup { power, ..record }
 }
 
 pub(super) fn instance(state: InstanceState) -> Instance {
@@ -192,6 +198,8 @@ fn every_state_of_the_power_and_every_event_of_its_own() {
         ("Starting, Pending", with(State::Pending, Power::Starting(at))),
         ("Starting, Failed", with(State::Failed, Power::Starting(at))),
         ("Coming", with(State::Pending, Power::Coming(at))),
+        ("Coming, hanging", hanging(with(State::Pending, Power::Coming(at)))),
+        ("Freeing", hanging(with(State::Good, Power::Freeing(at)))),
         ("Watched", with(State::Good, Power::Watched(at, until))),
         ("Running", with(State::Good, Power::Running)),
         ("Gone", with(State::Failed, Power::Gone)),

@@ -6,6 +6,7 @@
 //! ([`power`]).
 
 pub mod cache;
+mod consistency;
 pub mod copy;
 mod effect;
 pub mod image;

@@ -6,6 +6,8 @@
 //!                  │              │              │          │ └─┼─▶ Watched
 //!                  └──────────────┴──── fails ───┴──────────┘   └──────┘ stopped once more, by one who hung
 //!
+//!  Starting ─▶ Freeing ─▶ Starting   it hangs on its way off, and can't be started: it is forced off
+//!
 //!  Gone  from anywhere: it is terminated
 //! ```
 //!
@@ -13,11 +15,12 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::consistency::Consistency;
 use super::life::{Alone, Effect, State, Together, fail, unanswered};
 use super::record::Backup;
 use super::shutdown::{forcing, shutting_down, stop_refused, stopping};
 use super::sight::VISIBLE_SECONDS_MAX;
-use super::startup::{START_RETRY_SECONDS, coming, left, start_refused, watched};
+use super::startup::{START_RETRY_SECONDS, coming, free_refused, left, start_refused, watched};
 use crate::facts::InstanceState;
 use crate::id::InstanceId;
 use crate::life::{LEASE_SECONDS, RETRY_SECONDS};
@@ -51,36 +54,15 @@ pub enum Power {
     Starting(Time),
     /// AWS has heard of it: looked at then.
     Coming(Time),
+    /// It is to be started, and hangs on its way off: it is forced off, not before this time. AWS may or may not have heard
+    /// of it.
+    Freeing(Time),
     /// It runs, and a call of somebody who hung may stop it once more: looked at then, and until then.
     Watched(Time, Time),
     /// It runs again.
     Running,
     /// It is terminated.
     Gone,
-}
-
-/// What an image is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Consistency {
-    /// Of an instance that had shut down in an orderly way.
-    Clean,
-    /// Of one that was forced off.
-    Forced,
-    /// Of one that ran: it may hold half a write.
-    CrashConsistent,
-}
-
-impl Consistency {
-    /// As people read it.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Forced => "forced",
-            Self::CrashConsistent => "crash-consistent",
-        }
-    }
 }
 
 /// What is on record of the power of a backup's instance.
@@ -113,6 +95,9 @@ pub struct PowerPart {
     /// When somebody last took up a stop that another may still be at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt_at: Option<Time>,
+    /// Since when it is seen on its way off while it is to be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hangs_since: Option<Time>,
     /// Since when AWS does not tell it, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untold_since: Option<Time>,
@@ -143,7 +128,7 @@ impl PowerPart {
     /// When what is owed to it is due, whatever else its backup waits for.
     pub(super) fn owed(&self) -> Option<Time> {
         match self.state {
-            Power::Starting(at) | Power::Coming(at) | Power::Watched(at, _) => Some(at),
+            Power::Starting(at) | Power::Coming(at) | Power::Freeing(at) | Power::Watched(at, _) => Some(at),
             Power::Untouched
             | Power::Stopping(_)
             | Power::ForceStopping(_)
@@ -156,9 +141,12 @@ impl PowerPart {
     /// It is off because of us, or goes off.
     pub(super) fn is_off(&self) -> bool {
         match self.state {
-            Power::Stopping(_) | Power::ForceStopping(_) | Power::Stopped | Power::Starting(_) | Power::Coming(_) => {
-                true
-            }
+            Power::Stopping(_)
+            | Power::ForceStopping(_)
+            | Power::Stopped
+            | Power::Starting(_)
+            | Power::Coming(_)
+            | Power::Freeing(_) => true,
             Power::Untouched | Power::Watched(..) | Power::Running | Power::Gone => false,
         }
     }
@@ -177,7 +165,7 @@ impl PowerPart {
     /// When somebody else takes that up: what was to be done at once may be under way.
     pub(super) fn wake(&self) -> Option<Time> {
         match self.state {
-            Power::Starting(at) => Some(later(at, LEASE_SECONDS / 2)),
+            Power::Starting(at) | Power::Freeing(at) => Some(later(at, LEASE_SECONDS / 2)),
             _ => self.owed(),
         }
     }
@@ -250,6 +238,11 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
             record.look_at = now;
             "AWS says that it changed".into()
         }
+        (Power::Freeing(_), PowerEvent::StopHeard(_)) => {
+            record.power.state = Power::Coming(later(now, POLL_SECONDS));
+            "it is forced off".into()
+        }
+        (Power::Freeing(_), PowerEvent::StopRefused(refusal)) => free_refused(record, &refusal, now),
         // Whoever asked for it hung, and others went on meanwhile: it goes off, or may.
         (
             Power::Starting(_) | Power::Coming(_) | Power::Watched(..) | Power::Running,
@@ -277,7 +270,11 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
             record.power.state = Power::Watched(now, until);
             "AWS says that it changed".into()
         }
-        (Power::Starting(_) | Power::Coming(_) | Power::Watched(..), PowerEvent::Unanswered(why)) => {
+        (
+            Power::Starting(_) | Power::Coming(_) | Power::Freeing(_) | Power::Watched(..),
+            PowerEvent::Unanswered(why),
+        )
+        | (Power::Freeing(_), PowerEvent::StopUnanswered(why)) => {
             record.failures += 1;
             let at = pace::again_at(now, START_RETRY_SECONDS, record.failures.min(2), &record.id.to_string());
             put_off(record, at);
@@ -291,6 +288,7 @@ pub(super) fn step(record: &mut Backup, event: PowerEvent, now: Time) -> String 
             | Power::Stopped
             | Power::Starting(_)
             | Power::Coming(_)
+            | Power::Freeing(_)
             | Power::Watched(..)
             | Power::Running
             | Power::Gone,
@@ -320,6 +318,7 @@ pub(super) fn is_gone(since: &mut Option<Time>, is_told: bool, now: Time) -> boo
 fn put_off(record: &mut Backup, at: Time) {
     record.power.state = match record.power.state {
         Power::Coming(_) => Power::Coming(at),
+        Power::Freeing(_) => Power::Freeing(at),
         Power::Watched(_, until) => Power::Watched(at, until),
         _ => Power::Starting(at),
     };
@@ -380,6 +379,7 @@ pub(super) fn due(record: &Backup, instance: &InstanceId, now: Time) -> Option<E
     record.power.owed().filter(|at| *at <= now)?;
     match record.power.state {
         Power::Starting(_) => Some(Effect::Alone(Alone::StartInstance(instance.clone()))),
+        Power::Freeing(_) => Some(Effect::Alone(Alone::StopInstance { instance: instance.clone(), force: true })),
         _ => Some(Effect::Together(Together::LookAtInstance(instance.clone()))),
     }
 }

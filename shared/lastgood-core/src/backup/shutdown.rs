@@ -35,6 +35,7 @@ pub(super) fn quiesce(record: &Backup, instance: &InstanceId) -> Option<Effect> 
         | Power::Stopped
         | Power::Starting(_)
         | Power::Coming(_)
+        | Power::Freeing(_)
         | Power::Watched(..)
         | Power::Running
         | Power::Gone => None,

@@ -56,8 +56,41 @@ pub(super) fn left(record: &mut Backup, now: Time, why: &str) {
     }
 }
 
+/// AWS would not force it off: a look says where it is now.
+pub(super) fn free_refused(record: &mut Backup, refusal: &Refusal, now: Time) -> String {
+    if refusal.why == Why::Missing {
+        return gone(record, now);
+    }
+    record.power.state = Power::Coming(later(now, START_RETRY_SECONDS));
+    let reason = refusal.to_string();
+    left(record, now, &reason);
+    reason
+}
+
+/// On its way off it can't be started, and its system may not listen: it has the time that its plan gives it, and is forced
+/// then. Whoever hangs with that call may take it off once more.
+fn hangs(record: &mut Backup, now: Time) -> Option<String> {
+    let since = *record.power.hangs_since.get_or_insert(now);
+    if seconds_between(since, now) < record.capture.stop_within_seconds {
+        return None;
+    }
+    record.power.hangs_since = Some(now);
+    record.power.doubt_at = Some(now);
+    record.power.state = Power::Freeing(now);
+    let within = record.capture.stop_within_seconds;
+    left(record, now, "it hangs on its way off");
+    Some(format!("it hangs on its way off for {within} s, and is forced off so that it can be started"))
+}
+
 /// Whether it is there again.
 pub(super) fn coming(record: &mut Backup, seen: Option<InstanceState>, now: Time) -> String {
+    if seen == Some(InstanceState::Stopping) {
+        if let Some(reason) = hangs(record, now) {
+            return reason;
+        }
+    } else if seen.is_some() {
+        record.power.hangs_since = None;
+    }
     match seen {
         Some(InstanceState::Running) => {
             record.power.on_at = Some(now);
