@@ -327,7 +327,7 @@ impl World {
             state.witness_undone(caller, &given);
         }
         if let Some(before) = launched {
-            state.witness_launches(&before);
+            state.witness_launches(&before, &given);
         }
         if let Some(caller) = state.witness.caller.filter(|_| result.is_ok()) {
             state.witness_reads(caller, reads);
