@@ -83,9 +83,7 @@ impl Settings {
         };
         Ok(Self { share, ..settings })
     }
-}
 
-impl Settings {
     /// Those of a command beside the deployment: account and region are those of an ARN of its own. `None`: it is no ARN.
     pub(crate) fn of_operator(table: String, bus: String, stack: String, arn: &str) -> Option<Self> {
         // arn:PARTITION:SERVICE:REGION:ACCOUNT:…

@@ -61,12 +61,8 @@ pub struct Leaving<'a> {
     pub image: &'a ImageId,
     /// The versions that we made with it. They go with it, unless somebody launches from one.
     pub ours: &'a [(TemplateId, u64)],
-    /// Who pinned its backup, in words.
-    pub pinned: Option<String>,
-    /// Who is about to launch from it, in words.
-    pub reserved: Option<String>,
-    /// Whether its source can do without it.
-    pub rank: Rank,
+    /// Who of its own wants it kept: see [`wants`].
+    pub wants: Vec<Need>,
 }
 
 /// Where a backup stands among those of its source.
@@ -144,7 +140,7 @@ pub fn wants(pinned: Option<String>, reserved: Option<String>, rank: Rank) -> Ve
 #[must_use]
 pub fn needs(reading: &Reading, leaving: &Leaving<'_>) -> Vec<Need> {
     let is_it = |text: &str| text == leaving.image.as_str();
-    let mut needs = wants(leaving.pinned.clone(), leaving.reserved.clone(), leaving.rank);
+    let mut needs = leaving.wants.clone();
     for group in &reading.groups {
         by_source(&group.launches_from, leaving, reading, &mut needs, &|found| match found {
             Found::Version(template, version) => Need::Group(group.name.clone(), template, version),

@@ -48,7 +48,7 @@ fn reading() -> Reading {
 
 fn judged(reading: &Reading, rank: Rank) -> Vec<String> {
     let image = IMAGE.into();
-    let leaving = Leaving { image: &image, ours: &[(template(), 2)], pinned: None, reserved: None, rank };
+    let leaving = Leaving { image: &image, ours: &[(template(), 2)], wants: wants(None, None, rank) };
     needs(reading, &leaving).iter().map(ToString::to_string).collect()
 }
 
@@ -62,7 +62,7 @@ fn an_image_that_only_our_unused_version_names_may_go_and_the_version_with_it() 
     assert_eq!(judged(&reading(), Rank::Dispensable), Vec::<String>::new());
     let image = IMAGE.into();
     let ours = [(template(), 2)];
-    let leaving = Leaving { image: &image, ours: &ours, pinned: None, reserved: None, rank: Rank::Last };
+    let leaving = Leaving { image: &image, ours: &ours, wants: wants(None, None, Rank::Last) };
     assert_eq!(unused(&needs(&reading(), &leaving), &leaving), ours);
 }
 
@@ -72,7 +72,7 @@ fn a_refusal_is_told_in_one_order_and_does_not_grow_with_the_fleet() {
         numbers.iter().map(|number| Need::Instance(format!("i-{number}").as_str().into())).collect::<Vec<_>>()
     };
     let image = IMAGE.into();
-    let leaving = Leaving { image: &image, ours: &[], pinned: None, reserved: None, rank: Rank::Replaced };
+    let leaving = Leaving { image: &image, ours: &[], wants: wants(None, None, Rank::Replaced) };
     let told = |numbers: &[usize]| {
         let instances = numbers.iter().map(|number| format!("i-{number}").as_str().into());
         words(&needs(&Reading { instances: instances.collect(), ..Reading::default() }, &leaving))
@@ -94,7 +94,7 @@ fn of_versions_in_two_templates_only_the_one_in_use_stays() {
     let other = TemplateReading { template: "lt-2".into(), ..reading.templates[0].clone() };
     reading.templates.push(other);
     let ours = [(template(), 2), ("lt-2".into(), 2), (template(), 5)];
-    let leaving = Leaving { image: &image, ours: &ours, pinned: None, reserved: None, rank: Rank::Last };
+    let leaving = Leaving { image: &image, ours: &ours, wants: wants(None, None, Rank::Last) };
     assert_eq!(unused(&needs(&reading, &leaving), &leaving), [("lt-2".into(), 2), (template(), 5)]);
 }
 
@@ -145,8 +145,7 @@ fn each_need_is_told_in_words() {
     ];
     let mut told = String::new();
     for (name, reading) in &cases {
-        let leaving =
-            Leaving { image: &image, ours: &[(template(), 2)], pinned: None, reserved: None, rank: Rank::Replaced };
+        let leaving = Leaving { image: &image, ours: &[(template(), 2)], wants: wants(None, None, Rank::Replaced) };
         let goes = if unused(&needs(reading, &leaving), &leaving).is_empty() { "; version 2 stays" } else { "" };
         told += &format!("{name}: {}{goes}\n", judged(reading, Rank::Replaced).join(" + "));
     }
@@ -154,9 +153,7 @@ fn each_need_is_told_in_words() {
     let pinned = Leaving {
         image: &image,
         ours: &[],
-        pinned: Some("alice".into()),
-        reserved: Some("group/web@1".into()),
-        rank: Rank::Replaced,
+        wants: wants(Some("alice".into()), Some("group/web@1".into()), Rank::Replaced),
     };
     let words: Vec<_> = needs(&Reading::default(), &pinned).iter().map(ToString::to_string).collect();
     told += &format!("pinned and reserved: {}\n", words.join(" + "));
@@ -324,7 +321,7 @@ proptest! {
     #[test]
     fn an_image_goes_only_if_nothing_refers_to_it((ours, [pinned, reserved], rank) in claims(), reading in readings()) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned: pinned.clone(), reserved: reserved.clone(), rank };
+        let leaving = Leaving { image: &image, ours: &ours, wants: wants(pinned.clone(), reserved.clone(), rank) };
         let of_others = reading.templates.iter().any(|found| {
             found.naming.iter().any(|version| {
                 found.default == Some(version.number) || !ours.contains(&(found.template.clone(), version.number))
@@ -348,7 +345,7 @@ proptest! {
         (ours, [pinned, reserved], rank) in claims(), one in readings(), more in sources(), other in readings()
     ) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned, reserved, rank };
+        let leaving = Leaving { image: &image, ours: &ours, wants: wants(pinned, reserved, rank) };
         let before = needs(&one, &leaving);
         let mut both = one.clone();
         both.groups.push(group("more", more));
@@ -366,7 +363,7 @@ proptest! {
     #[test]
     fn a_version_that_somebody_launches_from_is_never_unused((ours, [pinned, reserved], rank) in claims(), reading in readings()) {
         let image = IMAGE.into();
-        let leaving = Leaving { image: &image, ours: &ours, pinned, reserved, rank };
+        let leaving = Leaving { image: &image, ours: &ours, wants: wants(pinned, reserved, rank) };
         let unused = unused(&needs(&reading, &leaving), &leaving);
         prop_assert!(unused.iter().all(|version| ours.contains(version)));
         for named in launched(&reading).flat_map(LaunchSource::templates) {
@@ -392,7 +389,9 @@ fn about_as_many_drawn_images_may_go_as_must_stay() {
     for _ in 0..1000 {
         let drawn = (claims(), readings()).new_tree(&mut runner).expect("drawn").current();
         let ((ours, [pinned, reserved], rank), reading) = drawn;
-        go += usize::from(needs(&reading, &Leaving { image: &image, ours: &ours, pinned, reserved, rank }).is_empty());
+        go += usize::from(
+            needs(&reading, &Leaving { image: &image, ours: &ours, wants: wants(pinned, reserved, rank) }).is_empty(),
+        );
     }
     assert!((100..900).contains(&go), "{go} of 1000 may go");
 }

@@ -38,26 +38,6 @@ fn is_of_bus(part: &Part) -> bool {
 }
 
 impl RecordingBus {
-    /// What such a call tells to be broken.
-    fn look(
-        &self,
-        action: &'static str,
-        on: impl Fn(&str) -> String,
-        tells: impl Fn(&Part) -> bool,
-    ) -> Result<Vec<Part>, CallFailed> {
-        let mut state = self.lock();
-        if let Some((access, arn)) = &state.guard {
-            let needs = [Need::new(action, on(arn))];
-            access.judge(&needs).map_err(|need| CallFailed::new(How::Refused, action, need.to_string()))?;
-        }
-        match state.sky.fate() {
-            Fate::Through => Ok(state.broken.iter().filter(|part| tells(part)).cloned().collect()),
-            Fate::Unheard | Fate::Throttled | Fate::Unanswered => {
-                Err(CallFailed::new(How::Unanswered, action, "the call was not heard"))
-            }
-        }
-    }
-
     /// An empty bus on which everything gets through.
     pub fn new() -> Self {
         Self::default()
@@ -111,6 +91,26 @@ impl RecordingBus {
     /// How many faults there were of each kind.
     pub fn faults(&self) -> BTreeMap<&'static str, usize> {
         self.lock().sky.done.clone()
+    }
+
+    /// What such a call tells to be broken.
+    fn look(
+        &self,
+        action: &'static str,
+        on: impl Fn(&str) -> String,
+        tells: impl Fn(&Part) -> bool,
+    ) -> Result<Vec<Part>, CallFailed> {
+        let mut state = self.lock();
+        if let Some((access, arn)) = &state.guard {
+            let needs = [Need::new(action, on(arn))];
+            access.judge(&needs).map_err(|need| CallFailed::new(How::Refused, action, need.to_string()))?;
+        }
+        match state.sky.fate() {
+            Fate::Through => Ok(state.broken.iter().filter(|part| tells(part)).cloned().collect()),
+            Fate::Unheard | Fate::Throttled | Fate::Unanswered => {
+                Err(CallFailed::new(How::Unanswered, action, "the call was not heard"))
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

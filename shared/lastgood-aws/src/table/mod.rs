@@ -66,24 +66,6 @@ const NEW: &str = "attribute_not_exists(pk)";
 const SAME: &str = "v = :v";
 
 impl Table {
-    async fn broken_recovery(&self) -> Result<Option<Part>, CallFailed> {
-        let asked = self.client.describe_continuous_backups().table_name(&self.name).send().await;
-        let told = asked.map_err(|error| failed("dynamodb:DescribeContinuousBackups", error))?;
-        let recovery = told.continuous_backups_description().and_then(|told| told.point_in_time_recovery_description());
-        let status = recovery.and_then(|told| told.point_in_time_recovery_status());
-        let is_on = status == Some(&PointInTimeRecoveryStatus::Enabled);
-        Ok((!is_on).then(|| Part::PointInTimeRecovery(self.name.clone())))
-    }
-
-    async fn broken_time_to_live(&self) -> Result<Option<Part>, CallFailed> {
-        let asked = self.client.describe_time_to_live().table_name(&self.name).send().await;
-        let told = asked.map_err(|error| failed("dynamodb:DescribeTimeToLive", error))?;
-        let status = told.time_to_live_description().and_then(|told| told.time_to_live_status());
-        // What has just been switched on is on within the hour (AWS: UpdateTimeToLive).
-        let is_on = matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
-        Ok((!is_on).then(|| Part::TimeToLive(self.name.clone())))
-    }
-
     /// The table of a deployment.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         Self {
@@ -104,6 +86,24 @@ impl Table {
         let no_arn = || TableError::NoArn(table.to_owned());
         let arn = described.table().and_then(|table| table.table_arn()).ok_or_else(no_arn)?;
         Settings::of_operator(table.to_owned(), bus.to_owned(), String::new(), arn).ok_or_else(no_arn)
+    }
+
+    async fn broken_recovery(&self) -> Result<Option<Part>, CallFailed> {
+        let asked = self.client.describe_continuous_backups().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeContinuousBackups", error))?;
+        let recovery = told.continuous_backups_description().and_then(|told| told.point_in_time_recovery_description());
+        let status = recovery.and_then(|told| told.point_in_time_recovery_status());
+        let is_on = status == Some(&PointInTimeRecoveryStatus::Enabled);
+        Ok((!is_on).then(|| Part::PointInTimeRecovery(self.name.clone())))
+    }
+
+    async fn broken_time_to_live(&self) -> Result<Option<Part>, CallFailed> {
+        let asked = self.client.describe_time_to_live().table_name(&self.name).send().await;
+        let told = asked.map_err(|error| failed("dynamodb:DescribeTimeToLive", error))?;
+        let status = told.time_to_live_description().and_then(|told| told.time_to_live_status());
+        // What has just been switched on is on within the hour (AWS: UpdateTimeToLive).
+        let is_on = matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+        Ok((!is_on).then(|| Part::TimeToLive(self.name.clone())))
     }
 
     async fn get<T: DeserializeOwned>(&self, key: Attributes) -> Result<Option<Versioned<T>>, CallFailed> {

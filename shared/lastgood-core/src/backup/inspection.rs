@@ -6,7 +6,7 @@ use crate::Time;
 use crate::facts::TemplateVersion;
 use crate::id::{ArtifactId, SnapshotId, TemplateId};
 use crate::name::version_base;
-use crate::needed::{Rank, TemplateReading};
+use crate::needed::{self, Need, Rank, TemplateReading};
 use crate::source::Source;
 
 /// What AWS holds of a backup, looked up by its id, or its name as long as that is not known, and by its tag on snapshots.
@@ -48,9 +48,17 @@ pub fn successors(record: &Backup, backups: &[Backup]) -> Vec<ArtifactId> {
     newer.filter_map(|other| other.artifact_id.clone()).collect()
 }
 
-/// Where a backup stands among those of its source, by whether a successor of it is there now.
+/// Who of its own wants a backup kept, by whether a successor of it is there now: whoever pinned or reserved it, and its
+/// source.
 #[must_use]
-pub fn rank(record: &Backup, source: Option<&Source>, is_replaced: bool, now: Time) -> Rank {
+pub fn wants(record: &Backup, source: Option<&Source>, is_replaced: bool, now: Time) -> Vec<Need> {
+    let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
+    let reserved = record.reserved_by(now).map(str::to_owned);
+    needed::wants(pinned, reserved, rank(record, source, is_replaced, now))
+}
+
+/// Where it stands among those of its source.
+fn rank(record: &Backup, source: Option<&Source>, is_replaced: bool, now: Time) -> Rank {
     let all_may_go = source.is_some_and(|source| source.retire_at.is_some_and(|at| at <= now));
     if record.good_at.is_none() || all_may_go {
         return Rank::Dispensable;

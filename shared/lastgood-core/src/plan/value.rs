@@ -7,8 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, SpanRelativeTo, Unit};
 
 use crate::Time;
-use crate::text::is_control;
-use crate::text::shown;
+use crate::text::{is_control, shown};
 
 /// The longest key and value of a tag (AWS: Tag Auto Scaling groups and instances).
 const TAG_KEY_CHARS_MAX: usize = 128;

@@ -5,7 +5,7 @@ use futures_util::stream;
 use lastgood_core::Time;
 use lastgood_core::backup::cache::{self, ChosenCache, chosen, remains};
 use lastgood_core::backup::image::{given_up, gives_up, unlooked};
-use lastgood_core::backup::inspection::{Inspection, rank};
+use lastgood_core::backup::inspection::{Inspection, wants};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::proof::is_its_cache_snapshot;
 use lastgood_core::backup::removal::RemovalEvent;
@@ -13,7 +13,7 @@ use lastgood_core::backup::{Backup, Event, State};
 use lastgood_core::facts::{Cache, CacheSnapshot, CacheStrain};
 use lastgood_core::id::{ArtifactId, CacheFamily, CacheId, CacheSnapshotId};
 use lastgood_core::name::{cache_snapshot_id, tags};
-use lastgood_core::needed::{wants, words};
+use lastgood_core::needed::words;
 use lastgood_core::refusal::Why;
 
 use super::together::{AskFailed, together};
@@ -217,16 +217,15 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             },
         };
         let told = Artifacts { cache_snapshots: told, ..Artifacts::default() };
-        let rank = rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &told)), self.clock.now());
-        let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
-        let reserved = record.reserved_by(self.clock.now()).map(str::to_owned);
+        let is_replaced = newer.iter().any(|newer| is_there(newer, &told));
+        let wants = wants(record, source.as_ref(), is_replaced, self.clock.now());
         Ok(Event::Removal(RemovalEvent::Inspected(Inspection {
             at: began,
             artifact: found.as_ref().map(remains),
             ours,
             snapshots: Vec::new(),
             versions: Vec::new(),
-            needed_by: words(&wants(pinned, reserved, rank)),
+            needed_by: words(&wants),
         })))
     }
 

@@ -3,7 +3,7 @@
 //! gone launches nothing.
 
 use lastgood_core::backup::image::remains;
-use lastgood_core::backup::inspection::{Inspection, made_for, rank, successors};
+use lastgood_core::backup::inspection::{Inspection, made_for, successors, wants};
 use lastgood_core::backup::kinds::{Artifacts, is_there};
 use lastgood_core::backup::proof::{is_its_image, is_its_snapshot};
 use lastgood_core::backup::removal::RemovalEvent;
@@ -70,11 +70,9 @@ impl<S: Store, C: Cloud, B: Bus, K: Clock> Engine<'_, S, C, B, K> {
             inspection.at = reading.groups_at.map_or(began, |at| at.min(began));
             let ours = made_for(record, &reading.templates);
             let seen = Artifacts { images: seen, ..Artifacts::default() };
-            let rank =
-                rank(record, source.as_ref(), newer.iter().any(|newer| is_there(newer, &seen)), self.clock.now());
-            let pinned = record.pinned.as_ref().map(|pin| pin.by.clone());
-            let reserved = record.reserved_by(self.clock.now()).map(str::to_owned);
-            let leaving = Leaving { image: &id, ours: &ours, pinned, reserved, rank };
+            let is_replaced = newer.iter().any(|newer| is_there(newer, &seen));
+            let wants = wants(record, source.as_ref(), is_replaced, self.clock.now());
+            let leaving = Leaving { image: &id, ours: &ours, wants };
             let needs = needs(&reading, &leaving);
             inspection.needed_by = words(&needs);
             inspection.versions = unused(&needs, &leaving);
